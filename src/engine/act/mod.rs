@@ -1,0 +1,2 @@
+//! The only code that changes the outside world.
+pub mod policy;

@@ -1,0 +1,1 @@
+//! Anomaly to incident.

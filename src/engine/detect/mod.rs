@@ -1,0 +1,7 @@
+//! Signal to anomaly.
+
+use serde::{Deserialize, Serialize};
+
+/// What is kept of a series between two starts of the program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesState {}

@@ -1,0 +1,1 @@
+//! Outside to signal: read only.

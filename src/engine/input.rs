@@ -1,0 +1,80 @@
+//! Everything that can reach the engine. With the instants at which they are handed in, inputs *are* a recording.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::model::{RunId, Signal};
+use super::request::Request;
+
+/// Number of a request within the engine's life, so that its reply finds whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// Something was received.
+    Signal(Signal),
+    /// Time passed; sent every `limits::TICK_MS`.
+    Tick,
+    /// A person asks for something.
+    Request {
+        /// For the reply.
+        id: RequestId,
+        /// Who asks.
+        by: Arc<str>,
+        /// What for.
+        request: Request,
+    },
+    /// A running step says how it is doing.
+    Step(StepReport),
+}
+
+/// How a running command is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Which run.
+    pub run: RunId,
+    /// Which step of it.
+    pub step: usize,
+    /// What is new.
+    pub progress: StepProgress,
+}
+
+/// What is new about a running command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepProgress {
+    /// Lines of output, sanitised.
+    Output(Vec<Arc<str>>),
+    /// It ended by itself.
+    Exited {
+        /// Exit code; `None` when a signal ended it.
+        code: Option<i32>,
+        /// How long it took, in milliseconds.
+        took_ms: i64,
+    },
+    /// It could not be started.
+    NotStarted {
+        /// What failed, on what, and what to do.
+        reason: Arc<str>,
+    },
+    /// It was stopped at its timeout or by a person.
+    Stopped {
+        /// Which of the two.
+        reason: Arc<str>,
+    },
+}
+
+/// An input with the instant at which it is handed in: one line of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimedInput {
+    /// The engine's `now` for it.
+    pub now: Timestamp,
+    /// The input.
+    pub input: Input,
+}

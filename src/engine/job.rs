@@ -1,0 +1,75 @@
+//! Everything the engine wants done in the outside world. The driver performs jobs in the order of the list.
+//!
+//! Order is a promise: a job begins only after every [`Job::Persist`] before it has reached the disk. That is how an
+//! intent is durable before its command starts, and an answer before it is given.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::policy::ApprovedStep;
+use super::detect::SeriesState;
+use super::input::RequestId;
+use super::model::{Alert, Anomaly, AuditEntry, Change, Incident, Run, RunId, SourceName, Topology};
+use super::request::Reply;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// Write these in one transaction and flush.
+    Persist(Vec<Record>),
+    /// Write these when convenient; losing them costs recomputation only.
+    PersistLater(Vec<Record>),
+    /// Run a step that has passed the gate.
+    Execute(ApprovedStep),
+    /// Stop a running step.
+    Cancel {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+    },
+    /// Answer whoever asked.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// With what.
+        reply: Reply,
+    },
+}
+
+/// One thing to keep; written again under the same key it replaces what was there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// By id.
+    Incident(Incident),
+    /// By id.
+    Anomaly(Anomaly),
+    /// By fingerprint.
+    Alert(Alert),
+    /// By id.
+    Change(Change),
+    /// By id.
+    Run(Run),
+    /// By sequence number; never replaced.
+    Audit(AuditEntry),
+    /// By fingerprint.
+    Series(Box<SeriesState>),
+    /// The only one.
+    Topology(Topology),
+    /// Mined templates, as `detect::log_templates` writes them; the only one.
+    Templates(Vec<u8>),
+    /// How far a source's backfill has come: everything before this instant is known.
+    BackfillCursor {
+        /// Which source.
+        source: SourceName,
+        /// Everything before it is known.
+        until: super::clock::Timestamp,
+    },
+    /// A named setting that outlives the program (last pane, acknowledged hints).
+    Setting {
+        /// Its name.
+        name: String,
+        /// Its value, as JSON text.
+        value: String,
+    },
+}

@@ -1,0 +1,56 @@
+//! Every bound of the engine on one page, with its unit in its name. What is cut off by one of them is counted and shown.
+
+/// Between two ticks.
+pub const TICK_MS: i64 = 1_000;
+/// Inputs waiting for the engine. Pulling sources wait when it is full; receivers answer 503.
+pub const INPUT_QUEUE_MAX: usize = 4_096;
+/// Requests waiting for the engine.
+pub const REQUEST_QUEUE_MAX: usize = 64;
+/// Series of one source.
+pub const SERIES_PER_SOURCE_MAX: usize = 2_000_000;
+/// Samples in one batch handed to the engine.
+pub const BATCH_SAMPLES_MAX: usize = 20_000;
+/// A metric or label name.
+pub const LABEL_NAME_BYTES_MAX: usize = 1_024;
+/// A label's value.
+pub const LABEL_VALUE_BYTES_MAX: usize = 4_096;
+/// Labels of one series or alert.
+pub const LABELS_MAX: usize = 64;
+/// One log line; the rest is cut off and marked.
+pub const LOG_LINE_BYTES_MAX: usize = 8_192;
+/// Log templates kept; the least used make room.
+pub const LOG_TEMPLATES_MAX: usize = 10_000;
+/// Body of a webhook.
+pub const WEBHOOK_BODY_BYTES_MAX: usize = 1_048_576;
+/// Time to read a webhook's request.
+pub const WEBHOOK_READ_MS_MAX: u64 = 10_000;
+/// Body of one answer from a metrics or alert server.
+pub const ANSWER_BYTES_MAX: usize = 134_217_728;
+/// Further ahead of our clock than this a stamp is set aside.
+pub const FUTURE_STAMP_MS_MAX: i64 = 300_000;
+/// Changes older than this before an incident are no suspects.
+pub const CHANGE_REACH_MS: i64 = 4 * 3_600_000;
+/// Lines of a step's output that are kept: half from the start, half from the end.
+pub const STEP_OUTPUT_LINES_MAX: usize = 2_000;
+/// Bytes of one line of a step's output.
+pub const STEP_OUTPUT_LINE_BYTES_MAX: usize = 4_096;
+/// Anomalies that are over and still in the picture.
+pub const ENDED_ANOMALIES_MAX: usize = 500;
+/// Incidents that are over and still in the picture.
+pub const ENDED_INCIDENTS_MAX: usize = 200;
+/// Active anomalies kept at once; past it the mildest are only counted.
+pub const ACTIVE_ANOMALIES_MAX: usize = 50_000;
+/// Alerts kept at once.
+pub const ALERTS_MAX: usize = 200_000;
+/// Audit entries in the picture.
+pub const AUDIT_IN_SNAPSHOT_MAX: usize = 1_000;
+/// Changes in the picture.
+pub const CHANGES_IN_SNAPSHOT_MAX: usize = 1_000;
+/// Lines of an incident's timeline; past it only the worst of a kind are added.
+pub const TIMELINE_ENTRIES_MAX: usize = 2_000;
+/// Calls followed along the topology.
+pub const TOPOLOGY_HOPS_MAX: usize = 8;
+/// A key that acts is inert for this long after what it acts on has changed.
+pub const ACT_KEY_INERT_MS: i64 = 400;
+/// An approval is good for this long.
+pub const APPROVAL_MS_MAX: i64 = 600_000;

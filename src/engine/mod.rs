@@ -1,0 +1,32 @@
+//! The engine: signals and a clock in, events and jobs out. It knows nothing about terminals.
+//!
+//! The flow, left to right, one folder a stage:
+//!
+//! ```text
+//! ingest ─▶ detect ─▶ correlate ─▶ root_cause ─▶ runbooks ─▶ act
+//! signal    anomaly   incident     hypothesis    proposal    outcome, which comes back as a change
+//! ```
+//!
+//! [`pipeline`] is the pure core that puts the stages in order; [`runtime`] is the driver around it that owns the
+//! channels, the clock and the store.
+
+pub mod clock;
+pub mod limits;
+pub mod model;
+pub mod settings;
+
+pub mod input;
+pub mod job;
+pub mod request;
+pub mod snapshot;
+pub mod world;
+
+pub mod act;
+pub mod correlate;
+pub mod detect;
+pub mod ingest;
+pub mod root_cause;
+pub mod runbooks;
+pub mod store;
+
+pub mod demo;

@@ -1,0 +1,189 @@
+//! An anomaly: a departure from what is expected here and now, with direction, size, and the history it was judged by.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AnomalyId, Fingerprint, IncidentId, ServiceName, TemplateId};
+use super::reason::SuppressionReason;
+use super::series::{SeriesRole, Unit};
+use super::severity::Severity;
+use crate::engine::clock::Timestamp;
+
+/// What kind of departure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnomalyKind {
+    /// A value outside its band.
+    Deviation,
+    /// A value that should be there is not.
+    Absence,
+    /// A log template never seen before.
+    NewTemplate,
+    /// A log template's rate changed.
+    TemplateRate,
+    /// A resource is on its way to its limit.
+    Forecast,
+}
+
+/// Which side of the band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Above what is expected.
+    Above,
+    /// Below it.
+    Below,
+}
+
+/// By which rule it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectionMethod {
+    /// Contextual z-score against the time of day and day of week: 2.8 sigma anomalous, 4.0 critical.
+    SeasonalZ,
+    /// IQR fences, for skewed metrics.
+    IqrFence,
+    /// Conservative static thresholds, while there is too little history.
+    StaticThreshold,
+    /// No sample when one was due.
+    MissingData,
+    /// First sight of a log template, or its rate.
+    LogPattern,
+    /// Robust trend towards a limit.
+    Trend,
+}
+
+/// What was expected: the value in the middle and the range that is still normal, in the series' unit.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Band {
+    /// Lower edge of normal.
+    pub low: f64,
+    /// The expected value.
+    pub centre: f64,
+    /// Upper edge of normal.
+    pub high: f64,
+}
+
+impl Band {
+    /// True where `value` is within the band, edges included.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        value >= self.low && value <= self.high
+    }
+}
+
+/// The latest value of a series beside what was expected of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The instance, where the series is of one.
+    pub instance: Option<Arc<str>>,
+    /// When it was measured.
+    pub at: Timestamp,
+    /// What was measured.
+    pub value: f64,
+    /// What was expected then.
+    pub band: Band,
+    /// True while an anomaly of the series is active or recovering.
+    pub is_anomalous: bool,
+}
+
+/// Where an anomaly stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnomalyState {
+    /// Outside its band.
+    Active,
+    /// Back inside, but not yet for long enough.
+    Recovering,
+    /// Over.
+    Ended,
+}
+
+/// When a resource runs out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The limit, in the series' unit.
+    pub limit: f64,
+    /// When the trend meets it.
+    pub reached_at: Timestamp,
+    /// Half the width of the interval around `reached_at`, in milliseconds.
+    pub margin_ms: i64,
+}
+
+/// A departure of one series (or log template) of one service. The same active departure is one anomaly, however often
+/// it repeats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// Its number.
+    pub id: AnomalyId,
+    /// Identity of series and direction: what makes a repeat a repeat.
+    pub fingerprint: Fingerprint,
+    /// What kind of departure.
+    pub kind: AnomalyKind,
+    /// The service it is of.
+    pub service: ServiceName,
+    /// The instance, where the series is of one.
+    pub instance: Option<Arc<str>>,
+    /// The metric, or `log template` for those.
+    pub metric: Arc<str>,
+    /// Unit of the values.
+    pub unit: Unit,
+    /// Which golden signal.
+    pub role: SeriesRole,
+    /// The template, for anomalies of logs, and its text.
+    pub template: Option<(TemplateId, Arc<str>)>,
+    /// Which side.
+    pub direction: Direction,
+    /// True where this direction is bad news for this series.
+    pub is_harmful: bool,
+    /// How bad.
+    pub severity: Severity,
+    /// Where it stands.
+    pub state: AnomalyState,
+    /// The last value.
+    pub value: f64,
+    /// The value furthest from the band so far.
+    pub peak_value: f64,
+    /// What was expected at the last value's time.
+    pub expected: Band,
+    /// Distance of the last value from the centre, in sigmas (or fence widths scaled to sigmas); never negative.
+    pub deviation_sigma: f64,
+    /// The largest of them so far.
+    pub peak_sigma: f64,
+    /// By which rule.
+    pub method: DetectionMethod,
+    /// Days of history the rule stood on.
+    pub history_days: f32,
+    /// When the departure began: the first sample outside the band, not the sample that confirmed it.
+    pub started_at: Timestamp,
+    /// The last sample outside the band.
+    pub last_seen_at: Timestamp,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+    /// Samples outside the band.
+    pub repeat_count: u64,
+    /// The incident it belongs to.
+    pub incident: Option<IncidentId>,
+    /// Why it is not shown by default, where it is not.
+    pub suppressed: Option<SuppressionReason>,
+    /// The last values before and since the onset, oldest first, for a sparkline.
+    pub recent: Vec<f32>,
+    /// When the resource runs out, for forecasts.
+    pub forecast: Option<Forecast>,
+}
+
+/// Several anomalous metrics of one service, fused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompoundAnomaly {
+    /// The service.
+    pub service: ServiceName,
+    /// Its anomalies, worst first.
+    pub members: Vec<AnomalyId>,
+    /// Combined severity: at least the worst member's.
+    pub severity: Severity,
+    /// Combined size in sigmas (root of the sum of squares over the distinct metrics).
+    pub combined_sigma: f64,
+    /// The earliest onset among the members.
+    pub started_at: Timestamp,
+}

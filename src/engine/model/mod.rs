@@ -1,0 +1,38 @@
+//! The nouns: plain data with public fields, serialisable, without I/O.
+//!
+//! Everything that crosses a boundary (source to engine, engine to console, engine to store) is made of these.
+
+pub mod alert;
+pub mod anomaly;
+pub mod audit;
+pub mod change;
+pub mod hypothesis;
+pub mod ids;
+pub mod incident;
+pub mod reason;
+pub mod runbook;
+pub mod series;
+pub mod severity;
+pub mod signal;
+pub mod source;
+pub mod topology;
+
+pub use alert::{Alert, AlertNotice, AlertState};
+pub use anomaly::{
+    Anomaly, AnomalyKind, AnomalyState, Band, CompoundAnomaly, DetectionMethod, Direction, Forecast, Reading,
+};
+pub use audit::{AuditEntry, AuditKind};
+pub use change::{Change, ChangeKind, ChangeNotice};
+pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
+pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};
+pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
+pub use reason::SuppressionReason;
+pub use runbook::{
+    BoundStep, ParamKind, ParamSpec, Proposal, Run, RunState, RunStep, Runbook, StepEffect, StepKind, StepSpec,
+    StepState,
+};
+pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
+pub use severity::{IncidentSeverity, Score, Severity};
+pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
+pub use source::{DropReason, SourceKind, SourceReport, SourceState};
+pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};

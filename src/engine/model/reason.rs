@@ -1,0 +1,72 @@
+//! Why a thing was suppressed or folded. A mark, never a deletion: whatever carries one stays within reach.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AnomalyId, IncidentId, ServiceName};
+
+/// Why something is not shown by default, or was folded into something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressionReason {
+    /// The same fingerprint is active already.
+    Repeat {
+        /// What it repeats.
+        of: AnomalyId,
+    },
+    /// Opened and resolved too often within a short time.
+    Flapping {
+        /// Changes of state within the window.
+        changes: u32,
+    },
+    /// A calendar event explains it.
+    Calendar {
+        /// The event's name.
+        event: Arc<str>,
+    },
+    /// Traffic explains it: the figure moved no more than requests did.
+    Traffic {
+        /// How many times the usual traffic there was, in per cent.
+        traffic_percent: u32,
+    },
+    /// Symptom of an incident that is open.
+    Folded {
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// The service depends on one that explains it.
+    DownstreamOf {
+        /// The service that explains it.
+        service: ServiceName,
+    },
+    /// Muted where it came from (silence or inhibition).
+    MutedAtSource {
+        /// What the source gave as reason.
+        by: Arc<str>,
+    },
+    /// Alone, mild, and gone before it could matter.
+    TooWeak,
+    /// An operator said so.
+    Operator {
+        /// Who.
+        by: Arc<str>,
+    },
+}
+
+impl fmt::Display for SuppressionReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repeat { of } => write!(out, "repeats {of}"),
+            Self::Flapping { changes } => write!(out, "flapping: {changes} changes of state"),
+            Self::Calendar { event } => write!(out, "calendar: {event}"),
+            Self::Traffic { traffic_percent } => write!(out, "explained by traffic at {traffic_percent} % of usual"),
+            Self::Folded { incident } => write!(out, "part of {incident}"),
+            Self::DownstreamOf { service } => write!(out, "explained by {service}"),
+            Self::MutedAtSource { by } => write!(out, "muted at its source: {by}"),
+            Self::TooWeak => write!(out, "weak and alone"),
+            Self::Operator { by } => write!(out, "set aside by {by}"),
+        }
+    }
+}

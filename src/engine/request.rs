@@ -1,0 +1,125 @@
+//! What an operator can ask of the engine, and what the engine answers. Plain data, so that it may cross a socket.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{AnomalyId, IncidentId, IncidentSeverity, RunId};
+
+/// One wish.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Take responsibility: stops escalation, not detection. The asker becomes the owner where there is none.
+    Acknowledge {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// Make somebody the owner.
+    Own {
+        /// Which incident.
+        incident: IncidentId,
+        /// Whom; the asker where empty.
+        owner: Arc<str>,
+    },
+    /// Set the severity by hand; the engine leaves it alone from then on.
+    SetSeverity {
+        /// Which incident.
+        incident: IncidentId,
+        /// To what.
+        severity: IncidentSeverity,
+    },
+    /// Write a note into the timeline.
+    Note {
+        /// Which incident.
+        incident: IncidentId,
+        /// Its text.
+        text: Arc<str>,
+    },
+    /// The harm has stopped.
+    Mitigate {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// It is over.
+    Resolve {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// It is not over.
+    Reopen {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// Set an anomaly aside; it stays within reach with this reason.
+    SetAside {
+        /// Which anomaly.
+        anomaly: AnomalyId,
+    },
+    /// Begin a run of a proposed runbook.
+    StartRun {
+        /// For which incident.
+        incident: IncidentId,
+        /// Which runbook, by id.
+        runbook: Arc<str>,
+    },
+    /// Run the step that is offered; void unless the digest is that of what the engine offers now.
+    Approve {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// What was shown.
+        digest: Arc<str>,
+        /// The target's name, typed; required for what cannot be undone.
+        typed_target: Option<Arc<str>>,
+    },
+    /// Show the effect of the step without having it.
+    DryRun {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// What was shown.
+        digest: Arc<str>,
+    },
+    /// Pass the step over.
+    Skip {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// End the run; a running command is stopped.
+    StopRun {
+        /// Which run.
+        run: RunId,
+    },
+    /// Say whether an interrupted step took effect.
+    SettleUnknown {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// True where it did.
+        has_happened: bool,
+    },
+}
+
+/// The engine's answer; sent only once what it speaks of is on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done; the text says what, in a line.
+    Done {
+        /// For the notice line.
+        text: Arc<str>,
+    },
+    /// Not done; nothing changed.
+    Refused {
+        /// What, why, and what to do.
+        reason: Arc<str>,
+    },
+}

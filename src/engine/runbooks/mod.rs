@@ -1,0 +1,1 @@
+//! Hypothesis to a plan of steps.

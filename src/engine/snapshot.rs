@@ -1,0 +1,164 @@
+//! The read-only picture that views draw: plain data, serialisable, with a revision number.
+//!
+//! Large things are shared (`Arc`), so that a new picture of ten thousand anomalies copies pointers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::model::{
+    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Incident, IncidentId, Proposal, Run, SourceReport,
+    Topology,
+};
+
+/// How much the engine may do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutonomyMode {
+    /// Never proposes to act.
+    Observe,
+    /// Every step waits for a person.
+    #[default]
+    Suggest,
+}
+
+impl AutonomyMode {
+    /// The word in the status bar.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "OBSERVE",
+            Self::Suggest => "SUGGEST",
+        }
+    }
+}
+
+/// Totals for the status bar and the empty states.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Series watched.
+    pub series_count: u64,
+    /// Samples taken since the start.
+    pub sample_count: u64,
+    /// Inputs set aside since the start, by all sources.
+    pub dropped_count: u64,
+    /// Alerts firing now.
+    pub alert_count: u64,
+    /// Alerts, anomalies and repeats folded into live incidents: the 1,847 of "1,847 → 1".
+    pub folded_count: u64,
+    /// Anomalies active now, suppressed ones included.
+    pub active_anomaly_count: u64,
+    /// Of those, how many are suppressed.
+    pub suppressed_anomaly_count: u64,
+    /// Days of history the typical series has.
+    pub history_days: f32,
+    /// Days of history below which static thresholds judge.
+    pub history_days_min: f32,
+    /// Series judged by static thresholds for lack of history.
+    pub cold_series_count: u64,
+}
+
+/// State of the store, for the status bar and `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Where it is; empty where nothing is kept (tests).
+    pub path: Arc<str>,
+    /// Why it does not work, where it does not.
+    pub problem: Option<Arc<str>>,
+}
+
+/// A runbook file, keymap or theme that could not be read: a state on the screen, never an exit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileProblem {
+    /// Which file.
+    pub file: Arc<str>,
+    /// Which line, from 1; 0 where none can be named.
+    pub line: u32,
+    /// What is wrong and what would be right.
+    pub text: Arc<str>,
+}
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Grows by one with every picture that differs from the one before.
+    pub revision: u64,
+    /// The engine's `now` when it was taken.
+    pub at: Timestamp,
+    /// How much the engine may do by itself.
+    pub mode: AutonomyMode,
+    /// Totals.
+    pub counts: Counts,
+    /// Every source, sorted by name.
+    pub sources: Vec<Arc<SourceReport>>,
+    /// Live incidents, worst and newest first, then those over, newest first.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Active and recovering anomalies, worst first, then those over, newest first.
+    pub anomalies: Vec<Arc<Anomaly>>,
+    /// Services with several anomalous metrics at once, worst first.
+    pub compounds: Vec<CompoundAnomaly>,
+    /// Firing alerts, worst first, then the lately resolved.
+    pub alerts: Vec<Arc<Alert>>,
+    /// Changes, newest first.
+    pub changes: Vec<Arc<Change>>,
+    /// Who calls whom.
+    pub topology: Arc<Topology>,
+    /// Runs, newest first.
+    pub runs: Vec<Arc<Run>>,
+    /// Runbooks that fit, best first, by incident.
+    pub proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
+    /// Anomalies that are forecasts, soonest first.
+    pub predictions: Vec<AnomalyId>,
+    /// The newest entries of the audit log, newest first.
+    pub audit: Vec<Arc<AuditEntry>>,
+    /// Files that could not be read.
+    pub file_problems: Vec<FileProblem>,
+    /// The store.
+    pub store: StoreStatus,
+}
+
+impl Snapshot {
+    /// A picture of nothing, before the engine has drawn its first.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            revision: 0,
+            at: Timestamp(0),
+            mode: AutonomyMode::Suggest,
+            counts: Counts::default(),
+            sources: Vec::new(),
+            incidents: Vec::new(),
+            anomalies: Vec::new(),
+            compounds: Vec::new(),
+            alerts: Vec::new(),
+            changes: Vec::new(),
+            topology: Arc::new(Topology::default()),
+            runs: Vec::new(),
+            proposals: BTreeMap::new(),
+            predictions: Vec::new(),
+            audit: Vec::new(),
+            file_problems: Vec::new(),
+            store: StoreStatus::default(),
+        }
+    }
+
+    /// The incident with this id, where the picture has it.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&Arc<Incident>> {
+        self.incidents.iter().find(|incident| incident.id == id)
+    }
+
+    /// The anomaly with this id, where the picture has it.
+    #[must_use]
+    pub fn anomaly(&self, id: AnomalyId) -> Option<&Arc<Anomaly>> {
+        self.anomalies.iter().find(|anomaly| anomaly.id == id)
+    }
+
+    /// The newest run of this incident.
+    #[must_use]
+    pub fn latest_run(&self, id: IncidentId) -> Option<&Arc<Run>> {
+        self.runs.iter().find(|run| run.incident == id)
+    }
+}

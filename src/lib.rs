@@ -1,0 +1,4 @@
+//! Hypocenter.
+pub mod app;
+pub mod engine;
+pub mod views;
