@@ -1,0 +1,179 @@
+//! What the screen remembers between two frames: the pane, the selections, the filters, the open overlay.
+//!
+//! Plain data. The console's core changes it; views only read it. Selections are held by what the row *is*, not by its
+//! number, so that they survive every refresh.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::model::{AnomalyId, IncidentId, RunId, ServiceName};
+
+/// The panes, in the order of their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Pane {
+    /// Is something broken?
+    #[default]
+    Now,
+    /// The live table of anomalies.
+    Anomalies,
+    /// One incident: cause, evidence, timeline.
+    Incident,
+    /// The dependency chain.
+    Chain,
+    /// One step at a time.
+    Runbook,
+    /// The audit log and every change.
+    Log,
+}
+
+impl Pane {
+    /// Every pane, in order.
+    pub const ALL: [Self; 6] = [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Log];
+
+    /// Its title in the tab line.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Now => "Now",
+            Self::Anomalies => "Anomalies",
+            Self::Incident => "Incident",
+            Self::Chain => "Chain",
+            Self::Runbook => "Runbook",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// What a row of a list is about; stays the same from picture to picture.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// An incident.
+    Incident(IncidentId),
+    /// An anomaly.
+    Anomaly(AnomalyId),
+    /// A source, by name.
+    Source(Arc<str>),
+    /// A service.
+    Service(ServiceName),
+    /// Line of an incident's timeline: its time and its number among those of the same time.
+    Timeline(i64, u32),
+    /// A step of a run or of a proposal, by index.
+    Step(usize),
+    /// A proposed runbook, by id.
+    Proposal(Arc<str>),
+    /// An audit entry, by sequence number.
+    Audit(u64),
+    /// A piece of evidence: hypothesis index, true for evidence for, index.
+    Evidence(usize, bool, usize),
+}
+
+/// One list's selection, scroll and filter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListState {
+    /// The selected row; `None` selects the first.
+    pub selected: Option<RowKey>,
+    /// Where the selected row was when it was last seen, so that the neighbour takes over when it goes.
+    pub last_index: usize,
+    /// First row on the screen; views clamp it so that the selection is visible.
+    pub offset: usize,
+    /// Only rows that contain this (case-insensitively, words in any order) are listed; `!word` leaves rows out.
+    pub filter: String,
+}
+
+/// A question that a key which changes the world asks first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// What will happen, to what, with what reach: one sentence.
+    pub question: String,
+    /// The exact command, argument by argument, where there is one.
+    pub argv: Vec<Arc<str>>,
+    /// The name to type where it cannot be undone; `None` asks for `y`.
+    pub typed_target: Option<String>,
+    /// What has been typed so far.
+    pub typed: String,
+}
+
+/// The one thing drawn over the panes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// Help for this pane; runs what it lists.
+    Help {
+        /// Selected line.
+        selected: usize,
+    },
+    /// The command palette.
+    Palette {
+        /// What was typed.
+        input: String,
+        /// Selected match.
+        selected: usize,
+    },
+    /// The filter line of the pane is being typed.
+    Filter,
+    /// A note is being written; the text is in `ViewContext::note`.
+    Note {
+        /// For which incident.
+        incident: IncidentId,
+    },
+    /// A question.
+    Confirm(Confirmation),
+    /// Evidence for and against the hypotheses.
+    Evidence {
+        /// Selected hypothesis.
+        hypothesis: usize,
+        /// First line shown.
+        offset: usize,
+    },
+    /// Everything known of one anomaly: value, band, history, rule.
+    Why {
+        /// Which.
+        anomaly: AnomalyId,
+        /// First line shown.
+        offset: usize,
+    },
+}
+
+/// A short message about the console itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The message.
+    pub text: String,
+    /// True for refusals and errors.
+    pub is_problem: bool,
+}
+
+/// Everything the screen remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UiState {
+    /// The pane on the screen.
+    pub pane: Pane,
+    /// Panes to go back to with Esc.
+    pub back: Vec<Pane>,
+    /// Selection, scroll and filter of each pane.
+    pub lists: BTreeMap<Pane, ListState>,
+    /// The incident that Incident, Chain and Runbook speak of; the worst live one where `None`.
+    pub incident: Option<IncidentId>,
+    /// The run that Runbook shows; the newest of the incident where `None`.
+    pub run: Option<RunId>,
+    /// What lies over the panes.
+    pub overlay: Overlay,
+    /// The message line.
+    pub notice: Option<Notice>,
+    /// True lists suppressed anomalies too, with their reasons.
+    pub shows_suppressed: bool,
+    /// First line of the runbook's output shown, from its end: 0 follows.
+    pub output_scroll: usize,
+    /// True where keys that change the world are taken away.
+    pub is_read_only: bool,
+}
+
+impl UiState {
+    /// The list state of the pane on the screen.
+    #[must_use]
+    pub fn list(&self) -> ListState {
+        self.lists.get(&self.pane).cloned().unwrap_or_default()
+    }
+}
