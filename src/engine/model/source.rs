@@ -122,6 +122,9 @@ pub struct SourceReport {
     pub clock_skew_ms: Option<i64>,
     /// How long the last poll took, in milliseconds.
     pub poll_ms: Option<u32>,
+    /// Everything before this instant has been read as history; `None` for a source without a backfill, or before its
+    /// first chunk. The store keeps it, and the next start goes on from there.
+    pub backfilled_until: Option<Timestamp>,
     /// Warnings the server itself attached to its last answer (partial answers).
     pub warnings: Vec<Arc<str>>,
 }
