@@ -54,3 +54,7 @@ pub const TOPOLOGY_HOPS_MAX: usize = 8;
 pub const ACT_KEY_INERT_MS: i64 = 400;
 /// An approval is good for this long.
 pub const APPROVAL_MS_MAX: i64 = 600_000;
+/// Warnings kept of a source's last answer.
+pub const WARNINGS_MAX: usize = 8;
+/// One warning or reason of a source.
+pub const WARNING_BYTES_MAX: usize = 1_024;
