@@ -57,7 +57,10 @@ pub struct Alert {
     pub notice: AlertNotice,
     /// Every source that told it.
     pub told_by: BTreeSet<SourceName>,
-    /// How many notices were folded into it.
+    /// Those of them by whose last word it is firing.
+    pub firing_by: BTreeSet<SourceName>,
+    /// How many notices that told something new (a first time, another teller, firing again, resolved) were folded into
+    /// it; the same words once more do not count.
     pub repeat_count: u64,
     /// When it was first and last told.
     pub first_seen_at: Timestamp,

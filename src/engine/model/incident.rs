@@ -110,6 +110,8 @@ pub struct Incident {
     pub mitigated_at: Option<Timestamp>,
     /// When it was over.
     pub resolved_at: Option<Timestamp>,
+    /// The incident it turned out to be a part of; it is resolved then and never reopened.
+    pub merged_into: Option<IncidentId>,
     /// How often it came back.
     pub reopen_count: u32,
     /// When anything about it last changed.
