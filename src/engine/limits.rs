@@ -58,3 +58,9 @@ pub const APPROVAL_MS_MAX: i64 = 600_000;
 pub const WARNINGS_MAX: usize = 8;
 /// One warning or reason of a source.
 pub const WARNING_BYTES_MAX: usize = 1_024;
+/// Acts begun for one incident, over all its runs.
+pub const ACTS_PER_INCIDENT_MAX: usize = 8;
+/// Reports of running steps waiting for the engine; a runner waits when it is full, so no outcome is lost.
+pub const STEP_REPORT_QUEUE_MAX: usize = 256;
+/// Between asking a running command to end and ending it.
+pub const STEP_STOP_GRACE_MS: u64 = 2_000;
