@@ -44,7 +44,8 @@ pub struct Runbook {
 pub struct ParamSpec {
     /// Its type.
     pub kind: ParamKind,
-    /// Where it is taken from: `cause.service`, `cause.change.version`, `cause.change.title`, `alert.labels.NAME`, or a literal default.
+    /// Where it is taken from: `cause.service`, `cause.change.version`, `cause.change.title`,
+    /// `cause.change.external_id`, `cause.change.author`, `incident.id`, `alert.labels.NAME`, or a literal default.
     pub from: Arc<str>,
     /// Regular expression the whole value must match.
     pub pattern: Option<Arc<str>>,
@@ -172,6 +173,8 @@ pub enum StepState {
         samples: u32,
         /// The last value and its band.
         last: Option<(f64, Band)>,
+        /// Samples up to this instant have been looked at, so that none counts twice.
+        seen_until: Timestamp,
         /// When watching ends in failure.
         until: Timestamp,
     },
