@@ -17,6 +17,7 @@ pub mod settings;
 
 pub mod input;
 pub mod job;
+pub mod report;
 pub mod request;
 pub mod snapshot;
 pub mod world;
