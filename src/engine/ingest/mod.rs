@@ -3,9 +3,11 @@
 //! A [`Source`] pulls or receives, passes everything through [`normalize`], and hands [`Signal`]s into one bounded
 //! queue. A puller waits when the queue is full; a receiver refuses, so that the sender tries again. How a source is doing
 //! goes the same way, as [`Signal::Source`], kept by [`health::Health`]. A source never gives up: what fails is a state that is
-//! shown, and the next try follows after a growing pause.
+//! shown, and the next try follows by [`backoff`].
 
+pub mod backoff;
 pub mod health;
+pub mod http_client;
 pub mod normalize;
 pub mod wall_clock;
 
