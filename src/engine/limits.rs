@@ -64,3 +64,7 @@ pub const ACTS_PER_INCIDENT_MAX: usize = 8;
 pub const STEP_REPORT_QUEUE_MAX: usize = 256;
 /// Between asking a running command to end and ending it.
 pub const STEP_STOP_GRACE_MS: u64 = 2_000;
+/// A step whose end was not told this long after its timeout is unknown.
+pub const STEP_OVERDUE_MS: i64 = 60_000;
+/// A verify step looks only at instances heard of within this time of the newest one.
+pub const VERIFY_FRESH_MS: i64 = 120_000;

@@ -125,6 +125,14 @@ pub enum GateRefusal {
     /// It cannot be undone, and the target was not typed.
     #[error("this cannot be undone; type `{0}` to confirm")]
     TargetNotTyped(Arc<str>),
+    /// There is nothing to settle: how the step ended is known.
+    #[error("how step {} of {run} ended is known; there is nothing to settle", .step + 1)]
+    NotUnknown {
+        /// Which run.
+        run: RunId,
+        /// Which step was asked for.
+        step: usize,
+    },
     /// There is no way to show its effect without having it.
     #[error("step {} of {run} has no dry run; its command and what it touches are on the screen", .step + 1)]
     NoDryRun {
