@@ -6,9 +6,14 @@
 //! shown, and the next try follows by [`backoff`].
 
 pub mod backoff;
+pub mod change_events;
+pub mod change_file;
 pub mod health;
 pub mod http_client;
+pub mod log_file;
+pub mod log_line;
 pub mod normalize;
+pub mod tail;
 pub mod wall_clock;
 
 use std::future::Future;

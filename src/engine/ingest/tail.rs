@@ -1,0 +1,469 @@
+//! Follows a file that others write to, by polling: through rotation by renaming, through truncation in place, and while
+//! the file is not there.
+//!
+//! What is read is the file that was opened, not the name: after a rename the old file is read to its end, and then once more, because
+//! its writer may not have noticed yet. A last line without newline waits for the rest of it, until its file is given up.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::{Health, SignalSink, StopSignal, wall_clock};
+use crate::engine::clock::Timestamp;
+use crate::engine::limits::{TAIL_LINE_BYTES_MAX, TAIL_POLL_MS, TAIL_READ_BYTES_MAX};
+use crate::engine::model::{DropReason, Signal};
+
+/// Bytes at the start of a file by which a rewritten file is told from a grown one.
+const HEAD_BYTES: usize = 64;
+/// Polls between two reports while nothing happens.
+const QUIET_POLLS_PER_REPORT: u32 = 60;
+
+/// How far a file has been read: its identity and the offset of the first byte not yet given as a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailPosition {
+    /// Device of the file.
+    pub device: u64,
+    /// Its inode.
+    pub inode: u64,
+    /// Bytes given as lines.
+    pub offset: u64,
+}
+
+/// What one poll gave.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TailRead {
+    /// Whole lines, without their newline.
+    pub lines: Vec<Vec<u8>>,
+    /// Lines of which only the beginning was kept.
+    pub cut_count: u64,
+    /// True when there is more to read at once.
+    pub is_behind: bool,
+    /// True while there is no file of this name.
+    pub is_missing: bool,
+}
+
+/// A followed file.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    open: Option<OpenFile>,
+    start: Start,
+    partial: Vec<u8>,
+    /// True while the rest of a line that is too long is skipped.
+    is_skipping: bool,
+}
+
+/// Where reading begins in the next file that is opened.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    /// At its end: what was there before the first start is history.
+    End,
+    /// At the kept position if it is the same file, else at its beginning.
+    Kept(TailPosition),
+    /// At its beginning: it came while we watched.
+    Beginning,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    device: u64,
+    inode: u64,
+    offset: u64,
+    head: Vec<u8>,
+    /// True once the name has been seen to stand for another file, or none.
+    is_replaced: bool,
+}
+
+impl Tail {
+    /// Follows `path`: from `kept` where that is given, else from its present end.
+    #[must_use]
+    pub fn new(path: &Path, kept: Option<TailPosition>) -> Self {
+        let start = kept.map_or(Start::End, Start::Kept);
+        Self { path: path.to_owned(), open: None, start, partial: Vec::new(), is_skipping: false }
+    }
+
+    /// How far it has been read.
+    #[must_use]
+    pub fn position(&self) -> Option<TailPosition> {
+        let open = self.open.as_ref()?;
+        let partial = u64::try_from(self.partial.len()).unwrap_or(0);
+        Some(TailPosition { device: open.device, inode: open.inode, offset: open.offset.saturating_sub(partial) })
+    }
+
+    /// Reads what has come, at most `TAIL_READ_BYTES_MAX` bytes of it.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read. A file that is not there is no error.
+    pub fn poll(&mut self) -> io::Result<TailRead> {
+        let mut read = TailRead::default();
+        if self.open.is_none() && !self.reopen()? {
+            read.is_missing = true;
+            return Ok(read);
+        }
+        self.start_over_if_rewritten(&mut read)?;
+        let taken = self.take(&mut read)?;
+        read.is_behind = taken == TAIL_READ_BYTES_MAX;
+        if taken == 0 {
+            self.leave_if_replaced(&mut read)?;
+        }
+        Ok(read)
+    }
+
+    /// Opens the file of the name; false where there is none.
+    fn reopen(&mut self) -> io::Result<bool> {
+        // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+        let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => {
+                self.start = match self.start {
+                    Start::End => Start::Beginning,
+                    kept => kept,
+                };
+                return Ok(false);
+            }
+            Err(problem) => return Err(problem),
+        };
+        let facts = file.metadata()?;
+        if !facts.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file; name a file"));
+        }
+        let offset = match self.start {
+            Start::End => facts.len(),
+            Start::Kept(kept) if is_same(&facts, kept.device, kept.inode) && kept.offset <= facts.len() => kept.offset,
+            Start::Kept(_) | Start::Beginning => 0,
+        };
+        self.start = Start::Beginning;
+        let (device, inode) = (facts.dev(), facts.ino());
+        self.open = Some(OpenFile { file, device, inode, offset, head: Vec::new(), is_replaced: false });
+        Ok(true)
+    }
+
+    /// Begins the file anew when it has become shorter, or begins otherwise than it did.
+    fn start_over_if_rewritten(&mut self, read: &mut TailRead) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let mut head = vec![0; HEAD_BYTES];
+        let length = read_at(&open.file, &mut head, 0)?;
+        head.truncate(length);
+        let is_rewritten = open.file.metadata()?.len() < open.offset || !head.starts_with(&open.head);
+        open.head = head;
+        if is_rewritten {
+            open.offset = 0;
+            self.give_up_partial(read);
+        }
+        Ok(())
+    }
+
+    /// Reads once and splits into lines; says how many bytes came.
+    fn take(&mut self, read: &mut TailRead) -> io::Result<usize> {
+        let Some(open) = &mut self.open else { return Ok(0) };
+        let mut bytes = vec![0; TAIL_READ_BYTES_MAX];
+        let count = read_at(&open.file, &mut bytes, open.offset)?;
+        open.offset += u64::try_from(count).unwrap_or(0);
+        bytes.truncate(count);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(end) => {
+                    self.keep(end, read);
+                    self.end_line(read);
+                }
+                None => self.keep(piece, read),
+            }
+        }
+        Ok(count)
+    }
+
+    /// Adds to the line that is being read, up to the limit.
+    fn keep(&mut self, piece: &[u8], read: &mut TailRead) {
+        let room = TAIL_LINE_BYTES_MAX.saturating_sub(self.partial.len());
+        self.partial.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        if piece.len() > room && !self.is_skipping {
+            self.is_skipping = true;
+            read.cut_count += 1;
+        }
+    }
+
+    fn end_line(&mut self, read: &mut TailRead) {
+        let mut line = std::mem::take(&mut self.partial);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        self.is_skipping = false;
+        if !line.is_empty() {
+            read.lines.push(line);
+        }
+    }
+
+    /// Gives a last line that will never be finished.
+    fn give_up_partial(&mut self, read: &mut TailRead) {
+        self.end_line(read);
+    }
+
+    /// At the end of the file: goes on with its successor once nothing more came after the name had changed hands.
+    fn leave_if_replaced(&mut self, read: &mut TailRead) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let is_there = match std::fs::metadata(&self.path) {
+            Ok(facts) if is_same(&facts, open.device, open.inode) => {
+                open.is_replaced = false;
+                return Ok(());
+            }
+            Ok(_) => true,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => false,
+            Err(problem) => return Err(problem),
+        };
+        if !open.is_replaced {
+            open.is_replaced = true;
+            return Ok(());
+        }
+        read.is_missing = !is_there;
+        if is_there {
+            self.open = None;
+            self.give_up_partial(read);
+            read.is_behind = true;
+        }
+        Ok(())
+    }
+}
+
+fn is_same(facts: &Metadata, device: u64, inode: u64) -> bool {
+    facts.dev() == device && facts.ino() == inode
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(rest) = buffer.get_mut(count..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + u64::try_from(count).unwrap_or(0)) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(problem) if problem.kind() == ErrorKind::Interrupted => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(count)
+}
+
+/// What a line became.
+pub struct TakenLine {
+    /// What goes to the engine, where it was understood.
+    pub signal: Option<Signal>,
+    /// What was set aside, of the line or with it.
+    pub set_aside: Option<DropReason>,
+    /// Why the line was not understood, for whoever writes the file.
+    pub problem: Option<String>,
+}
+
+/// Follows the file until it is stopped: every line through `read_line` into the sink, how it goes into `health`, the position into `positions`.
+pub async fn follow(
+    mut tail: Tail,
+    mut health: Health,
+    sink: SignalSink,
+    stop: StopSignal,
+    positions: watch::Sender<Option<TailPosition>>,
+    mut read_line: impl FnMut(&[u8], Timestamp) -> TakenLine + Send,
+) {
+    let mut quiet_polls = QUIET_POLLS_PER_REPORT;
+    while !stop.is_stopped() {
+        // Reading may block (a network file system), so it happens away from the async threads.
+        let polled = tokio::task::spawn_blocking(move || {
+            let read = tail.poll();
+            (tail, read)
+        })
+        .await;
+        let Ok((back, read)) = polled else { return };
+        tail = back;
+        let now = wall_clock::now();
+        let before = health.report().state.clone();
+        let is_behind = match read {
+            Ok(read) => {
+                quiet_polls = if read.lines.is_empty() { quiet_polls + 1 } else { QUIET_POLLS_PER_REPORT };
+                judge(&mut health, &read, now);
+                for line in &read.lines {
+                    let taken = read_line(line, now);
+                    if let Some(reason) = taken.set_aside {
+                        health.drop_for(reason, 1);
+                    }
+                    if let Some(problem) = taken.problem {
+                        health.warnings([problem]);
+                    }
+                    if let Some(signal) = taken.signal {
+                        health.accept(1);
+                        sink.send(signal).await;
+                    }
+                }
+                positions.send_replace(tail.position());
+                read.is_behind
+            }
+            Err(problem) => {
+                let reason = format!("cannot read {}: {problem}; check the path and its permissions", health.address());
+                health.down(now, &reason, now + i64::try_from(TAIL_POLL_MS).unwrap_or(0));
+                false
+            }
+        };
+        if health.report().state != before || quiet_polls >= QUIET_POLLS_PER_REPORT {
+            quiet_polls = 0;
+            sink.send(health.signal()).await;
+        }
+        if !is_behind && !stop.sleep_ms(TAIL_POLL_MS).await {
+            return;
+        }
+    }
+}
+
+fn judge(health: &mut Health, read: &TailRead, now: Timestamp) {
+    health.drop_for(DropReason::TooLarge, read.cut_count);
+    if read.is_missing {
+        let reason = format!("there is no file {}; it is read from its beginning once it is there", health.address());
+        health.degraded(now, &reason);
+    } else {
+        health.healthy(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::*;
+
+    struct Scene {
+        folder: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("app.log");
+            Self { folder, path }
+        }
+
+        fn append(&self, text: &str) {
+            let mut file = OpenOptions::new().create(true).append(true).open(&self.path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+    }
+
+    fn lines(tail: &mut Tail) -> Vec<String> {
+        // Enough polls to see a rotation through: end of the old file, once more, the new one.
+        (0..4)
+            .flat_map(|_| tail.poll().unwrap().lines)
+            .map(|line| String::from_utf8_lossy(&line).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_first_start_begins_at_the_end_and_the_next_where_it_was() {
+        let scene = Scene::new();
+        scene.append("old\n");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        scene.append("one\ntw");
+        assert_eq!(lines(&mut tail), ["one"]);
+        let kept = tail.position();
+        scene.append("o\nthree\n");
+        assert_eq!(lines(&mut Tail::new(&scene.path, kept)), ["two", "three"]);
+        assert_eq!(lines(&mut tail), ["two", "three"]);
+    }
+
+    #[test]
+    fn a_partial_line_waits_for_its_newline() {
+        let scene = Scene::new();
+        scene.append("");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        for piece in ["a", "b", "\r", "\n\n"] {
+            assert!(lines(&mut tail).is_empty(), "{piece:?}");
+            scene.append(piece);
+        }
+        assert_eq!(lines(&mut tail), ["ab"]);
+    }
+
+    #[test]
+    fn rotation_by_renaming_loses_nothing() {
+        let scene = Scene::new();
+        scene.append("old\n");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        scene.append("before\n");
+        let mut writer = OpenOptions::new().append(true).open(&scene.path).unwrap();
+        fs::rename(&scene.path, scene.folder.path().join("app.log.1")).unwrap();
+        assert_eq!(tail.poll().unwrap().lines, [b"before".to_vec()]);
+        writer.write_all(b"late\nunfinished").unwrap();
+        scene.append("new\n");
+        assert_eq!(lines(&mut tail), ["late", "unfinished", "new"]);
+    }
+
+    #[test]
+    fn truncation_in_place_starts_over() {
+        let scene = Scene::new();
+        scene.append("aaaa\nbbbb\n");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        fs::write(&scene.path, "c\n").unwrap();
+        assert_eq!(lines(&mut tail), ["c"]);
+        // Rewritten and already longer than before: only its beginning gives it away.
+        fs::write(&scene.path, "dddd\neeee\nffff\n").unwrap();
+        assert_eq!(lines(&mut tail), ["dddd", "eeee", "ffff"]);
+    }
+
+    #[test]
+    fn a_missing_file_is_waited_for_and_then_read_from_its_beginning() {
+        let scene = Scene::new();
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(tail.poll().unwrap().is_missing);
+        scene.append("first\n");
+        assert_eq!(lines(&mut tail), ["first"]);
+        fs::remove_file(&scene.path).unwrap();
+        assert!(lines(&mut tail).is_empty());
+        assert!(tail.poll().unwrap().is_missing);
+        scene.append("second\n");
+        assert_eq!(lines(&mut tail), ["second"]);
+    }
+
+    #[test]
+    fn a_kept_position_of_another_file_does_not_count() {
+        let scene = Scene::new();
+        scene.append("one\ntwo\n");
+        let kept = TailPosition { device: 0, inode: 0, offset: 4 };
+        assert_eq!(lines(&mut Tail::new(&scene.path, Some(kept))), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_line_past_the_limit_is_cut_and_counted_once() {
+        let scene = Scene::new();
+        scene.append("");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        scene.append(&"x".repeat(3 * TAIL_LINE_BYTES_MAX));
+        scene.append("\nshort\n");
+        let (mut cut_count, mut lengths, mut reads) = (0, Vec::new(), 0);
+        loop {
+            let read = tail.poll().unwrap();
+            reads += 1;
+            cut_count += read.cut_count;
+            lengths.extend(read.lines.iter().map(Vec::len));
+            if !read.is_behind {
+                break;
+            }
+        }
+        assert_eq!((cut_count, lengths), (1, vec![TAIL_LINE_BYTES_MAX, 5]));
+        assert!(reads > 10, "one poll reads a bounded amount");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_an_error_that_says_so() {
+        let scene = Scene::new();
+        let problem = Tail::new(scene.folder.path(), None).poll().unwrap_err();
+        assert!(problem.to_string().contains("no regular file"), "{problem}");
+        nix::unistd::mkfifo(&scene.path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(Tail::new(&scene.path, None).poll().is_err());
+    }
+}
