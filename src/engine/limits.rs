@@ -30,6 +30,20 @@ pub const ANSWER_BYTES_MAX: usize = 134_217_728;
 pub const FUTURE_STAMP_MS_MAX: i64 = 300_000;
 /// Changes older than this before an incident are no suspects.
 pub const CHANGE_REACH_MS: i64 = 4 * 3_600_000;
+/// A notice may be stamped this much after what it caused: clocks of two machines differ.
+pub const CLOCK_SKEW_MS: i64 = 5_000;
+/// A symptom on a service of a live incident belongs to it for this long after the service's last onset.
+pub const SAME_PLACE_REACH_MS: i64 = 2 * 3_600_000;
+/// A forecast opens an incident when the resource runs out within this time.
+pub const FORECAST_OPENS_MS: i64 = 2 * 3_600_000;
+/// Changes kept as suspects of one incident, the nearest in time first.
+pub const SUSPECT_CHANGES_MAX: usize = 100;
+/// An alert told as firing again without a new start is believed this long after its resolution; before, it is a late word.
+pub const ALERT_LATE_MS: i64 = 60_000;
+/// Changes of an alert's state within `FLAPPING_WINDOW_MS` from which it is flapping.
+pub const FLAPPING_CHANGES_MIN: usize = 5;
+/// See `FLAPPING_CHANGES_MIN`.
+pub const FLAPPING_WINDOW_MS: i64 = 600_000;
 /// Lines of a step's output that are kept: half from the start, half from the end.
 pub const STEP_OUTPUT_LINES_MAX: usize = 2_000;
 /// Bytes of one line of a step's output.

@@ -3,6 +3,9 @@
 //! Stages read it and return what they would change; only the pipeline writes. Entries are shared with the snapshots
 //! that have been published, so a write goes through `Arc::make_mut`.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

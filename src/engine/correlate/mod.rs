@@ -1,1 +1,27 @@
-//! Anomaly to incident.
+//! Anomalies and alerts to incidents: one incident for one failure.
+//!
+//! [`Correlator::step`] hears what was touched and, once a tick, groups what waits with what is live: `symptom` says
+//! what counts, `grouping` what belongs together, `opening` what is worth an incident, `membership` what the
+//! members make of it, [`lifecycle`] what time and people do to it. Nothing is written here: the answer is a list of
+//! [`CorrelationEvent`]s. Whatever is set aside keeps its reason and stays within reach.
+
+pub mod alerts;
+pub mod changes;
+mod events;
+mod flapping;
+mod grouping;
+pub mod lifecycle;
+mod membership;
+mod opening;
+mod ranked;
+mod severity;
+mod step;
+mod symptom;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+pub use events::{CorrelationEvent, Touched, carry_marks};
+pub use ranked::take_ranking;
+pub use step::Correlator;
