@@ -1,1 +1,15 @@
-//! The simulated shop.
+//! The simulated shop: a causal model of a few services whose checkout is about to break. It is a source of signals and
+//! a runner of steps like any real one, and touches nothing outside the process.
+//!
+//! ```text
+//! load ─▶ performance (service, resources) ─▶ telemetry, logs, alerts ─▶ signals
+//!              ▲ parameters
+//! scenarios ─▶ faults ◀─ commands (what the runbooks' steps do to it)
+//! ```
+
+mod faults;
+mod layout;
+mod load;
+mod performance;
+mod resources;
+mod service;
