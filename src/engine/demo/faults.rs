@@ -23,12 +23,14 @@ pub(super) enum Fault {
     DiskWrites { node: usize, per_hour: f64 },
     /// A node does not run.
     Down { node: usize },
+    /// Requests that come from outside the calls, a second: a batch job, a report.
+    ExtraLoad { node: usize, per_second: f64 },
     /// A node stops taking work off the queue.
     IdleConsumer { node: usize },
 }
 
 /// What can be done to the shop from outside; a fault ends when one of its mends is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Mend {
     /// The version before the present one runs again.
     Rollback(usize),
@@ -46,8 +48,8 @@ pub(super) enum Mend {
     EndIdleSessions(usize),
     /// Logs are rotated and old ones deleted.
     CleanDisk(usize),
-    /// More instances.
-    ScaleOut(usize),
+    /// This many times the usual instances.
+    ScaleOut(usize, f64),
 }
 
 /// A fault that holds, from when, and what ends it.
@@ -96,6 +98,8 @@ pub(super) struct Effects {
     pub timeouts: Vec<(usize, f64, f64)>,
     /// See [`Fault::DiskWrites`].
     pub writes_per_hour: f64,
+    /// See [`Fault::ExtraLoad`].
+    pub extra_per_second: f64,
     /// See [`Fault::Down`].
     pub is_down: bool,
     /// Share of its consumers that stands still.
@@ -123,6 +127,7 @@ fn add(sum: &mut [Effects], fault: Fault, share: f64) {
         Fault::CutOff { caller, callee } => sum[caller].cut_off.push((callee, share)),
         Fault::ShortTimeout { caller, callee, timeout_ms } => sum[caller].timeouts.push((callee, timeout_ms, share)),
         Fault::DiskWrites { node, per_hour } => sum[node].writes_per_hour += per_hour * share,
+        Fault::ExtraLoad { node, per_second } => sum[node].extra_per_second += per_second * share,
         // A node runs or it does not.
         Fault::Down { node } => sum[node].is_down |= share >= 0.5,
         Fault::IdleConsumer { node } => sum[node].idle_share = sum[node].idle_share.max(share),
@@ -152,13 +157,8 @@ mod tests {
 
     #[test]
     fn faults_of_one_node_add_up_and_leave_the_others_alone() {
-        let now = |fault| ActiveFault {
-            fault,
-            begun_at: Timestamp(0),
-            ramp_ms: 0,
-            mended_by: Vec::new(),
-            mended_at: None,
-        };
+        let now =
+            |fault| ActiveFault { fault, begun_at: Timestamp(0), ramp_ms: 0, mended_by: Vec::new(), mended_at: None };
         let faults = [
             now(Fault::Errors { node: 1, ratio: 0.5 }),
             now(Fault::Errors { node: 1, ratio: 0.5 }),

@@ -282,9 +282,40 @@ const fn database(
     }
 }
 
+/// Position of a node in [`NODES`], for constants: a name that is not there does not compile.
+pub(super) const fn at(name: &str) -> usize {
+    let mut at = 0;
+    while at < NODES.len() {
+        if is_same(NODES[at].name.as_bytes(), name.as_bytes()) {
+            return at;
+        }
+        at += 1;
+    }
+    panic!("no node has this name")
+}
+
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < left.len() {
+        if left[at] != right[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 /// Position of a node in [`NODES`].
 pub(super) fn position(name: &str) -> Option<usize> {
     NODES.iter().position(|node| node.name == name)
+}
+
+/// Every call there is, as caller and callee.
+pub(super) fn edges() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NODES.iter().flat_map(|node| node.calls.iter().map(|call| (node.name, call.callee)))
 }
 
 /// The database that a node keeps a pool of connections to.
@@ -320,8 +351,8 @@ mod tests {
     fn what_is_behind_a_cache_follows_it() {
         for node in NODES {
             for (at, call) in node.calls.iter().enumerate() {
-                if call.role == CallRole::BehindCache {
-                    assert_eq!(node.calls[at - 1].role, CallRole::Cache, "{}", node.name);
+                if call.role == BehindCache {
+                    assert_eq!(node.calls[at - 1].role, Cache, "{}", node.name);
                 }
             }
         }

@@ -7,9 +7,27 @@
 //! scenarios ─▶ faults ◀─ commands (what the runbooks' steps do to it)
 //! ```
 
+pub mod scenarios;
+pub mod shop;
+
 mod faults;
 mod layout;
 mod load;
+
 mod performance;
 mod resources;
 mod service;
+
+mod alerts;
+mod logs;
+mod telemetry;
+
+mod commands;
+mod deployments;
+
+#[cfg(test)]
+mod tests;
+
+pub use commands::Executed;
+pub use scenarios::{SCENARIOS, Scenario};
+pub use shop::Shop;

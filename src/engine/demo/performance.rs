@@ -57,6 +57,12 @@ impl Model {
         }
         for node in &mut model.nodes {
             node.load_at_peak = node.figures.load.max(0.1);
+        }
+        for _ in 0..4 {
+            model.step(Timestamp(0), 1.0, load::PEAK_PER_SECOND, &healthy);
+        }
+        for node in &mut model.nodes {
+            node.usual_latency_ms = node.figures.latency_ms;
             node.stocks = resources::Stocks::default();
         }
         model
@@ -77,6 +83,7 @@ impl Model {
         self.queued = 0.0;
         for at in 0..self.nodes.len() {
             let node = &self.nodes[at];
+            loads[at] += effects[at].extra_per_second;
             match node.spec.name {
                 layout::FRONT => loads[at] = customers,
                 // The consumer takes work by itself; `work_off_queue` says how much.

@@ -20,6 +20,8 @@ pub(super) struct Node {
     pub pool_database: Option<usize>,
     /// Requests a second at the shop's usual peak.
     pub load_at_peak: f64,
+    /// Mean time to an answer at that peak, in milliseconds.
+    pub usual_latency_ms: f64,
     /// Times the instances it usually has.
     pub scale: f64,
     /// What fills up and drains.
@@ -67,6 +69,7 @@ impl Node {
             calls,
             pool_database: layout::pool_database(spec),
             load_at_peak: 1.0,
+            usual_latency_ms: spec.work_ms,
             scale: 1.0,
             stocks: Stocks::default(),
             restarted_at: None,

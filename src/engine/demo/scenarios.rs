@@ -1,0 +1,451 @@
+//! The stories the shop can tell: what is changed, what breaks, and what a person would say the cause was. One table.
+
+use super::faults::{Fault, Mend};
+use super::layout;
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use crate::engine::model::{CauseKind, ChangeKind};
+
+/// One story.
+#[derive(Debug)]
+pub struct Scenario {
+    /// As given on the command line.
+    pub name: &'static str,
+    /// In a few words.
+    pub title: &'static str,
+    /// What happens, in a sentence or two.
+    pub story: &'static str,
+    /// What the cause is; `None` where there is nothing to find and no incident may open.
+    pub expected: Option<Expected>,
+    /// What happens and when.
+    pub(super) events: &'static [Event],
+    /// A batch job that runs each night, when it is part of the story: it begins as the live part does.
+    pub(super) is_batch_at_start: bool,
+}
+
+/// What a person who knew everything would answer.
+#[derive(Debug)]
+pub struct Expected {
+    /// Kinds of cause that name it, the best first.
+    pub kinds: &'static [CauseKind],
+    /// Services that it may be seen in, the best first.
+    pub services: &'static [&'static str],
+    /// A command that mends it.
+    pub mended_by: &'static [&'static str],
+    /// A command that looks as if it might and does not.
+    pub not_mended_by: &'static [&'static str],
+}
+
+/// Something that happens, at this many milliseconds from the start of the live part; negative before it.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub at_ms: i64,
+    pub what: Happening,
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// Somebody changed something, and says so.
+    Change(ChangeSpec),
+    /// Something begins to be wrong.
+    Fault { fault: Fault, ramp_ms: i64, mended_by: &'static [Mend] },
+    /// This many times as many customers come, for whom capacity has been made ready.
+    Surge { times: f64, ramp_ms: i64 },
+}
+
+/// A change as the shop's delivery system tells it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChangeSpec {
+    pub kind: ChangeKind,
+    pub service: Option<&'static str>,
+    pub title: &'static str,
+    pub version: Option<&'static str>,
+    pub author: &'static str,
+}
+
+/// The scenario of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+/// The one that is played when none is named.
+#[must_use]
+pub fn default() -> &'static Scenario {
+    &SCENARIOS[0]
+}
+
+/// The network policy of the scenario that cuts a service off.
+pub(super) const POLICY: &str = "prod-egress-v847";
+
+const fn change(
+    at_ms: i64,
+    kind: ChangeKind,
+    service: Option<&'static str>,
+    title: &'static str,
+    version: Option<&'static str>,
+    author: &'static str,
+) -> Event {
+    Event { at_ms, what: Happening::Change(ChangeSpec { kind, service, title, version, author }) }
+}
+
+const fn fault(at_ms: i64, fault: Fault, ramp_ms: i64, mended_by: &'static [Mend]) -> Event {
+    Event { at_ms, what: Happening::Fault { fault, ramp_ms, mended_by } }
+}
+
+const AUTH: usize = layout::at("auth");
+const AUTH_DB: usize = layout::at("auth-db");
+const CACHE: usize = layout::at("cache");
+const CATALOG_DB: usize = layout::at("catalog-db");
+const CHECKOUT: usize = layout::at("checkout");
+const ORDER: usize = layout::at("order");
+const ORDERS_DB: usize = layout::at("orders-db");
+const PAYMENT: usize = layout::at("payment");
+const SEARCH: usize = layout::at("search");
+const SHIPPING: usize = layout::at(layout::CONSUMER);
+
+/// The first symptom is due this long after the start of the live part.
+const ONSET_MS: i64 = 8 * SECOND_MS;
+
+/// Every story; the first is the default.
+pub static SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "bad-deploy",
+        title: "a deploy breaks payments",
+        story: "Version abc123 of payment is rolled out and fails on four requests of ten; checkout fails with it.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::BadDeploy],
+            services: &["payment"],
+            mended_by: &["kubectl", "rollout", "undo", "deployment/payment"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/checkout"],
+        }),
+        events: &[
+            change(ONSET_MS, ChangeKind::Deploy, Some("payment"), "deploy abc123 to payment", Some("abc123"), "mira"),
+            fault(ONSET_MS, Fault::Errors { node: PAYMENT, ratio: 0.42 }, 15_000, &[Mend::Rollback(PAYMENT)]),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "pool-exhausted",
+        title: "connections to the orders database run out",
+        story: "A deploy of order forgets to give connections back; minutes later its pool is empty and orders fail.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::ConnectionsExhausted, CauseKind::BadDeploy],
+            services: &["order", "orders-db"],
+            mended_by: &["kubectl", "rollout", "undo", "deployment/order"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/payment"],
+        }),
+        events: &[
+            change(
+                -100 * SECOND_MS,
+                ChangeKind::Deploy,
+                Some("order"),
+                "deploy 7f3e9d1 to order",
+                Some("7f3e9d1"),
+                "jonas",
+            ),
+            fault(
+                -100 * SECOND_MS,
+                Fault::ConnectionLeak { node: ORDER, per_second: 0.22 },
+                20_000,
+                &[Mend::Rollback(ORDER), Mend::EndIdleSessions(ORDERS_DB)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "memory-leak",
+        title: "search runs out of memory",
+        story: "Search has leaked for two days, hours were left; then the leak widens and its memory is used up.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::MemoryLeak],
+            services: &["search"],
+            mended_by: &["kubectl", "rollout", "restart", "deployment/search"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
+        }),
+        events: &[
+            change(
+                -51 * HOUR_MS,
+                ChangeKind::Deploy,
+                Some("search"),
+                "deploy 5c0ffee to search",
+                Some("5c0ffee"),
+                "ines",
+            ),
+            fault(
+                -51 * HOUR_MS,
+                Fault::MemoryLeak { node: SEARCH, per_hour: 0.0068 },
+                20_000,
+                &[Mend::Rollback(SEARCH)],
+            ),
+            // The days that would be left are told in minutes.
+            fault(
+                ONSET_MS,
+                Fault::MemoryLeak { node: SEARCH, per_hour: 5.0 },
+                20_000,
+                &[Mend::Restart(SEARCH), Mend::Rollback(SEARCH)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "firewall-rule",
+        title: "a firewall rule cuts auth off its database",
+        story: "A network policy closes the way from auth to auth-db; nobody can log in, and every team's alerts go off.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::NetworkPolicy],
+            services: &["auth", "auth-db"],
+            mended_by: &["kubectl", "delete", "networkpolicy", POLICY],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/auth"],
+        }),
+        events: &[
+            change(
+                ONSET_MS,
+                ChangeKind::Network,
+                Some("auth"),
+                "network policy prod-egress-v847 applied",
+                Some(POLICY),
+                "netops",
+            ),
+            fault(
+                ONSET_MS + 2 * SECOND_MS,
+                Fault::CutOff { caller: AUTH, callee: AUTH_DB },
+                3_000,
+                &[Mend::DropPolicy(POLICY)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "slow-query",
+        title: "the catalogue's queries crawl",
+        story: "A migration drops an index of catalog-db; its queries read whole tables and the shop's pages wait.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::SlowQuery],
+            services: &["catalog-db"],
+            mended_by: &[
+                "psql",
+                "-h",
+                "catalog-db",
+                "-c",
+                "CREATE INDEX CONCURRENTLY products_category ON products (category)",
+            ],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
+        }),
+        events: &[
+            change(
+                ONSET_MS,
+                ChangeKind::Migration,
+                Some("catalog-db"),
+                "migration 0412 drops index products_category",
+                Some("0412"),
+                "data-team",
+            ),
+            fault(
+                ONSET_MS,
+                Fault::Slower { node: CATALOG_DB, times: 7.0 },
+                8_000,
+                &[Mend::RestoreIndex(CATALOG_DB), Mend::CancelQueries(CATALOG_DB)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "disk-filling",
+        title: "the disk of the orders database fills",
+        story: "Statement logging was switched on and fills the disk of orders-db; once it is full, orders cannot be written.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::DiskFull],
+            services: &["orders-db"],
+            mended_by: &["logrotate", "-f", "/etc/logrotate.d/orders-db"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/order"],
+        }),
+        events: &[
+            change(
+                -45 * MINUTE_MS,
+                ChangeKind::Config,
+                Some("orders-db"),
+                "log_statement = all on orders-db",
+                None,
+                "data-team",
+            ),
+            fault(
+                -45 * MINUTE_MS,
+                Fault::DiskWrites { node: ORDERS_DB, per_hour: 0.36 },
+                20_000,
+                &[Mend::CleanDisk(ORDERS_DB), Mend::RevertConfig(ORDERS_DB)],
+            ),
+            fault(
+                0,
+                Fault::DiskWrites { node: ORDERS_DB, per_hour: 3.0 },
+                5_000,
+                &[Mend::CleanDisk(ORDERS_DB), Mend::RevertConfig(ORDERS_DB)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "dependency-down",
+        title: "the cache dies",
+        story: "The cache is gone: carts fail, and the catalogue's database gets every question the cache would have answered.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::Unavailable],
+            services: &["cache"],
+            mended_by: &["kubectl", "rollout", "restart", "deployment/cache"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
+        }),
+        events: &[fault(ONSET_MS, Fault::Down { node: CACHE }, 12_000, &[Mend::Restart(CACHE)])],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "bad-config",
+        title: "checkout gives up on payments too early",
+        story: "A configuration change sets checkout's deadline for payment to a tenth of what a payment takes.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::BadConfig],
+            services: &["checkout"],
+            mended_by: &["kubectl", "rollout", "undo", "deployment/checkout"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/payment"],
+        }),
+        events: &[
+            change(
+                ONSET_MS,
+                ChangeKind::Config,
+                Some("checkout"),
+                "payment_timeout_ms 3000 -> 30 on checkout",
+                Some("config-218"),
+                "jonas",
+            ),
+            fault(
+                ONSET_MS,
+                Fault::ShortTimeout { caller: CHECKOUT, callee: PAYMENT, timeout_ms: 30.0 },
+                10_000,
+                &[Mend::RevertConfig(CHECKOUT), Mend::Rollback(CHECKOUT)],
+            ),
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "stuck-consumer",
+        title: "shipping stops taking orders off the queue",
+        story: "Shipping trips over one message and tries it again and again; paid orders pile up behind it.",
+        expected: Some(Expected {
+            kinds: &[CauseKind::QueueBacklog],
+            services: &["queue", "shipping"],
+            mended_by: &["kubectl", "rollout", "restart", "deployment/shipping"],
+            not_mended_by: &["kubectl", "rollout", "restart", "deployment/order"],
+        }),
+        events: &[fault(ONSET_MS, Fault::IdleConsumer { node: SHIPPING }, 3_000, &[Mend::Restart(SHIPPING)])],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "flash-sale",
+        title: "a flash sale: four times the customers",
+        story: "A sale begins and traffic rises fourfold; capacity was raised before, so nothing fails and nothing is wrong.",
+        expected: None,
+        events: &[
+            change(
+                -10 * MINUTE_MS,
+                ChangeKind::Scale,
+                None,
+                "capacity plan for the flash sale switched on",
+                None,
+                "capacity-team",
+            ),
+            Event { at_ms: ONSET_MS, what: Happening::Surge { times: 4.0, ramp_ms: 40_000 } },
+        ],
+        is_batch_at_start: false,
+    },
+    Scenario {
+        name: "nightly-batch",
+        title: "the nightly batch job runs",
+        story: "The job that runs each night runs tonight as well: the databases are busy, as they always are then.",
+        expected: None,
+        events: &[],
+        is_batch_at_start: true,
+    },
+];
+
+/// How long the batch job runs.
+pub(super) const BATCH_MS: i64 = 40 * MINUTE_MS;
+/// When it runs, from midnight UTC, where the story does not say otherwise.
+pub(super) const BATCH_AT_MS: i64 = 2 * HOUR_MS + 30 * MINUTE_MS;
+
+/// What the batch job does while it runs.
+pub(super) const BATCH: &[Fault] = &[
+    Fault::ExtraLoad { node: ORDERS_DB, per_second: 45.0 },
+    Fault::Slower { node: ORDERS_DB, times: 1.3 },
+    Fault::ExtraLoad { node: layout::at("payments-db"), per_second: 40.0 },
+];
+
+/// When the batch job of a run that begins at `start` starts each day, from midnight UTC: a whole minute.
+pub(super) fn batch_at_ms(scenario: &Scenario, start: crate::engine::clock::Timestamp) -> i64 {
+    if scenario.is_batch_at_start { start.0.rem_euclid(DAY_MS) / MINUTE_MS * MINUTE_MS } else { BATCH_AT_MS }
+}
+
+/// Harmless changes, some of which every run has had in the hours before it: how long before at least and at most, in
+/// minutes.
+pub(super) const DECOYS: &[(i64, i64, ChangeSpec)] = &[
+    decoy(150, 230, ChangeKind::Deploy, "search", "deploy 91d02ab to search", "ines"),
+    decoy(120, 200, ChangeKind::Flag, "web", "flag new-header on for 100 % of customers", "product"),
+    decoy(90, 170, ChangeKind::Deploy, "cart", "deploy e4410c2 to cart", "mira"),
+    decoy(70, 140, ChangeKind::Scale, "catalog", "catalog scaled from 3 to 4 instances", "autoscaler"),
+    decoy(50, 110, ChangeKind::Config, "inventory", "log level info on inventory", "jonas"),
+    decoy(40, 90, ChangeKind::Deploy, "shipping", "deploy 03bb7e5 to shipping", "tomas"),
+    decoy(30, 60, ChangeKind::Migration, "payments-db", "migration 0388 adds column receipts.note", "data-team"),
+    decoy(20, 45, ChangeKind::Deploy, "inventory", "deploy c7a1f04 to inventory", "jonas"),
+];
+
+const fn decoy(
+    from: i64,
+    to: i64,
+    kind: ChangeKind,
+    service: &'static str,
+    title: &'static str,
+    author: &'static str,
+) -> (i64, i64, ChangeSpec) {
+    (from, to, ChangeSpec { kind, service: Some(service), title, version: None, author })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_enough_stories_and_two_are_quiet() {
+        assert!(SCENARIOS.len() >= 8);
+        let quiet: Vec<_> =
+            SCENARIOS.iter().filter(|scenario| scenario.expected.is_none()).map(|scenario| scenario.name).collect();
+        assert_eq!(quiet, ["flash-sale", "nightly-batch"]);
+        assert_eq!(default().name, "bad-deploy");
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for scenario in SCENARIOS {
+            assert!(std::ptr::eq(find(scenario.name).unwrap(), scenario), "{}", scenario.name);
+        }
+        assert!(find("no-such-story").is_none());
+    }
+
+    #[test]
+    fn events_are_in_order_of_time() {
+        for scenario in SCENARIOS {
+            assert!(scenario.events.is_sorted_by_key(|event| event.at_ms), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn expected_services_and_changed_services_are_in_the_shop() {
+        for scenario in SCENARIOS {
+            for service in scenario.expected.iter().flat_map(|expected| expected.services) {
+                assert!(layout::position(service).is_some(), "{service}");
+            }
+            for event in scenario.events {
+                if let Happening::Change(ChangeSpec { service: Some(service), .. }) = event.what {
+                    assert!(layout::position(service).is_some(), "{service}");
+                }
+            }
+        }
+    }
+}
