@@ -15,6 +15,7 @@ pub mod limits;
 pub mod model;
 pub mod settings;
 
+pub mod handle;
 pub mod input;
 pub mod job;
 pub mod report;
