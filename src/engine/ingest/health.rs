@@ -102,8 +102,13 @@ impl Health {
         if done > 0 {
             self.report.last_ok_at = Some(now);
         }
-        self.report.backfilled_until = until.or(self.report.backfilled_until);
+        self.known_until(until);
         self.report.state = SourceState::Backfilling { done, total };
+    }
+
+    /// Everything before `until` is known; `None` leaves what was said before.
+    pub fn known_until(&mut self, until: Option<Timestamp>) {
+        self.report.backfilled_until = until.or(self.report.backfilled_until);
     }
 
     /// True while it does not answer.

@@ -8,11 +8,13 @@
 pub mod backoff;
 pub mod change_events;
 pub mod change_file;
+pub mod discovery;
 pub mod health;
 pub mod http_client;
 pub mod log_file;
 pub mod log_line;
 pub mod normalize;
+pub mod prometheus;
 pub mod tail;
 pub mod wall_clock;
 
