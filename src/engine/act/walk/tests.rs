@@ -195,7 +195,7 @@ impl Drive {
     }
 
     /// Walks to the verify step.
-    fn to_verify(&mut self) {
+    fn walk_to_verify(&mut self) {
         self.approve(0).unwrap();
         self.approve(1).unwrap();
         self.say(1, "payment-1 Running");
@@ -214,7 +214,7 @@ fn a_run_walks_from_its_first_step_to_success() {
     let mut drive = Drive::new(steps());
     assert_eq!(drive.run.steps[0].state, StepState::Waiting);
     assert_eq!(drive.run.steps[1].state, StepState::Pending);
-    drive.to_verify();
+    drive.walk_to_verify();
     assert!(matches!(drive.run.steps[3].state, StepState::Watching { .. }), "verify begins by itself");
     for second in [10, 40, 75] {
         assert!(drive.tick(T0 + second * 1_000, &[(T0.0 + second * 1_000, 0.01)]));
@@ -272,7 +272,7 @@ fn an_act_that_fails_stops_the_run_and_is_told_as_a_change_without_effect() {
 #[test]
 fn a_second_report_of_the_end_changes_nothing() {
     let mut drive = Drive::new(steps());
-    drive.to_verify();
+    drive.walk_to_verify();
     assert!(!drive.report(2, StepProgress::Exited { code: Some(1), took_ms: 1 }));
     assert_eq!(drive.changes.len(), 1);
 }
@@ -335,7 +335,7 @@ fn stopping_cancels_the_command_and_still_records_its_end() {
 #[test]
 fn no_data_is_not_success() {
     let mut drive = Drive::new(steps());
-    drive.to_verify();
+    drive.walk_to_verify();
     let until = T0 + 500 + 600_000;
     assert!(!drive.tick(until - 1, &[]));
     assert!(drive.tick(until, &[]));
@@ -346,7 +346,7 @@ fn no_data_is_not_success() {
 #[test]
 fn a_sample_counts_once_and_old_ones_not_at_all() {
     let mut drive = Drive::new(steps());
-    drive.to_verify();
+    drive.walk_to_verify();
     assert!(!drive.tick(T0 + 1_000, &[(T0.0, 0.01)]), "measured before the step began");
     let sample = [(T0.0 + 10_000, 0.01)];
     assert!(drive.tick(T0 + 10_000, &sample));
@@ -359,7 +359,7 @@ fn a_sample_counts_once_and_old_ones_not_at_all() {
 #[test]
 fn one_sample_outside_begins_the_hold_again() {
     let mut drive = Drive::new(steps());
-    drive.to_verify();
+    drive.walk_to_verify();
     for (second, value) in [(10, 0.01), (40, 0.01), (55, 0.5), (71, 0.01), (100, 0.01), (130, 0.01)] {
         drive.tick(T0 + second * 1_000, &[(T0.0 + second * 1_000, value)]);
         assert_eq!(drive.run.state, RunState::Active, "at {second}");
@@ -371,7 +371,7 @@ fn one_sample_outside_begins_the_hold_again() {
 #[test]
 fn every_instance_must_be_inside_but_those_that_are_gone() {
     let mut drive = Drive::new(steps());
-    drive.to_verify();
+    drive.walk_to_verify();
     // The first instance was replaced long ago and its last word was bad.
     for second in [10, 40, 75] {
         let at = T0.0 + 200_000 + second * 1_000;
