@@ -1,0 +1,360 @@
+//! Fills a runbook's parameters from an incident, checks them, and puts them into the steps.
+//!
+//! Values come from labels and senders, so they are hostile until checked: typed, plain, never empty, never an option.
+//! A value is text inside exactly one argument; nothing it holds can begin another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
+use sha2::{Digest, Sha256};
+
+use crate::engine::model::{
+    BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook, StepKind, StepSpec,
+};
+use crate::engine::world::World;
+
+/// Longest value of a parameter, in bytes.
+const VALUE_BYTES_MAX: usize = 256;
+
+/// Why a runbook cannot be offered with its parameters filled in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// Nothing there says what it is.
+    #[error("{{{param}}} cannot be filled: the incident has no {from}")]
+    Missing {
+        /// Which parameter.
+        param: Arc<str>,
+        /// Where it was to come from.
+        from: Arc<str>,
+    },
+    /// Something is there, and it must not be used.
+    #[error("{{{param}}} is refused: {reason}")]
+    Refused {
+        /// Which parameter.
+        param: Arc<str>,
+        /// What is wrong with the value; the value itself is shown escaped.
+        reason: String,
+    },
+}
+
+/// Bound parameters and the steps with them filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binding {
+    /// By name.
+    pub params: BTreeMap<Arc<str>, Arc<str>>,
+    /// In order.
+    pub steps: Vec<BoundStep>,
+}
+
+/// Fills in `runbook` for one hypothesis of `incident`.
+///
+/// # Errors
+/// When a parameter has no value, or one that must not be used.
+pub fn bind(
+    runbook: &Runbook,
+    hypothesis: &Hypothesis,
+    world: &World,
+    incident: &Incident,
+) -> Result<Binding, BindError> {
+    let mut params = BTreeMap::new();
+    for (name, spec) in &runbook.params {
+        let value = alternatives(&spec.from)
+            .find_map(|from| resolve(from, hypothesis, world, incident))
+            .ok_or_else(|| BindError::Missing { param: Arc::clone(name), from: Arc::clone(&spec.from) })?;
+        check(&value, spec, world, incident)
+            .map_err(|reason| BindError::Refused { param: Arc::clone(name), reason })?;
+        params.insert(Arc::clone(name), value);
+    }
+    let steps = runbook.steps.iter().map(|step| bind_step(&runbook.content_hash, step, &params)).collect();
+    Ok(Binding { params, steps })
+}
+
+/// Where a value is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin<'a> {
+    CauseService,
+    Change(ChangePart),
+    IncidentId,
+    AlertLabel(&'a str),
+    AnomalousService(&'a str),
+    Literal(&'a str),
+}
+
+/// Which part of the blamed change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangePart {
+    Service,
+    Version,
+    Title,
+    ExternalId,
+    Author,
+}
+
+impl<'a> Origin<'a> {
+    /// Reads one alternative of `from`; the error says what would be right.
+    pub(super) fn read(from: &'a str) -> Result<Self, String> {
+        let origin = match from {
+            "cause.service" => Self::CauseService,
+            "cause.change.service" => Self::Change(ChangePart::Service),
+            "cause.change.version" => Self::Change(ChangePart::Version),
+            "cause.change.title" => Self::Change(ChangePart::Title),
+            "cause.change.external_id" => Self::Change(ChangePart::ExternalId),
+            "cause.change.author" => Self::Change(ChangePart::Author),
+            "incident.id" => Self::IncidentId,
+            _ => {
+                if let Some(label) = from.strip_prefix("alert.labels.").filter(|label| !label.is_empty()) {
+                    Self::AlertLabel(label)
+                } else if let Some(metric) = from.strip_prefix("anomaly.service.").filter(|metric| !metric.is_empty()) {
+                    Self::AnomalousService(metric)
+                } else if ["cause.", "alert.", "incident.", "anomaly."].iter().any(|root| from.starts_with(root)) {
+                    return Err(format!(
+                        "`{from}` is nowhere; values come from cause.service, cause.change.service (version, title, \
+                         external_id, author), incident.id, alert.labels.NAME, anomaly.service.METRIC, or are literal"
+                    ));
+                } else {
+                    Self::Literal(from)
+                }
+            }
+        };
+        Ok(origin)
+    }
+}
+
+/// `a or b`: the first that has a value is taken.
+pub(super) fn alternatives(from: &str) -> impl Iterator<Item = &str> {
+    from.split(" or ").map(str::trim)
+}
+
+fn resolve(from: &str, hypothesis: &Hypothesis, world: &World, incident: &Incident) -> Option<Arc<str>> {
+    match Origin::read(from).ok()? {
+        Origin::CauseService => Some(Arc::from(hypothesis.service.as_str())),
+        Origin::Change(part) => change_part(world.changes.get(&hypothesis.change?)?, part),
+        Origin::IncidentId => Some(incident.id.to_string().into()),
+        Origin::Literal(text) => Some(Arc::from(text)),
+        Origin::AlertLabel(label) => {
+            let alerts = incident.alerts.iter().filter_map(|id| world.alerts.get(id));
+            only_one(
+                alerts
+                    .filter(|alert| alert.notice.service.as_ref() == Some(&hypothesis.service))
+                    .filter_map(|alert| alert.notice.labels.get(label)),
+            )
+        }
+        Origin::AnomalousService(metric) => {
+            let anomalies = incident.anomalies.iter().filter_map(|id| world.anomalies.get(id));
+            only_one(
+                anomalies.filter(|anomaly| anomaly.metric.as_ref() == metric).map(|anomaly| anomaly.service.as_str()),
+            )
+        }
+    }
+}
+
+fn change_part(change: &Change, part: ChangePart) -> Option<Arc<str>> {
+    let notice = &change.notice;
+    match part {
+        ChangePart::Service => notice.service.as_ref().map(|service| Arc::from(service.as_str())),
+        ChangePart::Version => notice.version.clone(),
+        ChangePart::Title => Some(Arc::clone(&notice.title)),
+        ChangePart::ExternalId => Some(Arc::clone(&notice.external_id)),
+        ChangePart::Author => notice.author.clone(),
+    }
+}
+
+/// The value all agree on. Where they differ there is none: a guess would act on the wrong target.
+fn only_one<'a>(values: impl Iterator<Item = &'a str>) -> Option<Arc<str>> {
+    let distinct: BTreeSet<&str> = values.collect();
+    let mut distinct = distinct.into_iter();
+    distinct.next().filter(|_| distinct.next().is_none()).map(Arc::from)
+}
+
+/// Names of services and hosts: nothing that a command could read as an option, a path, a list or a pattern.
+static ENTITY: LazyLock<Option<Regex>> = LazyLock::new(|| whole_pattern("[A-Za-z0-9_][A-Za-z0-9_.:-]*").ok());
+
+/// Whether a value may go into a command, and if not, why.
+fn check(value: &str, spec: &ParamSpec, world: &World, incident: &Incident) -> Result<(), String> {
+    let shown = value.escape_debug();
+    if value.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(format!("it has {} bytes; {VALUE_BYTES_MAX} are allowed", value.len()));
+    }
+    if value.starts_with('-') {
+        return Err(format!("`{shown}` begins with a dash, a command would take it for an option"));
+    }
+    if value.contains(is_unseen) {
+        return Err(format!("`{shown}` holds characters that cannot be seen"));
+    }
+    if !spec.choices.is_empty() && !spec.choices.iter().any(|choice| choice.as_ref() == value) {
+        return Err(format!("`{shown}` is none of {}", spec.choices.join(", ")));
+    }
+    if let Some(pattern) = &spec.pattern
+        && !whole_pattern(pattern).is_ok_and(|pattern| pattern.is_match(value))
+    {
+        return Err(format!("`{shown}` does not match {pattern}"));
+    }
+    check_kind(value, spec, world, incident)
+}
+
+fn check_kind(value: &str, spec: &ParamSpec, world: &World, incident: &Incident) -> Result<(), String> {
+    let shown = value.escape_debug();
+    let is_entity = || ENTITY.as_ref().is_some_and(|entity| entity.is_match(value));
+    match spec.kind {
+        ParamKind::Service if !is_entity() => Err(format!("`{shown}` is no plain service name")),
+        ParamKind::Service if !is_known_service(value, world, incident) => {
+            Err(format!("no service `{shown}` is known"))
+        }
+        ParamKind::Host if !is_entity() => Err(format!("`{shown}` is no plain host name")),
+        ParamKind::Host if !is_known_host(value, world) => Err(format!("no host `{shown}` is known")),
+        ParamKind::Number if !is_number(value) => Err(format!("`{shown}` is no number")),
+        ParamKind::Text if spec.pattern.is_none() && spec.choices.is_empty() => {
+            Err("a text parameter needs a pattern or choices".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Control characters, and those that change how the text around them is read without being seen themselves.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn is_number(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_digit() || c == '.') && value.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_known_service(value: &str, world: &World, incident: &Incident) -> bool {
+    incident.services.contains_key(value)
+        || world.anomalies.values().any(|anomaly| anomaly.service.as_str() == value)
+        || world.topology.edges().any(|(caller, callee, _)| caller.as_str() == value || callee.as_str() == value)
+}
+
+fn is_known_host(value: &str, world: &World) -> bool {
+    world.anomalies.values().any(|anomaly| anomaly.instance.as_deref() == Some(value))
+        || world
+            .alerts
+            .values()
+            .any(|alert| ["instance", "host", "node"].iter().any(|label| alert.notice.labels.get(label) == Some(value)))
+}
+
+/// The pattern, made to match the whole value or nothing.
+pub(super) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!(r"\A(?:{pattern})\z"))
+}
+
+/// Lower-case letters, digits and `_`, beginning with a letter.
+pub(super) fn is_param_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Pieces of a text: plain, or the name of a placeholder. Braces around anything else are plain.
+fn pieces(text: &str) -> Vec<(bool, &str)> {
+    let mut pieces = Vec::new();
+    let mut plain_from = 0;
+    let mut at = 0;
+    while let Some(open) = text[at..].find('{').map(|offset| at + offset) {
+        at = open + 1;
+        let Some(close) = text[at..].find('}').map(|offset| at + offset) else { break };
+        if is_param_name(&text[at..close]) {
+            pieces.push((false, &text[plain_from..open]));
+            pieces.push((true, &text[at..close]));
+            plain_from = close + 1;
+            at = plain_from;
+        }
+    }
+    pieces.push((false, &text[plain_from..]));
+    pieces
+}
+
+/// Names of the placeholders in a text.
+pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    pieces(text).into_iter().filter_map(|(is_placeholder, piece)| is_placeholder.then_some(piece))
+}
+
+/// Fills the placeholders of one text. A value is never read again, so it cannot bring placeholders of its own.
+fn fill(text: &Arc<str>, params: &BTreeMap<Arc<str>, Arc<str>>) -> Arc<str> {
+    let mut filled = String::with_capacity(text.len());
+    for (is_placeholder, piece) in pieces(text) {
+        match params.get(piece).filter(|_| is_placeholder) {
+            Some(value) => filled.push_str(value),
+            None if is_placeholder => filled.extend(["{", piece, "}"]),
+            None => filled.push_str(piece),
+        }
+    }
+    filled.into()
+}
+
+/// Every text of a step that may hold placeholders or that an approval is for.
+pub(super) fn texts(step: &StepSpec) -> Vec<&str> {
+    let mut texts = vec![step.title.as_ref(), step.text.as_ref(), step.touches.as_ref()];
+    match &step.kind {
+        StepKind::Note => {}
+        StepKind::Check { run, expect } => {
+            texts.extend(run.iter().map(AsRef::as_ref));
+            texts.push(expect);
+        }
+        StepKind::Act { run, dry_run, undo, rollback_text } => {
+            texts.extend(run.iter().chain(dry_run).chain(undo).map(AsRef::as_ref));
+            texts.push(rollback_text);
+        }
+        StepKind::Verify { metric, service, .. } => texts.extend([metric.as_ref(), service.as_ref()]),
+    }
+    texts
+}
+
+fn bind_step(content_hash: &str, step: &StepSpec, params: &BTreeMap<Arc<str>, Arc<str>>) -> BoundStep {
+    let one = |text: &Arc<str>| fill(text, params);
+    let all = |texts: &[Arc<str>]| texts.iter().map(one).collect::<Vec<_>>();
+    let kind = match &step.kind {
+        StepKind::Note => StepKind::Note,
+        StepKind::Check { run, expect } => StepKind::Check { run: all(run), expect: one(expect) },
+        StepKind::Act { run, dry_run, undo, rollback_text } => {
+            StepKind::Act { run: all(run), dry_run: all(dry_run), undo: all(undo), rollback_text: one(rollback_text) }
+        }
+        StepKind::Verify { metric, service, hold_ms, samples_min, below, above } => StepKind::Verify {
+            metric: one(metric),
+            service: one(service),
+            hold_ms: *hold_ms,
+            samples_min: *samples_min,
+            below: *below,
+            above: *above,
+        },
+    };
+    let spec = StepSpec {
+        name: Arc::clone(&step.name),
+        title: one(&step.title),
+        text: one(&step.text),
+        kind,
+        effect: step.effect,
+        touches: one(&step.touches),
+        timeout_ms: step.timeout_ms,
+    };
+    let digest = digest(content_hash, &spec);
+    BoundStep { spec, digest }
+}
+
+/// What an approval is for: the file as it was, the step, and every text as bound. The rest of the step (limits, effect)
+/// follows from the file.
+fn digest(content_hash: &str, spec: &StepSpec) -> Arc<str> {
+    sha256_hex([content_hash, spec.name.as_ref()].into_iter().chain(texts(spec))).into()
+}
+
+/// SHA-256 in hex over the parts, each preceded by its length; a single part is hashed as it is.
+pub(super) fn sha256_hex<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let parts: Vec<&str> = parts.into_iter().collect();
+    let mut hash = Sha256::new();
+    for part in &parts {
+        if parts.len() > 1 {
+            hash.update((part.len() as u64).to_be_bytes());
+        }
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

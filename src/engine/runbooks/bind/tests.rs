@@ -1,0 +1,250 @@
+//! What may go into a command, and what comes out of it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{
+    Buckets, CauseKind, ChangeId, ChangeKind, ChangeNotice, EdgeNotice, EdgeOrigin, IncidentId, IncidentSeverity,
+    IncidentState, Ranking, Score, ServiceName, SourceName, StepEffect,
+};
+use crate::engine::runbooks::library::Library;
+use crate::engine::runbooks::propose::propose;
+
+fn hypothesis(kind: CauseKind, service: &str, change: Option<u64>, confidence: f64) -> Hypothesis {
+    Hypothesis {
+        kind,
+        service: ServiceName::new(service),
+        change: change.map(ChangeId),
+        title: Arc::from("title"),
+        confidence: Score::new(confidence),
+        evidence_for: Vec::new(),
+        evidence_against: Vec::new(),
+        impact_chain: Vec::new(),
+        buckets: Buckets::default(),
+        disproved_by: Arc::from(""),
+    }
+}
+
+fn incident(hypotheses: Vec<Hypothesis>) -> Incident {
+    Incident {
+        id: IncidentId(42),
+        title: Arc::from("checkout fails"),
+        severity: IncidentSeverity::Sev2,
+        is_severity_set_by_hand: false,
+        state: IncidentState::Open,
+        started_at: Timestamp(0),
+        opened_at: Timestamp(0),
+        acknowledged_at: None,
+        mitigated_at: None,
+        resolved_at: None,
+        merged_into: None,
+        reopen_count: 0,
+        updated_at: Timestamp(0),
+        owner: None,
+        services: BTreeMap::from([(ServiceName::new("payment"), Timestamp(0))]),
+        anomalies: BTreeSet::new(),
+        alerts: BTreeSet::new(),
+        changes: BTreeSet::from([ChangeId(9)]),
+        folded_count: 0,
+        timeline: Vec::new(),
+        ranking: Ranking { hypotheses, unresolved: None },
+        runs: Vec::new(),
+    }
+}
+
+fn incident_of(kind: CauseKind, change: Option<u64>) -> Incident {
+    incident(vec![hypothesis(kind, "payment", change, 0.9)])
+}
+
+fn world(version: &str) -> World {
+    let mut world = World::default();
+    let mut topology = (*world.topology).clone();
+    topology.observe(&EdgeNotice {
+        source: SourceName::new("s"),
+        caller: ServiceName::new("payment"),
+        callee: ServiceName::new("payment-db"),
+        origin: EdgeOrigin::Configured,
+        seen_at: Timestamp(0),
+    });
+    world.topology = Arc::new(topology);
+    let notice = ChangeNotice {
+        source: SourceName::new("deploys"),
+        external_id: Arc::from("dep-1"),
+        kind: ChangeKind::Deploy,
+        service: Some(ServiceName::new("payment")),
+        title: Arc::from("deploy abc123 to payment"),
+        version: Some(Arc::from(version)),
+        author: None,
+        url: None,
+        at: Timestamp(0),
+        finished_at: None,
+        has_taken_effect: true,
+    };
+    world.changes.insert(ChangeId(9), Arc::new(Change { id: ChangeId(9), notice }));
+    world
+}
+
+fn text_param(from: &str, pattern: Option<&str>, choices: &[&str]) -> ParamSpec {
+    ParamSpec {
+        kind: ParamKind::Text,
+        from: Arc::from(from),
+        pattern: pattern.map(Arc::from),
+        choices: choices.iter().map(|choice| Arc::from(*choice)).collect(),
+    }
+}
+
+/// A runbook that echoes one parameter.
+fn echo(spec: ParamSpec) -> Runbook {
+    let step = StepSpec {
+        name: Arc::from("echo"),
+        title: Arc::from("say {x}"),
+        text: Arc::from(""),
+        kind: StepKind::Check {
+            run: ["echo", "a={x}", "{x}", "{y}", "{.items}"].map(Arc::from).to_vec(),
+            expect: Arc::from(""),
+        },
+        effect: StepEffect::Read,
+        touches: Arc::from("nothing"),
+        timeout_ms: 1_000,
+    };
+    Runbook {
+        id: Arc::from("echo"),
+        title: Arc::from("Echo"),
+        version: Arc::from("1"),
+        content_hash: Arc::from("hash"),
+        owner: Arc::from("us"),
+        origin: Arc::from("test"),
+        problems: vec![CauseKind::BadDeploy],
+        service_pattern: Arc::from(""),
+        params: BTreeMap::from([(Arc::from("x"), spec)]),
+        acts_max: 1,
+        estimate_seconds: 1,
+        steps: vec![step],
+    }
+}
+
+fn bind_version(version: &str, spec: ParamSpec) -> Result<Binding, BindError> {
+    let incident = incident(vec![hypothesis(CauseKind::BadDeploy, "payment", Some(9), 0.9)]);
+    bind(&echo(spec), &incident.ranking.hypotheses[0], &world(version), &incident)
+}
+
+fn argv(binding: &Binding) -> Vec<&str> {
+    let StepKind::Check { run, .. } = &binding.steps[0].spec.kind else { panic!("a check") };
+    run.iter().map(AsRef::as_ref).collect()
+}
+
+#[test]
+fn a_value_is_text_inside_one_argument_and_other_braces_stay() {
+    let bound = bind_version("v1; rm -rf / $(id)", text_param("cause.change.version", Some(".*"), &[])).unwrap();
+    assert_eq!(argv(&bound), ["echo", "a=v1; rm -rf / $(id)", "v1; rm -rf / $(id)", "{y}", "{.items}"]);
+}
+
+#[test]
+fn a_value_brings_no_placeholders_of_its_own() {
+    let bound = bind_version("{x}", text_param("cause.change.version", Some(".*"), &[])).unwrap();
+    assert_eq!(argv(&bound)[1], "a={x}");
+}
+
+#[test]
+fn hostile_values_are_refused_whatever_the_pattern() {
+    for value in
+        ["", " ", "-rf", "--flag=x", "a\nb", "a\0b", "a\u{1b}[2J", "v\u{202e}1", "v\u{200b}", "a\rb", &"x".repeat(257)]
+    {
+        let refused = bind_version(value, text_param("cause.change.version", Some("(?s).*"), &[]));
+        assert!(matches!(&refused, Err(BindError::Refused { .. })), "{value:?}: {refused:?}");
+        let message = refused.unwrap_err().to_string();
+        assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");
+    }
+}
+
+#[test]
+fn types_patterns_and_choices_hold() {
+    let of = |kind| ParamSpec { kind, from: Arc::from("cause.change.version"), pattern: None, choices: Vec::new() };
+    for (value, spec, is_good) in [
+        ("payment", of(ParamKind::Service), true),
+        ("payment-db", of(ParamKind::Service), true),
+        ("nobody", of(ParamKind::Service), false),
+        ("payment/x", of(ParamKind::Service), false),
+        ("pay' or '1", of(ParamKind::Service), false),
+        ("host-1", of(ParamKind::Host), false),
+        ("12", of(ParamKind::Number), true),
+        ("1.5", of(ParamKind::Number), true),
+        ("1e9", of(ParamKind::Number), false),
+        ("nan", of(ParamKind::Number), false),
+        ("1.2.3", of(ParamKind::Number), false),
+        ("v12", text_param("cause.change.version", Some("v[0-9]+"), &[]), true),
+        ("v12x", text_param("cause.change.version", Some("v[0-9]+"), &[]), false),
+        ("xv12", text_param("cause.change.version", Some("v[0-9]+|y"), &[]), false),
+        ("eu", text_param("cause.change.version", None, &["eu", "us"]), true),
+        ("as", text_param("cause.change.version", None, &["eu", "us"]), false),
+        ("as", text_param("cause.change.version", None, &[]), false),
+        ("dep-1", text_param("cause.change.author or cause.change.external_id", Some("dep-.*"), &[]), true),
+        ("INC-42", text_param("incident.id", Some("INC-[0-9]+"), &[]), true),
+        ("literal", text_param("literal", Some("[a-z]+"), &[]), true),
+    ] {
+        assert_eq!(bind_version(value, spec.clone()).is_ok(), is_good, "{value} as {spec:?}");
+    }
+    assert!(matches!(
+        bind_version("v1", text_param("cause.change.author", Some(".*"), &[])),
+        Err(BindError::Missing { .. })
+    ));
+}
+
+#[test]
+fn the_digest_follows_the_file_the_step_and_every_value() {
+    let spec = || text_param("cause.change.version", Some(".*"), &[]);
+    let first = bind_version("v1", spec()).unwrap().steps[0].digest.clone();
+    assert_eq!(first, bind_version("v1", spec()).unwrap().steps[0].digest);
+    assert_ne!(first, bind_version("v2", spec()).unwrap().steps[0].digest);
+    let incident = incident(vec![hypothesis(CauseKind::BadDeploy, "payment", Some(9), 0.9)]);
+    let mut edited = echo(spec());
+    edited.content_hash = Arc::from("other");
+    let other = bind(&edited, &incident.ranking.hypotheses[0], &world("v1"), &incident).unwrap();
+    assert_ne!(first, other.steps[0].digest);
+}
+
+#[test]
+fn runbooks_are_proposed_for_the_best_hypothesis_first() {
+    let library = Library::shipped();
+    let incident = incident(vec![
+        hypothesis(CauseKind::BadDeploy, "payment", Some(9), 0.9),
+        hypothesis(CauseKind::ConnectionsExhausted, "payment-db", Some(9), 0.05),
+    ]);
+    let proposals = propose(&library, &world("v1"), &incident);
+    let ids: Vec<&str> = proposals.iter().map(|proposal| proposal.runbook.id.as_ref()).collect();
+    assert_eq!(ids, ["rollback-deploy", "release-connections"]);
+    assert_eq!(proposals[0].reason.as_ref(), "for bad deploy of payment (90 %)");
+    assert!(proposals[1].reason.starts_with("if it is rather connections exhausted of payment-db"));
+    let StepKind::Act { run, .. } = &proposals[0].steps[1].spec.kind else { panic!("an act") };
+    assert_eq!(run.join(" "), "kubectl rollout undo deployment/payment -n prod");
+    assert_eq!(proposals[1].params.get("client").unwrap().as_ref(), "payment");
+    for step in proposals.iter().flat_map(|proposal| &proposal.steps) {
+        for text in texts(&step.spec) {
+            assert_eq!(placeholders(text).next(), None, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_filled_is_not_proposed() {
+    let incident = incident_of(CauseKind::NetworkPolicy, None);
+    assert_eq!(propose(&Library::shipped(), &world("v1"), &incident), []);
+    let policy = |version: &str| {
+        let blamed = incident_of(CauseKind::NetworkPolicy, Some(9));
+        propose(&Library::shipped(), &world(version), &blamed).len()
+    };
+    assert_eq!(policy("prod-egress-v847"), 1);
+    assert_eq!(policy("no policy; rm"), 0, "a refused value is not replaced by another one");
+}
+
+proptest! {
+    #[test]
+    fn no_value_changes_the_number_of_arguments(value in "\\PC{1,40}") {
+        if let Ok(bound) = bind_version(&value, text_param("cause.change.version", Some("(?s).*"), &[])) {
+            let a = format!("a={value}");
+            prop_assert_eq!(argv(&bound), ["echo", a.as_str(), value.as_str(), "{y}", "{.items}"]);
+            prop_assert!(!value.starts_with('-'));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Picks the runbooks that fit an incident: by the kind of each hypothesis, best hypothesis first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::bind::{bind, whole_pattern};
+use super::library::Library;
+use crate::engine::model::{Hypothesis, Incident, Proposal, Runbook};
+use crate::engine::world::World;
+
+/// Proposals for one incident; what comes after is for causes that are hardly believed.
+const PROPOSALS_MAX: usize = 8;
+
+/// Runbooks for the incident, best first, with parameters bound and checked. A runbook whose parameters cannot be filled
+/// for a hypothesis is not offered for it.
+#[must_use]
+pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Proposal> {
+    let mut proposals: Vec<Proposal> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (rank, hypothesis) in incident.ranking.hypotheses.iter().enumerate() {
+        for runbook in fitting(library, hypothesis) {
+            if proposals.len() == PROPOSALS_MAX {
+                return proposals;
+            }
+            let Ok(binding) = bind(runbook, hypothesis, world, incident) else { continue };
+            // The console starts a run by the runbook's id, so each is offered once, for its best hypothesis.
+            if seen.insert(Arc::clone(&runbook.id)) {
+                proposals.push(Proposal {
+                    runbook: Arc::clone(runbook),
+                    params: binding.params,
+                    steps: binding.steps,
+                    reason: reason(rank, hypothesis, incident).into(),
+                    service: hypothesis.service.clone(),
+                });
+            }
+        }
+    }
+    proposals
+}
+
+/// Runbooks for this kind of cause and service, the most particular first.
+fn fitting<'a>(library: &'a Library, hypothesis: &Hypothesis) -> Vec<&'a Arc<Runbook>> {
+    let mut fitting: Vec<&Arc<Runbook>> = library
+        .iter()
+        .filter(|runbook| runbook.problems.contains(&hypothesis.kind))
+        .filter(|runbook| matches_service(runbook, hypothesis.service.as_str()))
+        .collect();
+    fitting
+        .sort_by_key(|runbook| (runbook.service_pattern.is_empty(), runbook.problems.len(), Arc::clone(&runbook.id)));
+    fitting
+}
+
+fn matches_service(runbook: &Runbook, service: &str) -> bool {
+    runbook.service_pattern.is_empty()
+        || whole_pattern(&runbook.service_pattern).is_ok_and(|pattern| pattern.is_match(service))
+}
+
+fn reason(rank: usize, hypothesis: &Hypothesis, incident: &Incident) -> String {
+    let cause = format!("{} of {}", hypothesis.kind.title(), hypothesis.service);
+    let percent = hypothesis.confidence.percent();
+    match (rank, incident.ranking.cause().is_some()) {
+        (0, true) => format!("for {cause} ({percent} %)"),
+        (0, false) => format!("if it is {cause} ({percent} %, unresolved)"),
+        (_, _) => format!("if it is rather {cause} ({percent} %)"),
+    }
+}
