@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::model::{AnomalyId, IncidentId, RunId, ServiceName};
+use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RunId, ServiceName};
 
 /// The panes, in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -63,6 +63,8 @@ pub enum RowKey {
     Proposal(Arc<str>),
     /// An audit entry, by sequence number.
     Audit(u64),
+    /// A change.
+    Change(ChangeId),
     /// A piece of evidence: hypothesis index, true for evidence for, index.
     Evidence(usize, bool, usize),
 }

@@ -1,0 +1,63 @@
+//! What the panes speak of: the incident and the run in focus, and whether what is shown can still be trusted.
+
+use std::sync::Arc;
+
+use super::ui_state::UiState;
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{Anomaly, AnomalyState, Incident, Run, SourceKind, SourceReport, SourceState};
+use crate::engine::snapshot::Snapshot;
+
+/// The incident that Incident, Chain and Runbook speak of: the chosen one, else the worst live one.
+#[must_use]
+pub fn incident<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Incident>> {
+    let chosen = ui.incident.and_then(|id| snapshot.incident(id));
+    chosen.or_else(|| snapshot.incidents.iter().find(|incident| incident.state.is_live()))
+}
+
+/// The run that Runbook shows: the chosen one, where it is of the incident in focus, else the incident's newest.
+#[must_use]
+pub fn run<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Run>> {
+    let incident = incident(snapshot, ui)?;
+    let chosen = ui.run.and_then(|id| snapshot.runs.iter().find(|run| run.id == id && run.incident == incident.id));
+    chosen.or_else(|| snapshot.latest_run(incident.id))
+}
+
+/// True where a source gives samples of metrics.
+#[must_use]
+pub fn is_metric_source(source: &SourceReport) -> bool {
+    matches!(source.kind, SourceKind::Prometheus | SourceKind::Host | SourceKind::Demo | SourceKind::Recording)
+}
+
+/// Sources that do not answer, with since when and why.
+pub fn down(snapshot: &Snapshot) -> impl Iterator<Item = (&SourceReport, Timestamp, &str)> {
+    snapshot.sources.iter().filter_map(|source| match &source.state {
+        SourceState::Down { reason, since, .. } => Some((source.as_ref(), *since, reason.as_ref())),
+        _ => None,
+    })
+}
+
+/// True where an active anomaly has not been heard of since a source of metrics went down: its value may be old.
+#[must_use]
+pub fn is_stale(snapshot: &Snapshot, anomaly: &Anomaly) -> bool {
+    anomaly.state != AnomalyState::Ended
+        && down(snapshot).any(|(source, since, _)| is_metric_source(source) && anomaly.last_seen_at <= since)
+}
+
+/// Chunks of history read and in all, over every source that still reads; `None` where none does.
+#[must_use]
+pub fn backfill(snapshot: &Snapshot) -> Option<(u64, u64)> {
+    let mut sum = None;
+    for source in &snapshot.sources {
+        if let SourceState::Backfilling { done, total } = source.state {
+            let (all_done, all_total) = sum.unwrap_or((0, 0));
+            sum = Some((all_done + u64::from(done), all_total + u64::from(total)));
+        }
+    }
+    sum
+}
+
+/// True before any source has given anything.
+#[must_use]
+pub fn is_waiting(snapshot: &Snapshot) -> bool {
+    snapshot.counts.sample_count == 0 && snapshot.sources.iter().all(|source| source.last_ok_at.is_none())
+}

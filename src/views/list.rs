@@ -1,0 +1,186 @@
+//! Lists: which rows a filter leaves, which of them is selected, and which are on the screen.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::Canvas;
+use super::theme::Role;
+use super::ui_state::{ListState, RowKey};
+
+/// One line of a list: a row that can be selected, or a line between rows (heading, continuation, blank).
+#[derive(Debug, Clone)]
+pub struct Entry<T> {
+    /// What the row is; `None` for lines that cannot be selected.
+    pub key: Option<RowKey>,
+    /// What is drawn.
+    pub what: T,
+}
+
+impl<T> Entry<T> {
+    /// A row.
+    pub fn row(key: RowKey, what: T) -> Self {
+        Self { key: Some(key), what }
+    }
+
+    /// A line between rows.
+    pub fn fixed(what: T) -> Self {
+        Self { key: None, what }
+    }
+}
+
+/// A filter as typed, taken apart: every word must be found, no word after `!` may be.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    wanted: Vec<String>,
+    unwanted: Vec<String>,
+}
+
+impl Filter {
+    /// Takes a filter apart; case does not matter.
+    #[must_use]
+    pub fn new(filter: &str) -> Self {
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        for word in filter.split_whitespace() {
+            match word.strip_prefix('!') {
+                Some("") => {}
+                Some(word) => unwanted.push(word.to_lowercase()),
+                None => wanted.push(word.to_lowercase()),
+            }
+        }
+        Self { wanted, unwanted }
+    }
+
+    /// True where nothing is filtered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.unwanted.is_empty()
+    }
+
+    /// True where the parts of a row, taken together, hold every wanted word and no unwanted one.
+    #[must_use]
+    pub fn matches(&self, parts: &[&str]) -> bool {
+        let holds = |word: &String| parts.iter().any(|part| contains_lowercase(part, word));
+        self.wanted.iter().all(holds) && !self.unwanted.iter().any(holds)
+    }
+}
+
+/// True where `text`, in lower case, holds `word`, which is in lower case. Plain ASCII, the usual case, allocates nothing:
+/// ten thousand rows are looked at with every character typed.
+fn contains_lowercase(text: &str, word: &str) -> bool {
+    if !text.is_ascii() || !word.is_ascii() {
+        return text.to_lowercase().contains(word);
+    }
+    let word = word.as_bytes();
+    word.is_empty() || text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+}
+
+/// What of a list is on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// First line shown.
+    pub offset: usize,
+    /// Line of the selected row.
+    pub selected: Option<usize>,
+}
+
+/// Finds the selected line and moves the offset so far that it is on the screen.
+#[must_use]
+pub fn window<'k>(keys: impl Iterator<Item = Option<&'k RowKey>> + Clone, list: &ListState, height: usize) -> Window {
+    let rows = || keys.clone().enumerate().filter_map(|(line, key)| key.map(|key| (line, key)));
+    let found = list.selected.as_ref().and_then(|selected| rows().find(|(_, key)| *key == selected));
+    let neighbour = || {
+        let index = if list.selected.is_some() { list.last_index } else { 0 };
+        // Where the row is gone, the one that took its place; at the end, the last.
+        rows().take(index.saturating_add(1)).last()
+    };
+    let selected = found.or_else(neighbour).map(|(line, _)| line);
+    let count = keys.count();
+    let mut offset = list.offset.min(count.saturating_sub(height));
+    if let Some(line) = selected {
+        let is_first = rows().next().is_some_and(|(first, _)| first == line);
+        // The heading above the first row is worth more than an offset.
+        let top = if is_first { 0 } else { line };
+        if top < offset {
+            offset = top;
+        }
+        if line >= offset + height {
+            offset = (line + 1).saturating_sub(height);
+        }
+    }
+    Window { offset, selected }
+}
+
+/// Draws the visible lines of a list into `area`; `line` makes the text of one, given its width and whether it is selected.
+/// The first two columns are the marker's.
+pub fn draw<T>(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    entries: &[Entry<T>],
+    list: &ListState,
+    line: impl Fn(&T, usize) -> Line<'static>,
+) -> Window {
+    let window = window(entries.iter().map(|entry| entry.key.as_ref()), list, usize::from(area.height));
+    let width = usize::from(area.width).saturating_sub(MARKER_WIDTH);
+    let visible = entries.iter().enumerate().skip(window.offset).take(usize::from(area.height));
+    for ((index, entry), row) in visible.zip(0_u16..) {
+        let is_selected = window.selected == Some(index);
+        let marker = if is_selected { "▶" } else { " " };
+        let role = if is_selected { Role::SelectionMarker } else { Role::Text };
+        let mut spans = vec![canvas.pen.span(role, marker), Span::raw(" ")];
+        spans.extend(line(&entry.what, width).spans);
+        canvas.line(area, row, spans);
+        if is_selected {
+            let style = canvas.pen.theme.style(Role::SelectionRow);
+            canvas.tint(area, row, style);
+            canvas.put_cursor(area.x, area.y + row);
+        }
+    }
+    window
+}
+
+/// Columns of the selection's marker and the blank after it.
+pub const MARKER_WIDTH: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(index: usize) -> RowKey {
+        RowKey::Step(index)
+    }
+
+    #[test]
+    fn a_filter_wants_every_word_in_any_order_and_leaves_out() {
+        for (filter, expected) in [
+            ("", true),
+            ("ERRORS auth", true),
+            ("auth latency", false),
+            ("!latency", true),
+            ("auth !errors", false),
+            ("!", true),
+            ("öl", false),
+        ] {
+            assert_eq!(Filter::new(filter).matches(&["Auth-API", "errors_total"]), expected, "{filter}");
+        }
+        assert!(Filter::new("ÖL").matches(&["Kernöl"]));
+    }
+
+    #[test]
+    fn the_selection_stays_on_the_screen_and_the_neighbour_takes_over() {
+        let keys: Vec<Option<RowKey>> =
+            std::iter::once(None).chain((0..20).map(|index| Some(step(index)))).collect();
+        let at = |selected: Option<RowKey>, last_index, offset| {
+            let list = ListState { selected, last_index, offset, ..ListState::default() };
+            let window = window(keys.iter().map(Option::as_ref), &list, 5);
+            (window.offset, window.selected)
+        };
+        assert_eq!(at(None, 9, 0), (0, Some(1)), "nothing selected is the first row");
+        assert_eq!(at(Some(step(0)), 0, 3), (0, Some(1)), "the first row brings its heading");
+        assert_eq!(at(Some(step(10)), 10, 0), (7, Some(11)));
+        assert_eq!(at(Some(step(10)), 10, 99), (11, Some(11)), "an offset past the row comes back");
+        assert_eq!(at(Some(step(99)), 3, 0), (0, Some(4)), "gone: the row in its place");
+        assert_eq!(at(Some(step(99)), 99, 0), (16, Some(20)), "gone at the end: the last");
+        let none = window(std::iter::empty(), &ListState::default(), 5);
+        assert_eq!(none, Window::default());
+    }
+}
