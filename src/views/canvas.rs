@@ -43,6 +43,20 @@ impl Pen<'_> {
         Span::styled(text::cell_right(content, width, self.glyphs), self.theme.style(role))
     }
 
+    /// `left` at the left edge and `right` at the right edge of `width` columns; the left gives way where both do not fit.
+    #[must_use]
+    pub fn spread(&self, left: Vec<Span<'static>>, right: Vec<Span<'static>>, width: usize) -> Line<'static> {
+        let right_width: usize = right.iter().map(Span::width).sum();
+        if right_width + 8 > width {
+            return fit(Line::from(left), width, self.glyphs);
+        }
+        let mut line = fit(Line::from(left), width - right_width - 1, self.glyphs);
+        let gap = width.saturating_sub(line.width() + right_width);
+        line.spans.push(Span::raw(" ".repeat(gap)));
+        line.spans.extend(right);
+        line
+    }
+
     /// Symbol and word in their role: `▲ CRIT`.
     #[must_use]
     pub fn badge(&self, (role, symbol, word): (Role, &str, &str)) -> Span<'static> {
@@ -75,17 +89,6 @@ impl<'a> Canvas<'a> {
         self.buffer.set_line(area.x, area.y + row, &line, area.width);
     }
 
-    /// Draws `left` and, at the right edge, `right`; the left gives way where both do not fit.
-    pub fn split(&mut self, area: Rect, row: u16, left: impl Into<Line<'static>>, right: impl Into<Line<'static>>) {
-        let right = right.into();
-        let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
-        if right_width == 0 || right_width + 8 > area.width {
-            return self.line(area, row, left);
-        }
-        self.line(Rect { width: area.width - right_width - 1, ..area }, row, left);
-        self.line(Rect { x: area.x + area.width - right_width, width: right_width, ..area }, row, right);
-    }
-
     /// Draws text broken into lines from row `row` on; returns the row after the last.
     pub fn wrapped(&mut self, area: Rect, row: u16, role: Role, content: &str) -> u16 {
         let mut row = row;
@@ -116,14 +119,22 @@ impl<'a> Canvas<'a> {
     }
 
     /// A horizontal rule with text set into it, from edge to edge of `area`: `├ left ──── right ┤`.
-    pub fn rule(&mut self, area: Rect, row: u16, ends: (&str, &str), left: Vec<Span<'static>>, right: Vec<Span<'static>>) {
+    pub fn rule(
+        &mut self,
+        area: Rect,
+        row: u16,
+        ends: (&str, &str),
+        left: Vec<Span<'static>>,
+        right: Vec<Span<'static>>,
+    ) {
         let pen = self.pen;
         let width = usize::from(area.width);
         if width < 4 {
             return;
         }
         let border = |content: &str| pen.span(Role::PaneBorder, content);
-        let mut right = if right.is_empty() { Vec::new() } else { [vec![border(" ")], right, vec![border(" ")]].concat() };
+        let mut right =
+            if right.is_empty() { Vec::new() } else { [vec![border(" ")], right, vec![border(" ")]].concat() };
         let left = if left.is_empty() { Vec::new() } else { [vec![border(" ")], left, vec![border(" ")]].concat() };
         let columns = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
         if columns(&right) + 12 > width {

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_bar_counts_in_eighths() {
-        for (share, expected) in [(0.0, ""), (0.97, "█████████▊"), (1.0, "██████████"), (0.05, "▌"), (f64::NAN, "")] {
+        for (share, expected) in [(0.0, ""), (0.97, "█████████▊"), (1.0, "██████████"), (0.05, "▌"), (f64::NAN, "")]
+        {
             assert_eq!(bar(share, 10), expected, "{share}");
         }
     }

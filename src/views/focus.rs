@@ -1,10 +1,11 @@
 //! What the panes speak of: the incident and the run in focus, and whether what is shown can still be trusted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ui_state::UiState;
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, AnomalyState, Incident, Run, SourceKind, SourceReport, SourceState};
+use crate::engine::model::{Anomaly, AnomalyId, AnomalyState, Incident, Run, SourceKind, SourceReport, SourceState};
 use crate::engine::snapshot::Snapshot;
 
 /// The incident that Incident, Chain and Runbook speak of: the chosen one, else the worst live one.
@@ -60,4 +61,14 @@ pub fn backfill(snapshot: &Snapshot) -> Option<(u64, u64)> {
 #[must_use]
 pub fn is_waiting(snapshot: &Snapshot) -> bool {
     snapshot.counts.sample_count == 0 && snapshot.sources.iter().all(|source| source.last_ok_at.is_none())
+}
+
+/// The anomalies with these ids, found in one pass: a picture may hold ten thousand.
+#[must_use]
+pub fn anomalies<'s>(snapshot: &'s Snapshot, wanted: &BTreeSet<AnomalyId>) -> BTreeMap<AnomalyId, &'s Anomaly> {
+    if wanted.is_empty() {
+        return BTreeMap::new();
+    }
+    let found = snapshot.anomalies.iter().filter(|anomaly| wanted.contains(&anomaly.id));
+    found.map(|anomaly| (anomaly.id, anomaly.as_ref())).collect()
 }

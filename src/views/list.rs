@@ -94,7 +94,7 @@ pub fn window<'k>(keys: impl Iterator<Item = Option<&'k RowKey>> + Clone, list: 
         rows().take(index.saturating_add(1)).last()
     };
     let selected = found.or_else(neighbour).map(|(line, _)| line);
-    let count = keys.count();
+    let count = keys.clone().count();
     let mut offset = list.offset.min(count.saturating_sub(height));
     if let Some(line) = selected {
         let is_first = rows().next().is_some_and(|(first, _)| first == line);
@@ -167,8 +167,7 @@ mod tests {
 
     #[test]
     fn the_selection_stays_on_the_screen_and_the_neighbour_takes_over() {
-        let keys: Vec<Option<RowKey>> =
-            std::iter::once(None).chain((0..20).map(|index| Some(step(index)))).collect();
+        let keys: Vec<Option<RowKey>> = std::iter::once(None).chain((0..20).map(|index| Some(step(index)))).collect();
         let at = |selected: Option<RowKey>, last_index, offset| {
             let list = ListState { selected, last_index, offset, ..ListState::default() };
             let window = window(keys.iter().map(Option::as_ref), &list, 5);

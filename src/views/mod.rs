@@ -1,5 +1,166 @@
 //! Pixels only: pure functions of a [`context::ViewContext`].
+//!
+//! [`draw`] paints the whole screen; [`rows`] and [`hit`] tell the console what stands where, from the same lists and the
+//! same rectangles. A pane is one file: `entries` (its lines in order), `title`, `draw`.
 
+pub mod chart;
 pub mod context;
+pub mod focus;
+pub mod list;
+pub mod text;
 pub mod theme;
 pub mod ui_state;
+
+mod anomalies;
+pub mod anomaly_text;
+mod banner;
+pub mod canvas;
+mod footer;
+pub mod incident;
+pub mod layout;
+mod now;
+mod status_bar;
+mod tabs;
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Span;
+
+use self::canvas::{Canvas, Pen};
+use self::context::ViewContext;
+use self::list::{Filter, Window};
+use self::theme::Role;
+use self::ui_state::{Pane, RowKey, UiState};
+use crate::engine::snapshot::Snapshot;
+
+/// What the console has to know of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drawn {
+    /// Where the terminal's cursor stands: on the selected row, or in the text being typed.
+    pub cursor: Option<Position>,
+    /// First line of the list on the screen: to be kept in `ListState::offset`, so that the list scrolls only at its edges.
+    pub offset: usize,
+    /// Lines of the list that fit: what a page is.
+    pub page_rows: usize,
+}
+
+/// What is under a click.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a pane.
+    Tab(Pane),
+    /// A row of the pane's list.
+    Row(RowKey),
+}
+
+/// Paints the screen and puts the terminal's cursor on the selected row.
+pub fn draw(frame: &mut Frame<'_>, ctx: &ViewContext<'_>) -> Drawn {
+    let area = frame.area();
+    let drawn = paint(frame.buffer_mut(), area, ctx);
+    if let Some(cursor) = drawn.cursor {
+        frame.set_cursor_position(cursor);
+    }
+    drawn
+}
+
+fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>) -> Drawn {
+    let mut canvas = Canvas::new(buffer, Pen { theme: ctx.theme, glyphs: ctx.glyphs });
+    let Some(screen) = layout::screen(area) else {
+        let text = format!("too small: needs {}x{}", layout::WIDTH_MIN, layout::HEIGHT_MIN);
+        let line = canvas.pen.plain(&text);
+        canvas.line(area, 0, line);
+        return Drawn::default();
+    };
+    status_bar::draw(&mut canvas, screen.status, ctx);
+    tabs::draw(&mut canvas, screen.tabs, ctx);
+    let (left, right) = title(canvas.pen, ctx);
+    canvas.sides(screen.body);
+    canvas.rule(screen.body, 0, ("┌", "┐"), left, right);
+    let banner = banner::lines(canvas.pen, ctx, usize::from(screen.inner.width));
+    let (top, inner) = banner_split(screen.inner, banner.len());
+    for (row, line) in (0..top.height).zip(banner) {
+        canvas.line(top, row, line);
+    }
+    let window = draw_pane(&mut canvas, inner, ctx);
+    footer::draw(&mut canvas, screen.footer, ctx);
+    Drawn { cursor: canvas.cursor, offset: window.offset, page_rows: usize::from(list_area(inner, ctx).height) }
+}
+
+/// The banner's rows and the pane's; a pane is never crowded out.
+fn banner_split(inner: Rect, banner_rows: usize) -> (Rect, Rect) {
+    let rows_max = inner.height / 4;
+    layout::split_top(inner, rows_max.min(u16::try_from(banner_rows).unwrap_or(u16::MAX)))
+}
+
+fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
+    let (mut left, right) = match ctx.ui.pane {
+        Pane::Anomalies => anomalies::title(pen, ctx),
+        Pane::Incident => incident::title(pen, ctx),
+        pane => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
+    };
+    let filter = ctx.ui.list().filter;
+    if !filter.trim().is_empty() {
+        left.push(pen.span(Role::Key, &format!("  /{filter}")));
+    }
+    (left, right)
+}
+
+fn draw_pane(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Window {
+    match ctx.ui.pane {
+        Pane::Anomalies => anomalies::draw(canvas, inner, ctx),
+        Pane::Incident => incident::draw(canvas, inner, ctx),
+        _ => now::draw(canvas, inner, ctx),
+    }
+}
+
+/// Where the list of the pane on the screen is, within the pane's inner area.
+fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
+    match ctx.ui.pane {
+        Pane::Anomalies => anomalies::list_area(inner),
+        Pane::Incident => incident::list_area(inner, ctx),
+        _ => now::list_area(inner),
+    }
+}
+
+/// The lines of a pane's list in order; `None` for those that cannot be selected.
+fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
+    fn of<T>(entries: Vec<list::Entry<T>>) -> Vec<Option<RowKey>> {
+        entries.into_iter().map(|entry| entry.key).collect()
+    }
+    match pane {
+        Pane::Anomalies => of(anomalies::entries(snapshot, ui)),
+        Pane::Incident => of(incident::entries(snapshot, ui)),
+        _ => of(now::entries(snapshot, ui)),
+    }
+}
+
+/// The rows of a pane's list in order, with its filter applied.
+#[must_use]
+pub fn rows(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<RowKey> {
+    keys(pane, snapshot, ui).into_iter().flatten().collect()
+}
+
+/// True where text passes a filter: it holds every word, in any order and case, and none that follows a `!`.
+#[must_use]
+pub fn filter_matches(filter: &str, text: &str) -> bool {
+    Filter::new(filter).matches(&[text])
+}
+
+/// What is at a column and row of the screen.
+#[must_use]
+pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<Hit> {
+    let screen = layout::screen(area)?;
+    let at = Position { x: column, y: row };
+    if screen.tabs.contains(at) {
+        return tabs::at(screen.tabs, column).map(Hit::Tab);
+    }
+    let pen = Pen { theme: ctx.theme, glyphs: ctx.glyphs };
+    let banner = banner::lines(pen, ctx, usize::from(screen.inner.width));
+    let list = list_area(banner_split(screen.inner, banner.len()).1, ctx);
+    if !list.contains(at) {
+        return None;
+    }
+    let keys = keys(ctx.ui.pane, ctx.snapshot, ctx.ui);
+    let window = list::window(keys.iter().map(Option::as_ref), &ctx.ui.list(), usize::from(list.height));
+    keys.into_iter().nth(window.offset + usize::from(row - list.y)).flatten().map(Hit::Row)
+}

@@ -293,9 +293,13 @@ mod tests {
 
     #[test]
     fn text_is_cut_by_width_not_by_characters() {
-        for (text, width_max, expected) in
-            [("checkout", 8, "checkout"), ("checkout", 5, "chec…"), ("漢字漢字", 5, "漢字…"), ("漢字", 2, "…"), ("ab", 0, "")]
-        {
+        for (text, width_max, expected) in [
+            ("checkout", 8, "checkout"),
+            ("checkout", 5, "chec…"),
+            ("漢字漢字", 5, "漢字…"),
+            ("漢字", 2, "…"),
+            ("ab", 0, ""),
+        ] {
             assert_eq!(truncate(text, width_max, UNICODE), expected);
         }
         assert_eq!(truncate("checkout", 5, ASCII), "chec~");

@@ -110,7 +110,9 @@ fn resolve(layers: &[(String, read::Layer)], problems: &mut Vec<FileProblem>) ->
                 Ok(style) => {
                     given.insert(&entry.name, style);
                 }
-                Err(text) => problems.push(FileProblem { file: file.as_str().into(), line: entry.line, text: text.into() }),
+                Err(text) => {
+                    problems.push(FileProblem { file: file.as_str().into(), line: entry.line, text: text.into() })
+                }
             }
         }
     }

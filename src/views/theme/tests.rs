@@ -144,7 +144,11 @@ fn a_user_overrides_role_by_role() {
 #[test]
 fn a_mistake_names_file_line_and_the_nearest_name_and_the_rest_applies() {
     for (text, line, expected) in [
-        ("[roles]\n\"severity.critcal\" = \"red\"\ntab = \"bold\"\n", 2, "`severity.critcal` is no role, or not written as one; did you mean `severity.critical`?"),
+        (
+            "[roles]\n\"severity.critcal\" = \"red\"\ntab = \"bold\"\n",
+            2,
+            "`severity.critcal` is no role, or not written as one; did you mean `severity.critical`?",
+        ),
         ("[roles]\n\nkey = \"rad\"\ntab = \"bold\"\n", 3, "`rad` is no colour; did you mean `red`?"),
         ("[roles]\nkey = \"red on\"\ntab = \"bold\"\n", 2, "a colour must follow `on`"),
         ("[roles]\nkey = 7\ntab = \"bold\"\n", 2, "`key` must be a style in quotes: \"red bold\""),

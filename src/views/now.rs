@@ -1,0 +1,296 @@
+//! Is something broken? One line that answers, then open incidents, what is coming, sources in trouble, recent changes
+//! and what was lately resolved.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::anomaly_text;
+use super::canvas::{Canvas, Pen};
+use super::chart;
+use super::context::ViewContext;
+use super::focus;
+use super::layout;
+use super::list::{self, Entry, Filter, Window};
+use super::text;
+use super::theme::{self, Role};
+use super::ui_state::{Pane, RowKey, UiState};
+use crate::engine::model::{Anomaly, Change, Incident, IncidentState, SourceReport, SourceState, human, human_count};
+use crate::engine::snapshot::Snapshot;
+
+/// Changes listed here; all of them are in the log.
+const CHANGES_MAX: usize = 5;
+/// Resolved incidents listed here.
+const RESOLVED_MAX: usize = 5;
+
+/// One line of the pane.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'s> {
+    /// Above a group.
+    Heading(&'static str),
+    /// Between groups.
+    Blank,
+    /// An incident, live or over.
+    Incident(&'s Incident),
+    /// The cause and the reach of the incident above.
+    Cause(&'s Incident),
+    /// A resource that will run out.
+    Prediction(&'s Anomaly),
+    /// A source in trouble.
+    Source(&'s SourceReport),
+    /// A change.
+    Change(&'s Change),
+}
+
+/// The lines of the pane in order.
+pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> {
+    let filter = ui.lists.get(&Pane::Now).map(|list| Filter::new(&list.filter)).unwrap_or_default();
+    let (live, over): (Vec<&Incident>, Vec<&Incident>) = snapshot
+        .incidents
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|incident| incident_passes(&filter, incident))
+        .partition(|incident| incident.state.is_live());
+    let mut groups: Vec<(&'static str, Vec<Entry<Row<'s>>>)> = Vec::new();
+    groups.push(("Open incidents", live.into_iter().flat_map(live_rows).collect()));
+    groups.push(("Coming", predictions(snapshot, &filter)));
+    groups.push(("Sources in trouble", sources(snapshot, &filter)));
+    groups.push(("Recent changes", changes(snapshot, &filter)));
+    let over = over.into_iter().take(RESOLVED_MAX).map(incident_row).collect();
+    groups.push(("Lately resolved", over));
+    let mut entries = Vec::new();
+    for (heading, rows) in groups.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+        if !entries.is_empty() {
+            entries.push(Entry::fixed(Row::Blank));
+        }
+        entries.push(Entry::fixed(Row::Heading(heading)));
+        entries.extend(rows);
+    }
+    entries
+}
+
+fn incident_passes(filter: &Filter, incident: &Incident) -> bool {
+    let id = incident.id.to_string();
+    let severity = incident.severity.to_string();
+    let owner = incident.owner.as_deref().unwrap_or("");
+    filter.matches(&[&id, &severity, &incident.title, incident.state.word(), owner])
+}
+
+fn incident_row(incident: &Incident) -> Entry<Row<'_>> {
+    Entry::row(RowKey::Incident(incident.id), Row::Incident(incident))
+}
+
+fn live_rows(incident: &Incident) -> [Entry<Row<'_>>; 2] {
+    [incident_row(incident), Entry::fixed(Row::Cause(incident))]
+}
+
+fn predictions<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    let found = snapshot.predictions.iter().filter_map(|id| snapshot.anomaly(*id));
+    found
+        .filter(|anomaly| filter.matches(&[anomaly.service.as_str(), &anomaly.metric]))
+        .map(|anomaly| Entry::row(RowKey::Anomaly(anomaly.id), Row::Prediction(anomaly)))
+        .collect()
+}
+
+fn sources<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    let troubled = snapshot.sources.iter().filter(|source| source.state != SourceState::Healthy);
+    troubled
+        .filter(|source| filter.matches(&[source.source.as_str(), &source.address]))
+        .map(|source| Entry::row(RowKey::Source(source.source.as_str().into()), Row::Source(source)))
+        .collect()
+}
+
+fn changes<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    let service = |change: &'s Change| change.notice.service.as_ref().map_or("", |service| service.as_str());
+    snapshot
+        .changes
+        .iter()
+        .filter(|change| filter.matches(&[&change.notice.title, service(change)]))
+        .take(CHANGES_MAX)
+        .map(|change| Entry::row(RowKey::Change(change.id), Row::Change(change)))
+        .collect()
+}
+
+/// Where the rows are: under the verdict and a blank line.
+pub fn list_area(inner: Rect) -> Rect {
+    layout::split_top(inner, if inner.height >= 8 { 2 } else { 1 }).1
+}
+
+/// Draws the pane.
+pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Window {
+    let (role, verdict) = verdict(ctx);
+    let spans = vec![canvas.pen.plain(" "), canvas.pen.span(role, &verdict)];
+    canvas.line(inner, 0, spans);
+    let (pen, list) = (canvas.pen, ctx.ui.list());
+    let entries = entries(ctx.snapshot, ctx.ui);
+    if entries.is_empty() {
+        let area = list_area(inner);
+        for (row, text) in (0..).zip(at_rest(ctx)) {
+            let span = pen.span(Role::TextMuted, &format!("  {text}"));
+            canvas.line(area, row, span);
+        }
+    }
+    list::draw(canvas, list_area(inner), &entries, &list, |row, width| line(pen, ctx, row, width))
+}
+
+/// The one line that answers the pane's question.
+fn verdict(ctx: &ViewContext<'_>) -> (Role, String) {
+    let snapshot = ctx.snapshot;
+    let mut live: Vec<&Incident> =
+        snapshot.incidents.iter().map(AsRef::as_ref).filter(|incident| incident.state.is_live()).collect();
+    live.sort_by_key(|incident| std::cmp::Reverse(incident.severity));
+    if let Some(worst) = live.first() {
+        let plural = if live.len() == 1 { "incident" } else { "incidents" };
+        return (Role::TextStrong, format!("{} {plural} open, worst {}: {}", live.len(), worst.severity, worst.title));
+    }
+    if focus::is_waiting(snapshot) {
+        let text = if snapshot.sources.is_empty() {
+            "Cannot tell yet: no source has been heard of".to_owned()
+        } else {
+            format!("Cannot tell yet: waiting for the first answer of {}", source_names(snapshot))
+        };
+        return (Role::TextStrong, text);
+    }
+    if !snapshot.sources.is_empty() && focus::down(snapshot).count() == snapshot.sources.len() {
+        return (Role::TextProblem, "Cannot tell: no source answers, what follows is what was last seen".to_owned());
+    }
+    let services = snapshot.topology.services().len();
+    let counts = &snapshot.counts;
+    let active = counts.active_anomaly_count.saturating_sub(counts.suppressed_anomaly_count);
+    let found = match active {
+        0 => "nothing anomalous".to_owned(),
+        1 => "1 anomaly that is no incident".to_owned(),
+        more => format!("{} anomalies that are no incident", human_count(more)),
+    };
+    let of = if services > 0 { format!(" of {services} services") } else { String::new() };
+    let text = format!("All quiet: {} series{of} watched, {found}", human_count(counts.series_count));
+    (Role::TextStrong, text)
+}
+
+fn source_names(snapshot: &Snapshot) -> String {
+    let mut names: Vec<&str> = snapshot.sources.iter().take(4).map(|source| source.source.as_str()).collect();
+    if snapshot.sources.len() > 4 {
+        names.push("others");
+    }
+    names.join(", ")
+}
+
+/// What there is to say while nothing is listed.
+fn at_rest(ctx: &ViewContext<'_>) -> Vec<String> {
+    if !ctx.ui.list().filter.trim().is_empty() {
+        return vec![format!("Nothing passes the filter /{}", ctx.ui.list().filter)];
+    }
+    let mut lines = Vec::new();
+    for source in &ctx.snapshot.sources {
+        let last = source.last_ok_at.map(|at| format!(", last heard {} ago", text::age(ctx.now.since_ms(at))));
+        lines.push(format!("✓ {:<12} {} series{}", source.source, source.series_count, last.unwrap_or_default()));
+    }
+    if focus::is_waiting(ctx.snapshot) {
+        lines.push("Baselines need history; the first minutes judge by static thresholds.".to_owned());
+    }
+    lines
+}
+
+fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Line<'static> {
+    match row {
+        Row::Blank => Line::default(),
+        Row::Heading(text) => Line::from(pen.span(Role::PaneHeading, text)),
+        Row::Incident(incident) => incident_line(pen, ctx, incident, width),
+        Row::Cause(incident) => cause_line(pen, incident, width),
+        Row::Prediction(anomaly) => prediction_line(pen, ctx, anomaly, width),
+        Row::Source(source) => source_line(pen, ctx, source, width),
+        Row::Change(change) => change_line(pen, ctx, change, width),
+    }
+}
+
+fn incident_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Line<'static> {
+    let is_live = incident.state.is_live();
+    let badge = theme::incident_severity(incident.severity);
+    let badge = if is_live { badge } else { (Role::TextMuted, badge.1, badge.2) };
+    let id = pen.span(Role::TextMuted, &format!(" {:<7} ", incident.id.to_string()));
+    let title = pen.span(if is_live { Role::TextStrong } else { Role::TextMuted }, &incident.title);
+    let age = match incident.resolved_at {
+        Some(at) => format!("{} ago", text::age(ctx.now.since_ms(at))),
+        None => text::age(ctx.now.since_ms(incident.started_at)),
+    };
+    let state = if incident.state == IncidentState::Resolved { "" } else { incident.state.word() };
+    let owner = incident.owner.as_deref().unwrap_or(if is_live { "no owner" } else { "" });
+    let right = [age.as_str(), state, owner].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    let right = pen.span(if is_live { Role::Text } else { Role::TextMuted }, &right);
+    pen.spread(vec![pen.badge(badge), id, title], vec![right], width)
+}
+
+fn cause_line(pen: Pen<'_>, incident: &Incident, width: usize) -> Line<'static> {
+    let cause = match incident.ranking.cause() {
+        Some(cause) => format!("cause: {} ({} %)", cause.title, cause.confidence.percent()),
+        None => "cause not known yet".to_owned(),
+    };
+    let services = match incident.services.len() {
+        1 => "1 service".to_owned(),
+        count => format!("{count} services"),
+    };
+    let folded = if incident.folded_count > 1 {
+        format!(" · {} signals", human_count(incident.folded_count))
+    } else {
+        String::new()
+    };
+    let left = vec![pen.plain("               "), pen.plain(&cause)];
+    pen.spread(left, vec![pen.span(Role::TextMuted, &format!("{services}{folded}"))], width)
+}
+
+fn prediction_line(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, width: usize) -> Line<'static> {
+    let when = anomaly_text::runs_out(anomaly, ctx.now).unwrap_or_default();
+    let limit = anomaly.forecast.map(|forecast| human(forecast.limit, anomaly.unit)).unwrap_or_default();
+    let left = vec![
+        pen.badge(theme::severity(anomaly.severity)),
+        pen.span(Role::TextStrong, &format!(" {}", anomaly.service)),
+        pen.plain(&format!(" out of {} ", resource(&anomaly.metric))),
+        pen.span(Role::TextStrong, &when),
+    ];
+    let figures = format!("{} of {limit} ", human(anomaly.value, anomaly.unit));
+    let spark = pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 8));
+    pen.spread(left, vec![pen.span(Role::TextMuted, &figures), spark], width)
+}
+
+/// `memory` for `memory_used`, `disk` for `disk_used_bytes`: what a person says runs out.
+fn resource(metric: &str) -> String {
+    let end = metric.find("_used").or_else(|| metric.find("_usage")).or_else(|| metric.find("_bytes"));
+    metric.get(..end.unwrap_or(metric.len())).unwrap_or(metric).replace('_', " ")
+}
+
+fn source_line(pen: Pen<'_>, ctx: &ViewContext<'_>, source: &SourceReport, width: usize) -> Line<'static> {
+    let name = pen.span(Role::TextStrong, &format!(" {} ", source.source));
+    let spans = match &source.state {
+        SourceState::Down { reason, since, retry_at } => {
+            let age = text::age(ctx.now.since_ms(*since));
+            let text = format!("down since {} ({age}): {reason}", text::clock(*since, ctx.now));
+            let retry = format!("again {}", text::clock(*retry_at, ctx.now));
+            let left = vec![pen.span(Role::TextProblem, "✗"), name, pen.plain(&text)];
+            return pen.spread(left, vec![pen.span(Role::TextMuted, &retry)], width);
+        }
+        SourceState::Degraded { reason } => vec![pen.span(Role::TextProblem, "△"), name, pen.plain(reason)],
+        SourceState::Backfilling { done, total } => {
+            let share = f64::from(*done) / f64::from((*total).max(1));
+            let text = format!("reading history {:.0} % ", (share * 100.0).floor());
+            let bar = pen.span(Role::BarFilled, &chart::bar(share, 20));
+            vec![pen.plain("…"), name, pen.plain(&text), bar]
+        }
+        SourceState::Starting => vec![pen.plain("…"), name, pen.plain("waiting for the first answer")],
+        SourceState::Healthy => vec![pen.plain("✓"), name],
+    };
+    pen.spread(spans, Vec::new(), width)
+}
+
+fn change_line(pen: Pen<'_>, ctx: &ViewContext<'_>, change: &Change, width: usize) -> Line<'static> {
+    let notice = &change.notice;
+    let at = text::clock(notice.at, ctx.now);
+    let failed = if notice.has_taken_effect { "" } else { " (took no effect)" };
+    let left = vec![
+        pen.span(Role::TimelineChange, "Δ "),
+        pen.span(Role::TextMuted, &format!("{at} ")),
+        pen.plain(&format!("{}{failed}", notice.title)),
+    ];
+    let service = notice.service.as_ref().map_or("", |service| service.as_str());
+    let author = notice.author.as_deref().unwrap_or("");
+    let right = [service, author].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    pen.spread(left, vec![pen.span(Role::TextMuted, &right)], width)
+}

@@ -1,0 +1,133 @@
+//! The top row: sources, mode, what is open, and whatever must not be overlooked. What matters least gives way first.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, Pen};
+use super::context::ViewContext;
+use super::text;
+use super::theme::Role;
+use crate::engine::model::{SourceReport, SourceState, human_count};
+use crate::engine::snapshot::Snapshot;
+
+/// A part of the bar and how long it holds its place: the lowest gives way first.
+struct Part {
+    rank: u8,
+    spans: Vec<Span<'static>>,
+}
+
+/// Draws the status bar.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
+    let pen = canvas.pen;
+    let clock = pen.span(Role::TextMuted, &format!("{} ", text::clock(ctx.now, ctx.now)));
+    let mut parts = parts(pen, ctx);
+    let room = usize::from(area.width).saturating_sub(clock.width() + 1);
+    while parts.len() > 1 && joined(pen, &parts).width() > room {
+        let weakest = parts.iter().enumerate().min_by_key(|(_, part)| part.rank).map(|(index, _)| index);
+        parts.remove(weakest.unwrap_or(0));
+    }
+    let line = pen.spread(joined(pen, &parts).spans, vec![clock], usize::from(area.width));
+    canvas.line(area, 0, line);
+}
+
+fn joined(pen: Pen<'_>, parts: &[Part]) -> Line<'static> {
+    let mut spans = vec![pen.plain(" ")];
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            spans.push(pen.span(Role::PaneBorder, " ▏"));
+        }
+        spans.extend(part.spans.iter().cloned());
+    }
+    Line::from(spans)
+}
+
+/// Every part from left to right.
+fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
+    let snapshot = ctx.snapshot;
+    let mut parts = vec![Part { rank: 4, spans: vec![pen.span(Role::StatusName, "hypo")] }];
+    parts.extend(sources(pen, ctx));
+    parts.push(Part { rank: 8, spans: vec![pen.span(Role::StatusMode, snapshot.mode.word())] });
+    if ctx.ui.is_read_only {
+        parts.push(Part { rank: 7, spans: vec![pen.span(Role::StatusMode, "READ-ONLY")] });
+    }
+    if snapshot.store.problem.is_some() {
+        parts.push(Part { rank: 9, spans: vec![pen.span(Role::StatusProblem, "✗ STORE")] });
+    }
+    parts.push(Part { rank: 10, spans: open(pen, snapshot) });
+    parts.extend(folded(pen, snapshot));
+    parts.extend(cold(pen, snapshot));
+    if snapshot.counts.dropped_count > 0 {
+        let text = format!("{} dropped", human_count(snapshot.counts.dropped_count));
+        parts.push(Part { rank: 1, spans: vec![pen.span(Role::TextMuted, &text)] });
+    }
+    parts
+}
+
+fn live_count(snapshot: &Snapshot) -> usize {
+    snapshot.incidents.iter().filter(|incident| incident.state.is_live()).count()
+}
+
+fn open(pen: Pen<'_>, snapshot: &Snapshot) -> Vec<Span<'static>> {
+    match live_count(snapshot) {
+        0 => vec![pen.plain("none open")],
+        live => vec![pen.span(Role::TextStrong, &format!("{live} open"))],
+    }
+}
+
+/// `1,847 alerts → 1`: what the live incidents spare the reader.
+fn folded(pen: Pen<'_>, snapshot: &Snapshot) -> Option<Part> {
+    let live = live_count(snapshot);
+    let folded = snapshot.counts.folded_count;
+    (live > 0 && folded > 0).then(|| {
+        let text = format!("{} signals → {live}", human_count(folded));
+        Part { rank: 2, spans: vec![pen.plain(&text)] }
+    })
+}
+
+/// Says that static thresholds judge, while there is too little history.
+fn cold(pen: Pen<'_>, snapshot: &Snapshot) -> Option<Part> {
+    let counts = &snapshot.counts;
+    (counts.series_count > 0 && counts.history_days < counts.history_days_min).then(|| {
+        let text = format!("history {:.0} of {:.0} d: static thresholds", counts.history_days, counts.history_days_min);
+        Part { rank: 3, spans: vec![pen.span(Role::StatusMode, &text)] }
+    })
+}
+
+/// Troubled sources one by one, and the healthy ones, which give way to a count.
+fn sources(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
+    let is_well = |source: &SourceReport| source.state == SourceState::Healthy;
+    let (well, troubled): (Vec<_>, Vec<_>) = ctx.snapshot.sources.iter().partition(|source| is_well(source));
+    let mut parts = Vec::new();
+    match well.as_slice() {
+        [] => {}
+        few if few.len() <= 3 => {
+            let names: Vec<String> = few.iter().map(|source| format!("{} ✓", source.source)).collect();
+            parts.push(Part { rank: 5, spans: vec![pen.plain(&names.join("  "))] });
+        }
+        many => parts.push(Part { rank: 5, spans: vec![pen.plain(&format!("{} sources ✓", many.len()))] }),
+    }
+    for source in troubled.iter().take(3) {
+        parts.push(Part { rank: 6, spans: vec![trouble(pen, ctx, source)] });
+    }
+    if troubled.len() > 3 {
+        let text = format!("{} more ✗", troubled.len() - 3);
+        parts.push(Part { rank: 6, spans: vec![pen.span(Role::StatusProblem, &text)] });
+    }
+    parts
+}
+
+fn trouble(pen: Pen<'_>, ctx: &ViewContext<'_>, source: &SourceReport) -> Span<'static> {
+    let name = &source.source;
+    match &source.state {
+        SourceState::Healthy => pen.plain(&format!("{name} ✓")),
+        SourceState::Starting => pen.span(Role::TextMuted, &format!("{name} …")),
+        SourceState::Backfilling { done, total } => {
+            let percent = u64::from(*done) * 100 / u64::from(*total).max(1);
+            pen.span(Role::StatusMode, &format!("{name} {percent} %"))
+        }
+        SourceState::Degraded { .. } => pen.span(Role::StatusProblem, &format!("{name} △")),
+        SourceState::Down { since, .. } => {
+            pen.span(Role::StatusProblem, &format!("{name} ✗ {}", text::age_short(ctx.now.since_ms(*since))))
+        }
+    }
+}
