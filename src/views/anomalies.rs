@@ -81,7 +81,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         empty(canvas, inner, ctx);
         return Window::default();
     }
-    let columns = Columns::for_width(usize::from(inner.width).saturating_sub(list::MARKER_WIDTH));
+    let columns = Columns::for_width(usize::from(inner.width).saturating_sub(list::MARKER_WIDTH + 1));
     let header = columns.header(canvas.pen);
     canvas.line(inner, 0, header);
     let (pen, list) = (canvas.pen, ctx.ui.list());
@@ -149,7 +149,7 @@ impl Columns {
             return Self(vec![(Severity, 6), (Subject, subject), (Value, 8), (Since, 4)]);
         }
         let mut columns =
-            vec![(Severity, 6), (Value, 9), (Expected, 12), (Sigma, 5), (Since, 4), (Repeats, 4), (Sparkline, 6)];
+            vec![(Severity, 6), (Value, 8), (Expected, 11), (Sigma, 4), (Since, 4), (Repeats, 4), (Sparkline, 5)];
         let names_min = if width >= 96 { 42 } else { 20 };
         let used = |columns: &[(Column, usize)]| columns.iter().map(|(_, width)| width + 1).sum::<usize>();
         for (column, wanted) in [(Incident, 8), (Instance, 20), (History, 5), (Method, 38)] {
@@ -183,7 +183,7 @@ impl Columns {
                 Column::Sigma => ("off", true),
                 Column::Since => ("for", true),
                 Column::Repeats => ("seen", true),
-                Column::Sparkline => ("recent", false),
+                Column::Sparkline => ("trend", false),
                 Column::Incident => ("incident", false),
                 Column::Instance => ("instance", false),
                 Column::Method => ("judged by", false),
@@ -199,8 +199,10 @@ impl Columns {
     fn line(&self, pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Line<'static> {
         let mut spans = Vec::with_capacity(self.0.len() * 2);
         for (column, width) in &self.0 {
+            if !spans.is_empty() {
+                spans.push(Span::raw(" "));
+            }
             spans.extend(cell(pen, ctx, anomaly, *column, *width));
-            spans.push(Span::raw(" "));
         }
         Line::from(spans)
     }
@@ -252,9 +254,11 @@ fn severity(pen: Pen<'_>, anomaly: &Anomaly, width: usize) -> Vec<Span<'static>>
 /// Service and metric in one column, the service in front.
 fn subject(pen: Pen<'_>, snapshot: &Snapshot, anomaly: &Anomaly, is_grey: bool, width: usize) -> Vec<Span<'static>> {
     let (strong, plain) = if is_grey { (Role::TextStale, Role::TextStale) } else { (Role::TextStrong, Role::Text) };
-    let service = super::text::truncate(anomaly.service.as_str(), width / 2, pen.glyphs);
-    let taken = super::text::width(&service);
     let rest = format!(" {}{}", anomaly_text::subject(anomaly), fused(snapshot, anomaly));
+    // The service may have what the metric leaves, and half of the column in any case.
+    let room = width.saturating_sub(super::text::width(&rest)).max(width / 2);
+    let service = super::text::truncate(anomaly.service.as_str(), room, pen.glyphs);
+    let taken = super::text::width(&service);
     vec![pen.span(strong, &service), pen.cell(plain, &rest, width.saturating_sub(taken))]
 }
 

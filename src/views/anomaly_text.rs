@@ -41,11 +41,11 @@ pub fn band(band: Band, unit: Unit) -> String {
     }
 }
 
-/// Deviation in sigmas, in at most five columns: `3.4σ`, `38σ`, `>999σ`.
+/// Deviation in sigmas, in at most four columns: `3.4σ`, `38σ`, `>1kσ`.
 pub fn sigma(sigma: f64) -> String {
     match sigma {
         sigma if !sigma.is_finite() => "?".to_owned(),
-        sigma if sigma >= 999.5 => ">999σ".to_owned(),
+        sigma if sigma >= 999.5 => ">1kσ".to_owned(),
         sigma if sigma >= 9.95 => format!("{sigma:.0}σ"),
         sigma => format!("{sigma:.1}σ"),
     }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn sigmas_fit_their_column() {
-        for (value, expected) in [(2.84, "2.8σ"), (9.96, "10σ"), (38.2, "38σ"), (999.9, ">999σ"), (f64::INFINITY, "?")]
+        for (value, expected) in [(2.84, "2.8σ"), (9.96, "10σ"), (38.2, "38σ"), (999.9, ">1kσ"), (f64::INFINITY, "?")]
         {
             assert_eq!(sigma(value), expected);
         }

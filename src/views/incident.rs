@@ -16,8 +16,8 @@ use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
-    Anomaly, AnomalyId, AnomalyState, Evidence, Hypothesis, Incident, IncidentState, Proposal, Run, RunState, Severity,
-    StepEffect, StepState, TimelineEntry, human_span,
+    Anomaly, AnomalyId, AnomalyState, Evidence, Hypothesis, Incident, IncidentState, Proposal, Run, RunState,
+    ServiceName, Severity, StepEffect, StepState, TimelineEntry, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -99,7 +99,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         let span = pen.span(Role::TextMuted, "  Nothing here yet.");
         canvas.line(area, 0, span);
     }
-    let window = list::window(entries.iter().map(|entry| entry.key.as_ref()), &list, usize::from(area.height));
+    let window = list::window(&entries.iter().map(|entry| entry.key.as_ref()), &list, usize::from(area.height));
     let visible = entries.iter().skip(window.offset).take(usize::from(area.height));
     let wanted: BTreeSet<AnomalyId> = visible.filter_map(|entry| entry.what.anomaly).collect();
     let anomalies = focus::anomalies(ctx.snapshot, &wanted);
@@ -173,9 +173,9 @@ fn unresolved_lines(pen: Pen<'_>, incident: &Incident) -> Vec<Line<'static>> {
 fn impact_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Line<'static> {
     let chain: Vec<&str> = match incident.ranking.hypotheses.first() {
         Some(hypothesis) if !hypothesis.impact_chain.is_empty() => {
-            hypothesis.impact_chain.iter().map(|service| service.as_str()).collect()
+            hypothesis.impact_chain.iter().map(ServiceName::as_str).collect()
         }
-        _ => incident.services.keys().take(6).map(|service| service.as_str()).collect(),
+        _ => incident.services.keys().take(6).map(ServiceName::as_str).collect(),
     };
     let critical = critical_services(ctx.snapshot, incident);
     let services = incident.services.len();

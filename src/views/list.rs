@@ -85,7 +85,11 @@ pub struct Window {
 
 /// Finds the selected line and moves the offset so far that it is on the screen.
 #[must_use]
-pub fn window<'k>(keys: impl Iterator<Item = Option<&'k RowKey>> + Clone, list: &ListState, height: usize) -> Window {
+pub fn window<'k>(
+    keys: &(impl Iterator<Item = Option<&'k RowKey>> + Clone),
+    list: &ListState,
+    height: usize,
+) -> Window {
     let rows = || keys.clone().enumerate().filter_map(|(line, key)| key.map(|key| (line, key)));
     let found = list.selected.as_ref().and_then(|selected| rows().find(|(_, key)| *key == selected));
     let neighbour = || {
@@ -111,7 +115,7 @@ pub fn window<'k>(keys: impl Iterator<Item = Option<&'k RowKey>> + Clone, list: 
 }
 
 /// Draws the visible lines of a list into `area`; `line` makes the text of one, given its width and whether it is selected.
-/// The first two columns are the marker's.
+/// The first two columns are the marker's, the last stays blank.
 pub fn draw<T>(
     canvas: &mut Canvas<'_>,
     area: Rect,
@@ -119,8 +123,8 @@ pub fn draw<T>(
     list: &ListState,
     line: impl Fn(&T, usize) -> Line<'static>,
 ) -> Window {
-    let window = window(entries.iter().map(|entry| entry.key.as_ref()), list, usize::from(area.height));
-    let width = usize::from(area.width).saturating_sub(MARKER_WIDTH);
+    let window = window(&entries.iter().map(|entry| entry.key.as_ref()), list, usize::from(area.height));
+    let width = usize::from(area.width).saturating_sub(MARKER_WIDTH + 1);
     let visible = entries.iter().enumerate().skip(window.offset).take(usize::from(area.height));
     for ((index, entry), row) in visible.zip(0_u16..) {
         let is_selected = window.selected == Some(index);
@@ -170,7 +174,7 @@ mod tests {
         let keys: Vec<Option<RowKey>> = std::iter::once(None).chain((0..20).map(|index| Some(step(index)))).collect();
         let at = |selected: Option<RowKey>, last_index, offset| {
             let list = ListState { selected, last_index, offset, ..ListState::default() };
-            let window = window(keys.iter().map(Option::as_ref), &list, 5);
+            let window = window(&keys.iter().map(Option::as_ref), &list, 5);
             (window.offset, window.selected)
         };
         assert_eq!(at(None, 9, 0), (0, Some(1)), "nothing selected is the first row");
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(at(Some(step(10)), 10, 99), (11, Some(11)), "an offset past the row comes back");
         assert_eq!(at(Some(step(99)), 3, 0), (0, Some(4)), "gone: the row in its place");
         assert_eq!(at(Some(step(99)), 99, 0), (16, Some(20)), "gone at the end: the last");
-        let none = window(std::iter::empty(), &ListState::default(), 5);
+        let none = window(&std::iter::empty(), &ListState::default(), 5);
         assert_eq!(none, Window::default());
     }
 }

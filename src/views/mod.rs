@@ -161,6 +161,6 @@ pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<H
         return None;
     }
     let keys = keys(ctx.ui.pane, ctx.snapshot, ctx.ui);
-    let window = list::window(keys.iter().map(Option::as_ref), &ctx.ui.list(), usize::from(list.height));
+    let window = list::window(&keys.iter().map(Option::as_ref), &ctx.ui.list(), usize::from(list.height));
     keys.into_iter().nth(window.offset + usize::from(row - list.y)).flatten().map(Hit::Row)
 }

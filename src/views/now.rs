@@ -50,13 +50,14 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
         .map(AsRef::as_ref)
         .filter(|incident| incident_passes(&filter, incident))
         .partition(|incident| incident.state.is_live());
-    let mut groups: Vec<(&'static str, Vec<Entry<Row<'s>>>)> = Vec::new();
-    groups.push(("Open incidents", live.into_iter().flat_map(live_rows).collect()));
-    groups.push(("Coming", predictions(snapshot, &filter)));
-    groups.push(("Sources in trouble", sources(snapshot, &filter)));
-    groups.push(("Recent changes", changes(snapshot, &filter)));
-    let over = over.into_iter().take(RESOLVED_MAX).map(incident_row).collect();
-    groups.push(("Lately resolved", over));
+    let over = over.into_iter().take(RESOLVED_MAX).map(incident_row).collect::<Vec<_>>();
+    let groups = [
+        ("Open incidents", live.into_iter().flat_map(live_rows).collect()),
+        ("Coming", predictions(snapshot, &filter)),
+        ("Sources in trouble", sources(snapshot, &filter)),
+        ("Recent changes", changes(snapshot, &filter)),
+        ("Lately resolved", over),
+    ];
     let mut entries = Vec::new();
     for (heading, rows) in groups.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         if !entries.is_empty() {

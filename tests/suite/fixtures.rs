@@ -16,12 +16,12 @@ use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
 /// 14:33:02 on the day of the pictures.
 pub fn now() -> Timestamp {
-    Timestamp::parse_rfc3339("2026-11-21T14:33:02Z").unwrap()
+    at("14:33:02")
 }
 
 /// An instant of that day.
 pub fn at(time: &str) -> Timestamp {
-    Timestamp::parse_rfc3339(&format!("2026-11-21T{time}Z")).unwrap()
+    Timestamp::parse_rfc3339(&format!("2026-11-21T{time}Z")).expect("the pictures use valid times")
 }
 
 fn source(name: &str, kind: SourceKind, state: SourceState) -> Arc<SourceReport> {

@@ -1,4 +1,6 @@
 //! The integration suite.
 
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
 mod views;

@@ -111,7 +111,7 @@ fn resolve(layers: &[(String, read::Layer)], problems: &mut Vec<FileProblem>) ->
                     given.insert(&entry.name, style);
                 }
                 Err(text) => {
-                    problems.push(FileProblem { file: file.as_str().into(), line: entry.line, text: text.into() })
+                    problems.push(FileProblem { file: file.as_str().into(), line: entry.line, text: text.into() });
                 }
             }
         }
