@@ -1,9 +1,302 @@
-//! Signal to anomaly.
+//! Signal to anomaly: every sample is held against what is normal for its series at this hour of this day of the week.
+//!
+//! ```text
+//! sample ─▶ registry ─▶ baseline ─▶ contextual | static_threshold ─▶ calendar, traffic ─▶ tracking ─▶ anomaly
+//!                                            tick ─▶ absence, forecast, log_signals ─────▶ anomaly
+//! log line ─▶ log_signals ───────────────────────────────────────────────────────────────▶ anomaly
+//! ```
+//!
+//! Everything here is deterministic: the same inputs give the same anomalies, bit for bit, also across a restart.
 
+mod absence;
+mod baseline;
+mod calendar;
+mod compound;
+mod contextual;
+mod live;
+mod log_signals;
 pub mod log_templates;
+mod observe;
+mod registry;
+mod scale;
+mod state;
+mod static_threshold;
+mod tracking;
+mod traffic;
+mod verdict;
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod tests;
 
-/// What is kept of a series between two starts of the program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeriesState {}
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+pub use calendar::CalendarError;
+pub use compound::compounds;
+pub use log_templates::TemplatesError;
+pub use state::SeriesState;
+pub use tracking::AnomalyEvent;
+
+use absence::Absences;
+use baseline::Profile;
+use calendar::Calendar;
+use live::{Live, Phase};
+use log_signals::LogSignals;
+use registry::{Defined, Registry};
+use tracking::{Tracks, origin_fingerprint};
+
+use super::clock::{MINUTE_MS, Timestamp};
+use super::model::{
+    Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, DropReason, Fingerprint, Reading, SeriesNotice,
+};
+use super::settings::{CalendarEvent, DetectionSettings};
+
+/// Anomalies taken over from before a restart whose series has not come back by then are over.
+const CLAIM_MS: i64 = 15 * MINUTE_MS;
+/// Hours in a day, for history.
+const HOURS_A_DAY: f64 = 24.0;
+
+/// Totals of the stage.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DetectionCounts {
+    /// Series watched.
+    pub series_count: u64,
+    /// Samples taken.
+    pub sample_count: u64,
+    /// What was set aside, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Days of history the typical series has.
+    pub history_days: f32,
+    /// Series judged by static thresholds for lack of history.
+    pub cold_series_count: u64,
+    /// Log templates known.
+    pub template_count: u64,
+}
+
+/// The stage: every series' state and the anomalies under way.
+#[derive(Debug)]
+pub struct Detection {
+    settings: DetectionSettings,
+    /// Hours of history from which the weekly profile judges.
+    warm_hours: u16,
+    registry: Registry,
+    lives: Vec<Live>,
+    profiles: Vec<Profile>,
+    calendar: Calendar,
+    tracks: Tracks,
+    absences: Absences,
+    logs: LogSignals,
+    restored: FxHashMap<Fingerprint, Box<SeriesState>>,
+    /// Anomalies from before a restart whose series has not been defined yet, by series.
+    unclaimed: BTreeMap<Fingerprint, Vec<Anomaly>>,
+    first_tick_at: Option<Timestamp>,
+    next_anomaly_id: u64,
+    /// Series changed since they were last kept, oldest change first.
+    unkept: VecDeque<u32>,
+    is_unkept: Vec<bool>,
+    sample_count: u64,
+    hours_total: u64,
+    cold_count: u64,
+    dropped: BTreeMap<DropReason, u64>,
+}
+
+impl Detection {
+    /// A stage that knows no series yet.
+    ///
+    /// # Errors
+    /// When a calendar event cannot be read.
+    pub fn new(settings: &DetectionSettings, calendar: &[CalendarEvent]) -> Result<Self, CalendarError> {
+        Ok(Self {
+            settings: settings.clone(),
+            // Float to integer saturates; a profile of more than seven years is never asked for.
+            warm_hours: (settings.history_days_min * HOURS_A_DAY).ceil() as u16,
+            registry: Registry::default(),
+            lives: Vec::new(),
+            profiles: Vec::new(),
+            calendar: Calendar::new(calendar)?,
+            tracks: Tracks::default(),
+            absences: Absences::default(),
+            logs: LogSignals::default(),
+            restored: FxHashMap::default(),
+            unclaimed: BTreeMap::new(),
+            first_tick_at: None,
+            next_anomaly_id: 1,
+            unkept: VecDeque::new(),
+            is_unkept: Vec::new(),
+            sample_count: 0,
+            hours_total: 0,
+            cold_count: 0,
+            dropped: BTreeMap::new(),
+        })
+    }
+
+    /// Hands back what was kept of a series; it takes effect when the series is defined.
+    pub fn restore_series(&mut self, state: SeriesState) {
+        self.restored.insert(state.fingerprint, Box::new(state));
+    }
+
+    /// Hands back an anomaly that was under way, so that the same departure stays the same anomaly.
+    pub fn restore_anomaly(&mut self, anomaly: &Anomaly) {
+        if anomaly.state == AnomalyState::Ended {
+            return;
+        }
+        self.next_anomaly_id = self.next_anomaly_id.max(anomaly.id.0 + 1);
+        if matches!(anomaly.kind, AnomalyKind::NewTemplate | AnomalyKind::TemplateRate) {
+            return self.logs.resume(anomaly);
+        }
+        let origin = origin_fingerprint(anomaly);
+        match self.registry.index_of(origin) {
+            Some(index) => self.claim(index, anomaly.clone()),
+            None => self.unclaimed.entry(origin).or_default().push(anomaly.clone()),
+        }
+    }
+
+    /// The number the next anomaly gets, unless a higher one is in use already.
+    pub fn set_next_anomaly_id(&mut self, next: u64) {
+        self.next_anomaly_id = self.next_anomaly_id.max(next);
+    }
+
+    /// Binds a source's local number to a series.
+    pub fn define(&mut self, notice: &SeriesNotice) {
+        let index = match self.registry.define(notice) {
+            Defined::New(index) => index,
+            Defined::Known => return,
+            Defined::TooMany => return self.drop_one(DropReason::TooMany),
+        };
+        let fingerprint = notice.descriptor.fingerprint(notice.source.as_str());
+        let (live, profile) = match self.restored.remove(&fingerprint) {
+            Some(state) => (state.live, Profile::from_parts(&state.centres, &state.spreads)),
+            None => (Live::default(), Profile::default()),
+        };
+        self.hours_total += u64::from(live.hours_seen);
+        self.cold_count += u64::from(live.hours_seen < self.warm_hours);
+        let mut live = live;
+        // Only anomalies that are handed back are tracked.
+        if live.phase == Phase::Tracked {
+            live.phase = Phase::Normal;
+        }
+        self.lives.push(live);
+        self.profiles.push(profile);
+        self.is_unkept.push(false);
+        for anomaly in self.unclaimed.remove(&fingerprint).unwrap_or_default() {
+            self.claim(index, anomaly);
+        }
+    }
+
+    /// Gives a restored anomaly back to its series.
+    fn claim(&mut self, index: u32, anomaly: Anomaly) {
+        match anomaly.kind {
+            AnomalyKind::Absence => self.absences.resume(index, anomaly),
+            _ => {
+                if let Some(live) = self.lives.get_mut(index as usize) {
+                    live.phase = Phase::Tracked;
+                    self.tracks.resume(index, anomaly);
+                }
+            }
+        }
+    }
+
+    /// Time passed: absences, recoveries, what depends on time alone.
+    pub fn tick(&mut self, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
+        let first_tick_at = *self.first_tick_at.get_or_insert(now);
+        if now.since_ms(first_tick_at) > CLAIM_MS && !self.unclaimed.is_empty() {
+            for mut anomaly in std::mem::take(&mut self.unclaimed).into_values().flatten() {
+                anomaly.state = AnomalyState::Ended;
+                anomaly.ended_at = Some(now);
+                events.push(AnomalyEvent::Ended(anomaly));
+            }
+        }
+        self.tracks.forget_flips(now);
+        self.look_for_absences(events);
+        self.tick_logs(now, events);
+    }
+
+    /// The latest value of every series of a metric of a service, beside what is expected.
+    #[must_use]
+    pub fn readings(&self, service: &str, metric: &str) -> Vec<Reading> {
+        let indices = self.registry.of_metric(service, metric);
+        indices
+            .iter()
+            .filter_map(|index| {
+                let live = self.lives.get(*index as usize).filter(|live| live.last_at != i64::MIN)?;
+                let meta = self.registry.metas.get(*index as usize)?;
+                Some(Reading {
+                    instance: meta.instance.clone(),
+                    at: Timestamp(live.last_at),
+                    value: live.last_value,
+                    band: self.band(*index, Timestamp(live.last_at))?,
+                    is_anomalous: live.phase == Phase::Tracked,
+                })
+            })
+            .collect()
+    }
+
+    /// What is normal for a series at `at`.
+    fn band(&self, index: u32, at: Timestamp) -> Option<Band> {
+        let live = self.lives.get(index as usize)?;
+        let meta = self.registry.metas.get(index as usize)?;
+        Some(if live.hours_seen < self.warm_hours {
+            static_threshold::band(meta, live)
+        } else {
+            contextual::band_at(live, &meta.scale, at, self.settings.anomaly_sigma)
+        })
+    }
+
+    /// States changed since they were last asked for, oldest change first, at most `max` of them.
+    pub fn series_to_keep(&mut self, max: usize) -> Vec<SeriesState> {
+        let count = max.min(self.unkept.len());
+        let indices: Vec<u32> = self.unkept.drain(..count).collect();
+        indices
+            .into_iter()
+            .filter_map(|index| {
+                let at = index as usize;
+                *self.is_unkept.get_mut(at)? = false;
+                let meta = self.registry.metas.get(at)?;
+                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?))
+            })
+            .collect()
+    }
+
+    /// Marks every series as changed, so that `series_to_keep` gives all of them: for a clean stop.
+    pub fn keep_everything(&mut self) {
+        for index in 0..self.lives.len() {
+            // As many series as dense indices, which are 32 bits wide.
+            self.mark_unkept(index as u32);
+        }
+    }
+
+    fn mark_unkept(&mut self, index: u32) {
+        if let Some(mark) = self.is_unkept.get_mut(index as usize)
+            && !*mark
+        {
+            *mark = true;
+            self.unkept.push_back(index);
+        }
+    }
+
+    /// Totals.
+    #[must_use]
+    pub fn counts(&self) -> DetectionCounts {
+        let series_count = self.lives.len() as u64;
+        let hours_each = if series_count == 0 { 0.0 } else { self.hours_total as f64 / series_count as f64 };
+        DetectionCounts {
+            series_count,
+            sample_count: self.sample_count,
+            dropped: self.dropped.clone(),
+            history_days: (hours_each / HOURS_A_DAY) as f32,
+            cold_series_count: self.cold_count,
+            template_count: self.logs.template_count() as u64,
+        }
+    }
+
+    fn drop_one(&mut self, reason: DropReason) {
+        *self.dropped.entry(reason).or_insert(0) += 1;
+    }
+
+    fn take_anomaly_id(&mut self) -> AnomalyId {
+        let id = AnomalyId(self.next_anomaly_id);
+        self.next_anomaly_id += 1;
+        id
+    }
+}

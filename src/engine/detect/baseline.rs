@@ -1,0 +1,275 @@
+//! What is normal for a series by hour of the week, learnt as samples arrive.
+//!
+//! A profile holds, for each of the 168 hours of a week, a centre and a spread. During an hour only sums are kept
+//! ([`Live`]); at its end they are folded into the hour's slot: a mean over the first weeks, then exponentially weighted.
+//! Between the middles of two hours the centre is interpolated, so there are no steps at the hour. Where a slot has
+//! little history, the same hour of other days stands in (their median), and where there is none, the recent level.
+//!
+//! What keeps it robust: a lone extreme in an hour is left out; from the third week on an hour cannot move its slot by
+//! more than [`CLIP_SIGMAS`]; a wild hour that the next week does not confirm is forgotten; the spread leans on the median
+//! of the seven days, which a bad day does not move. What recurs, such as a nightly job, is in every week of its slot and therefore becomes part of it.
+
+use super::live::{HourSums, Live};
+use super::scale::Scale;
+use crate::engine::clock::{HOUR_MS, Timestamp};
+
+/// Hours in a week.
+pub const SLOTS: usize = 168;
+/// Half an hour: how long a band is valid.
+pub const HALF_HOUR_MS: i64 = HOUR_MS / 2;
+/// Weeks after which the mean becomes an exponentially weighted one.
+const WEEKS_MAX: u16 = 8;
+/// From the third week on, an hour counts as at most this many sigmas off.
+const CLIP_SIGMAS: f64 = 4.0;
+/// An hour teaches only when samples cover at least this much of it.
+const COVERED_MS_MIN: u32 = 15 * 60_000;
+/// An extreme further than this from the rest of its hour is left out.
+const LONE_EXTREME_SIGMAS: f64 = 5.0;
+/// Share of an hour's residual that moves the common level: slow drift is followed within days.
+const DRIFT_GAIN: f64 = 1.0 / 48.0;
+/// The same once a departure has lasted so long that it is the new level.
+const SHIFT_GAIN: f64 = 1.0;
+/// A slot whose spread is this many times that of the next week held an accident, and begins anew.
+const ACCIDENT_RATIO: f64 = 4.0;
+
+/// Centre and spread by hour of the week.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    centres: [f32; SLOTS],
+    /// Twelve bits of spread (exponent and four bits of mantissa of an `f32`; 0 for none) and four of weeks.
+    spreads: [u16; SLOTS],
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { centres: [0.0; SLOTS], spreads: [0; SLOTS] }
+    }
+}
+
+/// Packs a spread and a number of weeks.
+fn pack(spread: f64, weeks: u16) -> u16 {
+    // Adding half of the last kept bit rounds to nearest; a finite spread below 1e30 cannot carry into the sign.
+    let bits = (spread.clamp(0.0, 1e30) as f32).to_bits().wrapping_add(1 << 18) >> 19;
+    ((bits & 0xfff) as u16) << 4 | weeks.min(15)
+}
+
+impl Profile {
+    /// The two arrays as they are kept on disk.
+    #[must_use]
+    pub fn parts(&self) -> (Vec<f32>, Vec<u16>) {
+        (self.centres.to_vec(), self.spreads.to_vec())
+    }
+
+    /// Takes the arrays back; what is missing or not finite becomes "not known".
+    #[must_use]
+    pub fn from_parts(centres: &[f32], spreads: &[u16]) -> Self {
+        let mut profile = Self::default();
+        for (slot, (centre, spread)) in centres.iter().zip(spreads).enumerate().take(SLOTS) {
+            if centre.is_finite() {
+                profile.centres[slot] = *centre;
+                profile.spreads[slot] = *spread;
+            }
+        }
+        profile
+    }
+
+    fn weeks(&self, slot: usize) -> u16 {
+        self.spreads[slot % SLOTS] & 0xf
+    }
+
+    /// The spread of a slot; `None` where none is known.
+    fn spread(&self, slot: usize) -> Option<f64> {
+        let bits = self.spreads[slot % SLOTS] >> 4;
+        (bits != 0).then(|| f64::from(f32::from_bits(u32::from(bits) << 19)))
+    }
+
+    /// Median over the seven days of what `of` says of the same hour.
+    fn day_median(&self, slot: usize, of: impl Fn(&Self, usize) -> Option<f64>) -> Option<f64> {
+        let mut found = [0.0; 7];
+        let mut count = 0;
+        for day in 0..7 {
+            if let Some(value) = of(self, (slot + day * 24) % SLOTS) {
+                found[count] = value;
+                count += 1;
+            }
+        }
+        let known = found.get_mut(..count)?;
+        known.sort_unstable_by(f64::total_cmp);
+        match count {
+            0 => None,
+            odd if odd % 2 == 1 => Some(known[odd / 2]),
+            even => Some((known[even / 2 - 1] + known[even / 2]) / 2.0),
+        }
+    }
+
+    /// Sigma of a slot: its own spread pooled with that of the same hour on other days, by weeks of history.
+    fn sigma(&self, slot: usize, fallback: f64) -> f64 {
+        let common = self.day_median(slot, Self::spread).unwrap_or(fallback);
+        let weeks = f64::from(self.weeks(slot));
+        let own = self.spread(slot).unwrap_or(common);
+        ((weeks * own * own + common * common) / (weeks + 1.0)).sqrt()
+    }
+
+    /// Centre of a slot, without the common shift; `None` where nothing is known of this hour on any day.
+    fn centre(&self, slot: usize, sigma: f64) -> Option<f64> {
+        let own = f64::from(self.centres[slot % SLOTS]);
+        let weeks = self.weeks(slot);
+        if weeks >= 2 {
+            return Some(own);
+        }
+        let common =
+            self.day_median(slot, |profile, at| (profile.weeks(at) > 0).then(|| f64::from(profile.centres[at])));
+        match (weeks, common) {
+            (0, common) => common,
+            // One week may be chance, unless it says something clearly different from the other days.
+            (_, Some(common)) if (own - common).abs() < 3.0 * sigma => Some((own + common) / 2.0),
+            _ => Some(own),
+        }
+    }
+}
+
+/// Called with the first sample of another half hour: folds the hour that ended and works out the band for `at`.
+///
+/// `is_followed` says that a departure has lasted so long that it is taken for the new level.
+pub fn turn(live: &mut Live, profile: &mut Profile, scale: &Scale, at: Timestamp, is_followed: bool) {
+    let half_hour = at.0.div_euclid(HALF_HOUR_MS);
+    if half_hour.div_euclid(2) != live.half_hour.div_euclid(2) {
+        fold(live, profile, is_followed);
+        live.hour = HourSums::default();
+        live.fallback = live.level;
+    }
+    live.half_hour = half_hour;
+    let first = at - HALF_HOUR_MS;
+    let (from, to) = (first.hour_of_week(), (first + HOUR_MS).hour_of_week());
+    // Mean absolute distance to sigma, as for a normal distribution.
+    let spread = 1.2533 * f64::from(live.level_deviation);
+    let (sigma_from, sigma_to) = (profile.sigma(from, spread), profile.sigma(to, spread));
+    let fallback = f64::from(live.fallback) - f64::from(live.shift);
+    let shift = f64::from(live.shift);
+    let (centre_from, centre_to) = match (profile.centre(from, sigma_from), profile.centre(to, sigma_to)) {
+        (Some(from), Some(to)) => (from + shift, to + shift),
+        // A slope towards an unknown hour would only be noise.
+        _ => (fallback + shift, fallback + shift),
+    };
+    let floor = scale.floor(centre_from).max(scale.floor(centre_to));
+    live.centre = centre_from as f32;
+    live.centre_step = (centre_to - centre_from) as f32;
+    live.floor = floor as f32;
+    live.sigma = sigma_from.max(sigma_to).max(floor) as f32;
+}
+
+/// Where in the stretch between two half hours `at` lies, 0 to 1.
+#[inline]
+#[must_use]
+pub fn stretch_share(at: i64) -> f64 {
+    (at - HALF_HOUR_MS).rem_euclid(HOUR_MS) as f64 / HOUR_MS as f64
+}
+
+/// What an hour of residuals says.
+struct HourSummary {
+    mean: f64,
+    /// Mean square distance from the expected value.
+    square: f64,
+    /// Variance around the hour's own mean.
+    variance: f64,
+    count: u32,
+}
+
+fn summarise(hour: &HourSums) -> HourSummary {
+    let (mut sum, mut sum_sq, mut count) = (hour.sum, hour.sum_sq, f64::from(hour.count));
+    if hour.count >= 6 {
+        let (max, min) = (f64::from(hour.max), f64::from(hour.min));
+        let rest = count - 2.0;
+        let rest_mean = (sum - max - min) / rest;
+        let rest_variance = (sum_sq - max * max - min * min) / rest - rest_mean * rest_mean;
+        let far = LONE_EXTREME_SIGMAS * rest_variance.max(0.0).sqrt();
+        for extreme in [max, min] {
+            if (extreme - rest_mean).abs() > far {
+                sum -= extreme;
+                sum_sq -= extreme * extreme;
+                count -= 1.0;
+            }
+        }
+    }
+    let mean = sum / count;
+    let square = (sum_sq / count).max(mean * mean);
+    HourSummary { mean, square, variance: (square - mean * mean).max(0.0), count: hour.count }
+}
+
+/// Folds the hour that ended into its slot.
+fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
+    if live.hour.count == 0 || live.hour.covered_ms < COVERED_MS_MIN {
+        return;
+    }
+    live.hours_seen = live.hours_seen.saturating_add(1);
+    let hour = summarise(&live.hour);
+    if is_followed {
+        live.shift += (SHIFT_GAIN * hour.mean) as f32;
+        return;
+    }
+    let slot = Timestamp(live.half_hour.saturating_mul(HALF_HOUR_MS)).hour_of_week();
+    let weeks = profile.weeks(slot);
+    let sigma = profile.sigma(slot, 1.2533 * f64::from(live.level_deviation)).max(f64::from(live.floor));
+    let (mut mean, mut square) = (hour.mean, hour.square);
+    if weeks >= 2 {
+        let most = CLIP_SIGMAS * sigma;
+        mean = mean.clamp(-most, most);
+        square = square.min(most * most);
+    }
+    let known = profile.spread(slot);
+    let is_after_accident = weeks > 0
+        && known.is_some_and(|spread| hour.variance.sqrt().max(f64::from(live.floor)) < spread / ACCIDENT_RATIO);
+    let gain = if is_after_accident { 1.0 } else { 1.0 / f64::from(weeks.min(WEEKS_MAX) + 1) };
+    let expected = profile.centre(slot, sigma).unwrap_or(f64::from(live.fallback) - f64::from(live.shift));
+    let before = f64::from(profile.centres[slot]);
+    profile.centres[slot] = (before + gain * (expected + mean - before)) as f32;
+    let spread = match known {
+        _ if is_after_accident => Some(hour.variance.sqrt().max(f64::from(live.floor))),
+        // The first week has nothing to be compared with but itself.
+        _ if weeks == 0 => (hour.count >= 3).then(|| hour.variance.sqrt()),
+        None => Some(square.sqrt()),
+        Some(spread) => Some((spread * spread + gain * (square - spread * spread)).sqrt()),
+    };
+    profile.spreads[slot] = pack(spread.unwrap_or(0.0), (weeks + 1).min(WEEKS_MAX));
+    if weeks >= 2 {
+        let most = 2.0 * sigma;
+        live.shift += (DRIFT_GAIN * mean.clamp(-most, most)) as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads_pack_within_a_few_per_cent() {
+        for spread in [1e-9, 0.002, 1.0, 17.3, 1e13, 1e29] {
+            let mut profile = Profile::default();
+            profile.spreads[5] = pack(spread, 3);
+            let back = profile.spread(5).unwrap();
+            assert!((back / spread - 1.0).abs() < 0.04, "{spread} {back}");
+            assert_eq!(profile.weeks(5), 3);
+        }
+        assert_eq!(pack(0.0, 15), 15);
+    }
+
+    #[test]
+    fn a_lone_extreme_is_left_out_of_its_hour() {
+        let mut live = Live { sigma: 1.0, ..Live::default() };
+        for at in 0..11 {
+            live.teach(if at % 2 == 0 { 1.0 } else { -1.0 }, 300_000);
+        }
+        live.teach(60.0, 300_000);
+        let hour = summarise(&live.hour);
+        assert!(hour.mean.abs() < 0.2 && hour.square < 1.1, "{} {}", hour.mean, hour.square);
+    }
+
+    #[test]
+    fn what_fills_a_third_of_an_hour_is_no_extreme() {
+        let mut live = Live { sigma: 1.0, ..Live::default() };
+        for at in 0..12 {
+            live.teach(if at < 4 { 30.0 } else { 0.0 }, 300_000);
+        }
+        assert!((summarise(&live.hour).mean - 10.0).abs() < 1e-9);
+    }
+}

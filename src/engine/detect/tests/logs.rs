@@ -1,0 +1,109 @@
+//! Log lines as signals.
+
+use std::sync::Arc;
+
+use super::super::{AnomalyEvent, Detection};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::model::{AnomalyKind, AnomalyState, LogLevel, LogLine, ServiceName, Severity, SourceName};
+use crate::engine::settings::DetectionSettings;
+
+struct Logs {
+    detection: Detection,
+    events: Vec<AnomalyEvent>,
+    now: Timestamp,
+}
+
+impl Logs {
+    fn new() -> Self {
+        let detection = Detection::new(&DetectionSettings::default(), &[]).unwrap();
+        Self { detection, events: Vec::new(), now: super::bench_source::START }
+    }
+
+    fn line(&mut self, level: LogLevel, message: &str) {
+        let line = LogLine {
+            source: SourceName::new("file"),
+            service: ServiceName::new("shop"),
+            at: self.now,
+            level,
+            message: Arc::from(message),
+        };
+        self.detection.observe_log(&line, self.now, &mut self.events);
+    }
+
+    /// One second, with a tick.
+    fn second(&mut self) {
+        self.now = self.now + SECOND_MS;
+        self.detection.tick(self.now, &mut self.events);
+    }
+
+    /// Minutes with so many lines of usual traffic in each.
+    fn minutes(&mut self, minutes: i64, lines: i64) {
+        for minute in 0..minutes {
+            for second in 0..60 {
+                if second * lines / 60 != (second + 1) * lines / 60 {
+                    self.line(LogLevel::Info, &format!("order {minute} accepted for customer {second}"));
+                }
+                self.second();
+            }
+        }
+    }
+
+    fn began(&self, kind: AnomalyKind) -> usize {
+        let began = |event: &&AnomalyEvent| matches!(event, AnomalyEvent::Began(anomaly) if anomaly.kind == kind);
+        self.events.iter().filter(began).count()
+    }
+}
+
+#[test]
+fn a_template_never_seen_before_is_news_after_the_warm_up() {
+    let mut logs = Logs::new();
+    logs.line(LogLevel::Error, "cannot open cache directory");
+    logs.minutes(12, 20);
+    assert!(logs.events.is_empty());
+    logs.line(LogLevel::Error, "connection pool of orders exhausted after 3000 ms");
+    logs.line(LogLevel::Error, "connection pool of orders exhausted after 3012 ms");
+    assert_eq!(logs.began(AnomalyKind::NewTemplate), 1);
+    let anomaly = logs.events[0].anomaly();
+    assert!(anomaly.is_harmful && anomaly.severity == Severity::Warning);
+    assert!(anomaly.template.as_ref().unwrap().1.contains("exhausted"));
+    logs.minutes(12, 20);
+    assert_eq!(logs.events.last().unwrap().anomaly().state, AnomalyState::Ended);
+}
+
+#[test]
+fn a_rate_that_jumps_is_an_anomaly_and_one_that_wobbles_is_not() {
+    let mut logs = Logs::new();
+    logs.minutes(60, 12);
+    logs.minutes(5, 16);
+    assert_eq!(logs.events.len(), 0);
+    logs.minutes(3, 60);
+    assert_eq!(logs.began(AnomalyKind::TemplateRate), 1);
+    logs.minutes(6, 12);
+    assert_eq!(logs.events.last().unwrap().anomaly().state, AnomalyState::Ended);
+}
+
+#[test]
+fn a_regular_template_that_stops_is_an_anomaly() {
+    let mut logs = Logs::new();
+    logs.minutes(60, 12);
+    logs.minutes(5, 0);
+    assert_eq!(logs.began(AnomalyKind::TemplateRate), 1);
+    assert!(!logs.events[0].anomaly().is_harmful);
+}
+
+#[test]
+fn old_lines_read_at_start_teach_only() {
+    let mut logs = Logs::new();
+    logs.minutes(12, 20);
+    let line = LogLine {
+        source: SourceName::new("file"),
+        service: ServiceName::new("shop"),
+        at: logs.now - 60 * MINUTE_MS,
+        level: LogLevel::Error,
+        message: Arc::from("disk on fire in rack seven"),
+    };
+    logs.detection.observe_log(&line, logs.now, &mut logs.events);
+    assert!(logs.events.is_empty());
+    assert!(logs.detection.templates_to_keep().is_some());
+    assert!(logs.detection.templates_to_keep().is_none());
+}

@@ -1,0 +1,11 @@
+//! The stage as a whole, on made-up series.
+
+mod bench_source;
+mod explained;
+mod judged;
+mod kept;
+mod logs;
+mod noise;
+mod set_aside;
+
+use bench_source::Bench;
