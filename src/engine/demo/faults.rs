@@ -42,8 +42,6 @@ pub(super) enum Mend {
     DropPolicy(&'static str),
     /// Queries that run for long are cancelled.
     CancelQueries(usize),
-    /// The index that was there is there again.
-    RestoreIndex(usize),
     /// Sessions that hold a connection and do nothing are ended.
     EndIdleSessions(usize),
     /// Logs are rotated and old ones deleted.

@@ -137,8 +137,8 @@ pub(super) const NODES: &[NodeSpec] = &[
     NodeSpec {
         name: CONSUMER,
         kind: NodeKind::Service,
-        replicas: 2,
-        workers: 3,
+        replicas: 3,
+        workers: 2,
         work_ms: 40.0,
         cpu_at_peak: 0.34,
         memory_idle: 0.31,

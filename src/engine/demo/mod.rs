@@ -25,9 +25,15 @@ mod telemetry;
 mod commands;
 mod deployments;
 
+pub mod settings;
+pub mod source;
+pub mod step_runner;
+
 #[cfg(test)]
 mod tests;
 
 pub use commands::Executed;
 pub use scenarios::{SCENARIOS, Scenario};
 pub use shop::Shop;
+pub use source::DemoSource;
+pub use step_runner::{SharedShop, ShopStepRunner};

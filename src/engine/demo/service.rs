@@ -53,7 +53,7 @@ pub(super) struct Figures {
     pub connections: f64,
     /// Attempts a second to get a connection that failed.
     pub connect_errors: f64,
-    /// Messages that wait.
+    /// Messages that wait for it, for the queue's consumer.
     pub backlog: f64,
     /// True while it runs.
     pub is_up: bool,

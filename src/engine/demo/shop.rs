@@ -354,8 +354,8 @@ impl Shop {
         })
     }
 
-    /// Does one thing to the shop; what was wrong because of the opposite begins to go away. True where something did.
-    pub(super) fn mend(&mut self, mend: &Mend, now: Timestamp) -> bool {
+    /// Does one thing to the shop; what was wrong because of its opposite begins to go away.
+    pub(super) fn mend(&mut self, mend: &Mend, now: Timestamp) {
         match mend {
             Mend::Restart(node) | Mend::Rollback(node) => self.model.nodes[*node].restarted_at = Some(now),
             Mend::EndIdleSessions(database) => {
@@ -365,16 +365,13 @@ impl Shop {
             }
             Mend::CleanDisk(node) => self.model.nodes[*node].stocks.disk = 0.0,
             Mend::ScaleOut(node, times) => self.model.nodes[*node].scale = *times,
-            Mend::RevertConfig(_) | Mend::DropPolicy(_) | Mend::CancelQueries(_) | Mend::RestoreIndex(_) => {}
+            Mend::RevertConfig(_) | Mend::DropPolicy(_) | Mend::CancelQueries(_) => {}
         }
-        let mut has_mended = false;
         for fault in &mut self.faults {
             if fault.mended_at.is_none() && fault.mended_by.contains(mend) {
                 fault.mended_at = Some(now);
-                has_mended = true;
             }
         }
-        has_mended
     }
 }
 

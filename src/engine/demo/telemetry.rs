@@ -103,7 +103,7 @@ const METRICS: &[Metric] =
             node.figures.connect_errors
         }),
         // What is under way counts as well as what waits.
-        metric("queue_depth", Unit::Count, SeriesRole::Saturation, Noise::Relative(0.2), is_queue, |node| {
+        metric("queue_depth", Unit::Count, SeriesRole::Saturation, Noise::Relative(0.2), is_consumer, |node| {
             node.figures.backlog + 0.4 * node.figures.load
         }),
     ];
@@ -120,8 +120,8 @@ fn is_no_database(at: usize) -> bool {
     !is_database(at)
 }
 
-fn is_queue(at: usize) -> bool {
-    layout::NODES[at].kind == NodeKind::Queue
+fn is_consumer(at: usize) -> bool {
+    layout::NODES[at].name == layout::CONSUMER
 }
 
 fn has_disk(at: usize) -> bool {

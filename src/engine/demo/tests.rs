@@ -132,7 +132,7 @@ fn within_half_a_minute_something_is_seen() {
         ("disk-filling", "orders-db", "disk_used_ratio", 0.8),
         ("dependency-down", "cart", "error_ratio", 0.3),
         ("bad-config", "checkout", "error_ratio", 0.1),
-        ("stuck-consumer", "queue", "queue_depth", 200.0),
+        ("stuck-consumer", "shipping", "queue_depth", 200.0),
     ] {
         let mut watched = Watched::new(scenario, 3);
         watched.run(30);
@@ -149,7 +149,7 @@ fn the_right_command_mends_and_the_wrong_one_does_not() {
             ["web", "checkout", "order", "payment", "catalog", "search"]
                 .map(|service| watched.value(service, "error_ratio"))
                 .iter()
-                .fold(watched.value("queue", "queue_depth") / 50_000.0, |worst, ratio| worst.max(*ratio))
+                .fold(watched.value("shipping", "queue_depth") / 50_000.0, |worst, ratio| worst.max(*ratio))
                 .max((watched.value("web", "latency_p95") - 0.2) / 10.0)
         };
         let mut wrong = Watched::new(scenario.name, 5);

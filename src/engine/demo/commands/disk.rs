@@ -1,4 +1,4 @@
-//! `df`, `du`, `logrotate` and `journalctl`, as far as runbooks use them.
+//! `df`, and what runbooks run inside a pod to look at a disk and to clear it: `df`, `du`, `logrotate`.
 
 use super::super::faults::Mend;
 use super::super::layout;
@@ -10,14 +10,14 @@ use super::{Call, Executed};
 const DISK_GIB: f64 = 200.0;
 
 impl Shop {
-    pub(super) fn disk_free(&self, call: &Call<'_>) -> Executed {
-        let wanted = named_disk(call);
+    /// Every disk, or that of `wanted`.
+    pub(super) fn disk_free(&self, wanted: Option<usize>) -> Executed {
         let mut rows = vec![["Filesystem", "Size", "Used", "Avail", "Use%"].map(str::to_owned).to_vec()];
         for (position, node) in self.model.nodes.iter().enumerate() {
             if node.spec.disk_used.is_some() && wanted.is_none_or(|at| at == position) {
                 let used = node.figures.disk;
                 rows.push(vec![
-                    format!("/data/{}", node.spec.name),
+                    format!("/dev/{}", node.spec.name),
                     format!("{DISK_GIB:.0}G"),
                     format!("{:.0}G", DISK_GIB * used),
                     format!("{:.0}G", DISK_GIB * (1.0 - used)),
@@ -28,45 +28,35 @@ impl Shop {
         Executed::done(table(&rows), 30)
     }
 
-    pub(super) fn disk_usage(&self, call: &Call<'_>) -> Executed {
-        let Some(at) = named_disk(call) else { return no_disk("du") };
-        let node = &self.model.nodes[at];
+    /// A command inside a pod of `node`.
+    pub(super) fn in_pod(&mut self, node: usize, inner: &[&str], call: &Call<'_>) -> Executed {
+        match inner.first().copied() {
+            Some("df") => self.disk_free(Some(node)),
+            Some("du") => self.disk_usage(node),
+            Some("logrotate") => self.rotate_logs(node, call),
+            Some(other) => {
+                Executed::failed(127, &format!("{other}: not found in the pod; it has df, du and logrotate"))
+            }
+            None => Executed::failed(2, "error: you must specify at least one command for the container"),
+        }
+    }
+
+    fn disk_usage(&self, node: usize) -> Executed {
+        let node = &self.model.nodes[node];
         let logs = DISK_GIB * node.stocks.disk;
         let data = DISK_GIB * node.figures.disk - logs;
-        let name = node.spec.name;
-        Executed::done([format!("{data:.0}G  /data/{name}/base"), format!("{logs:.0}G  /data/{name}/log")], 900)
+        let all = data + logs;
+        let lines = [format!("{logs:.0}G\t/var/log"), format!("{data:.0}G\t/var/lib"), format!("{all:.0}G\t/var")];
+        Executed::done(lines, 900)
     }
 
-    pub(super) fn rotate_logs(&mut self, call: &Call<'_>) -> Executed {
-        self.clean(call, "logrotate")
-    }
-
-    pub(super) fn journal(&mut self, call: &Call<'_>) -> Executed {
-        if call.arguments().any(|word| word.starts_with("--vacuum") || word == "--rotate") {
-            return self.clean(call, "journalctl");
-        }
-        Executed::done(["-- No entries --".to_owned()], 60)
-    }
-
-    fn clean(&mut self, call: &Call<'_>, program: &str) -> Executed {
-        let Some(at) = named_disk(call) else { return no_disk(program) };
-        let freed = DISK_GIB * self.model.nodes[at].stocks.disk;
-        let name = layout::NODES[at].name;
+    fn rotate_logs(&mut self, node: usize, call: &Call<'_>) -> Executed {
+        let freed = DISK_GIB * self.model.nodes[node].stocks.disk;
+        let name = layout::NODES[node].name;
         if call.is_dry_run {
             return Executed::done([format!("logs of {name} would be rotated, {freed:.0}G freed (dry run)")], 120);
         }
-        self.mend(&Mend::CleanDisk(at), call.now);
+        self.mend(&Mend::CleanDisk(node), call.now);
         Executed::done([format!("logs of {name} rotated, {freed:.0}G freed")], 2_300)
     }
-}
-
-/// The node with a disk that the command names, wherever in its words.
-fn named_disk(call: &Call<'_>) -> Option<usize> {
-    let has_disk = |at: &usize| layout::NODES[*at].disk_used.is_some();
-    let part = |word: &str| layout::position(word).filter(has_disk);
-    call.arguments().find_map(|word| word.split(['/', ':', '@', '=']).find_map(part))
-}
-
-fn no_disk(program: &str) -> Executed {
-    Executed::failed(1, &format!("{program}: name a disk of the shop, such as /data/orders-db"))
 }

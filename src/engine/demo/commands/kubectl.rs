@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::super::faults::Mend;
 use super::super::layout;
 use super::super::scenarios;
+use super::super::service::Node;
 use super::super::shop::Shop;
 use super::table::table;
 use super::{Call, Executed};
-use crate::engine::clock::MINUTE_MS;
 
 /// Flags that take the next word as their value.
 const FLAGS_WITH_VALUE: [&str; 9] =
@@ -16,23 +16,21 @@ const FLAGS_WITH_VALUE: [&str; 9] =
 
 impl Shop {
     pub(super) fn kubectl(&mut self, call: &Call<'_>) -> Executed {
-        let words = words(call);
+        let (words, inner) = words(call);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["get", "pods" | "pod" | "po", ..] => self.get_pods(call),
-            ["get", kind, rest @ ..] if is_policy(kind) => self.get_policies(rest.first().copied()),
+            ["get", kind, name] if is_policy(kind) && call.flag(&["-o"]) == Some("yaml") => self.policy_text(name),
+            ["get" | "describe", kind, rest @ ..] if is_policy(kind) => self.get_policies(rest.first().copied()),
             ["get", kind, rest @ ..] if is_workload(kind) => self.get_deployments(rest.first().copied()),
             ["get", "events", ..] => Executed::done(["No resources found.".to_owned()], 120),
-            ["describe" | "get", kind, name, ..] if is_policy(kind) => self.get_policies(Some(name)),
-            ["top", ..] => self.top(),
+            ["top", "pods" | "pod", ..] => self.top(call),
+            ["exec", target @ ..] => self.on_node(target, |shop, node| shop.in_pod(node, &inner, call)),
             ["rollout", "status", target @ ..] => self.on_node(target, Self::rollout_status),
             ["rollout", "history", target @ ..] => self.on_node(target, Self::rollout_history),
             ["rollout", "undo", kind, name, ..] if is_policy(kind) => self.drop_policy(name, call),
             ["rollout", "undo", target @ ..] => self.on_node(target, |shop, node| shop.rollout_undo(node, call)),
             ["rollout", "restart", target @ ..] => self.on_node(target, |shop, node| shop.rollout_restart(node, call)),
-            ["rollout", "pause" | "resume", target @ ..] => self.on_node(target, |_, node| {
-                Executed::done([format!("deployment.apps/{} updated", layout::NODES[node].name)], 180)
-            }),
             ["delete", kind, name, ..] if is_policy(kind) => self.drop_policy(name, call),
             ["scale", target @ ..] => self.on_node(target, |shop, node| shop.scale(node, call)),
             ["set", "env", target @ ..] => self.on_node(target, |shop, node| shop.set_env(node, call)),
@@ -56,16 +54,12 @@ impl Shop {
     }
 
     fn get_pods(&self, call: &Call<'_>) -> Executed {
-        let wanted = call.flag(&["-l", "--selector"]).and_then(|selector| selector.rsplit('=').next());
         let mut rows = vec![["NAME", "READY", "STATUS", "RESTARTS"].map(str::to_owned).to_vec()];
-        for node in self.model.nodes.iter().filter(|node| wanted.is_none_or(|name| name == node.spec.name)) {
-            let is_up = node.figures.is_up;
-            for instance in 0..node.spec.replicas {
-                let ready = if is_up { "1/1" } else { "0/1" };
-                let status = if is_up { "Running" } else { "CrashLoopBackOff" };
-                let restarts = if is_up { "0" } else { "4" };
+        for node in self.selected(call) {
+            for instance in 0..instances(node) {
+                let ready = if node.figures.is_up { "1/1" } else { "0/1" };
                 let name = format!("{}-{instance}", node.spec.name);
-                rows.push(vec![name, ready.to_owned(), status.to_owned(), restarts.to_owned()]);
+                rows.push(vec![name, ready.to_owned(), "Running".to_owned(), "0".to_owned()]);
             }
         }
         Executed::done(table(&rows), 210)
@@ -75,8 +69,8 @@ impl Shop {
         let mut rows = vec![["NAME", "READY", "VERSION", "REVISION"].map(str::to_owned).to_vec()];
         for (position, node) in self.model.nodes.iter().enumerate() {
             if wanted.is_none_or(|name| name == node.spec.name) {
-                let replicas = (f64::from(node.spec.replicas) * node.scale).round();
-                let ready = if node.figures.is_up { replicas } else { 0.0 };
+                let replicas = instances(node);
+                let ready = if node.figures.is_up { replicas } else { 0 };
                 let present = self.deployments.present(position);
                 rows.push(vec![
                     node.spec.name.to_owned(),
@@ -103,13 +97,40 @@ impl Shop {
         }
     }
 
-    fn top(&self) -> Executed {
+    fn policy_text(&self, name: &str) -> Executed {
+        let Some(policy) = self.deployments.policies().iter().find(|policy| policy.name.as_ref() == name) else {
+            return not_found("networkpolicies.networking.k8s.io", name);
+        };
+        let lines = [
+            "apiVersion: networking.k8s.io/v1".to_owned(),
+            "kind: NetworkPolicy".to_owned(),
+            "metadata:".to_owned(),
+            format!("  name: {}", policy.name),
+            "  namespace: prod".to_owned(),
+            "spec:".to_owned(),
+            format!("  podSelector: {{matchLabels: {{{}}}}}", policy.selector.replace('=', ": ")),
+            "  policyTypes: [Egress]".to_owned(),
+            "  egress: [{ports: [{port: 53, protocol: UDP}, {port: 443}]}]".to_owned(),
+        ];
+        Executed::done(lines, 170)
+    }
+
+    fn top(&self, call: &Call<'_>) -> Executed {
         let mut rows = vec![["NAME", "CPU%", "MEMORY%"].map(str::to_owned).to_vec()];
-        for node in &self.model.nodes {
+        for node in self.selected(call) {
             let percent = |share: f64| format!("{:.0}%", share * 100.0);
-            rows.push(vec![node.spec.name.to_owned(), percent(node.figures.cpu), percent(node.figures.memory)]);
+            for instance in 0..instances(node) {
+                let name = format!("{}-{instance}", node.spec.name);
+                rows.push(vec![name, percent(node.figures.cpu), percent(node.figures.memory)]);
+            }
         }
         Executed::done(table(&rows), 260)
+    }
+
+    /// The nodes that a selector such as `app=auth` means; all without one.
+    fn selected(&self, call: &Call<'_>) -> Vec<&Node> {
+        let wanted = call.flag(&["-l", "--selector"]).and_then(|selector| selector.rsplit('=').next());
+        self.model.nodes.iter().filter(|node| wanted.is_none_or(|name| name == node.spec.name)).collect()
     }
 
     fn rollout_status(&mut self, node: usize) -> Executed {
@@ -179,6 +200,13 @@ impl Shop {
         if !(1..=50).contains(&replicas) {
             return Executed::failed(1, &format!("error: {replicas} replicas of {name} are outside 1 to 50"));
         }
+        let present = instances(&self.model.nodes[node]);
+        if call.flag(&["--current-replicas"]).is_some_and(|wanted| wanted != present.to_string()) {
+            return Executed::failed(
+                1,
+                &format!("error: {name} has {present} replicas, which is not what was expected"),
+            );
+        }
         if call.is_dry_run {
             return Executed::done([format!("deployment.apps/{name} scaled to {replicas} (dry run)")], 150);
         }
@@ -193,22 +221,28 @@ impl Shop {
             return Executed::done([format!("deployment.apps/{name} env would be updated (dry run)")], 150);
         }
         self.mend(&Mend::RevertConfig(node), call.now);
-        Executed::done([format!("deployment.apps/{name} env updated")], MINUTE_MS / 100)
+        Executed::done([format!("deployment.apps/{name} env updated")], 600)
     }
 }
 
-/// The words that are no flags, `kind/name` taken apart.
-fn words(call: &Call<'_>) -> Vec<String> {
+/// The words that are no flags, `kind/name` taken apart; and what stands behind `--`.
+fn words<'a>(call: &'a Call<'_>) -> (Vec<String>, Vec<&'a str>) {
     let mut words = Vec::new();
     let mut arguments = call.arguments();
     while let Some(argument) = arguments.next() {
-        if FLAGS_WITH_VALUE.contains(&argument) {
+        if argument == "--" {
+            break;
+        } else if FLAGS_WITH_VALUE.contains(&argument) {
             arguments.next();
         } else if !argument.starts_with('-') {
             words.extend(argument.split('/').map(str::to_owned));
         }
     }
-    words
+    (words, arguments.collect())
+}
+
+fn instances(node: &Node) -> u32 {
+    (f64::from(node.spec.replicas) * node.scale).round() as u32
 }
 
 fn is_policy(kind: &str) -> bool {

@@ -22,10 +22,8 @@ impl Shop {
             self.end_sessions(database, call)
         } else if sql.contains("pg_cancel_backend") {
             self.cancel_queries(database, call)
-        } else if sql.contains("create index") || sql.contains("reindex") {
-            self.create_index(database, call)
-        } else if sql.contains("alter system") || sql.contains("pg_reload_conf") {
-            self.alter_system(database, call)
+        } else if sql.contains("pg_stat_activity") && sql.contains("count") {
+            self.connections(database)
         } else if sql.contains("pg_stat_activity") {
             self.activity(database)
         } else if sql.contains("pg_stat_statements") {
@@ -49,25 +47,45 @@ impl Shop {
         if is_long { (node.figures.load * node.figures.latency_ms / 1_000.0).ceil() as u32 } else { 0 }
     }
 
-    fn activity(&self, database: usize) -> Executed {
-        let node = &self.model.nodes[database];
-        let mut rows = vec![["client", "state", "connections"].map(str::to_owned).to_vec()];
+    /// Connections by client and state.
+    fn connections(&self, database: usize) -> Executed {
+        let mut rows = vec![["application_name", "state", "count"].map(str::to_owned).to_vec()];
         for client in self.model.nodes.iter().filter(|node| node.pool_database == Some(database)) {
             let open = client.figures.connections * client.spec.connections_max * client.scale;
             let leaked = client.stocks.connections;
             let mut push = |state: &str, count: f64| {
                 rows.push(vec![client.spec.name.to_owned(), state.to_owned(), format!("{count:.0}")]);
             };
-            push("active or idle", (open - leaked).max(0.0));
             if leaked >= 1.0 {
                 push("idle in transaction", leaked);
             }
+            push("idle", (open - leaked).max(0.0));
         }
-        let share = node.figures.connections * 100.0;
-        let long = self.long_queries(database);
-        let total =
-            format!("{share:.0} % of {} connections used, {long} queries run for long", node.spec.connections_max);
+        let node = &self.model.nodes[database];
+        let total = format!(
+            "{:.0} of {} connections are taken",
+            node.figures.connections * node.spec.connections_max,
+            node.spec.connections_max
+        );
         Executed::done(table(&rows).into_iter().chain([total]), 90)
+    }
+
+    /// Statements that run, the longest first.
+    fn activity(&self, database: usize) -> Executed {
+        let mut rows = vec![["pid", "running", "application_name", "query"].map(str::to_owned).to_vec()];
+        let long = self.long_queries(database);
+        for place in 0..long.min(6) {
+            rows.push(vec![
+                (4_100 + place * 7).to_string(),
+                format!("00:0{}:{:02}", 5 - place.min(5), 59 - place * 8),
+                "report".to_owned(),
+                "select * from products p join prices using (product_id) order by margin".to_owned(),
+            ]);
+        }
+        let client = self.model.nodes.iter().find(|node| node.pool_database == Some(database));
+        let client = client.map_or("client", |node| node.spec.name).to_owned();
+        rows.push(vec!["5200".to_owned(), "00:00:00".to_owned(), client, "select 1".to_owned()]);
+        Executed::done(table(&rows), 90)
     }
 
     fn statements(&self, database: usize) -> Executed {
@@ -95,22 +113,6 @@ impl Shop {
         }
         self.mend(&Mend::CancelQueries(database), call.now);
         Executed::done([format!("{count} queries cancelled")], 180)
-    }
-
-    fn create_index(&mut self, database: usize, call: &Call<'_>) -> Executed {
-        if call.is_dry_run {
-            return Executed::done(["CREATE INDEX (dry run)".to_owned()], 70);
-        }
-        self.mend(&Mend::RestoreIndex(database), call.now);
-        Executed::done(["CREATE INDEX".to_owned()], 9_000)
-    }
-
-    fn alter_system(&mut self, database: usize, call: &Call<'_>) -> Executed {
-        if call.is_dry_run {
-            return Executed::done(["ALTER SYSTEM (dry run)".to_owned()], 60);
-        }
-        self.mend(&Mend::RevertConfig(database), call.now);
-        Executed::done(["ALTER SYSTEM".to_owned()], 120)
     }
 }
 
