@@ -88,3 +88,11 @@ pub const TAIL_READ_BYTES_MAX: usize = 262_144;
 pub const TAIL_LINE_BYTES_MAX: usize = 1_048_576;
 /// Between two looks at a followed file.
 pub const TAIL_POLL_MS: u64 = 250;
+/// Nesting of a webhook's JSON.
+pub const WEBHOOK_DEPTH_MAX: usize = 64;
+/// Connections to the receiver at once.
+pub const WEBHOOK_CONNECTIONS_MAX: usize = 128;
+/// Deliveries remembered, so that each is taken once.
+pub const WEBHOOK_DELIVERIES_MAX: usize = 8_192;
+/// A webhook waits this long for room in the engine's queue before it is refused.
+pub const WEBHOOK_QUEUE_WAIT_MS_MAX: u64 = 2_000;

@@ -5,6 +5,7 @@
 //! goes the same way, as [`Signal::Source`], kept by [`health::Health`]. A source never gives up: what fails is a state that is
 //! shown, and the next try follows by [`backoff`].
 
+pub mod alertmanager;
 pub mod backoff;
 pub mod change_events;
 pub mod change_file;
@@ -15,6 +16,7 @@ pub mod log_file;
 pub mod log_line;
 pub mod normalize;
 pub mod prometheus;
+pub mod receiver;
 pub mod tail;
 pub mod wall_clock;
 
