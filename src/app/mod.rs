@@ -1,9 +1,20 @@
 //! The console process: the loop, its pure core, its input and its settings.
 //!
-//! The core is a state and a message in, effects out, no I/O; the driver around it owns the terminal and the channels.
+//! The core is [`update`]: a state and a message in, effects out, no I/O; the driver around it owns the terminal and
+//! the channels.
+
+pub mod effect;
+pub mod message;
+pub mod state;
+pub mod update;
 
 pub mod commands;
+pub mod hints;
 pub mod key;
 pub mod keymap;
 pub mod nearest;
+pub mod palette;
+mod picture;
+
+pub mod engine_link;
 pub mod terminal;

@@ -1,0 +1,20 @@
+//! Everything the console's core may ask of its driver.
+
+use crate::engine::request::Request;
+
+/// One wish.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the engine.
+    Request(Request),
+    /// Put text on the clipboard.
+    Copy(String),
+    /// End the console.
+    Quit,
+    /// Give the terminal back and stop, as Ctrl-Z does.
+    Suspend,
+    /// Draw the whole screen again.
+    Redraw,
+    /// Turn the mouse on or off.
+    SetMouse(bool),
+}

@@ -1,0 +1,88 @@
+//! The keys of what is on the screen, made from the command table and the keymap.
+
+use super::commands::{COMMANDS, Command, CommandInfo, Scope};
+use super::keymap::Layer;
+use super::state::AppState;
+use crate::engine::model::{IncidentState, RunState, StepState};
+use crate::views::context::KeyHint;
+use crate::views::ui_state::Overlay;
+
+/// The layers that count now, most specific first.
+#[must_use]
+pub fn layers(state: &AppState) -> &'static [Layer] {
+    match &state.ui.overlay {
+        _ if state.is_typing() => &[Layer::Prompt],
+        Overlay::Confirm(_) => &[Layer::Confirm],
+        Overlay::None => Layer::of_pane(state.ui.pane),
+        _ => &[Layer::List, Layer::Global],
+    }
+}
+
+/// True where a command can be given now.
+#[must_use]
+pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
+    if state.ui.is_read_only && info.is_act() {
+        return false;
+    }
+    match &state.ui.overlay {
+        _ if state.is_typing() => info.scope == Scope::Prompt,
+        Overlay::Confirm(_) => info.scope == Scope::Confirm,
+        Overlay::None => info.fits(state.ui.pane),
+        // Over a pane only what looks and moves can be given: what lies beneath cannot be seen.
+        _ => matches!(info.scope, Scope::Panes(_)) && !info.is_act(),
+    }
+}
+
+/// Makes the hints again. Help lists those of the pane beneath it.
+pub fn refresh(state: &mut AppState) {
+    let is_of_pane = !state.is_typing() && !matches!(state.ui.overlay, Overlay::Confirm(_));
+    let layers = if is_of_pane { Layer::of_pane(state.ui.pane) } else { layers(state) };
+    let fits = |info: &CommandInfo| {
+        if is_of_pane {
+            info.fits(state.ui.pane) && !(state.ui.is_read_only && info.is_act())
+        } else {
+            fits(state, info)
+        }
+    };
+    let mut listed: Vec<(bool, &CommandInfo, String)> = COMMANDS
+        .iter()
+        .filter(|info| fits(info))
+        .filter_map(|info| {
+            let keys = state.keymap.keys_of(info.command, layers, fits);
+            (!keys.is_empty()).then(|| (is_of_use(state, info.command), info, keys.join(", ")))
+        })
+        .collect();
+    listed.sort_by_key(|(is_of_use, ..)| !is_of_use);
+    state.hint_commands = listed.iter().map(|(_, info, _)| info.command).collect();
+    state.hints = listed
+        .into_iter()
+        .map(|(_, info, keys)| KeyHint {
+            keys,
+            short: info.short.to_owned(),
+            help: format!("{}: {}", info.title, info.help),
+            is_act: info.is_act(),
+        })
+        .collect();
+}
+
+/// False for what would be refused as things stand; such keys are listed last.
+fn is_of_use(state: &AppState, command: Command) -> bool {
+    let step = || state.run().and_then(|run| run.steps.get(run.current_step()?)).map(|step| &step.state);
+    let is_active = || state.run().is_some_and(|run| run.state == RunState::Active);
+    let incident = || state.incident().map(|incident| incident.state);
+    match command {
+        Command::Approve => {
+            let has_proposal =
+                state.incident().is_some_and(|incident| state.snapshot.proposals.contains_key(&incident.id));
+            matches!(step(), Some(StepState::Waiting)) || (!is_active() && has_proposal)
+        }
+        Command::Skip | Command::DryRun => is_active() && matches!(step(), Some(StepState::Waiting)),
+        Command::Stop => is_active(),
+        Command::Happened | Command::NotHappened => matches!(step(), Some(StepState::Unknown { .. })),
+        Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
+        Command::Reopen => incident() == Some(IncidentState::Resolved),
+        Command::Own | Command::Note | Command::Evidence => incident().is_some(),
+        Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,54 @@
+//! Everything that can happen to the console.
+
+use std::sync::Arc;
+
+use super::key::Key;
+use crate::engine::request::{Reply, Request};
+use crate::engine::snapshot::Snapshot;
+use crate::views::ui_state::{Pane, RowKey};
+
+/// One happening.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key went down.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse did something.
+    Mouse(Click),
+    /// The engine drew a new picture.
+    Snapshot(Arc<Snapshot>),
+    /// The engine answered.
+    Reply(Request, Reply),
+    /// So many characters went to the clipboard.
+    Copied {
+        /// Characters taken.
+        taken: usize,
+        /// Characters there were.
+        whole: usize,
+    },
+    /// Ctrl-Z where no shell is there to return to.
+    NotSuspended,
+    /// A frame was drawn.
+    Drawn {
+        /// First line of the pane's list that is on the screen.
+        offset: usize,
+        /// Rows of the list that fit.
+        page_rows: usize,
+    },
+    /// Somebody asked the program to end: SIGTERM, SIGHUP, SIGINT.
+    Terminate,
+    /// Somebody asked the program to stop: SIGTSTP.
+    Stop,
+}
+
+/// What the mouse did, in terms of what is on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Click {
+    /// On the name of a pane.
+    Pane(Pane),
+    /// On a row.
+    Row(RowKey),
+    /// The wheel, down where positive.
+    Wheel(isize),
+}

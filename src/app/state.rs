@@ -1,0 +1,231 @@
+//! Everything the console remembers. Changed by [`super::update`] only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tui_textarea::TextArea;
+
+use super::commands::Command;
+use super::key::Key;
+use super::keymap::Keymap;
+use super::palette::Palette;
+use super::picture;
+use crate::engine::clock::{MINUTE_MS, Timestamp};
+use crate::engine::model::{Incident, IncidentId, Run, RunId, RunState, StepState};
+use crate::engine::request::Request;
+use crate::engine::snapshot::{FileProblem, Snapshot};
+use crate::views::context::KeyHint;
+use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState};
+
+/// What keys that act would act on. When a refresh changes it, such keys are inert for a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Offered {
+    incident: Option<IncidentId>,
+    run: Option<(RunId, RunState)>,
+    step: Option<(usize, Arc<str>, Timestamp, std::mem::Discriminant<StepState>)>,
+    proposals: Vec<(Arc<str>, Vec<Arc<str>>)>,
+}
+
+impl Offered {
+    /// What the picture offers, given what is in focus.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, ui: &UiState) -> Self {
+        let incident = picture::incident(snapshot, ui);
+        let run = picture::run(snapshot, ui);
+        let step = run.and_then(|run| run.current_step().and_then(|index| Some((index, run.steps.get(index)?))));
+        let proposals = incident.and_then(|incident| snapshot.proposals.get(&incident.id));
+        Self {
+            incident: incident.map(|incident| incident.id),
+            run: run.map(|run| (run.id, run.state)),
+            step: step.map(|(index, step)| {
+                (index, Arc::clone(&step.bound.digest), step.shown_at, std::mem::discriminant(&step.state))
+            }),
+            proposals: proposals
+                .into_iter()
+                .flatten()
+                .map(|proposal| {
+                    let digests = proposal.steps.iter().map(|step| Arc::clone(&step.digest)).collect();
+                    (Arc::clone(&proposal.runbook.id), digests)
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// Send this request.
+    Request(Request),
+    /// End the console.
+    Leave,
+}
+
+/// The question on the screen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What `y` does.
+    pub asked: Asked,
+    /// What was offered when it was asked; when that changes, the question is withdrawn.
+    pub offered: Offered,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// Everything the console remembers.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// What views see.
+    pub ui: UiState,
+    /// The picture on the screen.
+    pub snapshot: Arc<Snapshot>,
+    /// When it came, by the console's clock.
+    pub arrived_at: Timestamp,
+    /// The newest picture while the screen is frozen.
+    pub held: Option<Arc<Snapshot>>,
+    /// True while the picture is held still.
+    pub is_frozen: bool,
+    /// Which keys give which command.
+    pub keymap: Keymap,
+    /// Keys of a sequence begun.
+    pub pending: Vec<Key>,
+    /// The note being written.
+    pub note: Option<TextArea<'static>>,
+    /// Notes begun and not sent, by incident.
+    pub drafts: BTreeMap<IncidentId, Vec<String>>,
+    /// What the palette lists while it is open.
+    pub palette: Palette,
+    /// Keys of what is on the screen, most useful first.
+    pub hints: Vec<KeyHint>,
+    /// The command of each hint.
+    pub hint_commands: Vec<Command>,
+    /// The filter before it was typed at, to go back to.
+    pub filter_before: String,
+    /// The filter last taken or cleared, to bring back.
+    pub filter_last: String,
+    /// The question on the screen.
+    pub question: Option<Question>,
+    /// What keys that act would act on.
+    pub offered: Offered,
+    /// When a refresh last changed it.
+    pub offered_at: Timestamp,
+    /// Rows of a page, as last drawn.
+    pub page_rows: usize,
+    /// When Ctrl-C was last pressed.
+    pub interrupted_at: Option<Timestamp>,
+    /// True while clicks come through.
+    pub is_mouse_on: bool,
+    /// Keymaps and themes that could not be read; shown beside the engine's own.
+    pub file_problems: Vec<FileProblem>,
+}
+
+impl AppState {
+    /// Before anything has happened.
+    #[must_use]
+    pub fn new(keymap: Keymap, is_read_only: bool, file_problems: Vec<FileProblem>) -> Self {
+        let mut snapshot = Snapshot::empty();
+        snapshot.file_problems.clone_from(&file_problems);
+        let mut state = Self {
+            ui: UiState { is_read_only, ..UiState::default() },
+            snapshot: Arc::new(snapshot),
+            arrived_at: Timestamp::default(),
+            held: None,
+            is_frozen: false,
+            keymap,
+            pending: Vec::new(),
+            note: None,
+            drafts: BTreeMap::new(),
+            palette: Palette::default(),
+            hints: Vec::new(),
+            hint_commands: Vec::new(),
+            filter_before: String::new(),
+            filter_last: String::new(),
+            question: None,
+            offered: Offered::default(),
+            offered_at: Timestamp::default(),
+            page_rows: 10,
+            interrupted_at: None,
+            is_mouse_on: false,
+            file_problems,
+        };
+        super::hints::refresh(&mut state);
+        state
+    }
+
+    /// The rows of the pane on the screen.
+    #[must_use]
+    pub fn rows(&self) -> Vec<RowKey> {
+        picture::rows(self.ui.pane, &self.snapshot, &self.ui)
+    }
+
+    /// The list of the pane on the screen, to change.
+    pub fn list_mut(&mut self) -> &mut ListState {
+        self.ui.lists.entry(self.ui.pane).or_default()
+    }
+
+    /// The selected row and its index: the one chosen, else the one that took its place, else the first.
+    #[must_use]
+    pub fn selected(&self) -> Option<(usize, RowKey)> {
+        let list = self.ui.list();
+        let rows = self.rows();
+        let chosen = list.selected.as_ref().and_then(|key| rows.iter().position(|row| row == key));
+        let fallback = if list.selected.is_some() { list.last_index.min(rows.len().saturating_sub(1)) } else { 0 };
+        let index = chosen.unwrap_or(fallback);
+        rows.get(index).map(|row| (index, row.clone()))
+    }
+
+    /// Selects a row of the pane on the screen.
+    pub fn select(&mut self, index: usize, row: RowKey) {
+        let list = self.list_mut();
+        list.selected = Some(row);
+        list.last_index = index;
+    }
+
+    /// The incident that commands of the pane on the screen are about.
+    #[must_use]
+    pub fn incident(&self) -> Option<&Arc<Incident>> {
+        if self.ui.pane == crate::views::ui_state::Pane::Now {
+            return match self.selected()?.1 {
+                RowKey::Incident(id) => self.snapshot.incident(id),
+                _ => None,
+            };
+        }
+        picture::incident(&self.snapshot, &self.ui)
+    }
+
+    /// The run that Runbook shows.
+    #[must_use]
+    pub fn run(&self) -> Option<&Arc<Run>> {
+        picture::run(&self.snapshot, &self.ui)
+    }
+
+    /// Says something in the message line.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.ui.notice = Some(Notice { text: text.into(), is_problem: false });
+    }
+
+    /// Says that something did not work, and what to do.
+    pub fn refuse(&mut self, text: impl Into<String>) {
+        self.ui.notice = Some(Notice { text: text.into(), is_problem: true });
+    }
+
+    /// True while keys type text.
+    #[must_use]
+    pub fn is_typing(&self) -> bool {
+        match &self.ui.overlay {
+            Overlay::Palette { .. } | Overlay::Filter | Overlay::Note { .. } => true,
+            Overlay::Confirm(question) => question.typed_target.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The time to count ages from: the engine's, moved on since the picture came, by whole minutes, so that an idle
+    /// screen changes once a minute.
+    #[must_use]
+    pub fn view_now(&self, now: Timestamp) -> Timestamp {
+        let at = self.snapshot.at + now.since_ms(self.arrived_at).max(0);
+        let minute = Timestamp(at.0.div_euclid(MINUTE_MS) * MINUTE_MS);
+        // Nothing on the screen may lie in the future of its clock.
+        minute.max(self.snapshot.at)
+    }
+}

@@ -1,0 +1,82 @@
+//! What an operator does to an incident or an anomaly. The engine keeps it; the systems are not touched.
+
+use tui_textarea::TextArea;
+
+use super::ask;
+use crate::app::commands::Command;
+use crate::app::effect::Effect;
+use crate::app::state::{AppState, Asked};
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{IncidentId, IncidentSeverity, IncidentState};
+use crate::engine::request::Request;
+use crate::views::ui_state::{Confirmation, Overlay, RowKey};
+
+pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
+    if command == Command::SetAside {
+        return set_aside(state);
+    }
+    let Some(incident) = state.incident().cloned() else {
+        state.refuse("no incident is selected; 1 lists them");
+        return Vec::new();
+    };
+    let id = incident.id;
+    let request = match command {
+        Command::Acknowledge => Request::Acknowledge { incident: id },
+        Command::Own => Request::Own { incident: id, owner: "".into() },
+        Command::Mitigate => Request::Mitigate { incident: id },
+        Command::Reopen if incident.state == IncidentState::Resolved => Request::Reopen { incident: id },
+        Command::Reopen => {
+            state.refuse(format!("{id} is not resolved, so there is nothing to reopen"));
+            return Vec::new();
+        }
+        Command::SeverityUp | Command::SeverityDown => {
+            let Some(severity) = beside(incident.severity, command == Command::SeverityUp) else {
+                state.refuse(format!("{} is as far as it goes", incident.severity));
+                return Vec::new();
+            };
+            Request::SetSeverity { incident: id, severity }
+        }
+        Command::Resolve => {
+            let question = format!("Resolve {id}, {}? It can be reopened.", incident.title);
+            let confirmation = Confirmation { question, argv: Vec::new(), typed_target: None, typed: String::new() };
+            ask(state, confirmation, Asked::Request(Request::Resolve { incident: id }), now);
+            return Vec::new();
+        }
+        _ => {
+            write_note(state, id);
+            return Vec::new();
+        }
+    };
+    vec![Effect::Request(request)]
+}
+
+fn beside(severity: IncidentSeverity, is_worse: bool) -> Option<IncidentSeverity> {
+    use IncidentSeverity::{Sev1, Sev2, Sev3, Sev4};
+    match (severity, is_worse) {
+        (Sev4, true) | (Sev2, false) => Some(Sev3),
+        (Sev3, true) | (Sev1, false) => Some(Sev2),
+        (Sev2, true) => Some(Sev1),
+        (Sev3, false) => Some(Sev4),
+        (Sev1, true) | (Sev4, false) => None,
+    }
+}
+
+fn set_aside(state: &mut AppState) -> Vec<Effect> {
+    match state.selected() {
+        Some((_, RowKey::Anomaly(anomaly))) => vec![Effect::Request(Request::SetAside { anomaly })],
+        _ => {
+            state.refuse("no anomaly is selected");
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the note, with the draft where there is one.
+fn write_note(state: &mut AppState, incident: IncidentId) {
+    let draft = state.drafts.get(&incident).cloned().unwrap_or_default();
+    let mut note = TextArea::new(draft);
+    note.move_cursor(tui_textarea::CursorMove::Bottom);
+    note.move_cursor(tui_textarea::CursorMove::End);
+    state.note = Some(note);
+    state.ui.overlay = Overlay::Note { incident };
+}

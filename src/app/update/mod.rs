@@ -1,0 +1,280 @@
+//! The console's core: a state and a message in, effects out. No I/O, no clock; `now` is a parameter.
+//!
+//! Three rules hold here, in one place each: a key that acts is inert for a moment after what it acts on has changed
+//! ([`give`]), a paste never acts ([`paste`]), and selections follow what a row *is* ([`take_picture`]).
+
+mod copying;
+mod incidents;
+mod mouse;
+mod moving;
+mod overlays;
+mod panes;
+mod runbook;
+
+use std::sync::Arc;
+
+use super::commands::{Command, CommandInfo};
+use super::effect::Effect;
+use super::hints;
+use super::key::Key;
+use super::keymap::Lookup;
+use super::message::Message;
+use super::state::{AppState, Asked, Offered, Question};
+use crate::engine::clock::{SECOND_MS, Timestamp};
+use crate::engine::limits::ACT_KEY_INERT_MS;
+use crate::engine::request::{Reply, Request};
+use crate::engine::snapshot::Snapshot;
+use crate::views::ui_state::{Confirmation, Overlay};
+
+/// Takes one message in.
+pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Effect> {
+    let effects = match message {
+        Message::Key(key) => press(state, key, now),
+        Message::Paste(text) => paste(state, &text),
+        Message::Mouse(click) => mouse::click(state, click, now),
+        Message::Snapshot(snapshot) => arrive(state, snapshot, now),
+        Message::Reply(request, reply) => answer(state, &request, &reply),
+        Message::Copied { taken, whole } => {
+            let cut = if taken < whole {
+                format!(" of {whole}; that is all a terminal takes at once")
+            } else {
+                String::new()
+            };
+            state.say(format!("copied {taken}{cut} characters"));
+            Vec::new()
+        }
+        Message::NotSuspended => {
+            state.refuse("no shell is there to return to; Q leaves");
+            Vec::new()
+        }
+        Message::Drawn { offset, page_rows } => {
+            // No hints to make: what is on the screen is what was there when they were made.
+            state.list_mut().offset = offset;
+            state.page_rows = page_rows.max(1);
+            return Vec::new();
+        }
+        Message::Terminate => vec![Effect::Quit],
+        Message::Stop => vec![Effect::Suspend],
+    };
+    hints::refresh(state);
+    effects
+}
+
+fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
+    state.ui.notice = None;
+    if key.to_string() == "Ctrl-c" {
+        return interrupt(state, now);
+    }
+    state.pending.push(key);
+    let keys = state.pending.clone();
+    let effects = match state.keymap.lookup(hints::layers(state), &keys, |info| hints::fits(state, info)) {
+        Lookup::Prefix => return Vec::new(),
+        Lookup::Command(command) => {
+            state.pending.clear();
+            give(state, command, now)
+        }
+        Lookup::Nothing => {
+            state.pending.clear();
+            unbound(state, &keys, now)
+        }
+    };
+    // What the operator brought on the screen has been looked for; only a refresh surprises.
+    state.offered = Offered::of(&state.snapshot, &state.ui);
+    effects
+}
+
+/// Ctrl-C leaves at the second press within a second: one press is an accident too often.
+fn interrupt(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    state.pending.clear();
+    if state.interrupted_at.is_some_and(|before| now.since_ms(before) <= SECOND_MS) {
+        return vec![Effect::Quit];
+    }
+    state.interrupted_at = Some(now);
+    state.say("Ctrl-C once more within a second leaves");
+    Vec::new()
+}
+
+fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
+    if state.is_typing() {
+        if let [key] = keys {
+            overlays::type_key(state, *key);
+        }
+        return Vec::new();
+    }
+    let is_esc = keys.last().is_some_and(|key| key.to_string() == "Esc");
+    if is_esc && keys.len() == 1 {
+        // Esc always goes back one, whatever a keymap says.
+        return give(state, Command::Back, now);
+    }
+    let text = super::key::display_sequence(keys);
+    if state.ui.is_read_only
+        && let Lookup::Command(command) =
+            state.keymap.lookup(hints::layers(state), keys, |info| info.fits(state.ui.pane))
+    {
+        state.refuse(format!("read-only: {} is taken away", command.info().title.to_lowercase()));
+    } else if !is_esc && !matches!(state.ui.overlay, Overlay::Confirm(_)) {
+        state.say(format!("{text} does nothing here; ? lists the keys"));
+    }
+    Vec::new()
+}
+
+/// Gives a command, from a key, the palette or help. The one place where keys that act are held back.
+fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
+    let info = command.info();
+    if info.is_act()
+        && let Some(reason) = held_back(state, info, now)
+    {
+        state.refuse(reason);
+        return Vec::new();
+    }
+    match command {
+        Command::Pane(_)
+        | Command::NextPane
+        | Command::PreviousPane
+        | Command::Open
+        | Command::Back
+        | Command::Quit
+        | Command::Leave
+        | Command::Freeze => panes::give(state, command, now),
+        Command::MoveDown
+        | Command::MoveUp
+        | Command::HalfPageDown
+        | Command::HalfPageUp
+        | Command::PageDown
+        | Command::PageUp
+        | Command::MoveTop
+        | Command::MoveBottom
+        | Command::OutputUp
+        | Command::OutputDown
+        | Command::ChainLeft
+        | Command::ChainRight
+        | Command::ChainUp
+        | Command::ChainDown => {
+            moving::give(state, command);
+            Vec::new()
+        }
+        Command::Acknowledge
+        | Command::Own
+        | Command::Note
+        | Command::SeverityUp
+        | Command::SeverityDown
+        | Command::Mitigate
+        | Command::Resolve
+        | Command::Reopen
+        | Command::SetAside => incidents::give(state, command, now),
+        Command::Approve
+        | Command::Skip
+        | Command::DryRun
+        | Command::Stop
+        | Command::Happened
+        | Command::NotHappened => runbook::give(state, command, now),
+        Command::Copy => copying::copy(state),
+        Command::Mouse => {
+            state.is_mouse_on = !state.is_mouse_on;
+            state.say(if state.is_mouse_on {
+                "mouse on; Shift-drag selects text in most terminals"
+            } else {
+                "mouse off; dragging selects text"
+            });
+            vec![Effect::SetMouse(state.is_mouse_on)]
+        }
+        Command::Redraw => vec![Effect::Redraw],
+        Command::Suspend => vec![Effect::Suspend],
+        _ => overlays::give(state, command, now),
+    }
+}
+
+/// Why a command that acts is not given now.
+fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<String> {
+    if state.ui.is_read_only {
+        return Some(format!("read-only: {} is taken away", info.title.to_lowercase()));
+    }
+    if state.is_frozen {
+        return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));
+    }
+    let for_ms = now.since_ms(state.offered_at);
+    (0..ACT_KEY_INERT_MS)
+        .contains(&for_ms)
+        .then(|| "this has just changed; look once more, then press again".to_owned())
+}
+
+/// Asks before something is done. With a target to type, `y` is not enough.
+fn ask(state: &mut AppState, confirmation: Confirmation, asked: Asked, now: Timestamp) {
+    state.ui.overlay = Overlay::Confirm(confirmation);
+    state.question = Some(Question { asked, offered: Offered::of(&state.snapshot, &state.ui), at: now });
+}
+
+fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
+    state.ui.notice = None;
+    state.pending.clear();
+    let is_question = matches!(state.ui.overlay, Overlay::Confirm(_));
+    if state.is_typing() && !is_question {
+        overlays::type_text(state, text);
+    } else {
+        state.say(format!("paste ignored: {} characters", text.chars().count()));
+    }
+    Vec::new()
+}
+
+fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
+    match (request, reply) {
+        (Request::Note { incident, .. }, Reply::Done { text }) => {
+            state.drafts.remove(incident);
+            state.say(text.as_ref());
+        }
+        (Request::Note { .. }, Reply::Refused { reason }) => {
+            state.refuse(format!("{reason}; the note is kept as a draft"));
+        }
+        (_, Reply::Done { text }) => state.say(text.as_ref()),
+        (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
+    }
+    Vec::new()
+}
+
+fn arrive(state: &mut AppState, snapshot: Arc<Snapshot>, now: Timestamp) -> Vec<Effect> {
+    if state.is_frozen {
+        state.held = Some(snapshot);
+    } else {
+        take_picture(state, snapshot, now);
+    }
+    Vec::new()
+}
+
+/// Puts a new picture on the screen: the selection stays on its row, or on the one that took its place.
+fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestamp) {
+    if !state.file_problems.is_empty() {
+        Arc::make_mut(&mut snapshot).file_problems.extend(state.file_problems.iter().cloned());
+    }
+    state.snapshot = snapshot;
+    state.arrived_at = now;
+    let is_lost = settle_selection(state);
+    let offered = Offered::of(&state.snapshot, &state.ui);
+    if is_lost || offered != state.offered {
+        state.offered_at = now;
+    }
+    if state
+        .question
+        .as_ref()
+        .is_some_and(|question| matches!(question.asked, Asked::Request(_)) && question.offered != offered)
+    {
+        state.question = None;
+        state.ui.overlay = Overlay::None;
+        state.refuse("what you were asked about has changed; nothing was done");
+    }
+    state.offered = offered;
+    overlays::settle(state);
+}
+
+/// Keeps the selection of the pane on the screen valid; true where its row is gone and a neighbour took over.
+fn settle_selection(state: &mut AppState) -> bool {
+    let had = state.ui.list().selected;
+    let found = state.selected();
+    let is_lost = had.is_some() && found.as_ref().map(|(_, row)| row) != had.as_ref();
+    match found {
+        Some((index, row)) if had.is_some() => state.select(index, row),
+        Some(_) => {}
+        // An empty list forgets the row but not the place.
+        None => state.list_mut().selected = None,
+    }
+    is_lost
+}

@@ -1,0 +1,88 @@
+//! Moving the selection, the output and the lines of an overlay.
+
+use crate::app::commands::Command;
+use crate::app::picture;
+use crate::app::state::AppState;
+use crate::engine::limits::STEP_OUTPUT_LINES_MAX;
+use crate::views::ui_state::{Overlay, RowKey};
+
+/// Lines that the output moves at a key.
+const OUTPUT_LINES: usize = 5;
+
+pub(super) fn give(state: &mut AppState, command: Command) {
+    match command {
+        Command::OutputUp => {
+            state.ui.output_scroll = (state.ui.output_scroll + OUTPUT_LINES).min(output_lines(state).saturating_sub(1));
+        }
+        Command::OutputDown => state.ui.output_scroll = state.ui.output_scroll.saturating_sub(OUTPUT_LINES),
+        Command::ChainLeft => along(state, false),
+        Command::ChainRight => along(state, true),
+        _ => {
+            let page = isize::try_from(state.page_rows.max(2)).unwrap_or(2);
+            by(
+                state,
+                match command {
+                    Command::MoveDown | Command::ChainDown => 1,
+                    Command::MoveUp | Command::ChainUp => -1,
+                    Command::HalfPageDown => page / 2,
+                    Command::HalfPageUp => -page / 2,
+                    Command::PageDown => page - 1,
+                    Command::PageUp => 1 - page,
+                    Command::MoveBottom => isize::MAX,
+                    _ => isize::MIN,
+                },
+            );
+        }
+    }
+}
+
+fn output_lines(state: &AppState) -> usize {
+    let longest = state.run().into_iter().flat_map(|run| &run.steps).map(|step| step.output.len()).max();
+    longest.unwrap_or(0).min(STEP_OUTPUT_LINES_MAX)
+}
+
+/// Moves what is on top by so many rows; past an end it stays at the end.
+pub(super) fn by(state: &mut AppState, rows: isize) {
+    let lines = overlay_lines(state);
+    match &mut state.ui.overlay {
+        Overlay::None => {
+            let all = state.rows();
+            let Some((index, _)) = state.selected() else { return };
+            let index = moved(index, rows, all.len());
+            if let Some(row) = all.get(index) {
+                state.select(index, row.clone());
+            }
+        }
+        Overlay::Help { selected } | Overlay::Palette { selected, .. } => *selected = moved(*selected, rows, lines),
+        Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } => *offset = moved(*offset, rows, lines),
+        Overlay::Filter | Overlay::Note { .. } | Overlay::Confirm(_) => {}
+    }
+}
+
+fn moved(index: usize, rows: isize, count: usize) -> usize {
+    index.saturating_add_signed(rows).min(count.saturating_sub(1))
+}
+
+/// Lines of the overlay, as far as they can be told without drawing it; views stop at the last one.
+fn overlay_lines(state: &AppState) -> usize {
+    match &state.ui.overlay {
+        Overlay::Help { .. } => state.hints.len(),
+        Overlay::Palette { .. } => state.palette.commands.len(),
+        Overlay::Evidence { hypothesis, .. } => {
+            let found = state.incident().and_then(|incident| incident.ranking.hypotheses.get(*hypothesis));
+            found.map_or(1, |one| 8 + 2 * (one.evidence_for.len() + one.evidence_against.len()))
+        }
+        Overlay::Why { .. } => 40,
+        _ => 0,
+    }
+}
+
+/// Goes to the neighbour along or against the calls.
+fn along(state: &mut AppState, is_along: bool) {
+    let Some((_, RowKey::Service(from))) = state.selected() else { return };
+    let Some(to) = picture::neighbour(&state.snapshot, &from, is_along) else { return };
+    let rows = state.rows();
+    if let Some(index) = rows.iter().position(|row| *row == RowKey::Service(to.clone())) {
+        state.select(index, RowKey::Service(to));
+    }
+}

@@ -1,0 +1,304 @@
+//! What lies over the panes: palette, filter line, note, help, evidence, and the questions before something is done.
+
+use tui_textarea::{Input, Key as TextKey};
+
+use super::{give as give_command, panes, settle_selection};
+use crate::app::commands::Command;
+use crate::app::effect::Effect;
+use crate::app::key::Key;
+use crate::app::palette::Palette;
+use crate::app::state::{AppState, Asked};
+use crate::engine::clock::Timestamp;
+use crate::engine::limits::ACT_KEY_INERT_MS;
+use crate::engine::model::IncidentId;
+use crate::engine::request::Request;
+use crate::views::ui_state::{Overlay, RowKey};
+
+/// Characters that a line typed here may have.
+const LINE_CHARS_MAX: usize = 500;
+/// Characters that a note may have.
+const NOTE_CHARS_MAX: usize = 10_000;
+
+pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
+    match command {
+        Command::Filter => open_filter(state),
+        Command::Palette => {
+            state.ui.overlay = Overlay::Palette { input: String::new(), selected: 0 };
+            find(state);
+        }
+        Command::Help => toggle(state, Overlay::Help { selected: 0 }),
+        Command::Evidence => toggle(state, Overlay::Evidence { hypothesis: chosen_hypothesis(state), offset: 0 }),
+        Command::Why => why(state),
+        Command::Suppressed => {
+            state.ui.shows_suppressed = !state.ui.shows_suppressed;
+            settle_selection(state);
+            state.say(if state.ui.shows_suppressed {
+                "suppressed anomalies are listed"
+            } else {
+                "suppressed anomalies are hidden"
+            });
+        }
+        Command::Submit => return submit(state, now),
+        Command::NewLine => type_text(state, "\n"),
+        Command::Cancel | Command::No => cancel(state),
+        Command::PromptUp => prompt_move(state, -1),
+        Command::PromptDown => prompt_move(state, 1),
+        Command::Yes => return yes(state, now),
+        _ => delete(state, command),
+    }
+    Vec::new()
+}
+
+/// Opens an overlay, or closes it where it is open: the key that brought it takes it away.
+fn toggle(state: &mut AppState, overlay: Overlay) {
+    let is_open = std::mem::discriminant(&state.ui.overlay) == std::mem::discriminant(&overlay);
+    state.ui.overlay = if is_open { Overlay::None } else { overlay };
+}
+
+fn chosen_hypothesis(state: &AppState) -> usize {
+    match state.selected() {
+        Some((_, RowKey::Evidence(hypothesis, ..))) => hypothesis,
+        _ => 0,
+    }
+}
+
+fn why(state: &mut AppState) {
+    let anomaly = match state.selected() {
+        Some((_, RowKey::Anomaly(anomaly))) => Some(anomaly),
+        Some((_, RowKey::Timeline(at, number))) => panes::timeline_anomaly(state, at, number),
+        _ => None,
+    };
+    match anomaly {
+        Some(anomaly) => toggle(state, Overlay::Why { anomaly, offset: 0 }),
+        None if matches!(state.ui.overlay, Overlay::Why { .. }) => state.ui.overlay = Overlay::None,
+        None => state.refuse("no anomaly is selected"),
+    }
+}
+
+fn open_filter(state: &mut AppState) {
+    state.ui.overlay = Overlay::None;
+    state.filter_before = state.ui.list().filter;
+    state.ui.overlay = Overlay::Filter;
+}
+
+fn find(state: &mut AppState) {
+    if let Overlay::Palette { input, selected } = &mut state.ui.overlay {
+        state.palette = Palette::find(input, state.ui.pane, state.ui.is_read_only, &state.keymap);
+        *selected = 0;
+    }
+}
+
+/// A key that is bound to nothing while text is typed: the text.
+pub(super) fn type_key(state: &mut AppState, key: Key) {
+    if let (Overlay::Note { .. }, None) = (&state.ui.overlay, key.typed_char()) {
+        if let (Some(note), Some(text_key)) = (&mut state.note, text_key(key)) {
+            note.input(Input { key: text_key, ctrl: key.is_ctrl, alt: key.is_alt, shift: key.is_shift });
+        }
+    } else if let Some(c) = key.typed_char() {
+        type_text(state, c.encode_utf8(&mut [0; 4]));
+    }
+}
+
+/// Keys that move within a note.
+fn text_key(key: Key) -> Option<TextKey> {
+    use crossterm::event::KeyCode;
+    Some(match key.code {
+        KeyCode::Left => TextKey::Left,
+        KeyCode::Right => TextKey::Right,
+        KeyCode::Home => TextKey::Home,
+        KeyCode::End => TextKey::End,
+        KeyCode::Delete => TextKey::Delete,
+        KeyCode::Char(c @ ('f' | 'b' | 'e' | 'k')) => TextKey::Char(c),
+        _ => return None,
+    })
+}
+
+/// Puts text where text is being typed. Control characters stay out; line ends count in notes only.
+pub(super) fn type_text(state: &mut AppState, text: &str) {
+    let is_note = matches!(state.ui.overlay, Overlay::Note { .. });
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', " ");
+    let clean = |c: &char| !c.is_control() || (is_note && *c == '\n');
+    match &mut state.ui.overlay {
+        Overlay::Note { .. } => {
+            if let Some(note) = &mut state.note {
+                let room = NOTE_CHARS_MAX.saturating_sub(note.lines().iter().map(|line| line.chars().count()).sum());
+                note.insert_str(text.chars().filter(clean).take(room).collect::<String>());
+            }
+        }
+        Overlay::Palette { input, .. } => {
+            append(input, &text, clean);
+            find(state);
+        }
+        Overlay::Confirm(question) => append(&mut question.typed, &text, clean),
+        Overlay::Filter => {
+            append(&mut state.list_mut().filter, &text, clean);
+            settle_selection(state);
+        }
+        _ => {}
+    }
+}
+
+fn append(line: &mut String, text: &str, clean: impl Fn(&char) -> bool) {
+    let room = LINE_CHARS_MAX.saturating_sub(line.chars().count());
+    line.extend(text.chars().filter(clean).take(room));
+}
+
+fn delete(state: &mut AppState, command: Command) {
+    let pane_filter = match &mut state.ui.overlay {
+        Overlay::Note { .. } => {
+            if let Some(note) = &mut state.note {
+                match command {
+                    Command::DeleteWord => note.delete_word(),
+                    Command::DeleteLine => note.delete_line_by_head(),
+                    _ => note.delete_char(),
+                };
+            }
+            return;
+        }
+        Overlay::Palette { input, .. } => {
+            shorten(input, command);
+            find(state);
+            return;
+        }
+        Overlay::Confirm(question) => return shorten(&mut question.typed, command),
+        Overlay::Filter => &mut state.list_mut().filter,
+        _ => return,
+    };
+    shorten(pane_filter, command);
+    settle_selection(state);
+}
+
+fn shorten(line: &mut String, command: Command) {
+    match command {
+        Command::DeleteChar => {
+            line.pop();
+        }
+        Command::DeleteWord => {
+            let kept = line.trim_end().rfind(' ').map_or(0, |blank| blank + 1);
+            line.truncate(kept);
+        }
+        _ => line.clear(),
+    }
+}
+
+fn prompt_move(state: &mut AppState, by: isize) {
+    match &state.ui.overlay {
+        Overlay::Palette { .. } => super::moving::by(state, by),
+        Overlay::Filter if by < 0 && !state.filter_last.is_empty() => {
+            state.list_mut().filter = state.filter_last.clone();
+            settle_selection(state);
+        }
+        Overlay::Note { .. } => {
+            let key = if by < 0 { TextKey::Up } else { TextKey::Down };
+            if let Some(note) = &mut state.note {
+                note.input(Input { key, ctrl: false, alt: false, shift: false });
+            }
+        }
+        _ => {}
+    }
+}
+
+fn cancel(state: &mut AppState) {
+    match std::mem::take(&mut state.ui.overlay) {
+        Overlay::Filter => {
+            state.list_mut().filter = std::mem::take(&mut state.filter_before);
+            settle_selection(state);
+        }
+        Overlay::Note { incident } => keep_draft(state, incident),
+        Overlay::Confirm(_) => {
+            state.question = None;
+            state.say("nothing was done");
+        }
+        _ => {}
+    }
+}
+
+/// Closes the note and keeps what was written.
+fn keep_draft(state: &mut AppState, incident: IncidentId) {
+    let lines = state.note.take().map(|note| note.lines().to_vec()).unwrap_or_default();
+    if lines.iter().all(|line| line.trim().is_empty()) {
+        state.drafts.remove(&incident);
+    } else {
+        state.drafts.insert(incident, lines);
+        state.say("the note is kept as a draft; n goes on with it");
+    }
+}
+
+fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    match state.ui.overlay.clone() {
+        Overlay::Palette { selected, .. } => {
+            state.ui.overlay = Overlay::None;
+            let Some(command) = state.palette.commands.get(selected).copied() else {
+                state.refuse("no command matches");
+                return Vec::new();
+            };
+            give_command(state, command, now)
+        }
+        Overlay::Filter => {
+            state.ui.overlay = Overlay::None;
+            let filter = state.ui.list().filter;
+            if !filter.is_empty() {
+                state.filter_last = filter;
+            }
+            Vec::new()
+        }
+        Overlay::Note { incident } => send_note(state, incident),
+        Overlay::Confirm(question) => {
+            let wanted = question.typed_target.unwrap_or_default();
+            if question.typed.trim() == wanted.trim() {
+                return yes(state, now);
+            }
+            state.refuse(format!("that is not `{wanted}`; nothing was done"));
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Sends the note; it stays a draft until the engine has it on disk.
+fn send_note(state: &mut AppState, incident: IncidentId) -> Vec<Effect> {
+    let text = state.note.as_ref().map(|note| note.lines().join("\n")).unwrap_or_default();
+    state.ui.overlay = Overlay::None;
+    keep_draft(state, incident);
+    state.ui.notice = None;
+    if text.trim().is_empty() {
+        state.say("an empty note is no note");
+        return Vec::new();
+    }
+    vec![Effect::Request(Request::Note { incident, text: text.trim().into() })]
+}
+
+/// Does what was asked about; inert for a moment after the question came up, so that keys typed ahead do not answer it.
+fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    let Overlay::Confirm(confirmation) = &state.ui.overlay else { return Vec::new() };
+    let typed = confirmation.typed_target.is_some().then(|| confirmation.typed.trim().to_owned());
+    let Some(question) = &state.question else { return Vec::new() };
+    if (0..ACT_KEY_INERT_MS).contains(&now.since_ms(question.at)) {
+        return Vec::new();
+    }
+    let asked = question.asked.clone();
+    state.question = None;
+    state.ui.overlay = Overlay::None;
+    match asked {
+        Asked::Leave => vec![Effect::Quit],
+        Asked::Request(mut request) => {
+            if let (Request::Approve { typed_target, .. }, Some(typed)) = (&mut request, typed) {
+                *typed_target = Some(typed.into());
+            }
+            vec![Effect::Request(request)]
+        }
+    }
+}
+
+/// After a new picture: an overlay about something that is gone goes too, and its selection stays valid.
+pub(super) fn settle(state: &mut AppState) {
+    let hypotheses = state.incident().map_or(0, |incident| incident.ranking.hypotheses.len());
+    match &mut state.ui.overlay {
+        Overlay::Evidence { hypothesis, .. } => *hypothesis = (*hypothesis).min(hypotheses.saturating_sub(1)),
+        Overlay::Why { anomaly, .. } if state.snapshot.anomaly(*anomaly).is_none() => {
+            state.ui.overlay = Overlay::None;
+            state.say("that anomaly is no longer kept");
+        }
+        _ => {}
+    }
+}

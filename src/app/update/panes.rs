@@ -1,0 +1,191 @@
+//! Going in, going back, and leaving.
+
+use std::sync::Arc;
+
+use super::{ask, settle_selection, take_picture};
+use crate::app::commands::Command;
+use crate::app::effect::Effect;
+use crate::app::state::{AppState, Asked};
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{AnomalyId, RunState, StepState};
+use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
+
+/// Panes remembered to go back to.
+const BACK_MAX: usize = 32;
+
+pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
+    match command {
+        Command::Pane(pane) => go(state, pane),
+        Command::NextPane => step(state, 1),
+        Command::PreviousPane => step(state, Pane::ALL.len() - 1),
+        Command::Open => return open(state, now),
+        Command::Leave => return leave(state, now),
+        Command::Freeze => freeze(state, now),
+        _ => back(state),
+    }
+    Vec::new()
+}
+
+/// Goes to a pane; Esc comes back from it.
+pub(super) fn go(state: &mut AppState, pane: Pane) {
+    state.ui.overlay = Overlay::None;
+    // From a selected incident the panes that speak of one speak of that one.
+    if let (Pane::Incident | Pane::Chain | Pane::Runbook, Pane::Now, Some((_, RowKey::Incident(id)))) =
+        (pane, state.ui.pane, state.selected())
+    {
+        state.ui.incident = Some(id);
+    }
+    if pane != state.ui.pane {
+        state.ui.back.push(state.ui.pane);
+        if state.ui.back.len() > BACK_MAX {
+            state.ui.back.remove(0);
+        }
+        state.ui.pane = pane;
+        settle_selection(state);
+    }
+}
+
+/// Tab: the next hypothesis where evidence is shown, else the next pane.
+fn step(state: &mut AppState, by: usize) {
+    let hypotheses = state.incident().map_or(0, |incident| incident.ranking.hypotheses.len());
+    if let Overlay::Evidence { hypothesis, offset } = &mut state.ui.overlay {
+        let by = if by == 1 { 1 } else { hypotheses.saturating_sub(1) };
+        *hypothesis = (*hypothesis + by) % hypotheses.max(1);
+        *offset = 0;
+        return;
+    }
+    let at = Pane::ALL.iter().position(|pane| *pane == state.ui.pane).unwrap_or(0);
+    if let Some(pane) = Pane::ALL.get((at + by) % Pane::ALL.len()) {
+        go(state, *pane);
+    }
+}
+
+/// Back one: the overlay, then the filter, then the pane. Nothing is lost on the way.
+pub(super) fn back(state: &mut AppState) {
+    if state.ui.overlay != Overlay::None {
+        state.ui.overlay = Overlay::None;
+        state.question = None;
+        return;
+    }
+    let filter = std::mem::take(&mut state.list_mut().filter);
+    if !filter.is_empty() {
+        state.say(format!("filter `{filter}` taken away; / and Up bring it back"));
+        state.filter_last = filter;
+        settle_selection(state);
+        return;
+    }
+    match state.ui.back.pop() {
+        Some(pane) => {
+            state.ui.pane = pane;
+            settle_selection(state);
+        }
+        None if state.ui.pane != Pane::Now => {
+            state.ui.pane = Pane::Now;
+            settle_selection(state);
+        }
+        None => state.say("this is the first pane; Q leaves"),
+    }
+}
+
+fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    match state.ui.overlay.clone() {
+        Overlay::None => {}
+        Overlay::Help { selected } => {
+            state.ui.overlay = Overlay::None;
+            let command = state.hint_commands.get(selected).copied();
+            return command.map(|command| super::give(state, command, now)).unwrap_or_default();
+        }
+        Overlay::Why { anomaly, .. } => {
+            if let Some(id) = state.snapshot.anomaly(anomaly).and_then(|anomaly| anomaly.incident) {
+                state.ui.incident = Some(id);
+                go(state, Pane::Incident);
+            } else {
+                state.say("this anomaly belongs to no incident");
+            }
+            return Vec::new();
+        }
+        _ => return Vec::new(),
+    }
+    let Some((index, row)) = state.selected() else { return Vec::new() };
+    state.select(index, row.clone());
+    open_row(state, row);
+    Vec::new()
+}
+
+fn open_row(state: &mut AppState, row: RowKey) {
+    match row {
+        RowKey::Incident(id) => {
+            state.ui.incident = Some(id);
+            state.ui.run = None;
+            go(state, Pane::Incident);
+        }
+        RowKey::Anomaly(anomaly) => why(state, anomaly),
+        RowKey::Source(name) => filtered(state, Pane::Log, &name),
+        RowKey::Service(service) => filtered(state, Pane::Anomalies, service.as_str()),
+        RowKey::Timeline(at, number) => match timeline_anomaly(state, at, number) {
+            Some(anomaly) => why(state, anomaly),
+            None => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
+        },
+        RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
+        RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
+        RowKey::Proposal(_) => state.say("a starts this runbook; its steps then wait for you one by one"),
+        RowKey::Step(_) => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
+        RowKey::Audit(sequence) => {
+            let entry = state.snapshot.audit.iter().find(|entry| entry.sequence == sequence).map(Arc::clone);
+            if let Some(incident) = entry.as_ref().and_then(|entry| entry.incident) {
+                state.ui.incident = Some(incident);
+                state.ui.run = entry.and_then(|entry| entry.run);
+                go(state, Pane::Incident);
+            } else {
+                state.say("this entry is about no incident");
+            }
+        }
+    }
+}
+
+fn why(state: &mut AppState, anomaly: AnomalyId) {
+    state.ui.overlay = Overlay::Why { anomaly, offset: 0 };
+}
+
+fn filtered(state: &mut AppState, pane: Pane, filter: &str) {
+    go(state, pane);
+    let list = state.list_mut();
+    list.filter = filter.to_owned();
+    list.selected = None;
+    state.say(format!("filtered by `{filter}`; Esc shows all"));
+}
+
+/// The anomaly behind a line of the timeline.
+pub(super) fn timeline_anomaly(state: &AppState, at: i64, number: u32) -> Option<AnomalyId> {
+    let incident = state.incident()?;
+    let of_that_time = incident.timeline.iter().filter(|entry| entry.at.0 == at);
+    of_that_time.into_iter().nth(usize::try_from(number).ok()?)?.anomaly
+}
+
+fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    let running = state.snapshot.runs.iter().find(|run| {
+        run.state == RunState::Active && run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
+    });
+    let question = if let Some(run) = running {
+        format!("A command of {} is running; leave all the same?", run.id)
+    } else if !state.drafts.is_empty() || state.note.is_some() {
+        "A note was begun and not sent; leave all the same?".to_owned()
+    } else {
+        return vec![Effect::Quit];
+    };
+    let confirmation = Confirmation { question, argv: Vec::new(), typed_target: None, typed: String::new() };
+    ask(state, confirmation, Asked::Leave, now);
+    Vec::new()
+}
+
+fn freeze(state: &mut AppState, now: Timestamp) {
+    state.is_frozen = !state.is_frozen;
+    if state.is_frozen {
+        state.say(format!("frozen at {}; the same key goes on", state.snapshot.at.hh_mm_ss()));
+    } else {
+        if let Some(snapshot) = state.held.take() {
+            take_picture(state, snapshot, now);
+        }
+        state.say("going on");
+    }
+}
