@@ -4,13 +4,32 @@ use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::engine::handle::EngineHandle;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
-/// An engine, wherever it runs.
-pub trait EngineLink: Send + Sync {
+/// An engine, wherever it runs, and in whose name it is asked.
+#[derive(Debug, Clone)]
+pub struct EngineLink {
+    handle: EngineHandle,
+    by: Arc<str>,
+}
+
+impl EngineLink {
+    /// Asks in the name of `by`, which is what the timeline and the audit log will show.
+    #[must_use]
+    pub fn new(handle: EngineHandle, by: &str) -> Self {
+        Self { handle, by: Arc::from(by) }
+    }
+
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.
-    fn send(&self, request: Request) -> oneshot::Receiver<Reply>;
+    pub fn send(&self, request: Request) -> oneshot::Receiver<Reply> {
+        self.handle.send(&self.by, request)
+    }
+
     /// The newest picture, and a note of each newer one.
-    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>>;
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.handle.snapshots()
+    }
 }

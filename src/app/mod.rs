@@ -17,4 +17,6 @@ pub mod palette;
 mod picture;
 
 pub mod engine_link;
+pub mod log_file;
+pub mod run;
 pub mod terminal;

@@ -44,13 +44,11 @@ impl TerminalGuard {
         Ok(Self(()))
     }
 
-    /// Turns the mouse on or off.
-    ///
-    /// # Errors
-    /// When the terminal no longer takes anything.
-    pub fn set_mouse(&self, is_on: bool) -> io::Result<()> {
+    /// The bytes that turn the mouse on or off, to go out in order with the frames. From here on the way back undoes it.
+    #[must_use]
+    pub fn mouse_sequence(&self, is_on: bool) -> &'static [u8] {
         IS_MOUSE_ON.store(is_on, Ordering::SeqCst);
-        write_whole(if is_on { MOUSE_ON } else { MOUSE_OFF })
+        if is_on { MOUSE_ON } else { MOUSE_OFF }
     }
 
     /// Gives the terminal back, stops this process group as Ctrl-Z does, and takes the terminal over again when it is

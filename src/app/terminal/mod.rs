@@ -13,3 +13,4 @@ pub mod input;
 pub mod pen;
 pub mod screen;
 mod scroll;
+pub mod signals;

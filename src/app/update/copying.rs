@@ -61,6 +61,12 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             let entry = snapshot.audit.iter().find(|entry| entry.sequence == *sequence)?;
             format!("{} {} {}", entry.at, entry.by, entry.text)
         }
+        RowKey::Change(id) => {
+            let change = &snapshot.changes.iter().find(|change| change.id == *id)?.notice;
+            let or_nothing = |text: &Option<Arc<str>>| text.as_ref().map_or(String::new(), |text| format!(" {text}"));
+            let (version, author, url) = (&change.version, &change.author, &change.url);
+            format!("{} {}{}{}{}", change.at, change.title, or_nothing(version), or_nothing(author), or_nothing(url))
+        }
         RowKey::Evidence(hypothesis, is_for, index) => {
             let hypothesis = state.incident()?.ranking.hypotheses.get(*hypothesis)?;
             let evidence = if *is_for { &hypothesis.evidence_for } else { &hypothesis.evidence_against };

@@ -126,6 +126,7 @@ fn open_row(state: &mut AppState, row: RowKey) {
             Some(anomaly) => why(state, anomaly),
             None => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
         },
+        RowKey::Change(_) => state.say("y copies the change with its version and author"),
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
         RowKey::Proposal(_) => state.say("a starts this runbook; its steps then wait for you one by one"),

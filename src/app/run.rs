@@ -1,0 +1,348 @@
+//! The driver around the console's pure core: one select over everything that can happen, take all that is ready, draw
+//! once.
+//!
+//! Keys paint at once. Pictures of the engine wait for their turn, so that a busy system never floods a slow line, and
+//! while a frame is on its way no other is made. Nothing here blocks the keyboard.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{MouseEvent, MouseEventKind};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use ratatui::layout::{Rect, Size};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::effect::Effect;
+use super::engine_link::EngineLink;
+use super::key::Key;
+use super::keymap::Keymap;
+use super::message::{Click, Message};
+use super::state::AppState;
+use super::terminal::clipboard::{copied_part, copy_sequence};
+use super::terminal::colour_depth::ColourDepth;
+use super::terminal::guard::TerminalGuard;
+use super::terminal::input::{self, Input};
+use super::terminal::screen::{Output, Painter};
+use super::terminal::signals::{Notice, Signals};
+use super::update::update;
+use crate::engine::clock::{MINUTE_MS, Timestamp};
+use crate::engine::request::{Reply, Request};
+use crate::engine::snapshot::{FileProblem, Snapshot};
+use crate::views::context::{Glyphs, ViewContext};
+use crate::views::theme::Theme;
+use crate::views::{self, Drawn, Hit};
+
+/// Between two pictures of the engine on the screen of this machine.
+const LIVE_FRAME: Duration = Duration::from_millis(100);
+/// The same over SSH or in tmux, where bytes are dear.
+const LIVE_FRAME_REMOTE: Duration = Duration::from_millis(250);
+/// A size is drawn once it has stood still for this long.
+const RESIZE_SETTLE: Duration = Duration::from_millis(40);
+/// On leaving, the last frame gets this long to be written.
+const LAST_FRAME_WAIT: Duration = Duration::from_millis(250);
+/// Rows that one notch of the wheel moves.
+const WHEEL_ROWS: isize = 3;
+
+/// How the console looks and behaves; settled before it starts.
+#[derive(Debug, Clone, Default)]
+pub struct ConsoleOptions {
+    /// Which keys give which command.
+    pub keymap: Keymap,
+    /// Styles by role.
+    pub theme: Theme,
+    /// Which characters may be used.
+    pub glyphs: Glyphs,
+    /// How many colours there are.
+    pub depth: ColourDepth,
+    /// True takes away every command that acts.
+    pub is_read_only: bool,
+    /// True starts with the mouse on.
+    pub is_mouse_on: bool,
+    /// True over SSH or in tmux.
+    pub is_remote: bool,
+    /// True in tmux.
+    pub is_tmux: bool,
+    /// Keymaps and themes that could not be read.
+    pub file_problems: Vec<FileProblem>,
+}
+
+/// Why the console could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Standard input and output are no terminal, or it cannot be set up.
+    #[error("the console needs a terminal and found none ({0}); `hypo incidents` prints the same as text")]
+    NoTerminal(#[source] io::Error),
+    /// Threads or signal handlers could not be had.
+    #[error("the console cannot start: {0}; free some memory or processes and try again")]
+    Start(#[source] io::Error),
+}
+
+type Answer = Pin<Box<dyn Future<Output = (Request, Reply)> + Send>>;
+
+/// Runs the console until it is left. The terminal is as it was when this returns.
+///
+/// # Errors
+/// When there is no terminal, or the threads and handlers it needs cannot be had.
+pub async fn run(link: EngineLink, options: ConsoleOptions) -> Result<(), ConsoleError> {
+    let signals = Signals::listen().map_err(ConsoleError::Start)?;
+    let guard = TerminalGuard::enter().map_err(ConsoleError::NoTerminal)?;
+    let inputs = input::start().map_err(ConsoleError::NoTerminal)?;
+    let output = Output::start().map_err(ConsoleError::Start)?;
+    let mut console = Console::new(link, options, guard, output);
+    console.drive(signals, inputs).await;
+    // The guard must not write into the middle of a frame.
+    let _ =
+        timeout(LAST_FRAME_WAIT, async { while console.output.is_busy() && console.output.written().await.is_ok() {} })
+            .await;
+    Ok(())
+}
+
+/// What woke the loop up.
+enum Wake {
+    Notice(Notice),
+    Input(Option<Input>),
+    Reply(Request, Reply),
+    Written(io::Result<()>),
+    Picture(bool),
+    LiveDue,
+    ResizeDue,
+    Minute,
+}
+
+struct Console {
+    link: EngineLink,
+    options: ConsoleOptions,
+    state: AppState,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    replies: FuturesUnordered<Answer>,
+    guard: TerminalGuard,
+    painter: Painter,
+    output: Output,
+    is_dirty: bool,
+    is_left: bool,
+    is_suspending: bool,
+    is_engine_alive: bool,
+    has_picture: bool,
+    live_at: Instant,
+    resize_due: Option<Instant>,
+}
+
+impl Console {
+    fn new(link: EngineLink, options: ConsoleOptions, guard: TerminalGuard, output: Output) -> Self {
+        let state = AppState::new(options.keymap.clone(), options.is_read_only, options.file_problems.clone());
+        let painter = Painter::new(terminal_size(), options.depth, options.glyphs.is_ascii);
+        let mut snapshots = link.snapshots();
+        // The picture of this moment is drawn with the first frame.
+        snapshots.mark_changed();
+        let mut console = Self {
+            link,
+            state,
+            snapshots,
+            replies: FuturesUnordered::new(),
+            guard,
+            painter,
+            output,
+            is_dirty: true,
+            is_left: false,
+            is_suspending: false,
+            is_engine_alive: true,
+            has_picture: false,
+            live_at: Instant::now(),
+            resize_due: None,
+            options,
+        };
+        if console.options.is_mouse_on {
+            console.state.is_mouse_on = true;
+            console.perform(Effect::SetMouse(true));
+        }
+        console.take_picture();
+        console
+    }
+
+    async fn drive(&mut self, mut signals: Signals, mut inputs: mpsc::Receiver<Input>) {
+        while !self.is_left {
+            if self.is_suspending && !self.output.is_busy() {
+                self.suspend(&mut signals);
+            }
+            if self.is_dirty && !self.output.is_busy() {
+                self.draw();
+            }
+            let wake = self.wait(&mut signals, &mut inputs).await;
+            self.wake(wake);
+            while !self.is_left
+                && let Ok(input) = inputs.try_recv()
+            {
+                self.wake(Wake::Input(Some(input)));
+            }
+        }
+    }
+
+    async fn wait(&mut self, signals: &mut Signals, inputs: &mut mpsc::Receiver<Input>) -> Wake {
+        let minute = Instant::now() + self.until_next_minute();
+        let resize = self.resize_due;
+        tokio::select! {
+            biased;
+            notice = signals.next() => Wake::Notice(notice),
+            input = inputs.recv() => Wake::Input(input),
+            outcome = self.output.written(), if self.output.is_busy() => Wake::Written(outcome),
+            Some((request, reply)) = self.replies.next() => Wake::Reply(request, reply),
+            () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
+            () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
+            changed = self.snapshots.changed(), if !self.has_picture && self.is_engine_alive => Wake::Picture(changed.is_ok()),
+            () = sleep_until(minute) => Wake::Minute,
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Notice(Notice::Terminate) => self.tell(Message::Terminate),
+            Wake::Notice(Notice::Stop) => self.tell(Message::Stop),
+            Wake::Notice(Notice::Continued) => {
+                // Somebody else stopped us: the shell has had the terminal meanwhile.
+                if self.guard.retake().is_err() {
+                    self.is_left = true;
+                }
+                self.repaint();
+            }
+            Wake::Notice(Notice::Resized) => self.resize_due = Some(Instant::now() + RESIZE_SETTLE),
+            Wake::ResizeDue => {
+                self.resize_due = None;
+                if self.painter.size() != terminal_size() {
+                    self.repaint();
+                }
+            }
+            Wake::Input(None | Some(Input::Gone)) | Wake::Written(Err(_)) => self.is_left = true,
+            Wake::Input(Some(Input::Key(key))) => self.tell(Message::Key(Key::from(key))),
+            Wake::Input(Some(Input::Paste(text))) => self.tell(Message::Paste(text)),
+            Wake::Input(Some(Input::Mouse(mouse))) => {
+                if let Some(click) = self.click(mouse) {
+                    self.tell(Message::Mouse(click));
+                }
+            }
+            Wake::Written(Ok(())) => {}
+            Wake::Reply(request, reply) => self.tell(Message::Reply(request, reply)),
+            Wake::Picture(true) => self.has_picture = true,
+            Wake::Picture(false) => {
+                self.is_engine_alive = false;
+                self.state.refuse("the engine has ended; Q leaves");
+                self.is_dirty = true;
+            }
+            Wake::LiveDue => self.take_picture(),
+            Wake::Minute => self.is_dirty = true,
+        }
+    }
+
+    fn take_picture(&mut self) {
+        self.has_picture = false;
+        self.live_at = Instant::now() + if self.options.is_remote { LIVE_FRAME_REMOTE } else { LIVE_FRAME };
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        self.tell(Message::Snapshot(snapshot));
+    }
+
+    fn tell(&mut self, message: Message) {
+        self.is_dirty = true;
+        for effect in update(&mut self.state, message, wall_clock()) {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Request(request) => {
+                let answer = self.link.send(request.clone());
+                self.replies.push(Box::pin(async move {
+                    let lost = |_| Reply::Refused { reason: Arc::from("the engine has ended and did not answer") };
+                    (request, answer.await.unwrap_or_else(lost))
+                }));
+            }
+            Effect::Copy(text) => {
+                self.output.write(copy_sequence(&text, self.options.is_tmux));
+                let (taken, whole) = (copied_part(&text).chars().count(), text.chars().count());
+                self.tell(Message::Copied { taken, whole });
+            }
+            Effect::Quit => self.is_left = true,
+            Effect::Suspend => self.is_suspending = true,
+            Effect::Redraw => self.painter.forget(),
+            Effect::SetMouse(is_on) => self.output.write(self.guard.mouse_sequence(is_on).to_vec()),
+        }
+    }
+
+    fn suspend(&mut self, signals: &mut Signals) {
+        self.is_suspending = false;
+        match self.guard.suspend() {
+            Ok(true) => self.repaint(),
+            Ok(false) => self.tell(Message::NotSuspended),
+            Err(_) => self.is_left = true,
+        }
+        if signals.forget_stops().is_err() {
+            self.is_left = true;
+        }
+    }
+
+    /// The next frame is drawn whole, in the terminal's size of now.
+    fn repaint(&mut self) {
+        self.painter.resize(terminal_size());
+        self.is_dirty = true;
+    }
+
+    fn draw(&mut self) {
+        self.is_dirty = false;
+        let ctx = context(&self.state, &self.options);
+        let mut drawn = Drawn::default();
+        let bytes = self.painter.paint(|frame| drawn = views::draw(frame, &ctx));
+        self.output.write(bytes);
+        update(&mut self.state, Message::Drawn { offset: drawn.offset, page_rows: drawn.page_rows }, wall_clock());
+    }
+
+    fn click(&self, mouse: MouseEvent) -> Option<Click> {
+        match mouse.kind {
+            MouseEventKind::ScrollDown => Some(Click::Wheel(WHEEL_ROWS)),
+            MouseEventKind::ScrollUp => Some(Click::Wheel(-WHEEL_ROWS)),
+            MouseEventKind::Down(_) => {
+                let area = Rect::from((ratatui::layout::Position::ORIGIN, self.painter.size()));
+                match views::hit(area, &context(&self.state, &self.options), mouse.column, mouse.row)? {
+                    Hit::Tab(pane) => Some(Click::Pane(pane)),
+                    Hit::Row(row) => Some(Click::Row(row)),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Ages move by the minute of the engine's clock.
+    fn until_next_minute(&self) -> Duration {
+        let at = self.state.snapshot.at + wall_clock().since_ms(self.state.arrived_at).max(0);
+        let ms = MINUTE_MS - at.0.rem_euclid(MINUTE_MS);
+        Duration::from_millis(ms.unsigned_abs())
+    }
+}
+
+fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<'a> {
+    ViewContext {
+        snapshot: &state.snapshot,
+        ui: &state.ui,
+        theme: &options.theme,
+        glyphs: options.glyphs,
+        hints: &state.hints,
+        palette: &state.palette.matches,
+        note: state.note.as_ref(),
+        now: state.view_now(wall_clock()),
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    Timestamp(chrono::Utc::now().timestamp_millis())
+}
+
+/// The terminal's size; that of a teletype where it does not say.
+fn terminal_size() -> Size {
+    match crossterm::terminal::size() {
+        Ok((width, height)) if width > 0 && height > 0 => Size::new(width, height),
+        _ => Size::new(80, 24),
+    }
+}
