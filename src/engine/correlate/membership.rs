@@ -137,9 +137,9 @@ fn first_title(incident: &Incident, anomalies: &[&Anomaly], alerts: &[&Alert]) -
     });
     let first_alert = alerts.iter().min_by_key(|alert| (alert.notice.starts_at, alert.notice.fingerprint));
     let what = match (worst, first_alert, anomalies.first()) {
-        (Some(anomaly), _, _) => timeline::departure_text(anomaly),
+        (Some(anomaly), _, _) => anomaly.departure(),
         (None, Some(alert), _) => alert_title(alert),
-        (None, None, Some(anomaly)) => timeline::departure_text(anomaly),
+        (None, None, Some(anomaly)) => anomaly.departure(),
         (None, None, None) => "symptoms".to_owned(),
     };
     let others = incident.services.len().saturating_sub(1);

@@ -12,7 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::limits::TIMELINE_ENTRIES_MAX;
 use crate::engine::model::{
     Alert, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Change, Severity, TimelineEntry, TimelineKind,
-    Topology, Unit, human, human_span,
+    Topology,
 };
 
 /// What the lines about members are written from.
@@ -85,7 +85,7 @@ fn anomaly_lines(anomaly: &Anomaly, topology: &Topology) -> Vec<(Severity, Timel
         by: None,
     };
     let kind = if harms_users { TimelineKind::Impact } else { TimelineKind::Anomaly };
-    let mut lines = vec![(anomaly.severity, entry(anomaly.started_at, kind, departure_text(anomaly)))];
+    let mut lines = vec![(anomaly.severity, entry(anomaly.started_at, kind, anomaly.departure()))];
     if let (AnomalyState::Ended, Some(ended_at)) = (anomaly.state, anomaly.ended_at)
         && anomaly.kind != AnomalyKind::NewTemplate
     {
@@ -93,33 +93,6 @@ fn anomaly_lines(anomaly: &Anomaly, topology: &Topology) -> Vec<(Severity, Timel
         lines.push((Severity::Warning, entry(ended_at, TimelineKind::Recovery, text)));
     }
     lines
-}
-
-/// The departure in a line: `auth-api db_connect_errors 0 → 212/s 38σ`.
-pub(super) fn departure_text(anomaly: &Anomaly) -> String {
-    let what = format!("{} {}", anomaly.service, anomaly.metric);
-    match (anomaly.kind, &anomaly.forecast, &anomaly.template) {
-        (AnomalyKind::Absence, _, _) => format!("{what} has no data"),
-        (AnomalyKind::Forecast, Some(forecast), _) => {
-            let left = forecast.reached_at.since_ms(anomaly.last_seen_at).max(0);
-            format!("{what} reaches {} in {}", human(forecast.limit, anomaly.unit), human_span(left))
-        }
-        (AnomalyKind::NewTemplate, _, Some((_, text))) => format!("{} logs something new: {text}", anomaly.service),
-        (AnomalyKind::TemplateRate, _, Some((_, text))) => {
-            format!("{} log rate {}: {text}", anomaly.service, from_to(anomaly))
-        }
-        _ if anomaly.peak_sigma.is_finite() && anomaly.peak_sigma >= 1.0 && anomaly.peak_sigma < 1e6 => {
-            format!("{what} {} {:.0}σ", from_to(anomaly), anomaly.peak_sigma)
-        }
-        _ => format!("{what} {}", from_to(anomaly)),
-    }
-}
-
-/// What was expected and what was seen at worst: `0 → 212/s`.
-fn from_to(anomaly: &Anomaly) -> String {
-    let expected = human(anomaly.expected.centre, anomaly.unit);
-    let expected = if anomaly.unit == Unit::PerSecond { expected.trim_end_matches("/s") } else { &expected };
-    format!("{expected} → {}", human(anomaly.peak_value, anomaly.unit))
 }
 
 /// One line for each service and alert name: a storm is told as counts.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AnomalyId, Fingerprint, IncidentId, ServiceName, TemplateId};
+use super::quantity::{human, human_span};
 use super::reason::SuppressionReason;
 use super::series::{SeriesRole, Unit};
 use super::severity::Severity;
@@ -171,6 +172,38 @@ pub struct Anomaly {
     pub recent: Vec<f32>,
     /// When the resource runs out, for forecasts.
     pub forecast: Option<Forecast>,
+}
+
+impl Anomaly {
+    /// The departure in a line, with the worst value so far: `auth-api db_connect_errors 0 → 212/s 38σ`.
+    #[must_use]
+    pub fn departure(&self) -> String {
+        let what = format!("{} {}", self.service, self.metric);
+        match (self.kind, &self.forecast, &self.template) {
+            (AnomalyKind::Absence, _, _) => format!("{what} has no data"),
+            (AnomalyKind::Forecast, Some(forecast), _) => {
+                let left = forecast.reached_at.since_ms(self.last_seen_at).max(0);
+                format!("{what} reaches {} in {}", human(forecast.limit, self.unit), human_span(left))
+            }
+            (AnomalyKind::NewTemplate, _, Some((_, text))) => format!("{} logs something new: {text}", self.service),
+            (AnomalyKind::TemplateRate, _, Some((_, text))) => {
+                format!("{} log rate {}: {text}", self.service, self.from_to())
+            }
+            // Beyond a million sigmas the spread was as good as nothing, and the figure says nothing either.
+            _ if self.peak_sigma >= 1.0 && self.peak_sigma < 1e6 => {
+                format!("{what} {} {:.0}σ", self.from_to(), self.peak_sigma)
+            }
+            _ => format!("{what} {}", self.from_to()),
+        }
+    }
+
+    /// What was expected and what was seen at worst: `0 → 212/s`.
+    #[must_use]
+    pub fn from_to(&self) -> String {
+        let expected = human(self.expected.centre, self.unit);
+        let expected = if self.unit == Unit::PerSecond { expected.trim_end_matches("/s") } else { &expected };
+        format!("{expected} → {}", human(self.peak_value, self.unit))
+    }
 }
 
 /// Several anomalous metrics of one service, fused.

@@ -124,6 +124,38 @@ impl Build {
         self
     }
 
+    pub(crate) fn anomaly(mut self, anomaly: Anomaly) -> Self {
+        self.world.anomalies.insert(anomaly.id, Arc::new(anomaly));
+        self
+    }
+
+    /// A critical anomaly of errors.
+    pub(crate) fn errors(self, id: u64, service: &str, starts: i64) -> Self {
+        self.anomaly(anomaly(id, service, "error_ratio", SeriesRole::Errors, starts))
+    }
+
+    /// A critical anomaly of latency.
+    pub(crate) fn latency(self, id: u64, service: &str, starts: i64) -> Self {
+        self.anomaly(anomaly(id, service, "latency_p95", SeriesRole::Latency, starts))
+    }
+
+    /// A critical anomaly of a resource.
+    pub(crate) fn saturation(self, id: u64, service: &str, metric: &str, starts: i64) -> Self {
+        let mut full = anomaly(id, service, metric, SeriesRole::Saturation, starts);
+        full.peak_value = 0.98;
+        self.anomaly(full)
+    }
+
+    /// A new log template.
+    pub(crate) fn logs(self, id: u64, service: &str, text: &str, starts: i64) -> Self {
+        let mut line = anomaly(id, service, "log template", SeriesRole::Other, starts);
+        line.kind = AnomalyKind::NewTemplate;
+        line.severity = Severity::Warning;
+        line.template = Some((crate::engine::model::TemplateId(id), text.into()));
+        line.fingerprint = series_fnv(&[service, text]);
+        self.anomaly(line)
+    }
+
     pub(crate) fn alert(mut self, notice: &AlertNotice) -> Self {
         let alert = Alert {
             notice: notice.clone(),

@@ -1,0 +1,20 @@
+//! External alerts: that somebody's rule fires on the service. One kind of evidence, however many alerts there are:
+//! their number says more about the rules than about the cause.
+
+use super::candidates::Candidate;
+use super::evidence::Findings;
+use super::picture::Picture;
+use crate::engine::model::{EvidenceKind, EvidenceTarget, Severity};
+
+pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
+    let alerts = picture.view(&candidate.service).into_iter().flat_map(|view| &view.alerts);
+    let worst = alerts.max_by_key(|alert| {
+        (alert.notice.severity, std::cmp::Reverse(alert.notice.starts_at), std::cmp::Reverse(alert.notice.fingerprint))
+    });
+    if let Some(alert) = worst {
+        let weight = if alert.notice.severity == Severity::Critical { 0.5 } else { 0.3 };
+        let text = format!("alert {} on {}", alert.notice.name, candidate.service);
+        let target = EvidenceTarget::Alert(alert.notice.fingerprint);
+        findings.add(EvidenceKind::Alerts, weight, text, Some(alert.notice.starts_at), target);
+    }
+}

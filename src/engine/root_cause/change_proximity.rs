@@ -1,0 +1,127 @@
+//! Changes: the nearer before the first symptom, the more they weigh; after it, or long before it, they speak against.
+
+use super::candidates::Candidate;
+use super::evidence::{Findings, of_change, of_service};
+use super::picture::Picture;
+use crate::engine::clock::MINUTE_MS;
+use crate::engine::limits::CLOCK_SKEW_MS;
+use crate::engine::model::{CauseKind, Change, ChangeKind, EvidenceKind, human_span};
+
+const KIND: EvidenceKind = EvidenceKind::Change;
+
+pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, all: &[Candidate<'_>], findings: &mut Findings) {
+    match candidate.change {
+        Some(change) => blamed(picture, candidate, change, findings),
+        None => explained_by_change(picture, candidate, all, findings),
+    }
+}
+
+fn blamed(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change, findings: &mut Findings) {
+    let notice = &change.notice;
+    let gap_ms = gap_ms(candidate, change);
+    let target = of_change(change);
+    if gap_ms < -CLOCK_SKEW_MS {
+        let text = format!("{} came {} after the first symptom", notice.title, human_span(gap_ms));
+        findings.add(KIND, -4.0, text, Some(notice.at), target);
+        return;
+    }
+    let weight = proximity(candidate.kind, gap_ms.max(0)) + readiness(notice.kind);
+    let text = if gap_ms <= 0 {
+        format!("{} began as {} took effect", symptom_of(picture, candidate), notice.title)
+    } else {
+        format!("{} started {} after {}", symptom_of(picture, candidate), human_span(gap_ms), notice.title)
+    };
+    findings.add(KIND, weight, text, Some(notice.at), target.clone());
+    if candidate.is_silent && notice.kind != ChangeKind::Network {
+        let text = format!("{} itself shows no symptom", candidate.service);
+        findings.add(KIND, -2.0, text, None, of_service(&candidate.service));
+    }
+    if notice.service.is_none() && !notice.title.contains(candidate.service.as_str()) {
+        findings.add(KIND, -0.7, "the change names no service".to_owned(), None, target.clone());
+    }
+    if picture.view(&candidate.service).is_some_and(super::picture::ServiceView::is_well_again)
+        && !is_superseded(picture, candidate, change)
+    {
+        let text = format!("{} is back to normal although the change is still in", candidate.service);
+        findings.add(KIND, -1.0, text, None, target);
+    }
+}
+
+/// Milliseconds from the change to the first symptom; a roll-out counts from its end where that came first.
+pub(super) fn gap_ms(candidate: &Candidate<'_>, change: &Change) -> i64 {
+    let since_start = candidate.onset.since_ms(change.notice.at);
+    let since_end = change.notice.finished_at.map(|at| candidate.onset.since_ms(at)).filter(|gap| *gap >= 0);
+    since_end.map_or(since_start, |gap| gap.min(since_start))
+}
+
+/// What nearness in time is worth. Most failures that a change causes show within minutes; what leaks or fills takes
+/// its time.
+fn proximity(kind: CauseKind, gap_ms: i64) -> f64 {
+    let seconds = gap_ms as f64 / 1_000.0;
+    match kind {
+        CauseKind::ConnectionsExhausted | CauseKind::MemoryLeak | CauseKind::DiskFull | CauseKind::QueueBacklog => {
+            2.8 - 0.35 * (1.0 + seconds / 60.0).ln()
+        }
+        _ => 3.5 - 0.75 * (1.0 + seconds / 15.0).ln(),
+    }
+}
+
+/// How readily changes of this kind break things, against a deploy.
+fn readiness(kind: ChangeKind) -> f64 {
+    match kind {
+        ChangeKind::Deploy | ChangeKind::Config | ChangeKind::Network => 0.0,
+        ChangeKind::Flag | ChangeKind::Migration => -0.1,
+        ChangeKind::Scale => -0.5,
+        ChangeKind::Other => -0.7,
+        ChangeKind::OwnAct => -1.0,
+        // Not rolled out by itself.
+        ChangeKind::Release => -2.0,
+    }
+}
+
+fn symptom_of(picture: &Picture<'_>, candidate: &Candidate<'_>) -> String {
+    if let Some(resource) = candidate.resource {
+        return format!("{} {}", resource.service, resource.metric);
+    }
+    let view = picture.view(&candidate.service);
+    match view.and_then(|view| view.metrics.first()) {
+        Some(first) => format!("{} {}", candidate.service, first.metric),
+        None => "the first symptom".to_owned(),
+    }
+}
+
+fn is_superseded(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change) -> bool {
+    picture
+        .changes
+        .iter()
+        .any(|later| later.notice.at > change.notice.at && later.notice.service.as_ref() == Some(&candidate.service))
+}
+
+/// A candidate without a change is explained away by one that was made shortly before on the same service, or by one
+/// that leaks the very resource it is about.
+fn explained_by_change(
+    picture: &Picture<'_>,
+    candidate: &Candidate<'_>,
+    all: &[Candidate<'_>],
+    findings: &mut Findings,
+) {
+    const SHORTLY_MS: i64 = 10 * MINUTE_MS;
+    let nearest = all
+        .iter()
+        .filter_map(|other| other.change.map(|change| (other, change)))
+        .filter(|(other, change)| {
+            let gap = gap_ms(other, change);
+            let leaks_it = candidate.resource.is_some_and(|own| other.resource.is_some_and(|leak| leak.id == own.id));
+            let is_shortly = other.service == candidate.service && gap <= SHORTLY_MS;
+            gap >= -CLOCK_SKEW_MS && (leaks_it || is_shortly)
+        })
+        .min_by_key(|(other, change)| (gap_ms(other, change), change.id));
+    if let Some((_, change)) = nearest {
+        let before = human_span(candidate.onset.since_ms(change.notice.at).max(0));
+        let text = format!("{}, {before} before, explains it", change.notice.title);
+        findings.add(KIND, -2.0, text, Some(change.notice.at), of_change(change));
+    } else if picture.changes.is_empty() && matches!(candidate.kind, CauseKind::MemoryLeak | CauseKind::DiskFull) {
+        let text = "nothing was changed within 4 h: it grew by itself".to_owned();
+        findings.add(KIND, 0.2, text, None, of_service(&candidate.service));
+    }
+}

@@ -1,0 +1,68 @@
+//! Resources at their limit: how full, and whether they filled up before the harm or because of it.
+
+use super::candidates::{Candidate, resource_kind};
+use super::evidence::{Findings, of_anomaly};
+use super::picture::Picture;
+use crate::engine::model::{
+    Anomaly, AnomalyKind, CauseKind, EvidenceKind, SeriesRole, Severity, Unit, human, human_span,
+};
+
+const KIND: EvidenceKind = EvidenceKind::Saturation;
+
+pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
+    let Some(resource) = candidate.resource else {
+        return;
+    };
+    fullness(candidate, resource, findings);
+    harm_order(picture, candidate, resource, findings);
+    let Some(view) = picture.view(&resource.service) else {
+        return;
+    };
+    let foreseen = view
+        .forecasts
+        .iter()
+        .filter(|forecast| forecast.id != resource.id && resource_kind(forecast) == Some(candidate.kind));
+    if let Some(forecast) = foreseen.min_by_key(|forecast| (forecast.started_at, forecast.id)) {
+        let before = human_span(candidate.onset.since_ms(forecast.started_at).max(0));
+        let text = format!("{} was on its way to its limit, seen {before} before", forecast.metric);
+        findings.add(KIND, 1.0, text, Some(forecast.started_at), of_anomaly(forecast));
+    }
+}
+
+fn fullness(candidate: &Candidate<'_>, resource: &Anomaly, findings: &mut Findings) {
+    let is_full = resource.unit == Unit::Ratio && resource.peak_value >= 0.9;
+    let weight = match (resource.kind, is_full, resource.severity) {
+        (AnomalyKind::Forecast, _, _) => 1.0,
+        // A busy CPU is more often a consequence than the other resources are.
+        (_, true, _) if candidate.kind == CauseKind::CpuSaturation => 1.0,
+        (_, true, _) => 1.8,
+        (_, false, Severity::Critical) => 1.2,
+        (_, false, _) => 0.5,
+    };
+    let text = match resource.kind {
+        AnomalyKind::Forecast => resource.departure(),
+        _ => format!("{} {} at {}", resource.service, resource.metric, human(resource.peak_value, resource.unit)),
+    };
+    findings.add(KIND, weight, text, Some(resource.started_at), of_anomaly(resource));
+}
+
+/// A cause fills up before the errors and the slowness it makes.
+fn harm_order(picture: &Picture<'_>, candidate: &Candidate<'_>, resource: &Anomaly, findings: &mut Findings) {
+    let views = [picture.view(&resource.service), picture.view(&candidate.service)];
+    let harm = views
+        .into_iter()
+        .flatten()
+        .flat_map(|view| [view.first_of(SeriesRole::Errors), view.first_of(SeriesRole::Latency)])
+        .flatten()
+        .min_by_key(|anomaly| (anomaly.started_at, anomaly.id));
+    let Some(harm) = harm else {
+        return;
+    };
+    let lead_ms = harm.started_at.since_ms(resource.started_at);
+    let (weight, text) = if lead_ms >= -picture.tolerance_ms {
+        (0.7, format!("it filled up before {} {} rose", harm.service, harm.metric))
+    } else {
+        (-0.7, format!("it filled up {} after {} {} rose", human_span(lead_ms), harm.service, harm.metric))
+    };
+    findings.add(KIND, weight, text, Some(harm.started_at), of_anomaly(harm));
+}

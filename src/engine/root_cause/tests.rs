@@ -1,0 +1,429 @@
+//! Root cause by scenarios written by hand: one where each way of looking must win, and those where nothing may.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{blast_radius, rank, title};
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{
+    AnomalyKind, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis, Incident, IncidentId,
+    IncidentSeverity, IncidentState, Ranking, SeriesRole, ServiceName, Severity,
+};
+use crate::engine::settings::CorrelationSettings;
+use crate::engine::world::World;
+use crate::engine::world::fixtures::{Build, alert_notice, anomaly};
+
+/// An incident whose members are everything in the world.
+fn incident(world: &World) -> Incident {
+    let solid = || world.anomalies.values().filter(|anomaly| anomaly.kind != AnomalyKind::Forecast);
+    let mut services: BTreeMap<ServiceName, Timestamp> = BTreeMap::new();
+    for anomaly in solid() {
+        let onset = services.entry(anomaly.service.clone()).or_insert(anomaly.started_at);
+        *onset = (*onset).min(anomaly.started_at);
+    }
+    let started_at = solid().map(|anomaly| anomaly.started_at).min().unwrap_or_default();
+    Incident {
+        id: IncidentId(1),
+        title: "symptoms".into(),
+        severity: IncidentSeverity::Sev3,
+        is_severity_set_by_hand: false,
+        state: IncidentState::Open,
+        started_at,
+        opened_at: started_at,
+        acknowledged_at: None,
+        mitigated_at: None,
+        resolved_at: None,
+        merged_into: None,
+        reopen_count: 0,
+        updated_at: started_at,
+        owner: None,
+        services,
+        anomalies: world.anomalies.keys().copied().collect(),
+        alerts: world.alerts.keys().copied().collect(),
+        changes: world.changes.keys().copied().collect(),
+        folded_count: 0,
+        timeline: Vec::new(),
+        ranking: Ranking::default(),
+        runs: Vec::new(),
+    }
+}
+
+fn ranked(world: &World) -> Ranking {
+    rank(world, &incident(world), &CorrelationSettings::default(), Timestamp(10_000_000))
+}
+
+/// What is expected of the leading hypothesis.
+struct Expected {
+    kind: CauseKind,
+    service: &'static str,
+    change: Option<u64>,
+    percent_min: u8,
+}
+
+fn check(name: &str, build: Build, expected: &Expected) -> Hypothesis {
+    let ranking = ranked(&build.world());
+    let tell = || {
+        let lines = ranking.hypotheses.iter().map(|one| {
+            let pieces = one.evidence_for.iter().chain(&one.evidence_against);
+            let pieces: Vec<String> =
+                pieces.map(|piece| format!("      {:+.2} {}", piece.weight, piece.text)).collect();
+            format!(
+                "  {} % {:?} {} {:?}\n{}",
+                one.confidence.percent(),
+                one.kind,
+                one.title,
+                one.change,
+                pieces.join("\n")
+            )
+        });
+        format!("{name}: {:?}\n{}", ranking.unresolved, lines.collect::<Vec<_>>().join("\n"))
+    };
+    let cause = ranking.cause().unwrap_or_else(|| panic!("{}", tell()));
+    assert_eq!(
+        (cause.kind, cause.service.as_str(), cause.change.map(|id| id.0)),
+        (expected.kind, expected.service, expected.change),
+        "{}",
+        tell()
+    );
+    assert!(cause.confidence.percent() >= expected.percent_min, "{}", tell());
+    cause.clone()
+}
+
+/// `web > checkout > payment > payment-db`, `checkout > user > auth > auth-db`, `web > search > index`.
+fn shop() -> Build {
+    Build::new()
+        .chain("web > checkout > payment > payment-db")
+        .chain("checkout > user > auth > auth-db")
+        .chain("web > search > index")
+}
+
+#[test]
+fn a_bad_deploy_among_decoys() {
+    let build = shop()
+        .change(1, ChangeKind::Deploy, Some("payment"), 993)
+        .change(2, ChangeKind::Deploy, Some("web"), 950)
+        .change(3, ChangeKind::Deploy, Some("search"), 990)
+        .change(4, ChangeKind::Config, Some("user"), 400)
+        .change(5, ChangeKind::Deploy, Some("payment"), -9_000)
+        .change(6, ChangeKind::Flag, Some("checkout"), 1_030)
+        .errors(1, "payment", 1_000)
+        .latency(2, "payment", 1_000)
+        .errors(3, "checkout", 1_030)
+        .errors(4, "web", 1_045);
+    let expected = Expected { kind: CauseKind::BadDeploy, service: "payment", change: Some(1), percent_min: 85 };
+    let cause = check("bad deploy", build, &expected);
+    let said: Vec<&str> = cause.evidence_for.iter().map(|piece| piece.text.as_ref()).collect();
+    assert!(said.contains(&"payment error_ratio started 7 s after change 1 to payment"), "{said:?}");
+    assert_eq!(cause.impact_chain, ["payment", "checkout", "web"].map(ServiceName::new));
+    assert_eq!(cause.buckets.first_failure, ["checkout", "web"].map(ServiceName::new));
+    assert!(cause.disproved_by.contains("is undone"));
+}
+
+#[test]
+fn a_firewall_rule_that_cuts_a_silent_service_off() {
+    let build = shop()
+        .change(1, ChangeKind::Network, Some("auth"), 993)
+        .change(2, ChangeKind::Deploy, Some("search"), 980)
+        .anomaly(anomaly(1, "user", "auth_connect_errors", SeriesRole::Errors, 1_000))
+        .logs(2, "user", "dial tcp auth:8080: connection refused", 1_000)
+        .errors(3, "checkout", 1_020)
+        .errors(4, "web", 1_030);
+    let expected = Expected { kind: CauseKind::NetworkPolicy, service: "auth", change: Some(1), percent_min: 85 };
+    let cause = check("firewall", build, &expected);
+    assert_eq!(cause.impact_chain, ["auth", "user", "checkout", "web"].map(ServiceName::new));
+    assert_eq!(cause.buckets.first_failure, [ServiceName::new("user")]);
+    assert_eq!(cause.buckets.impact, ["checkout", "web"].map(ServiceName::new));
+}
+
+#[test]
+fn a_firewall_rule_between_a_service_and_its_database() {
+    let build = shop()
+        .change(1, ChangeKind::Network, Some("auth"), 993)
+        .anomaly(anomaly(1, "auth", "db_connect_errors", SeriesRole::Errors, 1_000))
+        .errors(3, "user", 1_010)
+        .errors(4, "checkout", 1_020);
+    let expected = Expected { kind: CauseKind::NetworkPolicy, service: "auth", change: Some(1), percent_min: 85 };
+    check("firewall on the database", build, &expected);
+}
+
+#[test]
+fn connections_used_up_after_a_deploy() {
+    let full = |build: Build| {
+        build
+            .saturation(1, "payment-db", "db_connections_used_ratio", 1_000)
+            .logs(2, "payment", "remaining connection slots are reserved, pool timeout", 1_060)
+            .errors(3, "payment", 1_060)
+            .latency(4, "checkout", 1_075)
+    };
+    let leak = Expected { kind: CauseKind::ConnectionsExhausted, service: "payment", change: Some(1), percent_min: 70 };
+    check("leaked by a deploy", full(shop().change(1, ChangeKind::Deploy, Some("payment"), 640)), &leak);
+    let alone =
+        Expected { kind: CauseKind::ConnectionsExhausted, service: "payment-db", change: None, percent_min: 70 };
+    check("by itself", full(shop()), &alone);
+}
+
+#[test]
+fn a_memory_leak_that_was_foreseen() {
+    let mut foreseen = anomaly(9, "session", "memory_working_set_bytes", SeriesRole::Saturation, -80_000);
+    foreseen.kind = AnomalyKind::Forecast;
+    foreseen.severity = Severity::Warning;
+    foreseen.forecast = Some(Forecast { limit: 1.0, reached_at: Timestamp(2_000_000), margin_ms: 60_000 });
+    let build = Build::new()
+        .chain("web > session")
+        .anomaly(foreseen)
+        .saturation(1, "session", "memory_ratio", 900)
+        .logs(2, "session", "worker killed: out of memory", 1_000)
+        .errors(3, "session", 1_000)
+        .errors(4, "web", 1_015);
+    let expected = Expected { kind: CauseKind::MemoryLeak, service: "session", change: None, percent_min: 85 };
+    let cause = check("memory leak", build, &expected);
+    assert!(cause.evidence_for.iter().any(|piece| piece.text.contains("on its way to its limit")));
+}
+
+#[test]
+fn slow_queries_in_a_database() {
+    let build = shop()
+        .anomaly(anomaly(1, "payment-db", "query_latency_p95", SeriesRole::Latency, 1_000))
+        .logs(2, "payment-db", "slow query: select * from orders", 1_000)
+        .latency(3, "payment", 1_005)
+        .latency(4, "checkout", 1_020)
+        .change(1, ChangeKind::Deploy, Some("web"), 200);
+    let expected = Expected { kind: CauseKind::SlowQuery, service: "payment-db", change: None, percent_min: 85 };
+    check("slow queries", build, &expected);
+}
+
+#[test]
+fn a_full_disk_on_a_lone_machine() {
+    let build = Build::new().saturation(1, "host", "filesystem_used_ratio", 1_000).logs(
+        2,
+        "host",
+        "write failed: No space left on device",
+        1_100,
+    );
+    let expected = Expected { kind: CauseKind::DiskFull, service: "host", change: None, percent_min: 60 };
+    check("disk", build, &expected);
+}
+
+#[test]
+fn a_service_that_does_not_answer() {
+    let mut gone = anomaly(1, "payment", "up", SeriesRole::Availability, 1_000);
+    gone.direction = Direction::Below;
+    gone.peak_value = 0.0;
+    let build = shop().anomaly(gone).errors(2, "checkout", 1_010).errors(3, "web", 1_020);
+    let expected = Expected { kind: CauseKind::Unavailable, service: "payment", change: None, percent_min: 85 };
+    check("gone", build, &expected);
+}
+
+#[test]
+fn a_symptom_is_not_a_cause_while_something_it_depends_on_fails() {
+    // The entry is hit hardest and, by the sampling, first; still it depends on what fails.
+    let mut loud = anomaly(1, "web", "error_ratio", SeriesRole::Errors, 998);
+    loud.peak_sigma = 40.0;
+    let build = shop().anomaly(loud).errors(2, "checkout", 1_000).errors(3, "payment", 1_002);
+    let ranking = ranked(&build.world());
+    assert_eq!(ranking.hypotheses[0].service, ServiceName::new("payment"));
+    let web = ranking.hypotheses.iter().find(|one| one.service == ServiceName::new("web"));
+    assert!(web.is_none_or(|web| web.confidence.percent() < 5));
+}
+
+#[test]
+fn one_service_without_topology_or_change_is_unresolved_and_says_what_would_settle_it() {
+    let ranking = ranked(&Build::new().errors(1, "payment", 1_000).world());
+    assert_eq!(ranking.hypotheses[0].service, ServiceName::new("payment"));
+    assert!(ranking.cause().is_none());
+    assert!(ranking.unresolved.unwrap().contains("what was changed would settle it"));
+}
+
+#[test]
+fn strangers_that_fail_together_are_unresolved() {
+    let build = Build::new().errors(1, "a-service", 1_000).errors(2, "b-service", 1_000).errors(3, "c-service", 1_001);
+    let ranking = ranked(&build.world());
+    assert!(ranking.cause().is_none());
+    assert!(ranking.unresolved.unwrap().contains("who calls whom"));
+}
+
+#[test]
+fn one_service_with_a_deploy_needs_no_topology() {
+    let build = Build::new()
+        .change(1, ChangeKind::Deploy, Some("payment"), 993)
+        .errors(1, "payment", 1_000)
+        .latency(2, "payment", 1_000);
+    let expected = Expected { kind: CauseKind::BadDeploy, service: "payment", change: Some(1), percent_min: 75 };
+    check("lone deploy", build, &expected);
+}
+
+#[test]
+fn a_cycle_of_calls_is_walked_once() {
+    let build = Build::new()
+        .chain("a-service > b-service > c-service > a-service")
+        .change(1, ChangeKind::Deploy, Some("b-service"), 990)
+        .errors(1, "b-service", 1_000)
+        .errors(2, "a-service", 1_040)
+        .errors(3, "c-service", 1_060);
+    let expected = Expected { kind: CauseKind::BadDeploy, service: "b-service", change: Some(1), percent_min: 60 };
+    check("cycle", build, &expected);
+}
+
+#[test]
+fn clocks_that_differ_by_seconds_do_not_hide_the_cause() {
+    // By its own clock the deploy came 3 s after the first symptom, and the caller was hit 5 s before the callee.
+    let build = shop()
+        .change(1, ChangeKind::Deploy, Some("payment"), 1_003)
+        .errors(1, "payment", 1_000)
+        .errors(2, "checkout", 995);
+    let expected = Expected { kind: CauseKind::BadDeploy, service: "payment", change: Some(1), percent_min: 70 };
+    check("skew", build, &expected);
+}
+
+#[test]
+fn a_change_after_the_harm_is_no_cause() {
+    let build = shop()
+        .change(1, ChangeKind::Deploy, Some("payment"), 1_060)
+        .errors(1, "payment", 1_000)
+        .errors(2, "checkout", 1_030);
+    let ranking = ranked(&build.world());
+    assert_ne!(ranking.hypotheses[0].change, Some(ChangeId(1)));
+}
+
+#[test]
+fn traffic_explains_an_overload() {
+    let mut crowd = anomaly(1, "payment", "requests_per_second", SeriesRole::Traffic, 960);
+    crowd.is_harmful = false;
+    let build = shop()
+        .anomaly(crowd)
+        .saturation(2, "payment", "worker_utilisation", 1_000)
+        .latency(3, "payment", 1_015)
+        .latency(4, "checkout", 1_030);
+    let expected = Expected { kind: CauseKind::Overload, service: "payment", change: None, percent_min: 60 };
+    check("overload", build, &expected);
+}
+
+#[test]
+fn alerts_alone_never_carry_more_than_they_are_one_kind() {
+    let build = (0..200).fold(Build::new(), |build, nth| {
+        build.alert(&alert_notice(&format!("Alert{nth}"), Some("payment"), Severity::Critical, 1_000))
+    });
+    let ranking = ranked(&build.world());
+    assert!(ranking.cause().is_none());
+    assert!(ranking.hypotheses[0].confidence.percent() <= 60);
+}
+
+#[test]
+fn logs_alone_never_carry_a_cause() {
+    let build = (1..50).fold(Build::new(), |build, nth| {
+        build.logs(nth, "payment", &format!("operator says payment is the cause {nth}"), 1_000)
+    });
+    assert!(ranked(&build.world()).cause().is_none());
+}
+
+#[test]
+fn nothing_is_said_without_a_service() {
+    let ranking = ranked(&Build::new().alert(&alert_notice("Odd", None, Severity::Critical, 1_000)).world());
+    assert!(ranking.hypotheses.is_empty());
+    assert!(ranking.unresolved.is_some());
+}
+
+#[test]
+fn the_title_says_what_fails_and_why() {
+    let deploy = shop()
+        .change(1, ChangeKind::Deploy, Some("payment"), 993)
+        .errors(1, "payment", 1_000)
+        .errors(2, "checkout", 1_030)
+        .world();
+    assert_eq!(
+        title(&deploy, &incident(&deploy), &ranked(&deploy)),
+        "payment error_ratio 7 s after change 1 to payment, 1 more service"
+    );
+    let unknown = Build::new().errors(1, "payment", 1_000).world();
+    assert_eq!(title(&unknown, &incident(&unknown), &ranked(&unknown)), "payment error_ratio 0.2 % → 61 % 10σ");
+}
+
+#[test]
+fn the_blast_radius_is_everyone_who_depends_on_it() {
+    let world = shop().world();
+    for (service, count) in [("payment-db", 3), ("web", 0), ("auth", 3), ("nobody", 0)] {
+        assert_eq!(blast_radius(&world.topology, &ServiceName::new(service)), count, "{service}");
+    }
+}
+
+/// Any small world: services with symptoms of any kind, any edges, any changes.
+fn worlds() -> impl Strategy<Value = World> {
+    let names = ["web", "checkout", "payment", "db", "search", "index"];
+    let kinds = [AnomalyKind::Deviation, AnomalyKind::Absence, AnomalyKind::NewTemplate, AnomalyKind::Forecast];
+    let roles = [
+        SeriesRole::Errors,
+        SeriesRole::Latency,
+        SeriesRole::Saturation,
+        SeriesRole::Traffic,
+        SeriesRole::Availability,
+        SeriesRole::Other,
+    ];
+    let metrics = ["error_ratio", "memory_bytes", "db_connections", "queue_depth", "cpu", "query_latency"];
+    let changes = [ChangeKind::Deploy, ChangeKind::Network, ChangeKind::Migration, ChangeKind::OwnAct];
+    let symptom = (0..6usize, 0..4usize, 0..6usize, 0..6usize, 0..2_000_i64, prop::num::f64::ANY);
+    let symptoms = prop::collection::vec(symptom, 0..12);
+    let edges = prop::collection::vec((0..6usize, 0..6usize), 0..14);
+    let made = prop::collection::vec((0..4usize, prop::option::of(0..6usize), -20_000..2_100_i64), 0..8);
+    (symptoms, edges, made).prop_map(move |(symptoms, edges, made)| {
+        let mut build = edges.iter().fold(Build::new(), |build, (a, b)| build.calls(names[*a], names[*b]));
+        for (nth, (service, kind, role, metric, starts, sigma)) in symptoms.into_iter().enumerate() {
+            let id = u64::try_from(nth).unwrap() + 1;
+            let mut one = anomaly(id, names[service], metrics[metric], roles[role], starts);
+            one.kind = kinds[kind];
+            one.peak_sigma = sigma;
+            one.peak_value = sigma;
+            build = build.anomaly(one);
+        }
+        for (nth, (kind, service, when)) in made.into_iter().enumerate() {
+            let id = u64::try_from(nth).unwrap() + 1;
+            build = build.change(id, changes[kind], service.map(|at| names[at]), when);
+        }
+        build.world()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_world_is_ranked_within_bounds_and_the_same_way_twice(world in worlds()) {
+        let incident = incident(&world);
+        let ranking = ranked(&world);
+        let confidences: Vec<f64> = ranking.hypotheses.iter().map(|one| one.confidence.get()).collect();
+        prop_assert!(confidences.iter().all(|one| (0.0..=1.0).contains(one)));
+        prop_assert!(confidences.iter().sum::<f64>() <= 1.0 + 1e-9);
+        prop_assert!(confidences.windows(2).all(|pair| pair[0] >= pair[1]));
+        for one in &ranking.hypotheses {
+            prop_assert!(one.evidence_for.iter().all(|piece| piece.weight > 0.0));
+            prop_assert!(one.evidence_against.iter().all(|piece| piece.weight < 0.0));
+            prop_assert_eq!(one.impact_chain.first(), Some(&one.service));
+            prop_assert!(!one.disproved_by.is_empty());
+        }
+        let kinds = |one: &Hypothesis| one.evidence_for.iter().map(|piece| piece.kind).collect::<std::collections::BTreeSet<EvidenceKind>>();
+        for one in ranking.hypotheses.iter().filter(|one| one.confidence.percent() > 60) {
+            prop_assert!(kinds(one).len() >= 2);
+        }
+        let _ = title(&world, &incident, &ranking);
+        prop_assert_eq!(ranking, ranked(&world));
+    }
+}
+
+#[test]
+fn a_storm_is_ranked_by_its_services_not_by_its_alerts() {
+    let name = |nth: usize| format!("service-{nth}");
+    let mut build = (1..23).fold(Build::new(), |build, nth| build.calls(&name(nth / 2), &name(nth)));
+    for nth in 0..2_000_usize {
+        let starts = 1_000 + i64::try_from(nth % 90).unwrap();
+        build = build.alert(&alert_notice(&format!("Alert{nth}"), Some(&name(nth % 23)), Severity::Critical, starts));
+    }
+    for nth in 0..23_usize {
+        let id = u64::try_from(nth).unwrap() + 1;
+        build = build.errors(id, &name(nth), 1_000 + 60 - i64::try_from(nth).unwrap());
+    }
+    let world = Arc::new(build.change(1, ChangeKind::Deploy, Some("service-22"), 1_030).world());
+    let ranking = ranked(&world);
+    assert!(ranking.hypotheses.len() <= super::HYPOTHESES_MAX);
+    let alerts = ranking.hypotheses.iter().flat_map(|one| &one.evidence_for);
+    let alerts = alerts.filter(|piece| piece.kind == EvidenceKind::Alerts).count();
+    assert!(alerts <= ranking.hypotheses.len(), "one line for each service");
+}

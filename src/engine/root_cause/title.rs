@@ -1,0 +1,116 @@
+//! Words: what a hypothesis is called, what would disprove it, and the incident's one line.
+
+use std::collections::BTreeSet;
+
+use super::candidates::Candidate;
+use crate::engine::model::{Anomaly, AnomalyKind, CauseKind, Hypothesis, Incident, Ranking, ServiceName, human_span};
+use crate::engine::world::World;
+
+/// `deploy abc123 to payment`, `orders-db connections exhausted`.
+pub(super) fn hypothesis(candidate: &Candidate<'_>) -> String {
+    let service = &candidate.service;
+    let place = candidate.resource.map_or(service, |resource| &resource.service);
+    let own = match candidate.kind {
+        CauseKind::BadDeploy => format!("bad deploy of {service}"),
+        CauseKind::BadConfig => format!("bad configuration of {service}"),
+        CauseKind::NetworkPolicy => format!("network policy on {service}"),
+        CauseKind::ConnectionsExhausted => format!("{place} connections exhausted"),
+        CauseKind::MemoryLeak => format!("{place} memory leak"),
+        CauseKind::CpuSaturation => format!("{place} CPU saturation"),
+        CauseKind::DiskFull => format!("{place} disk filling"),
+        CauseKind::SlowQuery => format!("slow queries on {service}"),
+        CauseKind::QueueBacklog => format!("{place} queue backlog"),
+        CauseKind::Unavailable => format!("{service} unavailable"),
+        CauseKind::Overload => format!("{service} overloaded"),
+        CauseKind::InternalErrors => format!("errors that start in {service}"),
+        CauseKind::InternalLatency => format!("slowness that starts in {service}"),
+        CauseKind::Unknown => format!("something in {service}"),
+    };
+    match (candidate.change, candidate.resource) {
+        (Some(change), Some(_)) => format!("{own} after {}", change.notice.title),
+        (Some(change), None) => change.notice.title.to_string(),
+        (None, _) => own,
+    }
+}
+
+/// What would prove the hypothesis wrong.
+pub(super) fn disproof(candidate: &Candidate<'_>) -> String {
+    let service = &candidate.service;
+    match (candidate.change, candidate.kind) {
+        (Some(change), _) => format!("the symptoms stay after {} is undone", change.notice.title),
+        (None, CauseKind::ConnectionsExhausted) => "the symptoms stay while connections are free".to_owned(),
+        (None, CauseKind::MemoryLeak) => format!("the symptoms stay after {service} has started afresh"),
+        (None, CauseKind::DiskFull) => "the symptoms stay after space was freed".to_owned(),
+        (None, CauseKind::CpuSaturation | CauseKind::Overload) => {
+            format!("the symptoms stay while {service} has capacity to spare")
+        }
+        (None, CauseKind::Unavailable) => format!("{service} answers a direct request while its callers fail"),
+        (None, CauseKind::SlowQuery) => "the queries are as fast as before while callers wait".to_owned(),
+        (None, CauseKind::QueueBacklog) => "the symptoms stay after the queue was worked off".to_owned(),
+        (None, _) => format!("something that {service} depends on turns out to have failed before it"),
+    }
+}
+
+/// The incident's one line: what fails and, where it is known, why.
+#[must_use]
+pub fn title(world: &World, incident: &Incident, ranking: &Ranking) -> String {
+    match ranking.cause() {
+        Some(cause) => explained(world, incident, cause),
+        None => unexplained(world, incident),
+    }
+}
+
+fn explained(world: &World, incident: &Incident, cause: &Hypothesis) -> String {
+    let others: BTreeSet<&ServiceName> =
+        incident.services.keys().filter(|service| **service != cause.service).collect();
+    let what = match (cause.kind, cause.change) {
+        (CauseKind::NetworkPolicy, _) => {
+            let caller = cause.impact_chain.get(1);
+            caller.map_or_else(
+                || format!("{} is cut off", cause.service),
+                |caller| format!("{caller} cannot reach {}", cause.service),
+            )
+        }
+        (CauseKind::BadDeploy | CauseKind::BadConfig, Some(change)) => {
+            let symptom = first_symptom(world, incident, &cause.service);
+            let since = world
+                .changes
+                .get(&change)
+                .map(|change| symptom.map_or(0, |anomaly| anomaly.started_at.since_ms(change.notice.at)).max(0));
+            match (symptom, since) {
+                (Some(anomaly), Some(ms)) => {
+                    format!("{} {} {} after {}", cause.service, anomaly.metric, human_span(ms), cause.title)
+                }
+                _ => cause.title.to_string(),
+            }
+        }
+        _ => cause.title.to_string(),
+    };
+    with_others(what, others.len())
+}
+
+fn unexplained(world: &World, incident: &Incident) -> String {
+    let members = incident.anomalies.iter().filter_map(|id| world.anomalies.get(id));
+    let worst = members.filter(|anomaly| anomaly.is_harmful).max_by_key(|anomaly| {
+        (anomaly.kind != AnomalyKind::Forecast, anomaly.severity, std::cmp::Reverse((anomaly.started_at, anomaly.id)))
+    });
+    match worst {
+        Some(anomaly) => with_others(anomaly.departure(), incident.services.len().saturating_sub(1)),
+        None => incident.title.to_string(),
+    }
+}
+
+fn first_symptom<'a>(world: &'a World, incident: &Incident, service: &ServiceName) -> Option<&'a Anomaly> {
+    let members = incident.anomalies.iter().filter_map(|id| world.anomalies.get(id)).map(AsRef::as_ref);
+    members
+        .filter(|anomaly| anomaly.service == *service && anomaly.is_harmful && anomaly.template.is_none())
+        .min_by_key(|anomaly| (anomaly.started_at, anomaly.id))
+}
+
+fn with_others(what: String, count: usize) -> String {
+    match count {
+        0 => what,
+        1 => format!("{what}, 1 more service"),
+        _ => format!("{what}, {count} more services"),
+    }
+}
