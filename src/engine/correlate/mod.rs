@@ -6,6 +6,7 @@
 //! [`CorrelationEvent`]s. Whatever is set aside keeps its reason and stays within reach.
 
 pub mod alerts;
+mod becoming;
 pub mod changes;
 mod events;
 mod flapping;
@@ -13,6 +14,7 @@ mod grouping;
 pub mod lifecycle;
 mod membership;
 mod opening;
+mod pass;
 mod ranked;
 mod severity;
 mod step;
