@@ -4,3 +4,4 @@
 mod fixtures;
 #[cfg(test)]
 mod views;
+mod prometheus_real;

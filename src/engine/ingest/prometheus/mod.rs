@@ -11,7 +11,7 @@ mod ask;
 mod backfill;
 pub mod default_queries;
 mod poll;
-mod queries;
+pub mod queries;
 mod series;
 mod server_clock;
 mod windows;
