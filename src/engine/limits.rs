@@ -96,3 +96,9 @@ pub const WEBHOOK_CONNECTIONS_MAX: usize = 128;
 pub const WEBHOOK_DELIVERIES_MAX: usize = 8_192;
 /// A webhook waits this long for room in the engine's queue before it is refused.
 pub const WEBHOOK_QUEUE_WAIT_MS_MAX: u64 = 2_000;
+/// Series whose learning is written in one tick.
+pub const SERIES_KEPT_PER_TICK_MAX: usize = 500;
+/// Lists of jobs waiting to be done; the engine waits when the disk falls that far behind.
+pub const JOB_QUEUE_MAX: usize = 1_024;
+/// A source that failed inside is started again after this long.
+pub const SOURCE_RESTART_MS: u64 = 10_000;

@@ -31,4 +31,6 @@ pub mod root_cause;
 pub mod runbooks;
 pub mod store;
 
+pub mod pipeline;
+
 pub mod demo;

@@ -27,3 +27,4 @@ mod tests;
 pub use events::{CorrelationEvent, Touched, carry_marks};
 pub use ranked::take_ranking;
 pub use step::Correlator;
+pub use timeline::add as add_to_timeline;

@@ -43,7 +43,7 @@ pub(super) fn write(old: &[TimelineEntry], members: &Members<'_>) -> Vec<Timelin
 }
 
 /// Adds one line about the incident itself, in its place.
-pub(super) fn add(timeline: &mut Vec<TimelineEntry>, entry: TimelineEntry) {
+pub fn add(timeline: &mut Vec<TimelineEntry>, entry: TimelineEntry) {
     let mut lines: Vec<(Severity, TimelineEntry)> =
         std::mem::take(timeline).into_iter().map(|entry| (Severity::Critical, entry)).collect();
     lines.push((Severity::Critical, entry));

@@ -1,0 +1,60 @@
+//! The numbering of the audit log and its newest entries, for the picture.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::engine::clock::Timestamp;
+use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
+use crate::engine::model::{AuditEntry, AuditKind, IncidentId, RunId};
+
+/// Numbers entries without gaps.
+#[derive(Default)]
+pub(super) struct AuditLog {
+    last: u64,
+    newest_first: VecDeque<Arc<AuditEntry>>,
+}
+
+/// What an entry is about.
+#[derive(Clone, Copy, Default)]
+pub(super) struct About {
+    pub incident: Option<IncidentId>,
+    pub run: Option<RunId>,
+}
+
+impl From<IncidentId> for About {
+    fn from(incident: IncidentId) -> Self {
+        Self { incident: Some(incident), run: None }
+    }
+}
+
+impl AuditLog {
+    /// Takes an entry back from the store; they may come in any order.
+    pub(super) fn restore(&mut self, entry: AuditEntry) {
+        self.last = self.last.max(entry.sequence);
+        let place = self.newest_first.partition_point(|have| have.sequence > entry.sequence);
+        self.newest_first.insert(place, Arc::new(entry));
+        self.newest_first.truncate(AUDIT_IN_SNAPSHOT_MAX);
+    }
+
+    /// Makes the next entry; the caller keeps it.
+    pub(super) fn append(&mut self, at: Timestamp, kind: AuditKind, by: &str, about: About, text: &str) -> AuditEntry {
+        self.last += 1;
+        let entry = AuditEntry {
+            sequence: self.last,
+            at,
+            kind,
+            by: Arc::from(by),
+            incident: about.incident,
+            run: about.run,
+            text: Arc::from(text),
+        };
+        self.newest_first.push_front(Arc::new(entry.clone()));
+        self.newest_first.truncate(AUDIT_IN_SNAPSHOT_MAX);
+        entry
+    }
+
+    /// Newest first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = &Arc<AuditEntry>> {
+        self.newest_first.iter()
+    }
+}

@@ -1,0 +1,124 @@
+//! From what was touched to incidents, from incidents to causes, from causes to runbooks that fit.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::turn::Turn;
+use crate::engine::correlate::{self, CorrelationEvent, Touched};
+use crate::engine::job::Record;
+use crate::engine::model::{AuditKind, Incident, IncidentId, RunId, TimelineEntry};
+use crate::engine::{root_cause, runbooks};
+
+impl Engine {
+    /// Lets correlation look at everything touched since the last tick and writes down what it says.
+    pub(super) fn correlate(&mut self, turn: &mut Turn) {
+        let touched = Touched { is_tick: true, ..std::mem::take(&mut self.touched) };
+        for event in self.correlator.step(&self.world, &touched, turn.now) {
+            self.apply(&event, turn);
+        }
+    }
+
+    /// Ranks the causes of every live incident whose picture may have changed.
+    pub(super) fn find_causes(&mut self, turn: &mut Turn) {
+        for id in std::mem::take(&mut self.to_rank) {
+            let Some(incident) = self.world.incidents.get(&id).filter(|incident| incident.state.is_live()).cloned()
+            else {
+                continue;
+            };
+            let ranking = root_cause::rank(&self.world, &incident, &self.settings.correlation, turn.now);
+            let title = root_cause::title(&self.world, &incident, &ranking);
+            let lead = ranking.cause().map(|cause| (cause.kind, cause.service.clone(), cause.change));
+            let was = incident.ranking.cause().map(|cause| (cause.kind, cause.service.clone(), cause.change));
+            if let Some(cause) = ranking.cause().filter(|_| lead != was) {
+                let percent = cause.confidence.percent();
+                let text = format!("most likely cause of {id}: {} ({percent} %)", cause.title);
+                self.record(turn, AuditKind::Decision, "engine", id, &text);
+            }
+            for event in correlate::take_ranking(&self.world, &incident, ranking, &title, turn.now) {
+                self.apply(&event, turn);
+            }
+            // What was just ranked need not be ranked again for having been ranked.
+            self.to_rank.remove(&id);
+            self.proposals.remove(&id);
+        }
+    }
+
+    /// Picks the runbooks for every live incident that has none picked for its present ranking.
+    pub(super) fn propose_runbooks(&mut self) {
+        let incidents = &self.world.incidents;
+        self.proposals.retain(|id, _| incidents.get(id).is_some_and(|incident| incident.state.is_live()));
+        for (id, incident) in &self.world.incidents {
+            if incident.state.is_live() && !self.proposals.contains_key(id) {
+                let proposals = runbooks::propose(&self.library, &self.world, incident);
+                self.proposals.insert(*id, proposals.into_iter().map(Arc::new).collect());
+                self.has_changed = true;
+            }
+        }
+    }
+
+    /// Writes into the world what correlation says, and keeps it.
+    fn apply(&mut self, event: &CorrelationEvent, turn: &mut Turn) {
+        match event {
+            CorrelationEvent::IncidentOpened(incident) => {
+                let text = format!("opened {} {}: {}", incident.id, incident.severity, incident.title);
+                self.record(turn, AuditKind::Decision, "engine", incident.id, &text);
+                self.keep_incident(incident, turn);
+            }
+            CorrelationEvent::IncidentChanged(incident) => {
+                let before = self.world.incidents.get(&incident.id);
+                if before.is_some_and(|before| before.state != incident.state) {
+                    let text = format!("{} is now {}", incident.id, incident.state.word());
+                    self.record(turn, AuditKind::Decision, "engine", incident.id, &text);
+                }
+                self.keep_incident(incident, turn);
+            }
+            CorrelationEvent::AnomalyMarked { .. } | CorrelationEvent::AlertMarked { .. } => {}
+        }
+        event.apply(&mut self.world);
+        match event {
+            CorrelationEvent::AnomalyMarked { id, .. } => {
+                if let Some(anomaly) = self.world.anomalies.get(id) {
+                    turn.keep_later(Record::Anomaly(anomaly.as_ref().clone()));
+                }
+            }
+            CorrelationEvent::AlertMarked { fingerprint, .. } => {
+                if let Some(alert) = self.world.alerts.get(fingerprint) {
+                    turn.keep_later(Record::Alert(alert.as_ref().clone()));
+                }
+            }
+            CorrelationEvent::IncidentOpened(_) | CorrelationEvent::IncidentChanged(_) => {}
+        }
+        self.has_changed = true;
+    }
+
+    /// Has the incident kept and its cause looked for.
+    fn keep_incident(&mut self, incident: &Incident, turn: &mut Turn) {
+        self.to_rank.insert(incident.id);
+        turn.keep(Record::Incident(incident.clone()));
+    }
+
+    /// Puts an incident into the world that a person or a run changed.
+    pub(super) fn put_incident(&mut self, incident: Incident, turn: &mut Turn) {
+        self.touched.incidents.insert(incident.id);
+        self.keep_incident(&incident, turn);
+        self.world.incidents.insert(incident.id, Arc::new(incident));
+        self.has_changed = true;
+    }
+
+    /// Adds lines to an incident's timeline and a run to its list; nothing where the incident is unknown.
+    pub(super) fn tell_incident(&mut self, id: IncidentId, run: RunId, entries: Vec<TimelineEntry>, turn: &mut Turn) {
+        let Some(incident) = self.world.incidents.get(&id) else { return };
+        if entries.is_empty() && incident.runs.contains(&run) {
+            return;
+        }
+        let mut incident = incident.as_ref().clone();
+        if !incident.runs.contains(&run) {
+            incident.runs.push(run);
+        }
+        for entry in entries {
+            correlate::add_to_timeline(&mut incident.timeline, entry);
+        }
+        incident.updated_at = turn.now;
+        self.put_incident(incident, turn);
+    }
+}

@@ -1,0 +1,167 @@
+//! The pure core: inputs and a `now` in, jobs out. The one place that knows the order of the stages.
+//!
+//! Signals are detected on as they come; what follows (correlation, root cause, runbooks) looks at all that was touched
+//! once a tick. A storm of two thousand alerts within a second is thus one step of correlation, and the order in which
+//! they arrived within it does not matter.
+
+mod audit_log;
+mod incidents;
+mod picture;
+mod requests;
+mod retention;
+mod runs;
+mod signals;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::clock::Timestamp;
+use super::correlate::{Correlator, Touched};
+use super::detect::{CalendarError, Detection};
+use super::input::Input;
+use super::job::{Job, Record};
+use super::model::{IncidentId, Proposal};
+use super::runbooks::Library;
+use super::settings::EngineSettings;
+use super::snapshot::{AutonomyMode, StoreStatus};
+use super::world::World;
+use audit_log::AuditLog;
+use turn::Turn;
+
+/// The engine's core. Owns everything that is known; reads no clock, does no I/O.
+pub struct Engine {
+    settings: EngineSettings,
+    library: Library,
+    detection: Detection,
+    correlator: Correlator,
+    world: World,
+    audit: AuditLog,
+    /// What changed since correlation last looked.
+    touched: Touched,
+    /// Incidents whose causes have to be looked for again.
+    to_rank: BTreeSet<IncidentId>,
+    /// Runbooks that fit, by live incident.
+    proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
+    next_change: u64,
+    next_run: u64,
+    store: StoreStatus,
+    last_kept_at: Timestamp,
+    revision: u64,
+    has_changed: bool,
+}
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A calendar event in the settings cannot be read.
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    ///
+    /// # Errors
+    /// When the settings hold a calendar event that cannot be read.
+    pub fn new(settings: EngineSettings, library: Library) -> Result<Self, EngineError> {
+        Ok(Self {
+            detection: Detection::new(&settings.detection, &settings.calendar)?,
+            correlator: Correlator::new(&settings.correlation),
+            library,
+            world: World::default(),
+            audit: AuditLog::default(),
+            touched: Touched::default(),
+            to_rank: BTreeSet::new(),
+            proposals: BTreeMap::new(),
+            next_change: 1,
+            next_run: 1,
+            store: StoreStatus::default(),
+            last_kept_at: Timestamp(0),
+            revision: 0,
+            has_changed: true,
+            settings,
+        })
+    }
+
+    /// Tells the engine what the store is like, for the picture.
+    pub fn set_store_status(&mut self, status: StoreStatus) {
+        self.has_changed |= self.store != status;
+        self.store = status;
+    }
+
+    /// Takes what was kept of an earlier life; called before the first input. Interrupted runs are found here, and the
+    /// jobs that record them come back.
+    pub fn restore(&mut self, records: impl IntoIterator<Item = Record>, now: Timestamp) -> Vec<Job> {
+        let mut next_anomaly = 1;
+        for record in records {
+            match record {
+                Record::Incident(incident) => {
+                    self.world.incidents.insert(incident.id, Arc::new(incident));
+                }
+                Record::Anomaly(anomaly) => {
+                    next_anomaly = next_anomaly.max(anomaly.id.0 + 1);
+                    self.detection.restore_anomaly(&anomaly);
+                    self.world.anomalies.insert(anomaly.id, Arc::new(anomaly));
+                }
+                Record::Alert(alert) => {
+                    self.world.alerts.insert(alert.notice.fingerprint, Arc::new(alert));
+                }
+                Record::Change(change) => {
+                    self.next_change = self.next_change.max(change.id.0 + 1);
+                    self.world.changes.insert(change.id, Arc::new(change));
+                }
+                Record::Run(run) => {
+                    self.next_run = self.next_run.max(run.id.0 + 1);
+                    self.world.runs.insert(run.id, Arc::new(run));
+                }
+                Record::Audit(entry) => self.audit.restore(entry),
+                Record::Series(state) => self.detection.restore_series(*state),
+                Record::Topology(topology) => self.world.topology = Arc::new(topology),
+                Record::Templates(bytes) => {
+                    if let Err(problem) = self.detection.restore_templates(&bytes) {
+                        self.store.problem = Some(Arc::from(format!("log templates were not read back: {problem}")));
+                    }
+                }
+                // Both belong to the drivers: sources read their cursors, the console its settings.
+                Record::BackfillCursor { .. } | Record::Setting { .. } => {}
+            }
+        }
+        self.detection.set_next_anomaly_id(next_anomaly);
+        self.correlator.restore(&self.world);
+        self.has_changed = true;
+        let mut turn = Turn::new(now);
+        self.recover_runs(&mut turn);
+        turn.into_jobs()
+    }
+
+    /// Takes one input; says what is to be done, in order.
+    pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Job> {
+        let mut turn = Turn::new(now);
+        match input {
+            Input::Signal(signal) => self.take_signal(signal, &mut turn),
+            Input::Tick => self.take_tick(&mut turn),
+            Input::Request { id, by, request } => self.take_request(id, &by, &request, &mut turn),
+            Input::Step(report) => self.take_step_report(&report, &mut turn),
+        }
+        turn.into_jobs()
+    }
+
+    /// The stages after detection, in order, and what else happens once a tick.
+    fn take_tick(&mut self, turn: &mut Turn) {
+        self.detect_by_time(turn);
+        self.correlate(turn);
+        self.find_causes(turn);
+        self.propose_runbooks();
+        self.watch_runs(turn);
+        self.forget_old(turn);
+        self.keep_series(turn);
+    }
+
+    fn mode(&self) -> AutonomyMode {
+        if self.settings.runbooks.observe_only { AutonomyMode::Observe } else { AutonomyMode::Suggest }
+    }
+}

@@ -1,0 +1,119 @@
+//! Drawing the picture that views are given.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::engine::clock::Timestamp;
+use crate::engine::detect;
+use crate::engine::limits::{CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX};
+use crate::engine::model::{Alert, AlertState, Anomaly, AnomalyState, Change, Incident, Run};
+use crate::engine::snapshot::{Counts, Snapshot};
+
+impl Engine {
+    /// True when a new picture would differ from the last one.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+
+    /// A picture of everything, as of `now`. Its revision grows only when something changed since the last.
+    pub fn snapshot(&mut self, now: Timestamp) -> Arc<Snapshot> {
+        if self.has_changed {
+            self.revision += 1;
+            self.has_changed = false;
+        }
+        let anomalies = self.anomalies_in_order();
+        let predictions = anomalies.iter().filter_map(|anomaly| Some((anomaly.forecast?.reached_at, anomaly)));
+        let mut predictions: Vec<_> = predictions
+            .filter(|(_, anomaly)| anomaly.state != AnomalyState::Ended)
+            .map(|(at, anomaly)| (at, anomaly.id))
+            .collect();
+        predictions.sort_unstable();
+        Arc::new(Snapshot {
+            revision: self.revision,
+            at: now,
+            mode: self.mode(),
+            counts: self.counts(),
+            sources: self.world.sources.values().cloned().collect(),
+            incidents: self.incidents_in_order(),
+            compounds: detect::compounds(
+                anomalies.iter().map(Arc::as_ref).filter(|anomaly| anomaly.state != AnomalyState::Ended),
+            ),
+            predictions: predictions.into_iter().map(|(_, id)| id).collect(),
+            anomalies,
+            alerts: self.alerts_in_order(),
+            changes: self.changes_in_order(),
+            topology: Arc::clone(&self.world.topology),
+            runs: self.runs_in_order(),
+            proposals: self.proposals.clone(),
+            audit: self.audit.newest().cloned().collect(),
+            file_problems: self.library.problems().to_vec(),
+            store: self.store.clone(),
+        })
+    }
+
+    fn anomalies_in_order(&self) -> Vec<Arc<Anomaly>> {
+        let (mut over, mut live): (Vec<_>, Vec<_>) =
+            self.world.anomalies.values().cloned().partition(|anomaly| anomaly.state == AnomalyState::Ended);
+        live.sort_by(|one, other| {
+            (Reverse(one.severity), Reverse(one.is_harmful))
+                .cmp(&(Reverse(other.severity), Reverse(other.is_harmful)))
+                .then(other.peak_sigma.total_cmp(&one.peak_sigma))
+                .then(one.id.cmp(&other.id))
+        });
+        over.sort_by_key(|anomaly| (Reverse(anomaly.ended_at), anomaly.id));
+        over.truncate(ENDED_ANOMALIES_MAX);
+        live.extend(over);
+        live
+    }
+
+    fn incidents_in_order(&self) -> Vec<Arc<Incident>> {
+        let mut incidents: Vec<_> = self.world.incidents.values().cloned().collect();
+        incidents.sort_by_key(|incident| {
+            let is_live = incident.state.is_live();
+            // Those over are told by time alone; how bad they were matters while they last.
+            (Reverse(is_live), Reverse(is_live.then_some(incident.severity)), Reverse(incident.opened_at), incident.id)
+        });
+        incidents
+    }
+
+    fn alerts_in_order(&self) -> Vec<Arc<Alert>> {
+        let mut alerts: Vec<_> = self.world.alerts.values().cloned().collect();
+        alerts.sort_by_key(|alert| {
+            (alert.notice.state, Reverse(alert.notice.severity), alert.notice.starts_at, alert.notice.fingerprint)
+        });
+        alerts
+    }
+
+    fn changes_in_order(&self) -> Vec<Arc<Change>> {
+        let mut changes: Vec<_> = self.world.changes.values().cloned().collect();
+        changes.sort_by_key(|change| (Reverse(change.notice.at), change.id));
+        changes.truncate(CHANGES_IN_SNAPSHOT_MAX);
+        changes
+    }
+
+    fn runs_in_order(&self) -> Vec<Arc<Run>> {
+        self.world.runs.values().rev().cloned().collect()
+    }
+
+    fn counts(&self) -> Counts {
+        let detected = self.detection.counts();
+        let live = || self.world.anomalies.values().filter(|anomaly| anomaly.state != AnomalyState::Ended);
+        let at_sources: u64 = self.world.sources.values().flat_map(|report| report.dropped.values()).sum();
+        let firing = self.world.alerts.values().filter(|alert| alert.notice.state == AlertState::Firing).count();
+        let live_incidents = self.world.incidents.values().filter(|incident| incident.state.is_live());
+        Counts {
+            series_count: detected.series_count,
+            sample_count: detected.sample_count,
+            dropped_count: at_sources + detected.dropped.values().sum::<u64>(),
+            alert_count: firing as u64,
+            folded_count: live_incidents.map(|incident| incident.folded_count).sum(),
+            active_anomaly_count: live().count() as u64,
+            suppressed_anomaly_count: live().filter(|anomaly| anomaly.suppressed.is_some()).count() as u64,
+            history_days: detected.history_days,
+            history_days_min: self.settings.detection.history_days_min as f32,
+            cold_series_count: detected.cold_series_count,
+        }
+    }
+}

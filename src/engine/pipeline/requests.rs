@@ -1,0 +1,81 @@
+//! What people ask for. Whatever is answered with "done" is in the same turn's durable records.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::audit_log::About;
+use super::turn::Turn;
+use crate::engine::correlate::lifecycle;
+use crate::engine::input::RequestId;
+use crate::engine::job::Record;
+use crate::engine::model::{AnomalyId, AuditKind, IncidentId, SuppressionReason};
+use crate::engine::request::{Reply, Request};
+
+impl Engine {
+    pub(super) fn take_request(&mut self, id: RequestId, by: &Arc<str>, request: &Request, turn: &mut Turn) {
+        let outcome = match request {
+            Request::Acknowledge { incident }
+            | Request::Own { incident, .. }
+            | Request::SetSeverity { incident, .. }
+            | Request::Note { incident, .. }
+            | Request::Mitigate { incident }
+            | Request::Resolve { incident }
+            | Request::Reopen { incident } => self.change_incident(*incident, by, request, turn),
+            Request::SetAside { anomaly } => self.set_aside(*anomaly, by, turn),
+            Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),
+            Request::Approve { run, .. }
+            | Request::DryRun { run, .. }
+            | Request::Skip { run, .. }
+            | Request::StopRun { run }
+            | Request::SettleUnknown { run, .. } => self.step_run(*run, by, request, turn),
+        };
+        let reply = match outcome {
+            Ok(text) => Reply::Done { text: Arc::from(text) },
+            Err(reason) => Reply::Refused { reason: Arc::from(reason) },
+        };
+        turn.reply(id, reply);
+    }
+
+    fn change_incident(
+        &mut self,
+        id: IncidentId,
+        by: &Arc<str>,
+        request: &Request,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        let before = self.world.incidents.get(&id).ok_or_else(|| format!("{id} is not known here"))?;
+        let incident = lifecycle::apply(before, by, request, turn.now).map_err(|problem| problem.to_string())?;
+        let text = wording(request, by);
+        self.record(turn, AuditKind::Operator, by, id, &text);
+        self.put_incident(incident, turn);
+        Ok(text)
+    }
+
+    fn set_aside(&mut self, id: AnomalyId, by: &Arc<str>, turn: &mut Turn) -> Result<String, String> {
+        let anomaly = self.world.anomalies.get_mut(&id).ok_or_else(|| format!("{id} is not known here"))?;
+        let anomaly = Arc::make_mut(anomaly);
+        anomaly.suppressed = Some(SuppressionReason::Operator { by: Arc::clone(by) });
+        let text = format!("set {id} aside: {} of {}", anomaly.metric, anomaly.service);
+        let about = About { incident: anomaly.incident, run: None };
+        turn.keep(Record::Anomaly(anomaly.clone()));
+        self.touched.anomalies.insert(id);
+        self.record(turn, AuditKind::Operator, by, about, &text);
+        Ok(text)
+    }
+}
+
+/// What a request on an incident did, in the past tense, for the notice line and the audit log.
+fn wording(request: &Request, by: &str) -> String {
+    match request {
+        Request::Acknowledge { incident } => format!("acknowledged {incident}"),
+        Request::Own { incident, owner } => {
+            format!("{incident} is now owned by {}", if owner.is_empty() { by } else { owner })
+        }
+        Request::SetSeverity { incident, severity } => format!("{incident} is now {severity}"),
+        Request::Note { incident, text } => format!("note on {incident}: {text}"),
+        Request::Mitigate { incident } => format!("{incident} is mitigated"),
+        Request::Resolve { incident } => format!("{incident} is resolved"),
+        Request::Reopen { incident } => format!("{incident} is open again"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,111 @@
+//! What is forgotten from memory, and what is kept of series between two starts.
+
+use super::Engine;
+use super::turn::Turn;
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::engine::job::{Job, Record};
+use crate::engine::limits::{
+    CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX, SERIES_KEPT_PER_TICK_MAX,
+};
+use crate::engine::model::{AlertState, AnomalyState, IncidentState};
+
+/// Between two writes of everything learned of series.
+const KEEP_EVERY_MS: i64 = 5 * MINUTE_MS;
+/// A discovered edge without calls is forgotten after this long, unless the settings say otherwise.
+const EDGE_FORGET_MS: i64 = 7 * DAY_MS;
+/// A resolved alert stays in the picture for this long.
+const RESOLVED_ALERT_MS: i64 = HOUR_MS;
+
+impl Engine {
+    /// Keeps memory bounded. What is dropped here is in the store.
+    pub(super) fn forget_old(&mut self, turn: &Turn) {
+        self.forget_anomalies();
+        self.forget_incidents();
+        let before = turn.now - RESOLVED_ALERT_MS;
+        self.world.alerts.retain(|_, alert| {
+            alert.notice.state == AlertState::Firing
+                || alert.last_seen_at > before
+                || alert
+                    .incident
+                    .is_some_and(|id| self.world.incidents.get(&id).is_some_and(|incident| incident.state.is_live()))
+        });
+        while self.world.changes.len() > CHANGES_IN_SNAPSHOT_MAX {
+            self.world.changes.pop_first();
+        }
+        self.forget_edges(turn.now);
+    }
+
+    fn forget_anomalies(&mut self) {
+        let is_over = |state| state == AnomalyState::Ended;
+        let over = self.world.anomalies.values().filter(|anomaly| is_over(anomaly.state)).count();
+        let mut excess = over.saturating_sub(ENDED_ANOMALIES_MAX);
+        if excess == 0 {
+            return;
+        }
+        // Numbers grow with time, so the map's order drops the oldest first.
+        let incidents = &self.world.incidents;
+        self.world.anomalies.retain(|_, anomaly| {
+            let is_needed =
+                anomaly.incident.is_some_and(|id| incidents.get(&id).is_some_and(|incident| incident.state.is_live()));
+            let goes = excess > 0 && is_over(anomaly.state) && !is_needed;
+            excess -= usize::from(goes);
+            !goes
+        });
+    }
+
+    fn forget_incidents(&mut self) {
+        let over = self.world.incidents.values().filter(|incident| incident.state == IncidentState::Resolved).count();
+        let mut excess = over.saturating_sub(ENDED_INCIDENTS_MAX);
+        if excess == 0 {
+            return;
+        }
+        self.world.incidents.retain(|_, incident| {
+            let goes = excess > 0 && incident.state == IncidentState::Resolved;
+            excess -= usize::from(goes);
+            !goes
+        });
+        let incidents = &self.world.incidents;
+        self.world.runs.retain(|_, run| incidents.contains_key(&run.incident));
+    }
+
+    fn forget_edges(&mut self, now: Timestamp) {
+        let forget_ms = self.settings.topology.forget_after.map_or(EDGE_FORGET_MS, |span| span.0);
+        let before = now - forget_ms;
+        if self.world.topology.edges().any(|(_, _, facts)| facts.seen_at < before) {
+            let topology = std::sync::Arc::make_mut(&mut self.world.topology);
+            self.has_changed |= topology.forget_unseen(before) > 0;
+        }
+    }
+
+    /// Writes what was learned of series, a slice a tick, so that no tick stalls.
+    pub(super) fn keep_series(&mut self, turn: &mut Turn) {
+        for state in self.detection.series_to_keep(SERIES_KEPT_PER_TICK_MAX) {
+            turn.keep_later(Record::Series(Box::new(state)));
+        }
+        if turn.now.since_ms(self.last_kept_at) < KEEP_EVERY_MS {
+            return;
+        }
+        self.last_kept_at = turn.now;
+        turn.keep_later(Record::Topology(self.world.topology.as_ref().clone()));
+        if let Some(bytes) = self.detection.templates_to_keep() {
+            turn.keep_later(Record::Templates(bytes));
+        }
+    }
+
+    /// Everything learned and not yet kept, for the end of the program.
+    pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
+        let mut turn = Turn::new(now);
+        for state in self.detection.series_to_keep(usize::MAX) {
+            turn.keep_later(Record::Series(Box::new(state)));
+        }
+        self.last_kept_at = Timestamp(0);
+        self.keep_series(&mut turn);
+        for anomaly in self.world.anomalies.values() {
+            turn.keep_later(Record::Anomaly(anomaly.as_ref().clone()));
+        }
+        for alert in self.world.alerts.values() {
+            turn.keep_later(Record::Alert(alert.as_ref().clone()));
+        }
+        turn.into_jobs()
+    }
+}

@@ -1,0 +1,148 @@
+//! The core as a whole: inputs in, a picture out, the same each time.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::input::{Input, RequestId};
+use crate::engine::job::{Job, Record};
+use crate::engine::model::{
+    AlertNotice, AlertState, EdgeNotice, EdgeOrigin, Fingerprint, IncidentId, IncidentState, Labels, ServiceName,
+    Severity, Signal, SourceName,
+};
+use crate::engine::request::{Reply, Request};
+use crate::engine::runbooks::Library;
+use crate::engine::settings::EngineSettings;
+use crate::engine::snapshot::Snapshot;
+
+const START: Timestamp = Timestamp(1_793_577_600_000);
+
+fn engine() -> Engine {
+    Engine::new(EngineSettings::default(), Library::shipped()).unwrap()
+}
+
+fn edge(caller: &str, callee: &str) -> Input {
+    Input::Signal(Signal::Edge(EdgeNotice {
+        source: SourceName::new("configuration"),
+        caller: ServiceName::new(caller),
+        callee: ServiceName::new(callee),
+        origin: EdgeOrigin::Configured,
+        seen_at: START,
+    }))
+}
+
+fn alert(number: u64, service: &str, at: Timestamp) -> Input {
+    Input::Signal(Signal::Alert(AlertNotice {
+        source: SourceName::new("am"),
+        fingerprint: Fingerprint(number),
+        name: Arc::from("HighErrorRate"),
+        service: Some(ServiceName::new(service)),
+        severity: Severity::Critical,
+        state: AlertState::Firing,
+        starts_at: at,
+        ends_at: None,
+        muted_by: None,
+        summary: Arc::from("errors"),
+        generator_url: Arc::from(""),
+        labels: Labels::new([("service", service)]),
+    }))
+}
+
+fn run(inputs: &[(Input, Timestamp)]) -> Arc<Snapshot> {
+    let mut engine = engine();
+    let mut last = START;
+    for (input, now) in inputs {
+        engine.handle(input.clone(), *now);
+        last = *now;
+    }
+    engine.snapshot(last)
+}
+
+fn storm(alerts: impl Iterator<Item = u64>) -> Vec<(Input, Timestamp)> {
+    let mut inputs = vec![(edge("web", "auth"), START), (edge("auth", "auth-db"), START)];
+    let services = ["web", "auth", "auth-db"];
+    inputs.extend(alerts.map(|number| (alert(number, services[number as usize % 3], START), START)));
+    inputs.extend((1..=5).map(|second| (Input::Tick, START + second * SECOND_MS)));
+    inputs
+}
+
+#[test]
+fn a_storm_within_a_tick_is_one_incident_whatever_the_order() {
+    let forwards = run(&storm(0..300));
+    let backwards = run(&storm((0..300).rev()));
+    assert_eq!(forwards.incidents.len(), 1);
+    assert_eq!(forwards.counts.alert_count, 300);
+    assert!(forwards.counts.folded_count >= 300, "{}", forwards.counts.folded_count);
+    assert_eq!(forwards.incidents, backwards.incidents);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_picture() {
+    let inputs = storm(0..50);
+    assert_eq!(serde_json::to_string(&*run(&inputs)).unwrap(), serde_json::to_string(&*run(&inputs)).unwrap());
+}
+
+#[test]
+fn an_answer_comes_after_what_it_speaks_of_is_written() {
+    let mut engine = engine();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let request = Request::Acknowledge { incident: IncidentId(1) };
+    let input = Input::Request { id: RequestId(9), by: Arc::from("ana"), request };
+    let jobs = engine.handle(input, START + 10 * SECOND_MS);
+    let [Job::Persist(records), Job::Reply { id: RequestId(9), reply: Reply::Done { .. } }, ..] = jobs.as_slice()
+    else {
+        panic!("records first, then the answer: {jobs:?}");
+    };
+    let is_kept = records
+        .iter()
+        .any(|record| matches!(record, Record::Incident(incident) if incident.state == IncidentState::Acknowledged));
+    assert!(is_kept, "{records:?}");
+    assert!(records.iter().any(|record| matches!(record, Record::Audit(entry) if entry.by.as_ref() == "ana")));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_in_words_and_changes_nothing() {
+    let mut engine = engine();
+    let request = Request::Resolve { incident: IncidentId(77) };
+    let jobs = engine.handle(Input::Request { id: RequestId(1), by: Arc::from("ana"), request }, START);
+    let [Job::Reply { reply: Reply::Refused { reason }, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert!(reason.contains("INC-77"), "{reason}");
+}
+
+#[test]
+fn a_restart_brings_back_the_incidents_and_goes_on_numbering() {
+    let mut first = engine();
+    let mut records = Vec::new();
+    for (input, now) in storm(0..3) {
+        for job in first.handle(input, now) {
+            if let Job::Persist(kept) | Job::PersistLater(kept) = job {
+                records.extend(kept);
+            }
+        }
+    }
+    let mut second = engine();
+    let now = START + MINUTE_MS;
+    second.restore(records, now);
+    let before = first.snapshot(now);
+    let after = second.snapshot(now);
+    assert_eq!(before.incidents, after.incidents);
+    assert_eq!(before.audit, after.audit);
+    let jobs = second.handle(
+        Input::Request {
+            id: RequestId(1),
+            by: Arc::from("ana"),
+            request: Request::Note { incident: IncidentId(1), text: Arc::from("looking") },
+        },
+        now,
+    );
+    let sequence = jobs.iter().find_map(|job| match job {
+        Job::Persist(records) => records.iter().find_map(|record| match record {
+            Record::Audit(entry) => Some(entry.sequence),
+            _ => None,
+        }),
+        _ => None,
+    });
+    assert_eq!(sequence, before.audit.first().map(|entry| entry.sequence + 1));
+}
