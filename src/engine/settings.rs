@@ -312,7 +312,7 @@ pub struct DetectionSettings {
     pub critical_sigma: f64,
     /// Days of history below which static thresholds judge.
     pub history_days_min: f64,
-    /// Samples outside the band before an anomaly begins.
+    /// Samples outside the band before an anomaly begins; twice as many where all of them are short of `critical_sigma`.
     pub confirm_samples: u32,
     /// Samples inside the band before it ends.
     pub recover_samples: u32,

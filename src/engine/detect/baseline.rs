@@ -27,6 +27,13 @@ const COVERED_MS_MIN: u32 = 15 * 60_000;
 const LONE_EXTREME_SIGMAS: f64 = 5.0;
 /// Share of an hour's residual that moves the common level: slow drift is followed within days.
 const DRIFT_GAIN: f64 = 1.0 / 48.0;
+/// An hour this many sigmas off is far off; after so many hours on end, longer than any single odd day, that is the level.
+const FAR_SIGMAS: f64 = 2.0;
+const FAR_HOURS: i8 = 26;
+/// Once a change of level is followed, it is followed on while hours are at least this many sigmas off the same way.
+const STILL_MOVING_SIGMAS: f64 = 0.25;
+/// From the third week on, an hour that is far off as a whole teaches this much less than others.
+const FAR_GAIN: f64 = 0.25;
 /// The same once a departure has lasted so long that it is the new level.
 const SHIFT_GAIN: f64 = 1.0;
 /// A slot whose spread is this many times that of the next week held an accident, and begins anew.
@@ -196,6 +203,20 @@ fn summarise(hour: &HourSums) -> HourSummary {
     HourSummary { mean, square, variance: (square - mean * mean).max(0.0), count: hour.count }
 }
 
+/// Hours on end that were far off, after one more that was `off` sigmas off as a whole.
+fn far_hours(before: i8, weeks: u16, off: f64) -> i8 {
+    let is_followed = before.abs() >= FAR_HOURS;
+    let enough = if is_followed { STILL_MOVING_SIGMAS } else { FAR_SIGMAS };
+    // A slot without a week of its own cannot tell a change of level from a weekend.
+    if weeks == 0 || off.abs() < enough {
+        0
+    } else if off > 0.0 {
+        before.max(0).saturating_add(1)
+    } else {
+        before.min(0).saturating_sub(1)
+    }
+}
+
 /// Folds the hour that ended into its slot.
 fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
     if live.hour.count == 0 || live.hour.covered_ms < COVERED_MS_MIN {
@@ -210,16 +231,28 @@ fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
     let slot = Timestamp(live.half_hour.saturating_mul(HALF_HOUR_MS)).hour_of_week();
     let weeks = profile.weeks(slot);
     let sigma = profile.sigma(slot, 1.2533 * f64::from(live.level_deviation)).max(f64::from(live.floor));
+    // Changes of level that lie in history are followed as those of the present are.
+    live.far_hours = far_hours(live.far_hours, weeks, hour.mean / sigma);
+    if live.far_hours.abs() >= FAR_HOURS {
+        live.shift += (SHIFT_GAIN * hour.mean) as f32;
+        return;
+    }
     let (mut mean, mut square) = (hour.mean, hour.square);
+    let mut gain = 1.0 / f64::from(weeks.min(WEEKS_MAX) + 1);
     if weeks >= 2 {
         let most = CLIP_SIGMAS * sigma;
+        if live.far_hours != 0 {
+            gain *= FAR_GAIN;
+        }
         mean = mean.clamp(-most, most);
         square = square.min(most * most);
     }
     let known = profile.spread(slot);
     let is_after_accident = weeks > 0
         && known.is_some_and(|spread| hour.variance.sqrt().max(f64::from(live.floor)) < spread / ACCIDENT_RATIO);
-    let gain = if is_after_accident { 1.0 } else { 1.0 / f64::from(weeks.min(WEEKS_MAX) + 1) };
+    if is_after_accident {
+        gain = 1.0;
+    }
     let expected = profile.centre(slot, sigma).unwrap_or(f64::from(live.fallback) - f64::from(live.shift));
     let before = f64::from(profile.centres[slot]);
     profile.centres[slot] = (before + gain * (expected + mean - before)) as f32;

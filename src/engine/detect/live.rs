@@ -91,6 +91,8 @@ pub struct Live {
     pub level_count: u16,
     /// Hours that had samples.
     pub hours_seen: u16,
+    /// Hours on end of history that were far above (positive) or below what was expected.
+    pub far_hours: i8,
     /// Whether the last sample was inside.
     pub phase: Phase,
     /// True once a sample came that was not history.
@@ -124,6 +126,7 @@ impl Default for Live {
             quartile_high: 0.6745,
             level_count: 0,
             hours_seen: 0,
+            far_hours: 0,
             phase: Phase::Normal,
             is_live: false,
             recent_next: 0,

@@ -13,6 +13,7 @@ mod baseline;
 mod calendar;
 mod compound;
 mod contextual;
+mod forecast;
 mod live;
 mod log_signals;
 pub mod log_templates;
@@ -23,6 +24,7 @@ mod state;
 mod static_threshold;
 mod tracking;
 mod traffic;
+mod trend;
 mod verdict;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use tracking::AnomalyEvent;
 use absence::Absences;
 use baseline::Profile;
 use calendar::Calendar;
+use forecast::Forecasts;
 use live::{Live, Phase};
 use log_signals::LogSignals;
 use registry::{Defined, Registry};
@@ -87,6 +90,7 @@ pub struct Detection {
     tracks: Tracks,
     absences: Absences,
     logs: LogSignals,
+    forecasts: Forecasts,
     restored: FxHashMap<Fingerprint, Box<SeriesState>>,
     /// Anomalies from before a restart whose series has not been defined yet, by series.
     unclaimed: BTreeMap<Fingerprint, Vec<Anomaly>>,
@@ -118,6 +122,7 @@ impl Detection {
             tracks: Tracks::default(),
             absences: Absences::default(),
             logs: LogSignals::default(),
+            forecasts: Forecasts::default(),
             restored: FxHashMap::default(),
             unclaimed: BTreeMap::new(),
             first_tick_at: None,
@@ -166,7 +171,13 @@ impl Detection {
         };
         let fingerprint = notice.descriptor.fingerprint(notice.source.as_str());
         let (live, profile) = match self.restored.remove(&fingerprint) {
-            Some(state) => (state.live, Profile::from_parts(&state.centres, &state.spreads)),
+            Some(state) => {
+                let profile = Profile::from_parts(&state.centres, &state.spreads);
+                if let Some(trend) = state.trend {
+                    self.forecasts.restore(index, trend);
+                }
+                (state.live, profile)
+            }
             None => (Live::default(), Profile::default()),
         };
         self.hours_total += u64::from(live.hours_seen);
@@ -188,6 +199,7 @@ impl Detection {
     fn claim(&mut self, index: u32, anomaly: Anomaly) {
         match anomaly.kind {
             AnomalyKind::Absence => self.absences.resume(index, anomaly),
+            AnomalyKind::Forecast => self.forecasts.resume(index, anomaly),
             _ => {
                 if let Some(live) = self.lives.get_mut(index as usize) {
                     live.phase = Phase::Tracked;
@@ -210,6 +222,7 @@ impl Detection {
         self.tracks.forget_flips(now);
         self.look_for_absences(events);
         self.tick_logs(now, events);
+        self.tick_forecasts(events);
     }
 
     /// The latest value of every series of a metric of a service, beside what is expected.
@@ -253,7 +266,8 @@ impl Detection {
                 let at = index as usize;
                 *self.is_unkept.get_mut(at)? = false;
                 let meta = self.registry.metas.get(at)?;
-                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?))
+                let trend = self.forecasts.trend(index).cloned();
+                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?, trend))
             })
             .collect()
     }

@@ -115,6 +115,10 @@ impl Detection {
             live.level = meta.scale.apply(sample.value) as f32;
             live.fallback = live.level;
         }
+        let hour = live.half_hour.div_euclid(2);
+        if meta.limit().is_some() && hour != sample.at.0.div_euclid(2 * HALF_HOUR_MS) {
+            self.forecasts.note_hour(index, hour, &live.recent_values());
+        }
         let hours_before = live.hours_seen;
         baseline::turn(live, profile, &meta.scale, sample.at, is_followed);
         if live.hours_seen != hours_before {

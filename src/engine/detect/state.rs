@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Profile;
 use super::live::Live;
+use super::trend::Trend;
 use crate::engine::model::Fingerprint;
 
 /// What is kept of a series between two starts of the program: everything its verdicts depend on.
@@ -17,13 +18,15 @@ pub struct SeriesState {
     pub(crate) centres: Vec<f32>,
     /// Spreads and weeks of history by hour of the week, packed.
     pub(crate) spreads: Vec<u16>,
+    /// Hourly points, of series with a limit.
+    pub(crate) trend: Option<Trend>,
 }
 
 impl SeriesState {
     /// Puts a series' state together.
     #[must_use]
-    pub(crate) fn new(fingerprint: Fingerprint, live: Live, profile: &Profile) -> Self {
+    pub(crate) fn new(fingerprint: Fingerprint, live: Live, profile: &Profile, trend: Option<Trend>) -> Self {
         let (centres, spreads) = profile.parts();
-        Self { fingerprint, live, centres, spreads }
+        Self { fingerprint, live, centres, spreads, trend }
     }
 }

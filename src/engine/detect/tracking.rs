@@ -21,8 +21,8 @@ const FLAP_CHANGES: usize = 6;
 const FLAP_WINDOW_MS: i64 = HOUR_MS;
 /// An anomaly that merely goes on is told again at most this often.
 const RETELL_MS: i64 = 10 * SECOND_MS;
-/// A departure that has lasted this long is the new level, and the baseline follows it.
-pub const FOLLOW_AFTER_MS: i64 = 12 * HOUR_MS;
+/// A departure that has lasted this long, longer than any single odd day, is the new level, and the baseline follows it.
+pub const FOLLOW_AFTER_MS: i64 = 26 * HOUR_MS;
 
 /// What happened to an anomaly.
 #[derive(Debug, Clone, PartialEq)]

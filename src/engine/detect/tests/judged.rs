@@ -3,7 +3,7 @@
 use super::super::AnomalyEvent;
 use super::Bench;
 use super::bench_source::{Noise, STEP_MS, descriptor, plain, weekly};
-use crate::engine::clock::HOUR_MS;
+use crate::engine::clock::{HOUR_MS, Timestamp};
 use crate::engine::model::{
     AnomalyKind, AnomalyState, BadWhen, DetectionMethod, Direction, SeriesRole, Severity, SuppressionReason, Unit,
 };
@@ -80,6 +80,44 @@ fn a_new_level_that_stays_is_followed_in_the_end() {
     assert_eq!(bench.last_of("load").state, AnomalyState::Ended);
     let ended_at = bench.last_of("load").ended_at.unwrap();
     assert!(ended_at.since_ms(bench.last_of("load").started_at) > 12 * HOUR_MS);
+}
+
+#[test]
+fn a_new_level_that_lies_in_history_is_no_news() {
+    let mut bench = taught();
+    let mut noise = Noise(14);
+    bench.run(3, true, |_, at| weekly(at) + 60.0 + 4.0 * noise.normal());
+    bench.run(2, false, |_, at| weekly(at) + 60.0 + 4.0 * noise.normal());
+    assert!(bench.began() <= 1, "{}", bench.began());
+}
+
+#[test]
+fn a_leak_is_foretold_until_it_breaks() {
+    let memory = descriptor("memory_ratio", SeriesRole::Saturation, Unit::Ratio, BadWhen::High);
+    let mut bench = Bench::new(vec![memory, plain("load")]);
+    let mut noise = Noise(15);
+    bench.run(19, true, |_, _| 0.3 + 0.003 * noise.normal());
+    let leak_since = bench.now;
+    let mut leak = |at: Timestamp| 0.3 + 0.0068 / 3.6e6 * at.since_ms(leak_since) as f64 + 0.003 * noise.normal();
+    bench.run(2, true, |_, at| leak(at));
+    for _ in 0..6 {
+        let value = leak(bench.now);
+        bench.step(false, &[value, 1.0]);
+        bench.detection.tick(bench.now, &mut bench.events);
+    }
+    let foretold = bench.last_of("memory_ratio").clone();
+    assert_eq!((foretold.kind, foretold.severity), (AnomalyKind::Forecast, Severity::Warning), "{:?}", bench.events);
+    assert_eq!(bench.events.len(), 1, "{:?}", bench.events);
+    let hours = foretold.forecast.unwrap().reached_at.since_ms(bench.now) / HOUR_MS;
+    assert!((48..62).contains(&hours), "{hours}");
+    for _ in 0..3 {
+        bench.step(false, &[0.95, 1.0]);
+        bench.detection.tick(bench.now, &mut bench.events);
+    }
+    let is_over = |event: &AnomalyEvent| matches!(event, AnomalyEvent::Ended(over) if over.id == foretold.id);
+    assert!(bench.events.iter().any(is_over));
+    assert_eq!(bench.began(), 2, "one forecast, and the deviation it became");
+    assert!(bench.events.iter().any(|event| event.anomaly().severity == Severity::Critical));
 }
 
 #[test]

@@ -1,0 +1,272 @@
+//! Resources on their way to their limit: when the trend of the last days meets it within a week, and how sure that is.
+//!
+//! Only series with a limit have a trend; other series pay nothing. A forecast ends when its trend goes away, when the
+//! limit is reached, or when a critical deviation of the same series takes over.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::Detection;
+use super::registry::Meta;
+use super::tracking::{AnomalyEvent, anomaly_fingerprint};
+use super::trend::{Slope, Trend};
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::engine::model::{
+    Anomaly, AnomalyKind, AnomalyState, BadWhen, DetectionMethod, Direction, Forecast, Severity,
+};
+
+/// Limits further away than this are not foretold.
+const REACH_MS: i64 = 7 * DAY_MS;
+/// Nearer than this a forecast is a warning.
+const WARNING_MS: i64 = 72 * HOUR_MS;
+/// The interval around the time is never shown narrower than this.
+const MARGIN_MS_MIN: i64 = 15 * MINUTE_MS;
+/// Trends worked out in one tick.
+const TRENDS_PER_TICK: usize = 50;
+/// Evaluations without a credible trend after which a forecast ends.
+const MISSES_MAX: u32 = 2;
+/// Values behind an hourly point, at most: their median is taken.
+const VALUES_PER_POINT: usize = 12;
+/// Past this share of its way a resource is as good as exhausted.
+const REACHED_SHARE: f64 = 0.995;
+
+/// The forecast of one series.
+#[derive(Debug, Clone)]
+struct Foretold {
+    anomaly: Anomaly,
+    misses: u32,
+}
+
+/// Trends of series with a limit, and forecasts under way.
+#[derive(Debug, Clone, Default)]
+pub struct Forecasts {
+    trends: BTreeMap<u32, Trend>,
+    /// Series with a point that has not been looked at.
+    waiting: VecDeque<u32>,
+    is_waiting: BTreeSet<u32>,
+    active: BTreeMap<u32, Foretold>,
+}
+
+impl Forecasts {
+    /// Adds the point of an hour that ended.
+    pub fn note_hour(&mut self, index: u32, hour: i64, recent: &[f32]) {
+        let mut values: Vec<f32> = recent.iter().rev().take(VALUES_PER_POINT).copied().collect();
+        values.sort_unstable_by(f32::total_cmp);
+        if let (Some(value), Ok(hour)) = (values.get(values.len() / 2), u32::try_from(hour)) {
+            self.trends.entry(index).or_default().push(hour, f64::from(*value));
+            self.wait(index);
+        }
+    }
+
+    fn wait(&mut self, index: u32) {
+        if self.is_waiting.insert(index) {
+            self.waiting.push_back(index);
+        }
+    }
+
+    /// The trend of a series, for keeping.
+    #[must_use]
+    pub fn trend(&self, index: u32) -> Option<&Trend> {
+        self.trends.get(&index)
+    }
+
+    /// Takes a kept trend back.
+    pub fn restore(&mut self, index: u32, trend: Trend) {
+        self.trends.insert(index, trend);
+        self.wait(index);
+    }
+
+    /// Takes up a forecast from before a restart.
+    pub fn resume(&mut self, index: u32, anomaly: Anomaly) {
+        self.active.insert(index, Foretold { anomaly, misses: 0 });
+    }
+}
+
+/// Where the limit is and on which side of the present value.
+fn target(meta: &Meta) -> Option<(f64, Direction)> {
+    let limit = meta.limit()?;
+    Some(if meta.bad_when == BadWhen::Low { (0.0, Direction::Below) } else { (limit, Direction::Above) })
+}
+
+/// When `slope` meets the limit from `value`, where it does so in time.
+fn foretell(value: f64, limit: f64, direction: Direction, slope: &Slope, at: Timestamp) -> Option<Forecast> {
+    let sign = if direction == Direction::Above { 1.0 } else { -1.0 };
+    let way = sign * (limit - value);
+    let speeds = [slope.low, slope.middle, slope.high].map(|slope| sign * slope);
+    if way <= 0.0 || speeds.iter().any(|speed| *speed <= 0.0) {
+        return None;
+    }
+    // Saturates; anything that large is far past the reach.
+    let after_ms = |speed: f64| (way / speed * HOUR_MS as f64) as i64;
+    let after = after_ms(speeds[1]);
+    let margin_ms = (after_ms(speeds[0]) - after_ms(speeds[2])).abs() / 2;
+    (after <= REACH_MS).then(|| Forecast {
+        limit,
+        reached_at: at + after,
+        margin_ms: margin_ms.clamp(MARGIN_MS_MIN, after.max(MARGIN_MS_MIN)),
+    })
+}
+
+impl Detection {
+    /// Works out the next trends and ends forecasts that are overtaken.
+    pub(super) fn tick_forecasts(&mut self, events: &mut Vec<AnomalyEvent>) {
+        for _ in 0..self.forecasts.waiting.len().min(TRENDS_PER_TICK) {
+            let Some(index) = self.forecasts.waiting.pop_front() else {
+                break;
+            };
+            // History is not foretold from; the series is looked at again once it is live.
+            if self.lives.get(index as usize).is_some_and(|live| live.is_live) {
+                self.forecasts.is_waiting.remove(&index);
+                self.evaluate(index, events);
+            } else {
+                self.forecasts.waiting.push_back(index);
+            }
+        }
+        let overtaken: Vec<u32> = self.forecasts.active.keys().copied().filter(|at| self.is_overtaken(*at)).collect();
+        for index in overtaken {
+            self.end_forecast(index, events);
+        }
+    }
+
+    /// True where the limit is reached or a critical deviation says more than the forecast does.
+    fn is_overtaken(&self, index: u32) -> bool {
+        let (Some(live), Some(meta)) = (self.lives.get(index as usize), self.registry.metas.get(index as usize)) else {
+            return true;
+        };
+        let is_reached = target(meta).is_none_or(|(limit, direction)| match direction {
+            Direction::Above => live.last_value >= REACHED_SHARE * limit,
+            Direction::Below => live.last_value <= limit,
+        });
+        let is_deviating =
+            self.tracks.get(index).is_some_and(|anomaly| anomaly.is_harmful && anomaly.severity == Severity::Critical);
+        is_reached || is_deviating
+    }
+
+    fn evaluate(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
+        let at = index as usize;
+        let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
+            return;
+        };
+        let now = Timestamp(live.last_at);
+        let found = target(meta).and_then(|(limit, direction)| {
+            let slope = self.forecasts.trends.get(&index)?.slope()?;
+            Some((foretell(live.last_value, limit, direction, &slope, now)?, direction))
+        });
+        match found {
+            Some((forecast, direction)) if self.forecasts.active.contains_key(&index) => {
+                self.go_on_with_forecast(index, forecast, direction, events);
+            }
+            Some((forecast, direction)) if !self.is_overtaken(index) => {
+                self.begin_forecast(index, forecast, direction, events);
+            }
+            Some(_) => {}
+            None => {
+                let misses = self.forecasts.active.get_mut(&index).map(|foretold| {
+                    foretold.misses += 1;
+                    foretold.misses
+                });
+                if misses.is_some_and(|misses| misses >= MISSES_MAX) {
+                    self.end_forecast(index, events);
+                }
+            }
+        }
+    }
+
+    fn begin_forecast(&mut self, index: u32, forecast: Forecast, direction: Direction, events: &mut Vec<AnomalyEvent>) {
+        let at = index as usize;
+        let id = self.take_anomaly_id();
+        let expected = self.lives.get(at).and_then(|live| self.band(index, Timestamp(live.last_at)));
+        let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
+            return;
+        };
+        let now = Timestamp(live.last_at);
+        let anomaly = Anomaly {
+            id,
+            fingerprint: anomaly_fingerprint(meta.fingerprint, AnomalyKind::Forecast, direction),
+            kind: AnomalyKind::Forecast,
+            service: meta.service.clone(),
+            instance: meta.instance.clone(),
+            metric: meta.metric.clone(),
+            unit: meta.unit,
+            role: meta.role,
+            template: None,
+            direction,
+            is_harmful: true,
+            severity: severity(&forecast, now),
+            state: AnomalyState::Active,
+            value: live.last_value,
+            peak_value: live.last_value,
+            expected: expected.unwrap_or_default(),
+            // Nothing has departed yet.
+            deviation_sigma: 0.0,
+            peak_sigma: 0.0,
+            method: DetectionMethod::Trend,
+            history_days: live.history_days(),
+            started_at: now,
+            last_seen_at: now,
+            ended_at: None,
+            repeat_count: 1,
+            incident: None,
+            suppressed: None,
+            recent: live.recent_values(),
+            forecast: Some(forecast),
+        };
+        events.push(AnomalyEvent::Began(anomaly.clone()));
+        self.forecasts.active.insert(index, Foretold { anomaly, misses: 0 });
+    }
+
+    fn go_on_with_forecast(
+        &mut self,
+        index: u32,
+        forecast: Forecast,
+        direction: Direction,
+        events: &mut Vec<AnomalyEvent>,
+    ) {
+        let (Some(live), Some(foretold)) = (self.lives.get(index as usize), self.forecasts.active.get_mut(&index))
+        else {
+            return;
+        };
+        foretold.misses = 0;
+        let anomaly = &mut foretold.anomaly;
+        let now = Timestamp(live.last_at);
+        anomaly.direction = direction;
+        anomaly.value = live.last_value;
+        anomaly.peak_value = live.last_value;
+        anomaly.severity = severity(&forecast, now);
+        anomaly.last_seen_at = now;
+        anomaly.repeat_count += 1;
+        anomaly.recent = live.recent_values();
+        anomaly.forecast = Some(forecast);
+        events.push(AnomalyEvent::Changed(anomaly.clone()));
+    }
+
+    fn end_forecast(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
+        let at = self.lives.get(index as usize).map_or(Timestamp(0), |live| Timestamp(live.last_at));
+        if let Some(mut foretold) = self.forecasts.active.remove(&index) {
+            foretold.anomaly.state = AnomalyState::Ended;
+            foretold.anomaly.ended_at = Some(at);
+            events.push(AnomalyEvent::Ended(foretold.anomaly));
+        }
+    }
+}
+
+fn severity(forecast: &Forecast, now: Timestamp) -> Severity {
+    if forecast.reached_at.since_ms(now) < WARNING_MS { Severity::Warning } else { Severity::Info }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_foretold_with_its_margin() {
+        let slope = Slope { low: 0.009, middle: 0.01, high: 0.011 };
+        let forecast = foretell(0.5, 1.0, Direction::Above, &slope, Timestamp(0)).unwrap();
+        assert_eq!(forecast.reached_at, Timestamp(50 * HOUR_MS));
+        assert!((forecast.margin_ms / HOUR_MS - 5).abs() <= 1);
+        let falling = Slope { low: -0.011, middle: -0.01, high: -0.009 };
+        assert!(foretell(0.5, 1.0, Direction::Above, &falling, Timestamp(0)).is_none());
+        assert!(foretell(0.5, 0.0, Direction::Below, &falling, Timestamp(0)).is_some());
+        let slow = Slope { low: 0.001, middle: 0.001, high: 0.001 };
+        assert!(foretell(0.5, 1.0, Direction::Above, &slow, Timestamp(0)).is_none(), "past the reach");
+    }
+}
