@@ -3,5 +3,6 @@
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod views;
 mod prometheus_real;
+#[cfg(test)]
+mod views;

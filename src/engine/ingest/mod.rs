@@ -11,6 +11,7 @@ pub mod change_events;
 pub mod change_file;
 pub mod discovery;
 pub mod health;
+pub mod host;
 pub mod http_client;
 pub mod log_file;
 pub mod log_line;
