@@ -105,10 +105,11 @@ impl Engine {
         if let Some(notice) = &outcome.change {
             self.take_change(notice, turn);
         }
+        let record = Record::Run(run.clone());
         if is_durable {
-            turn.keep(Record::Run(run.clone()))
+            turn.keep(record);
         } else {
-            turn.keep_later(Record::Run(run.clone()))
+            turn.keep_later(record);
         }
         if let Some(step) = outcome.cancel {
             turn.cancel(run.id, step);
