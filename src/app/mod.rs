@@ -19,4 +19,5 @@ mod picture;
 pub mod engine_link;
 pub mod log_file;
 pub mod run;
+pub mod settings;
 pub mod terminal;

@@ -1,0 +1,123 @@
+//! The commented default file against the defaults, precedence, and the words of errors.
+
+use std::collections::BTreeSet;
+
+use crate::engine::settings::{AlertmanagerSettings, PrometheusSettings};
+
+use super::*;
+
+/// The default file with its commented keys taken in; examples too, where `has_examples`.
+fn uncommented(has_examples: bool) -> String {
+    let keys = default_config().lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with(' '));
+    let wanted = keys.filter(|line| has_examples || !line.ends_with("# example"));
+    wanted.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_default_file_sets_nothing_and_shows_the_defaults() {
+    assert_eq!(parse("default", default_config()).unwrap(), Settings::default());
+    let mut expected = Settings::default();
+    expected.engine.prometheus = vec![PrometheusSettings::default()];
+    expected.engine.alertmanager = vec![AlertmanagerSettings::default()];
+    assert_eq!(parse("default", &uncommented(false)).unwrap(), expected);
+}
+
+#[test]
+fn every_key_stands_in_the_default_file() {
+    let settings = parse("default", &uncommented(true)).unwrap();
+    let mut keys = BTreeSet::new();
+    collect_keys(&serde_json::to_value(&settings.engine).unwrap(), &mut keys);
+    collect_keys(&serde_json::to_value(&settings.console).unwrap(), &mut keys);
+    // Each secret is read from one place or the other; the head of the file shows both.
+    for key in keys.iter().filter(|key| !["env", "file"].contains(&key.as_str())) {
+        let is_there = default_config().lines().any(|line| {
+            line.starts_with(&format!("#{key} = "))
+                || line.contains(&format!("[{key}]"))
+                || line.contains(&format!(".{key}]"))
+                || line.contains(&format!("{{ {key} = "))
+        });
+        assert!(is_there, "`{key}` is not in the default file");
+    }
+}
+
+/// Keys whose value is set: an example must have set each optional one.
+fn collect_keys(value: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(entries) => {
+            for (key, value) in entries {
+                let is_secret_part = key == "env" || key == "file";
+                assert!(!value.is_null() || is_secret_part, "no example for `{key}`");
+                keys.insert(key.clone());
+                collect_keys(value, keys);
+            }
+        }
+        serde_json::Value::Array(entries) => entries.iter().for_each(|value| collect_keys(value, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_what_was_meant() {
+    for (text, expected) in [
+        ("[console]\nkeymap = \"vim\"\nthem = \"dark\"", "c.toml:3: there is no key `them`; did you mean `theme`?"),
+        (
+            "[[prometheus]]\nname = \"a\"\n\nintervall = \"5s\"",
+            "c.toml:4: there is no key `intervall`; did you mean `interval`?",
+        ),
+        ("[consol]\n", "c.toml:1: there is no key `consol`; did you mean `console`?"),
+        (
+            "[detection]\nwhatever_this_is = 3",
+            "c.toml:2: there is no key `whatever_this_is`; `hypo config init` writes",
+        ),
+        (
+            "[[prometheus]]\ninterval = \"5\"",
+            "c.toml:2: `5` is no span of time; write a whole number and a unit, such as 15s",
+        ),
+        ("[console]\nmouse = \"yes\"", "c.toml:2: invalid type: string \"yes\", expected a boolean"),
+        ("[console\n", "c.toml:1: "),
+    ] {
+        let problem = parse("c.toml", text).unwrap_err().to_string();
+        assert!(problem.starts_with(expected), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, "[console]\nkeymap = \"emacs\"\ntheme = \"light\"\nmouse = true\n[host]\nenabled = false\n")
+        .unwrap();
+    let environment = |name: &str| match name {
+        "HYPO_CONFIG" => Some(file.display().to_string()),
+        "HYPO_THEME" => Some("mono".to_owned()),
+        "HYPO_KEYMAP" => Some("vim".to_owned()),
+        "HYPO_MOUSE" => Some("no".to_owned()),
+        _ => None,
+    };
+    let command_line = Overrides {
+        keymap: Some("default".to_owned()),
+        state_dir: Some(folder.path().join("state")),
+        is_ascii: Some(true),
+        ..Overrides::default()
+    };
+    let loaded = load(command_line, &environment).unwrap();
+    let console = &loaded.settings.console;
+    assert_eq!((console.keymap.as_str(), console.theme.as_str()), ("default", "mono"));
+    assert_eq!((console.mouse, console.ascii, console.read_only), (false, AsciiChoice::Always, false));
+    assert!(!loaded.settings.engine.host.enabled);
+    assert_eq!(loaded.paths.state_dir, folder.path().join("state"));
+    assert_eq!(loaded.paths.config_dir, folder.path());
+}
+
+#[test]
+fn a_named_file_must_be_there_and_a_switch_must_be_one() {
+    let named =
+        Overrides { config: Some("/nowhere/c.toml".into()), state_dir: Some("/s".into()), ..Overrides::default() };
+    let problem = load(named, &|_| None).unwrap_err().to_string();
+    assert!(problem.contains("/nowhere/c.toml") && problem.contains("--config"), "{problem}");
+    let maybe = |name: &str| (name == "HYPO_MOUSE").then(|| "maybe".to_owned());
+    assert_eq!(
+        Overrides::from_environment(&maybe).unwrap_err().to_string(),
+        "HYPO_MOUSE=maybe is neither yes nor no; write 1 or 0"
+    );
+}
