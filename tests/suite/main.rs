@@ -1,8 +1,14 @@
 //! The integration suite.
 
 #[cfg(test)]
+mod alertmanager_real;
+#[cfg(test)]
+mod components;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod prometheus_real;
+#[cfg(test)]
+mod prometheus_restart;
 #[cfg(test)]
 mod views;
