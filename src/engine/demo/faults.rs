@@ -9,7 +9,7 @@ use crate::engine::clock::Timestamp;
 pub(super) enum Fault {
     /// A share of a node's own requests fails: a bug in what it runs.
     Errors { node: usize, ratio: f64 },
-    /// A node takes this many times as long for each request, and as much more CPU.
+    /// A node takes this many times as long for each request: it waits for locks and for its disk.
     Slower { node: usize, times: f64 },
     /// Memory that is never given back, as a share of the limit an hour.
     MemoryLeak { node: usize, per_hour: f64 },

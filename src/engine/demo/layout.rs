@@ -170,7 +170,7 @@ pub(super) const NODES: &[NodeSpec] = &[
         memory_idle: 0.30,
         error_floor: 0.001,
         disk_used: None,
-        connections_max: 24.0,
+        connections_max: 36.0,
         calls: &[call("catalog-db", 1.0, 1_500.0, 0, Required)],
     },
     NodeSpec {
@@ -253,7 +253,7 @@ pub(super) const NODES: &[NodeSpec] = &[
     },
     database("orders-db", 16, 6.0, 0.34, 0.46, 0.58, 160.0),
     database("payments-db", 16, 5.0, 0.31, 0.44, 0.41, 120.0),
-    database("catalog-db", 8, 18.0, 0.42, 0.52, 0.47, 200.0),
+    database("catalog-db", 16, 18.0, 0.20, 0.52, 0.47, 200.0),
     database("auth-db", 16, 3.0, 0.29, 0.40, 0.28, 120.0),
 ];
 

@@ -25,6 +25,7 @@ mod telemetry;
 mod commands;
 mod deployments;
 
+pub mod headless;
 pub mod settings;
 pub mod source;
 pub mod step_runner;

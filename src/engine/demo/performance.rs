@@ -15,7 +15,7 @@ use super::service::{self, Figures, Node};
 use crate::engine::clock::Timestamp;
 
 /// Share of lookups that a warm cache answers.
-const CACHE_HITS: f64 = 0.86;
+const CACHE_HITS: f64 = 0.84;
 /// A call that is lost on the way fails after this long, in milliseconds, unless the caller gives up before.
 const CONNECT_MS: f64 = 1_000.0;
 /// A call to what does not run is refused after this long, in milliseconds.
@@ -136,7 +136,8 @@ impl Model {
         let pool = self.pool(node, effects);
         let own_ms = node.spec.work_ms * slowness;
         let busy_ms = own_ms + calls.latency_ms;
-        let cpu_demand = node.cpu_demand(load, slowness);
+        // What waits for a lock or a disk uses no CPU; what runs short of memory collects garbage.
+        let cpu_demand = node.cpu_demand(load, memory_slowness);
         let utilisation = (load * busy_ms / 1_000.0 / node.workers()).max(cpu_demand);
         let rejected = service::turned_away(utilisation);
         let passed = (1.0 - node.spec.error_floor)
@@ -205,7 +206,12 @@ impl Model {
         let attempt = self.attempt(call, database, effects);
         let share = if call.role == CallRole::BehindCache { 1.0 - CACHE_HITS } else { call.per_request };
         let queries = node.figures.load * share;
-        let busy = Node::connections_busy(queries, attempt.latency_ms, self.nodes[database].spec.work_ms);
+        let answered = &self.nodes[database];
+        let busy = Node::connections_busy(
+            queries * (1.0 - attempt.lost),
+            timed(&answered.figures, call.timeout_ms).1,
+            answered.spec.work_ms,
+        );
         let utilisation = busy / node.connections_free();
         let errors = service::turned_away(utilisation) * share.min(1.0);
         Pool {
@@ -371,10 +377,9 @@ mod tests {
     #[test]
     fn a_slow_database_slows_its_callers() {
         let calm = run(&[], 30);
-        let model = run(&[Fault::Slower { node: at("catalog-db"), times: 9.0 }], 60);
-        assert!(figures(&model, "catalog-db").latency_ms > 8.0 * figures(&calm, "catalog-db").latency_ms);
+        let model = run(&[Fault::Slower { node: at("catalog-db"), times: 5.0 }], 60);
+        assert!(figures(&model, "catalog-db").latency_ms > 5.0 * figures(&calm, "catalog-db").latency_ms);
         assert!(figures(&model, "catalog").latency_ms > 2.0 * figures(&calm, "catalog").latency_ms);
-        assert!(figures(&model, "catalog-db").cpu > 0.9);
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub static SCENARIOS: &[Scenario] = &[
         }),
         events: &[
             change(
-                -100 * SECOND_MS,
+                -150 * SECOND_MS,
                 ChangeKind::Deploy,
                 Some("order"),
                 "deploy 7f3e9d1 to order",
@@ -145,7 +145,7 @@ pub static SCENARIOS: &[Scenario] = &[
                 "jonas",
             ),
             fault(
-                -100 * SECOND_MS,
+                -150 * SECOND_MS,
                 Fault::ConnectionLeak { node: ORDER, per_second: 0.22 },
                 20_000,
                 &[Mend::Rollback(ORDER)],
@@ -228,7 +228,7 @@ pub static SCENARIOS: &[Scenario] = &[
         }),
         events: &[fault(
             ONSET_MS,
-            Fault::Slower { node: CATALOG_DB, times: 7.0 },
+            Fault::Slower { node: CATALOG_DB, times: 9.0 },
             8_000,
             &[Mend::CancelQueries(CATALOG_DB)],
         )],
@@ -378,7 +378,7 @@ pub(super) fn batch_at_ms(scenario: &Scenario, start: crate::engine::clock::Time
 /// Harmless changes, some of which every run has had in the hours before it: how long before at least and at most, in
 /// minutes.
 pub(super) const DECOYS: &[(i64, i64, ChangeSpec)] = &[
-    decoy(150, 230, ChangeKind::Deploy, "search", "deploy 91d02ab to search", "ines"),
+    decoy(150, 230, ChangeKind::Deploy, "catalog", "deploy 91d02ab to catalog", "ines"),
     decoy(120, 200, ChangeKind::Flag, "web", "flag new-header on for 100 % of customers", "product"),
     decoy(90, 170, ChangeKind::Deploy, "cart", "deploy e4410c2 to cart", "mira"),
     decoy(70, 140, ChangeKind::Scale, "catalog", "catalog scaled from 3 to 4 instances", "autoscaler"),

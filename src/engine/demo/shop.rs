@@ -41,8 +41,8 @@ const WEATHER: f64 = 0.018;
 /// Harmless changes in the hours before the live part.
 const DECOYS_MIN: usize = 4;
 
-/// Capacity for a surge that was announced is there this long before it.
-const CAPACITY_LEAD_MS: i64 = 10 * SECOND_MS;
+/// Capacity made ready for a surge grows with this power of it.
+const CAPACITY_EXPONENT: f64 = 0.92;
 
 /// More customers than usual.
 #[derive(Debug, Clone, Copy)]
@@ -232,8 +232,8 @@ impl Shop {
         let draw: f64 = StandardNormal.sample(&mut self.random);
         self.weather = kept * self.weather + (1.0 - kept * kept).sqrt() * draw;
         if let Some(surge) = self.surge {
-            // Capacity is there shortly before the customers it was made for.
-            let times = surge.times_at(next + CAPACITY_LEAD_MS);
+            // What was announced finds its capacity ready, a little busier than usual.
+            let times = surge.times_at(next).powf(CAPACITY_EXPONENT);
             self.model.nodes.iter_mut().for_each(|node| node.scale = times);
         }
         let effects = self.effects(next);

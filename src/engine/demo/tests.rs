@@ -150,7 +150,7 @@ fn the_right_command_mends_and_the_wrong_one_does_not() {
                 .map(|service| watched.value(service, "error_ratio"))
                 .iter()
                 .fold(watched.value("shipping", "queue_depth") / 50_000.0, |worst, ratio| worst.max(*ratio))
-                .max((watched.value("web", "latency_p95") - 0.2) / 10.0)
+                .max((watched.value("web", "latency_p95") - 0.125) / 3.0)
         };
         let mut wrong = Watched::new(scenario.name, 5);
         wrong.run(180);
