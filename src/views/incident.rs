@@ -16,8 +16,8 @@ use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
-    Anomaly, AnomalyId, AnomalyState, Evidence, Hypothesis, Incident, IncidentState, Proposal, Run, RunState,
-    ServiceName, Severity, StepEffect, StepState, TimelineEntry, human_span,
+    Anomaly, AnomalyId, AnomalyState, Hypothesis, Incident, IncidentState, Proposal, Run, RunState, ServiceName,
+    Severity, StepEffect, StepState, TimelineEntry, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -251,11 +251,4 @@ fn timeline_line(pen: Pen<'_>, entry: &TimelineEntry, anomaly: Option<&Anomaly>,
         (None, None) => pen.plain(""),
     };
     pen.spread(left, vec![right], width)
-}
-
-/// Sign, weight and text of a piece of evidence, for lists of them.
-pub fn evidence_line(pen: Pen<'_>, evidence: &Evidence) -> Line<'static> {
-    let (role, sign) = if evidence.weight < 0.0 { (Role::EvidenceAgainst, "−") } else { (Role::EvidenceFor, "+") };
-    let weight = format!("{sign}{:<4.1} ", evidence.weight.abs());
-    Line::from(vec![pen.span(role, &weight), pen.plain(&evidence.text)])
 }

@@ -3,7 +3,7 @@
 //! [`draw`] paints the whole screen; [`rows`] and [`hit`] tell the console what stands where, from the same lists and the
 //! same rectangles. A pane is one file: `entries` (its lines in order), `title`, `draw`.
 
-pub mod chart;
+pub mod chain;
 pub mod context;
 pub mod focus;
 pub mod list;
@@ -12,15 +12,23 @@ pub mod theme;
 pub mod ui_state;
 
 mod anomalies;
-pub mod anomaly_text;
+mod anomaly_text;
 mod banner;
-pub mod canvas;
+mod canvas;
+mod chart;
+mod code;
+mod evidence;
 mod footer;
-pub mod incident;
-pub mod layout;
+mod incident;
+mod layout;
+mod log;
 mod now;
+mod overlay;
+mod runbook;
 mod status_bar;
+mod step_facts;
 mod tabs;
+mod why;
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -83,6 +91,7 @@ fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>
     }
     let window = draw_pane(&mut canvas, inner, ctx);
     footer::draw(&mut canvas, screen.footer, ctx);
+    overlay::draw(&mut canvas, screen.body, ctx);
     Drawn { cursor: canvas.cursor, offset: window.offset, page_rows: usize::from(list_area(inner, ctx).height) }
 }
 
@@ -96,7 +105,9 @@ fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'
     let (mut left, right) = match ctx.ui.pane {
         Pane::Anomalies => anomalies::title(pen, ctx),
         Pane::Incident => incident::title(pen, ctx),
-        pane => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
+        Pane::Runbook => runbook::title(pen, ctx),
+        Pane::Log => log::title(pen, ctx),
+        pane @ (Pane::Now | Pane::Chain) => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
     };
     let filter = ctx.ui.list().filter;
     if !filter.trim().is_empty() {
@@ -109,7 +120,10 @@ fn draw_pane(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Win
     match ctx.ui.pane {
         Pane::Anomalies => anomalies::draw(canvas, inner, ctx),
         Pane::Incident => incident::draw(canvas, inner, ctx),
-        _ => now::draw(canvas, inner, ctx),
+        Pane::Chain => chain::draw(canvas, inner, ctx),
+        Pane::Runbook => runbook::draw(canvas, inner, ctx),
+        Pane::Log => log::draw(canvas, inner, ctx),
+        Pane::Now => now::draw(canvas, inner, ctx),
     }
 }
 
@@ -118,7 +132,10 @@ fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
     match ctx.ui.pane {
         Pane::Anomalies => anomalies::list_area(inner),
         Pane::Incident => incident::list_area(inner, ctx),
-        _ => now::list_area(inner),
+        Pane::Chain => chain::list_area(inner),
+        Pane::Runbook => runbook::list_area(inner, ctx),
+        Pane::Log => inner,
+        Pane::Now => now::list_area(inner),
     }
 }
 
@@ -130,7 +147,10 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
     match pane {
         Pane::Anomalies => of(anomalies::entries(snapshot, ui)),
         Pane::Incident => of(incident::entries(snapshot, ui)),
-        _ => of(now::entries(snapshot, ui)),
+        Pane::Chain => of(chain::entries(snapshot, ui)),
+        Pane::Runbook => of(runbook::entries(snapshot, ui)),
+        Pane::Log => of(log::entries(snapshot, ui)),
+        Pane::Now => of(now::entries(snapshot, ui)),
     }
 }
 

@@ -389,6 +389,47 @@ pub fn run() -> Run {
     }
 }
 
+/// The live picture with a run whose last step watches the metric come home.
+pub fn watching() -> Snapshot {
+    let mut run = run();
+    let states = [
+        StepState::Succeeded { at: at("14:32:50") },
+        StepState::Skipped { at: at("14:32:52"), by: "you".into() },
+        StepState::Watching {
+            inside_since: Some(at("14:30:10")),
+            samples: 9,
+            last: Some((0.1, Band { low: 0.0, centre: 0.1, high: 0.4 })),
+            seen_until: at("14:32:50"),
+            until: at("14:47:50"),
+        },
+    ];
+    for (step, state) in run.steps.iter_mut().zip(states) {
+        step.state = state;
+    }
+    let mut snapshot = live();
+    snapshot.runs = vec![Arc::new(run)];
+    snapshot
+}
+
+/// The live picture before a run, and after a run that failed.
+pub fn proposed(is_after_failure: bool) -> Snapshot {
+    let mut snapshot = live();
+    snapshot.runs.clear();
+    if is_after_failure {
+        let mut run = run();
+        run.state = RunState::Failed;
+        if let Some(step) = run.steps.get_mut(1) {
+            step.state = StepState::Failed {
+                at: at("14:32:58"),
+                reason: "exit code 1: deployment is paused, resume it first".into(),
+            };
+            step.exit_code = Some(1);
+        }
+        snapshot.runs = vec![Arc::new(run)];
+    }
+    snapshot
+}
+
 /// A change of that day.
 pub fn change(id: u64, time: &str, kind: ChangeKind, service: &str, title: &str, author: &str) -> Arc<Change> {
     Arc::new(Change {

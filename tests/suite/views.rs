@@ -143,6 +143,28 @@ fn every_pane_in_every_state() {
 }
 
 #[test]
+fn a_runbook_before_during_and_after_its_run() {
+    for (name, snapshot) in [
+        ("watching", fixtures::watching()),
+        ("proposed", fixtures::proposed(false)),
+        ("failed", fixtures::proposed(true)),
+    ] {
+        insta::assert_snapshot!(format!("runbook_{name}_80x24"), shown(&snapshot, &on(Pane::Runbook), 80, 24));
+    }
+}
+
+#[test]
+fn arrows_move_along_the_calls() {
+    let (snapshot, ui) = (fixtures::live(), on(Pane::Chain));
+    let go = |from: &str, direction| views::chain::neighbour(&snapshot, &ui, &from.into(), direction);
+    use views::chain::Direction::{ToCallee, ToCaller};
+    assert_eq!(go("auth-api", ToCaller), Some("user".into()));
+    assert_eq!(go("auth-api", ToCallee), Some("auth-db".into()));
+    assert_eq!(go("auth-db", ToCallee), None);
+    assert_eq!(go("checkout", ToCallee), Some("user".into()), "the one in trouble, not the first by name");
+}
+
+#[test]
 fn every_overlay_at_eighty_by_twenty_four() {
     let snapshot = fixtures::live();
     for (name, overlay) in overlays() {

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 
 use ratatui::style::Style;
 
-pub use nearest::nearest;
 pub use role::Role;
+
+use nearest::nearest;
 
 use crate::engine::model::{IncidentSeverity, Severity, TimelineKind};
 use crate::engine::snapshot::FileProblem;

@@ -1,0 +1,137 @@
+//! Who did what, when, and what came of it: the audit log and every change, newest first.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, Pen};
+use super::context::ViewContext;
+use super::list::{self, Entry, Filter, Window};
+use super::theme::Role;
+use super::ui_state::{Pane, RowKey, UiState};
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{AuditEntry, AuditKind, Change, human_count};
+use crate::engine::snapshot::Snapshot;
+
+/// One line of the log.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'s> {
+    /// An entry of the audit log.
+    Audit(&'s AuditEntry),
+    /// A change.
+    Change(&'s Change),
+}
+
+impl Row<'_> {
+    fn at(self) -> Timestamp {
+        match self {
+            Self::Audit(entry) => entry.at,
+            Self::Change(change) => change.notice.at,
+        }
+    }
+}
+
+/// The lines of the log, newest first.
+pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> {
+    let filter = ui.lists.get(&Pane::Log).map(|list| Filter::new(&list.filter)).unwrap_or_default();
+    let audit = snapshot.audit.iter().map(|entry| Entry::row(RowKey::Audit(entry.sequence), Row::Audit(entry)));
+    let changes = snapshot.changes.iter().map(|change| Entry::row(RowKey::Change(change.id), Row::Change(change)));
+    let mut entries: Vec<Entry<Row<'s>>> = audit.chain(changes).filter(|entry| passes(&filter, entry.what)).collect();
+    // Stable: entries of one instant keep the order of their numbers.
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.what.at()));
+    entries
+}
+
+fn passes(filter: &Filter, row: Row<'_>) -> bool {
+    if filter.is_empty() {
+        return true;
+    }
+    match row {
+        Row::Audit(entry) => {
+            let incident = entry.incident.map(|id| id.to_string()).unwrap_or_default();
+            filter.matches(&[word(entry.kind).1, &entry.by, &entry.text, &incident])
+        }
+        Row::Change(change) => {
+            let notice = &change.notice;
+            let service = notice.service.as_ref().map_or("", |service| service.as_str());
+            filter.matches(&["change", &notice.title, service, notice.author.as_deref().unwrap_or("")])
+        }
+    }
+}
+
+fn word(kind: AuditKind) -> (Role, &'static str) {
+    match kind {
+        AuditKind::Lifecycle => (Role::TextMuted, "program"),
+        AuditKind::Decision => (Role::TimelineHypothesis, "decision"),
+        AuditKind::Operator => (Role::TimelineState, "operator"),
+        AuditKind::Approval => (Role::GateAllow, "approval"),
+        AuditKind::Intent => (Role::TimelineStep, "intent"),
+        AuditKind::Outcome => (Role::TimelineRecovery, "outcome"),
+        AuditKind::Source => (Role::TextMuted, "source"),
+    }
+}
+
+/// The pane's title with the counts.
+pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
+    let newest = ctx.snapshot.audit.first().map_or(0, |entry| entry.sequence);
+    let changes = ctx.snapshot.changes.len();
+    let text = format!("  {} entries · {changes} changes", human_count(newest));
+    (vec![pen.span(Role::PaneTitle, "Log"), pen.plain(&text)], Vec::new())
+}
+
+/// Draws the pane.
+pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Window {
+    let entries = entries(ctx.snapshot, ctx.ui);
+    let pen = canvas.pen;
+    if entries.is_empty() {
+        let is_filtered = !ctx.ui.list().filter.trim().is_empty();
+        let text = if is_filtered { "  Nothing passes the filter." } else { "  Nothing has been done or changed yet." };
+        let span = pen.plain(text);
+        canvas.line(inner, 1, span);
+        return Window::default();
+    }
+    list::draw(canvas, inner, &entries, &ctx.ui.list(), |row, width| match row {
+        Row::Audit(entry) => audit_line(pen, ctx.now, entry, width),
+        Row::Change(change) => change_line(pen, ctx.now, change, width),
+    })
+}
+
+/// `14:31:45` on the day of `now`, `11-20 14:31` on another.
+fn stamp(at: Timestamp, now: Timestamp) -> String {
+    let time = at.hh_mm_ss();
+    if at.date() == now.date() {
+        return time;
+    }
+    format!("{} {}", at.date().get(5..).unwrap_or_default(), time.get(..5).unwrap_or(&time))
+}
+
+fn head(pen: Pen<'_>, stamp: &str, (role, word): (Role, &str), by: &str) -> Vec<Span<'static>> {
+    let width = stamp.len().max(8);
+    vec![
+        pen.cell(Role::TextMuted, stamp, width + 1),
+        pen.cell(role, word, 9),
+        pen.cell(Role::TextMuted, by, 9),
+        pen.plain(" "),
+    ]
+}
+
+fn audit_line(pen: Pen<'_>, now: Timestamp, entry: &AuditEntry, width: usize) -> Line<'static> {
+    let mut left = head(pen, &stamp(entry.at, now), word(entry.kind), &entry.by);
+    if entry.kind == AuditKind::Intent {
+        left.push(pen.span(Role::Code, &entry.text));
+    } else {
+        left.push(pen.plain(&entry.text));
+    }
+    // Most texts name their incident themselves.
+    let id = entry.incident.map(|id| id.to_string()).filter(|id| !entry.text.contains(id.as_str()));
+    pen.spread(left, vec![pen.span(Role::TextMuted, &id.unwrap_or_default())], width)
+}
+
+fn change_line(pen: Pen<'_>, now: Timestamp, change: &Change, width: usize) -> Line<'static> {
+    let notice = &change.notice;
+    let by = notice.author.as_deref().unwrap_or("");
+    let mut left = head(pen, &stamp(notice.at, now), (Role::TimelineChange, "Δ change"), by);
+    let failed = if notice.has_taken_effect { "" } else { " (took no effect)" };
+    left.push(pen.plain(&format!("{}{failed}", notice.title)));
+    let service = notice.service.as_ref().map_or("", |service| service.as_str());
+    pen.spread(left, vec![pen.span(Role::TextMuted, service)], width)
+}

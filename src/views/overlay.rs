@@ -1,0 +1,200 @@
+//! What lies over the panes: help, palette, note, question, evidence, why. Each is a box whose edge names its keys.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, Pen};
+use super::context::ViewContext;
+use super::evidence;
+use super::focus;
+use super::layout;
+use super::text;
+use super::theme::Role;
+use super::ui_state::{Confirmation, Overlay};
+use super::why;
+
+/// Draws the open overlay over `body`, if one is open.
+pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) {
+    match &ctx.ui.overlay {
+        Overlay::None | Overlay::Filter => {}
+        Overlay::Help { selected } => help(canvas, body, ctx, *selected),
+        Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
+        Overlay::Note { incident } => note(canvas, body, ctx, &incident.to_string()),
+        Overlay::Confirm(confirmation) => confirm(canvas, body, confirmation),
+        Overlay::Evidence { hypothesis, offset } => {
+            let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return };
+            let inner = open(canvas, body, (100, 40), &format!("Evidence for {}", incident.id), SCROLL_KEYS);
+            let lines = evidence::lines(canvas.pen, incident, *hypothesis, usize::from(inner.width));
+            scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::Why { anomaly, offset } => {
+            let inner = open(canvas, body, (90, 32), &format!("Why {anomaly} is an anomaly"), SCROLL_KEYS);
+            let lines = match ctx.snapshot.anomaly(*anomaly) {
+                Some(anomaly) => why::lines(canvas.pen, ctx, anomaly, usize::from(inner.width)),
+                None => vec![Line::from(canvas.pen.plain("It is over, and no longer in the picture."))],
+            };
+            scrolled(canvas, inner, &lines, *offset);
+        }
+    }
+}
+
+/// The keys of a box that only shows.
+const SCROLL_KEYS: &str = "j/k scroll  Esc back";
+
+/// Opens a box of at most this size in the middle of the body; returns the area for its text.
+fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
+    let area = layout::centred(body, width.min(body.width.saturating_sub(2)), height);
+    canvas.clear(area);
+    canvas.sides(area);
+    let pen = canvas.pen;
+    canvas.rule(area, 0, ("┌", "┐"), vec![pen.span(Role::PaneTitle, title)], Vec::new());
+    let keys = vec![pen.span(Role::Key, keys)];
+    canvas.rule(area, area.height.saturating_sub(1), ("└", "┘"), keys, Vec::new());
+    let inside = layout::inside(area);
+    Rect { x: inside.x + inside.width.min(1), width: inside.width.saturating_sub(2), ..inside }
+}
+
+/// Draws lines from `offset` on, as far as there is more below than fits.
+fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line<'static>], offset: usize) {
+    let height = usize::from(area.height);
+    let offset = offset.min(lines.len().saturating_sub(height));
+    for (row, line) in (0..area.height).zip(lines.iter().skip(offset)) {
+        canvas.line(area, row, line.clone());
+    }
+    let below = lines.len().saturating_sub(offset + height);
+    if below > 0 && area.height > 0 {
+        let span = canvas.pen.span(Role::TextMuted, &format!("… {} more", below + 1));
+        let last = area.height - 1;
+        canvas.clear(Rect { y: area.y + last, height: 1, ..area });
+        canvas.line(area, last, span);
+    }
+    canvas.put_cursor(area.x, area.y);
+}
+
+/// Draws the lines around the selected one, which carries the marker and the cursor.
+fn choose(canvas: &mut Canvas<'_>, area: Rect, count: usize, selected: usize, line: impl Fn(usize) -> Line<'static>) {
+    let height = usize::from(area.height).max(1);
+    let selected = selected.min(count.saturating_sub(1));
+    let offset = (selected + 1).saturating_sub(height);
+    for (row, index) in (0..area.height).zip(offset..count) {
+        let is_selected = index == selected;
+        let role = if is_selected { Role::SelectionMarker } else { Role::Text };
+        let mut spans = vec![canvas.pen.span(role, if is_selected { "▶" } else { " " }), Span::raw(" ")];
+        spans.extend(line(index).spans);
+        canvas.line(area, row, spans);
+        if is_selected {
+            canvas.put_cursor(area.x, area.y + row);
+        }
+    }
+}
+
+fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: usize) {
+    let title = format!("Help for {}", ctx.ui.pane.title());
+    let inner = open(canvas, body, (100, 40), &title, "j/k move  ⏎ do it  Esc back");
+    let pen = canvas.pen;
+    choose(canvas, inner, ctx.hints.len(), selected, |index| {
+        let Some(hint) = ctx.hints.get(index) else { return Line::default() };
+        let role = if hint.is_act { Role::KeyAct } else { Role::Key };
+        let mark = if hint.is_act { "! " } else { "  " };
+        Line::from(vec![pen.cell(role, &hint.keys, 14), pen.span(role, mark), pen.plain(&hint.help)])
+    });
+}
+
+fn palette(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, input: &str, selected: usize) {
+    let inner = open(canvas, body, (64, 16), "Command", "⏎ do it  Esc back");
+    let (line, list) = layout::split_top(inner, 1);
+    let pen = canvas.pen;
+    choose(canvas, list, ctx.palette.len(), selected, |index| {
+        let Some(found) = ctx.palette.get(index) else { return Line::default() };
+        let mut left = Vec::new();
+        for (position, character) in found.title.chars().enumerate() {
+            let role = if found.matched.contains(&position) { Role::InputMatch } else { Role::Text };
+            left.push(pen.span(role, character.encode_utf8(&mut [0; 4])));
+        }
+        pen.spread(left, vec![pen.span(Role::Key, &found.keys)], usize::from(list.width).saturating_sub(2))
+    });
+    if ctx.palette.is_empty() {
+        let span = pen.span(Role::TextMuted, "  no command matches");
+        canvas.line(list, 0, span);
+    }
+    typed(canvas, line, ":", input);
+}
+
+/// A prompt with what was typed, its end in sight, and the cursor behind it.
+fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
+    let pen = canvas.pen;
+    let input = text::clean(input, pen.glyphs).into_owned();
+    let prompt_width = text::width(prompt);
+    let room = usize::from(area.width).saturating_sub(prompt_width + 1);
+    let hidden = text::width(&input).saturating_sub(room);
+    let shown = input.get(text::take(&input, hidden).len()..).unwrap_or("");
+    canvas.line(area, 0, vec![pen.span(Role::Key, prompt), pen.span(Role::Input, shown)]);
+    let column = u16::try_from(prompt_width + text::width(shown)).unwrap_or(u16::MAX);
+    canvas.put_cursor(area.x.saturating_add(column.min(area.width.saturating_sub(1))), area.y);
+}
+
+fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &str) {
+    let inner = open(canvas, body, (72, 10), &format!("Note for {incident}"), "⏎ save  Esc keep as a draft");
+    let Some(note) = ctx.note else { return };
+    let cursor = note.cursor();
+    let height = usize::from(inner.height).max(1);
+    let offset = (cursor.0 + 1).saturating_sub(height);
+    for (row, (index, line)) in (0..inner.height).zip(note.lines().iter().enumerate().skip(offset)) {
+        if index == cursor.0 {
+            let before: String = line.chars().take(cursor.1).collect();
+            let after: String = line.chars().skip(cursor.1).collect();
+            let one = Rect { y: inner.y + row, height: 1, ..inner };
+            typed(canvas, one, "", &before);
+            let drawn = canvas.cursor.map_or(0, |at| at.x.saturating_sub(inner.x));
+            let rest = Rect { x: inner.x + drawn, width: inner.width.saturating_sub(drawn), ..one };
+            let span = canvas.pen.span(Role::Input, &after);
+            canvas.line(rest, 0, span);
+        } else {
+            let span = canvas.pen.span(Role::Input, line);
+            canvas.line(inner, row, span);
+        }
+    }
+}
+
+/// The question, the command argument by argument, and what to type. What does not fit is said, never left out silently.
+fn confirm(canvas: &mut Canvas<'_>, body: Rect, confirmation: &Confirmation) {
+    let width = 76.min(body.width.saturating_sub(2));
+    let lines = confirm_lines(canvas.pen, confirmation, usize::from(width.saturating_sub(4)));
+    let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX);
+    let keys = if confirmation.typed_target.is_some() { "⏎ do it  Esc leave it" } else { "y do it  Esc leave it" };
+    let inner = open(canvas, body, (width, height), "This changes the world", keys);
+    let (top, answer) = layout::split_top(inner, inner.height.saturating_sub(1));
+    for (row, line) in (0..top.height).zip(&lines) {
+        canvas.line(top, row, line.clone());
+    }
+    if lines.len() > usize::from(top.height) && top.height > 0 {
+        let span = canvas.pen.span(Role::GateDeny, "✗ not all of it fits: make the window larger");
+        let last = top.height - 1;
+        canvas.clear(Rect { y: top.y + last, height: 1, ..top });
+        canvas.line(top, last, span);
+    }
+    match &confirmation.typed_target {
+        Some(target) => {
+            let target = text::truncate(target, 40, canvas.pen.glyphs);
+            typed(canvas, answer, &format!("Type {target}: "), &confirmation.typed);
+        }
+        None => typed(canvas, answer, "Do it? ", &confirmation.typed),
+    }
+}
+
+fn confirm_lines(pen: Pen<'_>, confirmation: &Confirmation, width: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = text::wrap(&confirmation.question, width, pen.glyphs)
+        .iter()
+        .map(|line| Line::from(pen.span(Role::TextStrong, line)))
+        .collect();
+    if !confirmation.argv.is_empty() {
+        lines.push(Line::default());
+    }
+    for (index, argument) in confirmation.argv.iter().enumerate() {
+        let role = if index == 0 { Role::CodeCommand } else { Role::Code };
+        let escaped = text::escape_argument(argument);
+        lines.extend(evidence::paragraph(pen, role, &format!("  {index:>2}  "), &escaped, width));
+    }
+    lines.push(Line::default());
+    lines
+}

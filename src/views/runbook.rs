@@ -1,0 +1,294 @@
+//! A runbook, one step at a time: the exact command before it runs, what it touches, how it is undone, what the gate says;
+//! then its output. Before a run: the runbooks that fit, with their steps.
+
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, Pen};
+use super::code;
+use super::context::ViewContext;
+use super::focus;
+use super::layout;
+use super::list::{self, Entry, Filter, Window};
+use super::step_facts::{self, Fact};
+use super::text;
+use super::theme::Role;
+use super::ui_state::{ListState, Pane, RowKey, UiState};
+use crate::engine::model::{BoundStep, Proposal, Run, RunState, RunStep, StepEffect, StepKind, StepState, human_span};
+use crate::engine::snapshot::Snapshot;
+
+/// One line of the pane.
+#[derive(Debug, Clone)]
+pub enum Row<'s> {
+    /// Between groups.
+    Blank,
+    /// Above a group.
+    Heading(&'static str),
+    /// A step of the run, by its index; true for the one that is next.
+    Step(usize, &'s RunStep, bool),
+    /// A runbook that fits.
+    Proposal(&'s Proposal),
+    /// A step of the proposal above.
+    Preview(usize, &'s BoundStep),
+    /// Something about the step or proposal above.
+    Fact(Fact),
+}
+
+/// The lines of the pane in order: the steps of the run, then, where none is under way, the runbooks that fit.
+pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> {
+    let Some(incident) = focus::incident(snapshot, ui) else { return Vec::new() };
+    let list = ui.lists.get(&Pane::Runbook).cloned().unwrap_or_default();
+    let run = focus::run(snapshot, ui);
+    let mut entries = run.map(|run| step_entries(run, &list)).unwrap_or_default();
+    let is_under_way = run.is_some_and(|run| matches!(run.state, RunState::Active | RunState::Interrupted));
+    let proposals = snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
+    if !is_under_way && !proposals.is_empty() {
+        if !entries.is_empty() {
+            entries.push(Entry::fixed(Row::Blank));
+        }
+        entries.push(Entry::fixed(Row::Heading("Runbooks that fit, best first")));
+        entries.extend(proposal_entries(proposals, &list, run.is_some()));
+    }
+    entries
+}
+
+/// Every step; the next one and the selected one unfolded.
+fn step_entries<'s>(run: &'s Run, list: &ListState) -> Vec<Entry<Row<'s>>> {
+    let current = run.current_step();
+    let filter = Filter::new(&list.filter);
+    let mut entries = Vec::new();
+    for (index, step) in run.steps.iter().enumerate() {
+        if !filter.matches(&[&step.bound.spec.title, &step.bound.spec.name]) {
+            continue;
+        }
+        let is_current = current == Some(index);
+        entries.push(Entry::row(RowKey::Step(index), Row::Step(index, step, is_current)));
+        if is_current || list.selected == Some(RowKey::Step(index)) {
+            entries.extend(step_facts::of_step(step).into_iter().map(|fact| Entry::fixed(Row::Fact(fact))));
+        }
+    }
+    entries
+}
+
+/// Every proposal; the selected one, or the first, unfolded.
+fn proposal_entries<'s>(proposals: &'s [Arc<Proposal>], list: &ListState, has_run: bool) -> Vec<Entry<Row<'s>>> {
+    let filter = Filter::new(&list.filter);
+    let is_selected = |proposal: &Proposal| list.selected == Some(RowKey::Proposal(Arc::clone(&proposal.runbook.id)));
+    let is_any_selected = has_run || proposals.iter().any(|proposal| is_selected(proposal));
+    let mut entries = Vec::new();
+    for (index, proposal) in proposals.iter().enumerate() {
+        if !filter.matches(&[&proposal.runbook.title, &proposal.reason]) {
+            continue;
+        }
+        entries.push(Entry::row(RowKey::Proposal(Arc::clone(&proposal.runbook.id)), Row::Proposal(proposal)));
+        if is_selected(proposal) || !is_any_selected && index == 0 {
+            for (index, step) in proposal.steps.iter().enumerate() {
+                entries.push(Entry::fixed(Row::Preview(index, step)));
+                let commands = step_facts::command_of(step).into_iter();
+                entries.extend(commands.map(|fact| Entry::fixed(Row::Fact(fact))));
+            }
+        }
+    }
+    entries
+}
+
+/// `Runbook: revert network policy` at the left; incident and place in the run at the right.
+pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
+    let incident = focus::incident(ctx.snapshot, ctx.ui).map(|incident| incident.id.to_string()).unwrap_or_default();
+    let Some(run) = focus::run(ctx.snapshot, ctx.ui) else {
+        return (vec![pen.span(Role::PaneTitle, "Runbook")], vec![pen.plain(&incident)]);
+    };
+    let left = vec![pen.span(Role::PaneTitle, &format!("Runbook: {}", run.runbook.title))];
+    let count = run.steps.len();
+    let (role, place) = match (run.state, run.current_step()) {
+        (RunState::Succeeded, _) => (Role::StepDone, format!("all {count} steps done")),
+        (RunState::Failed, _) => (Role::StepFailed, "✗ failed".to_owned()),
+        (RunState::Stopped, _) => (Role::StepFailed, "stopped".to_owned()),
+        (RunState::Interrupted, _) => (Role::GateAsk, "△ interrupted".to_owned()),
+        (RunState::Active, Some(current)) => (Role::StepCurrent, format!("step {} of {count}", current + 1)),
+        (RunState::Active, None) => (Role::StepCurrent, "closing".to_owned()),
+    };
+    (left, vec![pen.plain(&format!("{incident} ")), pen.span(Role::PaneBorder, "── "), pen.span(role, &place)])
+}
+
+/// Where the steps are, and where the output is.
+fn areas(inner: Rect, ctx: &ViewContext<'_>) -> (Rect, Option<Rect>) {
+    if output_step(ctx).is_none() {
+        return (inner, None);
+    }
+    if inner.width >= layout::WIDE - 2 {
+        return layout::split_wide(inner, true, 50);
+    }
+    let wanted = u16::try_from(entries(ctx.snapshot, ctx.ui).len()).unwrap_or(u16::MAX);
+    let output_min = (inner.height / 3).max(3);
+    if inner.height < 9 {
+        return (inner, None);
+    }
+    let (list, output) = layout::split_top(inner, wanted.min(inner.height - output_min));
+    (list, Some(output))
+}
+
+/// Where the list of steps is.
+pub fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
+    areas(inner, ctx).0
+}
+
+/// The step whose output is shown: the selected one where it has any, else the last that has.
+fn output_step<'s>(ctx: &ViewContext<'s>) -> Option<(usize, &'s RunStep)> {
+    let run = focus::run(ctx.snapshot, ctx.ui)?;
+    let has_output = |index: &usize| run.steps.get(*index).is_some_and(|step| !step.output.is_empty());
+    let selected = match ctx.ui.list().selected {
+        Some(RowKey::Step(index)) => Some(index).filter(has_output),
+        _ => None,
+    };
+    let index = selected.or_else(|| (0..run.steps.len()).rev().find(has_output))?;
+    run.steps.get(index).map(|step| (index, step))
+}
+
+/// Draws the pane.
+pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Window {
+    let entries = entries(ctx.snapshot, ctx.ui);
+    if entries.is_empty() {
+        empty(canvas, inner, ctx);
+        return Window::default();
+    }
+    let (area, output) = areas(inner, ctx);
+    let pen = canvas.pen;
+    let window = list::draw(canvas, area, &entries, &ctx.ui.list(), |row, width| line(pen, ctx, row, width));
+    if let (Some(area), Some((index, step))) = (output, output_step(ctx)) {
+        draw_output(canvas, area, inner, index, step, ctx.ui.output_scroll);
+    }
+    window
+}
+
+fn empty(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) {
+    let text = match focus::incident(ctx.snapshot, ctx.ui) {
+        None => "  No incident is open, so there is nothing to mend.".to_owned(),
+        Some(_) if !ctx.ui.list().filter.trim().is_empty() => "  Nothing passes the filter.".to_owned(),
+        Some(incident) => match incident.ranking.cause() {
+            Some(cause) => format!("  No runbook fits {} of {}.", cause.kind.title(), cause.service),
+            None => "  No runbook is proposed before the cause is known.".to_owned(),
+        },
+    };
+    canvas.wrapped(inner, 1, Role::Text, &text);
+}
+
+fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Line<'static> {
+    match row {
+        Row::Blank => Line::default(),
+        Row::Heading(heading) => Line::from(pen.span(Role::PaneHeading, heading)),
+        Row::Step(index, step, is_current) => step_line(pen, *index, step, *is_current, width),
+        Row::Proposal(proposal) => proposal_line(pen, proposal, width),
+        Row::Preview(index, step) => {
+            let number = format!("  {} {:<6} ", index + 1, step_facts::kind_word(&step.spec.kind));
+            let left = vec![pen.span(Role::TextMuted, &number), pen.plain(&step.spec.title)];
+            pen.spread(left, vec![effect(pen, step.spec.effect, &step.spec.kind)], width)
+        }
+        Row::Fact(fact) => fact_line(pen, ctx, fact),
+    }
+}
+
+fn step_line(pen: Pen<'_>, index: usize, step: &RunStep, is_current: bool, width: usize) -> Line<'static> {
+    let (role, symbol, outcome) = outcome(step, is_current);
+    let spec = &step.bound.spec;
+    let title_role = if is_current { Role::StepCurrent } else { role };
+    let left = vec![
+        pen.span(role, &format!("{symbol} ")),
+        pen.span(title_role, &format!("{} {:<6} ", index + 1, step_facts::kind_word(&spec.kind))),
+        pen.span(title_role, &spec.title),
+    ];
+    let mut right = vec![pen.span(role, &outcome)];
+    if is_current && matches!(step.state, StepState::Waiting | StepState::Pending) {
+        right.extend([pen.plain("  "), effect(pen, spec.effect, &spec.kind)]);
+    }
+    pen.spread(left, right, width)
+}
+
+/// Role, symbol and words of where a step stands.
+fn outcome(step: &RunStep, is_current: bool) -> (Role, &'static str, String) {
+    let exit = step.exit_code.map(|code| format!("  exit {code}")).unwrap_or_default();
+    match &step.state {
+        StepState::Pending if is_current => (Role::StepCurrent, "▶", "next".to_owned()),
+        StepState::Pending => (Role::Step, "○", String::new()),
+        StepState::Waiting => (Role::StepCurrent, "▶", "waits for you".to_owned()),
+        StepState::Running { is_dry_run: true, .. } => (Role::StepCurrent, "▶", "dry run under way".to_owned()),
+        StepState::Running { .. } => (Role::StepCurrent, "▶", "running".to_owned()),
+        StepState::Watching { .. } => (Role::StepCurrent, "▶", "watching".to_owned()),
+        StepState::Succeeded { at } => (Role::StepDone, "✓", format!("ok{exit}  {}", at.hh_mm_ss())),
+        StepState::Skipped { by, .. } => (Role::StepDone, "–", format!("skipped by {by}")),
+        StepState::Failed { .. } => (Role::StepFailed, "✗", format!("failed{exit}")),
+        StepState::Unknown { .. } => (Role::GateAsk, "?", "interrupted".to_owned()),
+    }
+}
+
+/// What a step does to the world, in a word that a colour only underlines.
+fn effect(pen: Pen<'_>, effect: StepEffect, kind: &StepKind) -> Span<'static> {
+    match (effect, kind) {
+        (StepEffect::Irreversible, _) => pen.span(Role::GateDeny, "▲ cannot be undone"),
+        (StepEffect::Reversible, _) => pen.span(Role::GateAsk, "● reversible"),
+        (StepEffect::Read, _) => pen.span(Role::TextMuted, "only looks"),
+        (StepEffect::None, StepKind::Verify { .. }) => pen.span(Role::TextMuted, "only watches"),
+        (StepEffect::None, _) => pen.span(Role::TextMuted, "to read"),
+    }
+}
+
+fn proposal_line(pen: Pen<'_>, proposal: &Proposal, width: usize) -> Line<'static> {
+    let estimate = human_span(i64::from(proposal.runbook.estimate_seconds) * 1_000);
+    let left = vec![pen.span(Role::TextStrong, &proposal.runbook.title), pen.plain(&format!("  {}", proposal.reason))];
+    let right = format!("{} steps, est. {estimate}", proposal.steps.len());
+    pen.spread(left, vec![pen.span(Role::TextMuted, &right)], width)
+}
+
+fn fact_line(pen: Pen<'_>, ctx: &ViewContext<'_>, fact: &Fact) -> Line<'static> {
+    let label = |label: &str| pen.cell(Role::TextMuted, &format!("    {label}"), step_facts::LABEL_WIDTH);
+    let spans = match fact {
+        Fact::Text(name, content) => vec![label(name), pen.plain(content)],
+        Fact::Gate(content) => vec![label("gate"), pen.span(Role::TextStrong, content)],
+        Fact::Problem(name, content) => vec![label(name), pen.span(Role::StepFailed, content)],
+        Fact::Command(name, content) => {
+            let mut spans = vec![label(name)];
+            spans.extend(code::shell(pen, content));
+            spans
+        }
+        Fact::Progress(share, content) => {
+            let bar = pen.cell(Role::BarFilled, &super::chart::bar(*share, 12), 12);
+            vec![label("inside"), bar, pen.plain(&format!(" {content}"))]
+        }
+        Fact::Question => {
+            let keys = |short: &str| super::footer::keys_for(ctx.hints, short).unwrap_or("see help").to_owned();
+            let text = format!("it happened: {}   it did not: {}", keys("happened"), keys("not happened"));
+            vec![label("you say"), pen.span(Role::GateAsk, &text)]
+        }
+    };
+    Line::from(spans)
+}
+
+/// The output, its end in sight unless it was scrolled back.
+fn draw_output(canvas: &mut Canvas<'_>, area: Rect, inner: Rect, index: usize, step: &RunStep, scroll: usize) {
+    let pen = canvas.pen;
+    let (rule, text_area) = layout::split_top(area, 1);
+    let shown = usize::from(text_area.height);
+    let scroll = scroll.min(step.output.len().saturating_sub(shown));
+    let end = step.output.len() - scroll;
+    let lines = step.output.get(end.saturating_sub(shown)..end).unwrap_or_default();
+    let mut facts = format!("{} lines", step.output.len());
+    if step.output_dropped_count > 0 {
+        facts += &format!(", {} more left out of the middle", step.output_dropped_count);
+    }
+    if scroll > 0 {
+        facts += &format!(", {scroll} below");
+    }
+    let is_below = area.x == inner.x;
+    let edge = if is_below { Rect { x: rule.x.saturating_sub(1), width: rule.width + 2, ..rule } } else { rule };
+    let ends = if is_below { ("├", "┤") } else { ("─", "─") };
+    let heading = vec![pen.span(Role::PaneHeading, &format!("output of step {}", index + 1))];
+    canvas.rule(edge, 0, ends, heading, vec![pen.span(Role::TextMuted, &facts)]);
+    for (row, line) in (0..).zip(lines) {
+        let content = text::truncate(line, usize::from(text_area.width).saturating_sub(2), pen.glyphs);
+        let role = if line.starts_with("$ ") { Role::CodeCommand } else { Role::Code };
+        let spans = vec![pen.plain(" "), pen.span(role, &content)];
+        canvas.line(text_area, row, spans);
+    }
+}

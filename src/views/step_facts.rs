@@ -1,0 +1,169 @@
+//! What there is to know of a step before it is approved and while it runs, as lines: the exact command, what it touches,
+//! how it is undone, what the gate says, how far a watch has come.
+
+use super::anomaly_text;
+use super::context::Glyphs;
+use super::text;
+use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, Unit, human, human_count, human_span};
+
+/// Columns of the labels.
+pub const LABEL_WIDTH: usize = 14;
+/// Columns of what is said: fixed, so that the number of lines does not hang on the width of the screen. Fits 80 columns.
+const TEXT_WIDTH: usize = 60;
+
+/// One line about a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A label and text.
+    Text(&'static str, String),
+    /// A label and (part of) a command.
+    Command(&'static str, String),
+    /// What the gate says.
+    Gate(String),
+    /// A label and what is wrong.
+    Problem(&'static str, String),
+    /// How far a watch has come, 0 to 1, and in words.
+    Progress(f64, String),
+    /// Whether an interrupted step took effect is for a person to say.
+    Question,
+}
+
+/// Wraps text under a label that is written once. The text is cleaned when it is drawn.
+fn wrapped(label: &'static str, content: &str, make: impl Fn(&'static str, String) -> Fact) -> Vec<Fact> {
+    let lines = text::wrap(content, TEXT_WIDTH, Glyphs::default());
+    lines.into_iter().enumerate().map(|(index, line)| make(if index == 0 { label } else { "" }, line)).collect()
+}
+
+/// The word for a kind of step.
+pub fn kind_word(kind: &StepKind) -> &'static str {
+    match kind {
+        StepKind::Note => "note",
+        StepKind::Check { .. } => "check",
+        StepKind::Act { .. } => "act",
+        StepKind::Verify { .. } => "verify",
+    }
+}
+
+/// The exact command of a step, whole.
+pub fn command_of(step: &BoundStep) -> Vec<Fact> {
+    match &step.spec.kind {
+        StepKind::Check { run, .. } | StepKind::Act { run, .. } => {
+            wrapped("runs", &text::command_line(run), Fact::Command)
+        }
+        StepKind::Note | StepKind::Verify { .. } => Vec::new(),
+    }
+}
+
+/// Everything about a step of a run.
+pub fn of_step(step: &RunStep) -> Vec<Fact> {
+    let spec = &step.bound.spec;
+    let mut facts = Vec::new();
+    if !spec.text.trim().is_empty() {
+        let prose = spec.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        facts.extend(wrapped("about", &prose, Fact::Text).into_iter().take(3));
+    }
+    facts.extend(command_of(&step.bound));
+    match &spec.kind {
+        StepKind::Note => {}
+        StepKind::Check { expect, .. } => {
+            if !expect.is_empty() {
+                facts.extend(wrapped("expects", &format!("“{expect}” in its output"), Fact::Text));
+            }
+        }
+        StepKind::Act { dry_run, undo, rollback_text, .. } => {
+            if !dry_run.is_empty() {
+                facts.extend(wrapped("dry run", &text::command_line(dry_run), Fact::Command));
+            }
+            facts.extend(wrapped("touches", &spec.touches, Fact::Text));
+            facts.extend(wrapped("rollback", rollback_text, Fact::Text));
+            if !undo.is_empty() {
+                facts.extend(wrapped("", &text::command_line(undo), Fact::Command));
+            }
+        }
+        StepKind::Verify { .. } => facts.extend(wrapped("waits for", &goal(&spec.kind), Fact::Text)),
+    }
+    if !step.gate_text.is_empty() {
+        facts.extend(wrapped("gate", &step.gate_text, |label, line| match label {
+            "" => Fact::Text("", line),
+            _ => Fact::Gate(line),
+        }));
+    }
+    facts.extend(progress(step));
+    facts
+}
+
+/// What a verify step waits for, in words.
+fn goal(kind: &StepKind) -> String {
+    let StepKind::Verify { metric, service, hold_ms, samples_min, below, above } = kind else { return String::new() };
+    let place = match (below, above) {
+        (None, None) => "inside its band".to_owned(),
+        (Some(below), None) => format!("below {}", human(*below, Unit::Count)),
+        (None, Some(above)) => format!("above {}", human(*above, Unit::Count)),
+        (Some(below), Some(above)) => {
+            format!("between {} and {}", human(*above, Unit::Count), human(*below, Unit::Count))
+        }
+    };
+    format!("{metric} of {service} {place} for {}, at least {samples_min} samples", human_span(*hold_ms))
+}
+
+/// Where the step stands, as far as its line does not say it.
+fn progress(step: &RunStep) -> Vec<Fact> {
+    match (&step.state, &step.bound.spec.kind) {
+        (StepState::Watching { .. }, kind) => watching(&step.state, kind),
+        (StepState::Failed { reason, .. }, _) => wrapped("failed", reason, Fact::Problem),
+        (StepState::Unknown { since }, _) => {
+            let text = format!("the program ended after {}, while this ran: did it take effect?", since.hh_mm_ss());
+            let mut facts = wrapped("unknown", &text, Fact::Problem);
+            facts.push(Fact::Question);
+            facts
+        }
+        (StepState::Running { since, .. }, _) => {
+            let lines = human_count(step.output.len() as u64);
+            vec![Fact::Text("running", format!("since {}, {lines} lines of output", since.hh_mm_ss()))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// How far a watch has come: how long it has been inside, how many samples say so, the last of them.
+fn watching(state: &StepState, kind: &StepKind) -> Vec<Fact> {
+    let StepState::Watching { inside_since, seen_until, samples, last, until, .. } = state else { return Vec::new() };
+    let StepKind::Verify { hold_ms, samples_min, .. } = kind else { return Vec::new() };
+    let mut lines = match inside_since {
+        Some(since) => {
+            let held_ms = seen_until.since_ms(*since).max(0);
+            // Spans far below where a float loses whole milliseconds.
+            let share = (held_ms as f64 / (*hold_ms).max(1) as f64).min(1.0);
+            let (held, hold) = (human_span(held_ms), human_span(*hold_ms));
+            vec![Fact::Progress(share, format!("{held} of {hold}, {samples} of {samples_min} samples"))]
+        }
+        None => vec![Fact::Text("inside", "not yet".to_owned())],
+    };
+    if let Some((value, band)) = last {
+        let band = anomaly_text::band(*band, Unit::Count);
+        lines.push(Fact::Text("last", format!("{}, expected {band}", human(*value, Unit::Count))));
+    }
+    lines.push(Fact::Text("gives up", format!("at {}", until.hh_mm_ss())));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_is_shown_whole() {
+        let words: Vec<String> = (0..40).map(|index| format!("--flag-{index}=value")).collect();
+        let facts = wrapped("runs", &text::command_line(&words), Fact::Command);
+        let shown: Vec<&str> = facts
+            .iter()
+            .map(|fact| match fact {
+                Fact::Command(_, line) => line.as_str(),
+                _ => "",
+            })
+            .collect();
+        assert_eq!(shown.join(" "), words.join(" "));
+        assert!(shown.iter().all(|line| line.len() <= TEXT_WIDTH));
+        assert!(matches!(facts.as_slice(), [Fact::Command("runs", _), Fact::Command("", _), ..]));
+    }
+}
