@@ -150,7 +150,7 @@ impl Columns {
         }
         let mut columns =
             vec![(Severity, 6), (Value, 8), (Expected, 11), (Sigma, 4), (Since, 4), (Repeats, 4), (Sparkline, 5)];
-        let names_min = if width >= 96 { 42 } else { 20 };
+        let names_min = if width >= 96 { 42 } else { 30 };
         let used = |columns: &[(Column, usize)]| columns.iter().map(|(_, width)| width + 1).sum::<usize>();
         for (column, wanted) in [(Incident, 8), (Instance, 20), (History, 5), (Method, 38)] {
             if used(&columns) + wanted + 1 + names_min <= width {
@@ -199,8 +199,11 @@ impl Columns {
     fn line(&self, pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Line<'static> {
         let mut spans = Vec::with_capacity(self.0.len() * 2);
         for (column, width) in &self.0 {
-            if !spans.is_empty() {
-                spans.push(Span::raw(" "));
+            match spans.len() {
+                0 => {}
+                // The gap after the severity says whether other metrics of the service are off too.
+                1 => spans.push(pen.span(Role::TextStrong, if is_fused(ctx.snapshot, anomaly) { "⊕" } else { " " })),
+                _ => spans.push(Span::raw(" ")),
             }
             spans.extend(cell(pen, ctx, anomaly, *column, *width));
         }
@@ -216,10 +219,10 @@ fn cell(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, column: Column, 
     let left = |role: Role, text: &str| vec![pen.cell(role, text, width)];
     match column {
         Column::Severity => severity(pen, anomaly, width),
-        Column::Subject => subject(pen, ctx.snapshot, anomaly, is_grey, width),
+        Column::Subject => subject(pen, anomaly, is_grey, width),
         Column::Service => {
             let role = if is_grey { role } else { Role::TextStrong };
-            left(role, &format!("{}{}", anomaly.service, fused(ctx.snapshot, anomaly)))
+            left(role, anomaly.service.as_str())
         }
         Column::Metric => left(role, &anomaly_text::subject(anomaly)),
         Column::Value => right(role, &anomaly_text::value(anomaly)),
@@ -252,9 +255,9 @@ fn severity(pen: Pen<'_>, anomaly: &Anomaly, width: usize) -> Vec<Span<'static>>
 }
 
 /// Service and metric in one column, the service in front.
-fn subject(pen: Pen<'_>, snapshot: &Snapshot, anomaly: &Anomaly, is_grey: bool, width: usize) -> Vec<Span<'static>> {
+fn subject(pen: Pen<'_>, anomaly: &Anomaly, is_grey: bool, width: usize) -> Vec<Span<'static>> {
     let (strong, plain) = if is_grey { (Role::TextStale, Role::TextStale) } else { (Role::TextStrong, Role::Text) };
-    let rest = format!(" {}{}", anomaly_text::subject(anomaly), fused(snapshot, anomaly));
+    let rest = format!(" {}", anomaly_text::subject(anomaly));
     // The service may have what the metric leaves, and half of the column in any case.
     let room = width.saturating_sub(super::text::width(&rest)).max(width / 2);
     let service = super::text::truncate(anomaly.service.as_str(), room, pen.glyphs);
@@ -262,11 +265,8 @@ fn subject(pen: Pen<'_>, snapshot: &Snapshot, anomaly: &Anomaly, is_grey: bool, 
     vec![pen.span(strong, &service), pen.cell(plain, &rest, width.saturating_sub(taken))]
 }
 
-/// ` ⊕3` where the service has three anomalous metrics at once.
-fn fused(snapshot: &Snapshot, anomaly: &Anomaly) -> String {
+/// True where the service has several anomalous metrics at once and this is one of them.
+fn is_fused(snapshot: &Snapshot, anomaly: &Anomaly) -> bool {
     let compound = snapshot.compounds.iter().find(|compound| compound.service == anomaly.service);
-    match compound {
-        Some(compound) if compound.members.contains(&anomaly.id) => format!(" ⊕{}", compound.members.len()),
-        _ => String::new(),
-    }
+    compound.is_some_and(|compound| compound.members.len() > 1 && compound.members.contains(&anomaly.id))
 }

@@ -87,10 +87,16 @@ pub fn runs_out(anomaly: &Anomaly, now: Timestamp) -> Option<String> {
         return Some("now".to_owned());
     }
     let margin = match forecast.margin_ms {
-        margin if margin > 0 => format!(" ± {}", human_span(rounded(margin))),
+        margin if margin > 0 => format!(" ± {}", hours(rounded(margin))),
         _ => String::new(),
     };
-    Some(format!("in {}{margin}", human_span(rounded(left_ms))))
+    Some(format!("in {}{margin}", hours(rounded(left_ms))))
+}
+
+/// Up to four days in hours, as on-call shifts are counted: `68 h`.
+fn hours(ms: i64) -> String {
+    use crate::engine::clock::{DAY_MS, HOUR_MS};
+    if (2 * DAY_MS..=4 * DAY_MS).contains(&ms) { format!("{} h", ms / HOUR_MS) } else { human_span(ms) }
 }
 
 /// A span to the hour above two days, to the minute below: a forecast claims no more than it knows, and stays still.

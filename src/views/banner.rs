@@ -20,7 +20,8 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'sta
         let text = format!(" ✗ Store {}: {problem}", snapshot.store.path);
         lines.push(Line::from(pen.span(Role::TextProblem, &text)));
     }
-    if let Some(first) = snapshot.file_problems.first() {
+    let is_now = ctx.ui.pane == Pane::Now;
+    if let Some(first) = snapshot.file_problems.first().filter(|_| is_now) {
         let place = if first.line > 0 { format!("{}:{}", first.file, first.line) } else { first.file.to_string() };
         let more = match snapshot.file_problems.len() - 1 {
             0 => String::new(),
@@ -28,8 +29,8 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'sta
         };
         lines.push(Line::from(pen.span(Role::TextProblem, &format!(" △ {place}: {}{more}", first.text))));
     }
-    // The first pane lists its sources one by one.
-    if ctx.ui.pane != Pane::Now {
+    // The first pane lists its sources one by one, and the log does not age.
+    if !is_now && ctx.ui.pane != Pane::Log {
         lines.extend(down(pen, ctx));
     }
     lines.extend(backfill(pen, ctx, width));

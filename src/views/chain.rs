@@ -234,7 +234,9 @@ fn service_line(
     health: Option<&Health<'_>>,
     width: usize,
 ) -> Line<'static> {
-    let badge = health.map_or((Role::SeverityOk, "✓", "ok"), |health| theme::severity(health.severity));
+    // The check mark's likeness in ASCII is the word itself.
+    let well = if pen.glyphs.is_ascii { "-" } else { "✓" };
+    let badge = health.map_or((Role::SeverityOk, well, "ok"), |health| theme::severity(health.severity));
     let mark = if is_start { "◉" } else { " " };
     let role = if is_start { Role::ChainCause } else { Role::TextStrong };
     let name = if width < 60 { 16 } else { 22 };

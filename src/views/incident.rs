@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, Pen};
 use super::chart;
 use super::context::ViewContext;
+use super::evidence;
 use super::focus;
 use super::footer::keys_for;
 use super::layout;
@@ -69,9 +70,16 @@ fn header_height(inner: Rect, ctx: &ViewContext<'_>) -> u16 {
     if inner.height >= rows + 3 { rows } else { inner.height.min(1) }
 }
 
+/// The pane, and on a wide screen the evidence beside it.
+fn sides(inner: Rect, ctx: &ViewContext<'_>) -> (Rect, Option<Rect>) {
+    let has_incident = focus::incident(ctx.snapshot, ctx.ui).is_some();
+    layout::split_wide(inner, has_incident && inner.width >= layout::WIDE - 2, 45)
+}
+
 /// Where the timeline is.
 pub fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
-    layout::split_top(inner, header_height(inner, ctx)).1
+    let pane = sides(inner, ctx).0;
+    layout::split_top(pane, header_height(pane, ctx)).1
 }
 
 /// Draws the pane.
@@ -81,6 +89,11 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         canvas.line(inner, 1, span);
         return Window::default();
     };
+    let whole = inner;
+    let (inner, beside) = sides(whole, ctx);
+    if let Some(area) = beside {
+        draw_evidence(canvas, area, incident);
+    }
     let height = header_height(inner, ctx);
     let padded = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let header = header(canvas.pen, ctx, incident, usize::from(padded.width));
@@ -89,12 +102,14 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         canvas.line(padded, row, line);
     }
     if height > 1 {
-        let rule = Rect { x: inner.x - 1, width: inner.width + 2, ..inner };
+        // From the left side of the pane to its right side, or to the evidence's line.
+        let width = inner.width + if beside.is_some() { 3 } else { 2 };
+        let rule = Rect { x: inner.x.saturating_sub(1), width, ..inner };
         let heading = vec![canvas.pen.span(Role::PaneHeading, "Timeline")];
         canvas.rule(rule, height - 1, ("├", "┤"), heading, Vec::new());
     }
     let entries = entries(ctx.snapshot, ctx.ui);
-    let (pen, list, area) = (canvas.pen, ctx.ui.list(), list_area(inner, ctx));
+    let (pen, list, area) = (canvas.pen, ctx.ui.list(), list_area(whole, ctx));
     if entries.is_empty() {
         let span = pen.span(Role::TextMuted, "  Nothing here yet.");
         canvas.line(area, 0, span);
@@ -107,6 +122,19 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         let anomaly = entry.anomaly.and_then(|id| anomalies.get(&id).copied());
         timeline_line(pen, entry, anomaly, width)
     })
+}
+
+/// The evidence for the leading hypothesis, behind a line of its own.
+fn draw_evidence(canvas: &mut Canvas<'_>, area: Rect, incident: &Incident) {
+    let edge = canvas.pen.span(Role::PaneBorder, "│");
+    for row in 0..area.height {
+        canvas.line(Rect { width: area.width.min(1), ..area }, row, edge.clone());
+    }
+    let text = Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area };
+    let lines = evidence::lines(canvas.pen, incident, 0, usize::from(text.width));
+    for (row, line) in (0..text.height).zip(lines) {
+        canvas.line(text, row, line);
+    }
 }
 
 fn header(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Vec<Line<'static>> {
@@ -128,8 +156,8 @@ fn labelled(pen: Pen<'_>, label: &str, spans: Vec<Span<'static>>) -> Line<'stati
 fn cause_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, cause: &Hypothesis) -> Line<'static> {
     let change = cause.change.and_then(|id| ctx.snapshot.changes.iter().find(|change| change.id == id));
     let when = change.map(|change| match incident.started_at.since_ms(change.notice.at) {
-        ms if ms >= 0 => format!(", {} before the first symptom", human_span(ms)),
-        ms => format!(", {} after the first symptom", human_span(ms)),
+        ms if ms >= 0 => format!(", {} before the onset", human_span(ms)),
+        ms => format!(", {} after the onset", human_span(ms)),
     });
     let spans = vec![pen.span(Role::TextStrong, &cause.title), pen.plain(&when.unwrap_or_default())];
     labelled(pen, "Cause", spans)
@@ -217,7 +245,7 @@ fn run_text(run: &Run) -> String {
         Some(StepState::Running { .. }) => "runs",
         Some(StepState::Watching { .. }) => "watches",
         Some(StepState::Failed { .. }) => "failed",
-        Some(StepState::Unknown { .. }) => "was interrupted: you decide",
+        Some(StepState::Unknown { .. }) => "was interrupted",
         _ => "is next",
     };
     format!("5 Runbook: {title}, step {} of {} {state}", current + 1, run.steps.len())

@@ -91,7 +91,7 @@ fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>
     }
     let window = draw_pane(&mut canvas, inner, ctx);
     footer::draw(&mut canvas, screen.footer, ctx);
-    overlay::draw(&mut canvas, screen.body, ctx);
+    overlay::draw(&mut canvas, screen.body.union(screen.footer), ctx);
     Drawn { cursor: canvas.cursor, offset: window.offset, page_rows: usize::from(list_area(inner, ctx).height) }
 }
 

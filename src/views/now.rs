@@ -54,7 +54,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
     let groups = [
         ("Open incidents", live.into_iter().flat_map(live_rows).collect()),
         ("Coming", predictions(snapshot, &filter)),
-        ("Sources in trouble", sources(snapshot, &filter)),
+        (sources_heading(snapshot), sources(snapshot, &filter)),
         ("Recent changes", changes(snapshot, &filter)),
         ("Lately resolved", over),
     ];
@@ -90,6 +90,15 @@ fn predictions<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>
         .filter(|anomaly| filter.matches(&[anomaly.service.as_str(), &anomaly.metric]))
         .map(|anomaly| Entry::row(RowKey::Anomaly(anomaly.id), Row::Prediction(anomaly)))
         .collect()
+}
+
+fn sources_heading(snapshot: &Snapshot) -> &'static str {
+    let is_in_trouble = |state: &SourceState| matches!(state, SourceState::Down { .. } | SourceState::Degraded { .. });
+    if snapshot.sources.iter().any(|source| is_in_trouble(&source.state)) {
+        "Sources in trouble"
+    } else {
+        "Sources starting"
+    }
 }
 
 fn sources<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
@@ -163,7 +172,8 @@ fn verdict(ctx: &ViewContext<'_>) -> (Role, String) {
         more => format!("{} anomalies that are no incident", human_count(more)),
     };
     let of = if services > 0 { format!(" of {services} services") } else { String::new() };
-    let text = format!("All quiet: {} series{of} watched, {found}", human_count(counts.series_count));
+    let so_far = if focus::backfill(snapshot).is_some() { " so far" } else { "" };
+    let text = format!("All quiet{so_far}: {} series{of} watched, {found}", human_count(counts.series_count));
     (Role::TextStrong, text)
 }
 
@@ -229,12 +239,12 @@ fn cause_line(pen: Pen<'_>, incident: &Incident, width: usize) -> Line<'static> 
         1 => "1 service".to_owned(),
         count => format!("{count} services"),
     };
-    let folded = if incident.folded_count > 1 {
+    let folded = if incident.folded_count > 1 && width >= 90 {
         format!(" · {} signals", human_count(incident.folded_count))
     } else {
         String::new()
     };
-    let left = vec![pen.plain("               "), pen.plain(&cause)];
+    let left = vec![pen.plain("       "), pen.plain(&cause)];
     pen.spread(left, vec![pen.span(Role::TextMuted, &format!("{services}{folded}"))], width)
 }
 
@@ -247,7 +257,8 @@ fn prediction_line(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, width
         pen.plain(&format!(" out of {} ", resource(&anomaly.metric))),
         pen.span(Role::TextStrong, &when),
     ];
-    let figures = format!("{} of {limit} ", human(anomaly.value, anomaly.unit));
+    let figures =
+        if width < 90 { String::new() } else { format!("{} of {limit} ", human(anomaly.value, anomaly.unit)) };
     let spark = pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 8));
     pen.spread(left, vec![pen.span(Role::TextMuted, &figures), spark], width)
 }

@@ -13,7 +13,7 @@ use super::theme::Role;
 use super::ui_state::{Confirmation, Overlay};
 use super::why;
 
-/// Draws the open overlay over `body`, if one is open.
+/// Draws the open overlay over `body` (the pane and its last row), if one is open.
 pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) {
     match &ctx.ui.overlay {
         Overlay::None | Overlay::Filter => {}
@@ -43,7 +43,9 @@ const SCROLL_KEYS: &str = "j/k scroll  Esc back";
 
 /// Opens a box of at most this size in the middle of the body; returns the area for its text.
 fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
-    let area = layout::centred(body, width.min(body.width.saturating_sub(2)), height);
+    // A box that would nearly cover the pane covers it whole, edge on edge.
+    let width = if width + 4 >= body.width { body.width } else { width };
+    let area = layout::centred(body, width, height);
     canvas.clear(area);
     canvas.sides(area);
     let pen = canvas.pen;
@@ -158,8 +160,8 @@ fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &s
 
 /// The question, the command argument by argument, and what to type. What does not fit is said, never left out silently.
 fn confirm(canvas: &mut Canvas<'_>, body: Rect, confirmation: &Confirmation) {
-    let width = 76.min(body.width.saturating_sub(2));
-    let lines = confirm_lines(canvas.pen, confirmation, usize::from(width.saturating_sub(4)));
+    let width = 72;
+    let lines = confirm_lines(canvas.pen, confirmation, usize::from(width.min(body.width).saturating_sub(4)));
     let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX);
     let keys = if confirmation.typed_target.is_some() { "⏎ do it  Esc leave it" } else { "y do it  Esc leave it" };
     let inner = open(canvas, body, (width, height), "This changes the world", keys);

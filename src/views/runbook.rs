@@ -119,10 +119,11 @@ fn areas(inner: Rect, ctx: &ViewContext<'_>) -> (Rect, Option<Rect>) {
         return (inner, None);
     }
     if inner.width >= layout::WIDE - 2 {
-        return layout::split_wide(inner, true, 50);
+        return layout::split_wide(inner, true, 43);
     }
     let wanted = u16::try_from(entries(ctx.snapshot, ctx.ui).len()).unwrap_or(u16::MAX);
-    let output_min = (inner.height / 3).max(3);
+    // What is to be approved is worth more than what was printed.
+    let output_min = (inner.height / 5).max(3);
     if inner.height < 9 {
         return (inner, None);
     }

@@ -14,6 +14,12 @@ use crate::engine::snapshot::Snapshot;
 struct Part {
     rank: u8,
     spans: Vec<Span<'static>>,
+    /// What it shrinks to before anything gives way.
+    short: Option<Span<'static>>,
+}
+
+fn part(rank: u8, span: Span<'static>) -> Part {
+    Part { rank, spans: vec![span], short: None }
 }
 
 /// Draws the status bar.
@@ -23,6 +29,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
     let mut parts = parts(pen, ctx);
     let room = usize::from(area.width).saturating_sub(clock.width() + 1);
     while parts.len() > 1 && joined(pen, &parts).width() > room {
+        if let Some((part, short)) = parts.iter_mut().find_map(|part| part.short.take().map(|short| (part, short))) {
+            part.spans = vec![short];
+            continue;
+        }
         let weakest = parts.iter().enumerate().min_by_key(|(_, part)| part.rank).map(|(index, _)| index);
         parts.remove(weakest.unwrap_or(0));
     }
@@ -44,21 +54,21 @@ fn joined(pen: Pen<'_>, parts: &[Part]) -> Line<'static> {
 /// Every part from left to right.
 fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     let snapshot = ctx.snapshot;
-    let mut parts = vec![Part { rank: 4, spans: vec![pen.span(Role::StatusName, "hypo")] }];
+    let mut parts = vec![part(4, pen.span(Role::StatusName, "hypo"))];
     parts.extend(sources(pen, ctx));
-    parts.push(Part { rank: 8, spans: vec![pen.span(Role::StatusMode, snapshot.mode.word())] });
+    parts.push(part(8, pen.span(Role::StatusMode, snapshot.mode.word())));
     if ctx.ui.is_read_only {
-        parts.push(Part { rank: 7, spans: vec![pen.span(Role::StatusMode, "READ-ONLY")] });
+        parts.push(part(7, pen.span(Role::StatusMode, "READ-ONLY")));
     }
     if snapshot.store.problem.is_some() {
-        parts.push(Part { rank: 9, spans: vec![pen.span(Role::StatusProblem, "✗ STORE")] });
+        parts.push(part(9, pen.span(Role::StatusProblem, "✗ STORE")));
     }
-    parts.push(Part { rank: 10, spans: open(pen, snapshot) });
+    parts.push(part(10, open(pen, snapshot)));
     parts.extend(folded(pen, snapshot));
     parts.extend(cold(pen, snapshot));
     if snapshot.counts.dropped_count > 0 {
         let text = format!("{} dropped", human_count(snapshot.counts.dropped_count));
-        parts.push(Part { rank: 1, spans: vec![pen.span(Role::TextMuted, &text)] });
+        parts.push(part(1, pen.span(Role::TextMuted, &text)));
     }
     parts
 }
@@ -67,10 +77,10 @@ fn live_count(snapshot: &Snapshot) -> usize {
     snapshot.incidents.iter().filter(|incident| incident.state.is_live()).count()
 }
 
-fn open(pen: Pen<'_>, snapshot: &Snapshot) -> Vec<Span<'static>> {
+fn open(pen: Pen<'_>, snapshot: &Snapshot) -> Span<'static> {
     match live_count(snapshot) {
-        0 => vec![pen.plain("none open")],
-        live => vec![pen.span(Role::TextStrong, &format!("{live} open"))],
+        0 => pen.plain("none open"),
+        live => pen.span(Role::TextStrong, &format!("{live} open")),
     }
 }
 
@@ -80,7 +90,7 @@ fn folded(pen: Pen<'_>, snapshot: &Snapshot) -> Option<Part> {
     let folded = snapshot.counts.folded_count;
     (live > 0 && folded > 0).then(|| {
         let text = format!("{} signals → {live}", human_count(folded));
-        Part { rank: 2, spans: vec![pen.plain(&text)] }
+        part(2, pen.plain(&text))
     })
 }
 
@@ -89,7 +99,7 @@ fn cold(pen: Pen<'_>, snapshot: &Snapshot) -> Option<Part> {
     let counts = &snapshot.counts;
     (counts.series_count > 0 && counts.history_days < counts.history_days_min).then(|| {
         let text = format!("history {:.0} of {:.0} d: static thresholds", counts.history_days, counts.history_days_min);
-        Part { rank: 3, spans: vec![pen.span(Role::StatusMode, &text)] }
+        part(3, pen.span(Role::StatusMode, &text))
     })
 }
 
@@ -102,16 +112,17 @@ fn sources(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
         [] => {}
         few if few.len() <= 3 => {
             let names: Vec<String> = few.iter().map(|source| format!("{} ✓", source.source)).collect();
-            parts.push(Part { rank: 5, spans: vec![pen.plain(&names.join("  "))] });
+            let short = Some(pen.plain(&format!("{} source{} ✓", few.len(), if few.len() == 1 { "" } else { "s" })));
+            parts.push(Part { rank: 5, spans: vec![pen.plain(&names.join("  "))], short });
         }
-        many => parts.push(Part { rank: 5, spans: vec![pen.plain(&format!("{} sources ✓", many.len()))] }),
+        many => parts.push(part(5, pen.plain(&format!("{} sources ✓", many.len())))),
     }
     for source in troubled.iter().take(3) {
-        parts.push(Part { rank: 6, spans: vec![trouble(pen, ctx, source)] });
+        parts.push(part(6, trouble(pen, ctx, source)));
     }
     if troubled.len() > 3 {
         let text = format!("{} more ✗", troubled.len() - 3);
-        parts.push(Part { rank: 6, spans: vec![pen.span(Role::StatusProblem, &text)] });
+        parts.push(part(6, pen.span(Role::StatusProblem, &text)));
     }
     parts
 }

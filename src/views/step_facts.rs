@@ -63,6 +63,8 @@ pub fn of_step(step: &RunStep) -> Vec<Fact> {
         facts.extend(wrapped("about", &prose, Fact::Text).into_iter().take(3));
     }
     facts.extend(command_of(&step.bound));
+    // What asks for an answer comes before what only informs: it must be in sight on a low screen.
+    facts.extend(progress(step));
     match &spec.kind {
         StepKind::Note => {}
         StepKind::Check { expect, .. } => {
@@ -88,7 +90,6 @@ pub fn of_step(step: &RunStep) -> Vec<Fact> {
             _ => Fact::Gate(line),
         }));
     }
-    facts.extend(progress(step));
     facts
 }
 

@@ -42,7 +42,7 @@ fn facts(ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Vec<(&'static str, String)
         facts.push(("template", format!("{id} {template}")));
     }
     let seen = format!(
-        "{}, {} off {} what is expected",
+        "{}, {} {} what is expected",
         anomaly_text::value(anomaly),
         anomaly_text::sigma(anomaly.deviation_sigma),
         anomaly_text::direction(anomaly.direction)
