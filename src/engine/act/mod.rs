@@ -3,7 +3,9 @@
 //! [`policy`] decides and is the sole maker of an [`ApprovedStep`]; [`walk`] is the pure state machine of a run; a
 //! [`StepRunner`] carries approved steps out and reports back. The engine's core sees the first two only.
 
+pub mod executor;
 pub mod policy;
+pub mod steps;
 pub mod walk;
 
 use tokio::sync::mpsc;

@@ -316,4 +316,4 @@ pub fn command_line(argv: &[Arc<str>]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -111,6 +111,17 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
     }
 }
 
+/// A command that has passed the gate, for tests of runners.
+pub(in crate::engine::act) fn approved(argv: &[&str], timeout_ms: i64, settings: &RunbookSettings) -> ApprovedStep {
+    let run = argv.iter().map(|part| Arc::from(*part)).collect();
+    let mut step = bound("look", StepKind::Check { run, expect: text("") }, StepEffect::Read);
+    step.spec.timeout_ms = timeout_ms;
+    let incident = incident();
+    let gate = Gate { incident: &incident, settings, mode: AutonomyMode::Suggest, incident_act_count: 0 };
+    let begun = start(RunId(1), &proposal(vec![step]), &text(ANA), &gate, T0);
+    approve(&begun.run, 0, "digest-look", None, &text(ANA), &gate, T0).unwrap().execute.unwrap()
+}
+
 /// A run being driven: keeps the latest state and everything that was told.
 struct Drive {
     incident: Incident,
