@@ -1,1 +1,200 @@
-//! The only code that names sled.
+//! What outlives the program: incidents, anomalies, runs, the audit log, series, settings; in sled, one process at a time.
+//!
+//! What [`Store::write`] has acknowledged as durable is there after any crash, and a write is there as a whole or not at
+//! all. Layout and versions are in `schema.rs`. The folder holds `store/` (sled's), `holder` (who has it open) and, after
+//! a repair, `set-aside/`.
+
+mod export;
+mod holder;
+mod load;
+mod migrate;
+mod open;
+mod schema;
+mod write;
+
+pub use load::Stored;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use schema::TreeName;
+
+/// Why the store cannot do what was asked. The message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be made or read.
+    #[error("cannot use the folder {path}: {reason}; choose another with --state-dir")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Others can read the folder.
+    #[error("others may read {path} (mode {mode:o}); run: chmod 700 {path}")]
+    TooOpen {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another process has it.
+    #[error("the store {path} is held by {holder}; close it or use --state-dir")]
+    Held {
+        /// Which.
+        path: PathBuf,
+        /// `hypo pid 1234 since …`, as far as it is known.
+        holder: String,
+    },
+    /// No room left.
+    #[error("no room left for the store {path}; free some, nothing written before is lost")]
+    Full {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It cannot be written to.
+    #[error("the store {path} cannot be written to: {reason}; mount it writable or use --state-dir")]
+    ReadOnly {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// It cannot be read.
+    #[error("the store {path} is damaged: {reason}; move the folder away and `hypo import` the last export")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// Written by a later version of the program.
+    #[error(
+        "the store {path} has schema {found}, this program knows up to {known}; use the newer hypo, or --state-dir"
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// A write failed earlier: what is on disk is no longer certain until it is opened anew.
+    #[error("an earlier write to {path} failed, so no more are made; restart hypo to see what is on disk")]
+    Failed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A record cannot be put into its form on disk.
+    #[error("a record for the tree {tree} cannot be written: {reason}")]
+    Record {
+        /// Which tree.
+        tree: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An entry of the audit log would be replaced by another.
+    #[error("audit entry {sequence} is there already and differs; entries are never replaced")]
+    AuditRewritten {
+        /// Its number.
+        sequence: u64,
+    },
+    /// An entry of the audit log is missing.
+    #[error("audit entry {sequence} is missing; the log has been altered or damaged there")]
+    AuditGap {
+        /// Its number.
+        sequence: u64,
+    },
+    /// A line of an export cannot be taken in. Nothing was written.
+    #[error("line {line} of the export: {reason}; nothing was imported")]
+    Import {
+        /// Which, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An import into a store that holds something.
+    #[error("the store {path} is not empty; import into a new --state-dir, or merge")]
+    NotEmpty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The export cannot be written.
+    #[error("the export cannot be written: {0}")]
+    Export(std::io::Error),
+}
+
+/// An open store. Dropping it flushes and lets it go.
+pub struct Store {
+    path: PathBuf,
+    db: sled::Db,
+    /// In the order of [`TreeName::ALL`].
+    trees: Vec<sled::Tree>,
+    /// Held for as long as the store is open: its lock is what keeps others out.
+    _holder: File,
+    notices: Vec<Arc<str>>,
+    has_failed: AtomicBool,
+}
+
+impl Store {
+    /// Opens the store in the folder `path`, making both where there is none (mode 0700).
+    ///
+    /// A damaged snapshot is set aside and rebuilt from the log once; [`Self::notices`] tells of it.
+    ///
+    /// # Errors
+    /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
+    /// repair, or a later version of the program wrote it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        open::open(path)
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What happened on opening that a person should know.
+    #[must_use]
+    pub fn notices(&self) -> &[Arc<str>] {
+        &self.notices
+    }
+
+    /// Bytes on disk.
+    ///
+    /// # Errors
+    /// When sled cannot tell.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.db.size_on_disk().map_err(|error| self.problem(&error))
+    }
+
+    fn tree(&self, name: TreeName) -> &sled::Tree {
+        // `trees` is built from `ALL`, whose order is the order of the variants.
+        &self.trees[name as usize]
+    }
+
+    fn problem(&self, error: &sled::Error) -> StoreError {
+        open::problem(&self.path, error)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    // Sled prints every page it holds, which is all that is kept.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.db.flush() {
+            tracing::warn!(%error, path = %self.path.display(), "the store could not be flushed on closing");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

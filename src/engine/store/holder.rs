@@ -1,0 +1,48 @@
+//! Who has the store open: a locked file with the holder's name in it, so that the second one can say who the first is.
+//!
+//! The lock is the system's and goes with the process, however that ends; the text in the file is only for the message.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::StoreError;
+
+/// Name of the file in the store's folder.
+const HOLDER_FILE: &str = "holder";
+
+/// Takes the store for this process.
+pub(super) fn take(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(HOLDER_FILE);
+    let failed = |reason| StoreError::Folder { path: path.clone(), reason };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(StoreError::Held { path: folder.to_path_buf(), holder: read(&mut file) });
+        }
+        Err(TryLockError::Error(reason)) => return Err(failed(reason)),
+    }
+    file.set_len(0).map_err(failed)?;
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
+    write!(file, "hypo pid {} since {since}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}
+
+/// What the holder wrote of itself; it may be about to.
+fn read(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(200).read_to_string(&mut text);
+    let is_plain = text.chars().all(|c| !c.is_control());
+    if read.is_ok() && is_plain && !text.trim().is_empty() { text.trim().to_owned() } else { "another hypo".to_owned() }
+}

@@ -1,0 +1,189 @@
+//! Reads back what was kept. An entry that cannot be read is named and left where it is; the others are not held up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::schema::{self, TreeName};
+use super::write::sequence_of;
+use super::{Store, StoreError};
+use crate::engine::clock::Timestamp;
+use crate::engine::detect::SeriesState;
+use crate::engine::job::Record;
+use crate::engine::limits::{AUDIT_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX};
+use crate::engine::model::{Alert, Anomaly, AnomalyState, AuditEntry, Change, Incident, Run, SourceName, Topology};
+
+/// Entries that cannot be read are named up to this number; all are counted.
+const NAMED_PROBLEMS_MAX: usize = 20;
+
+/// Everything but the series, which [`Store::series`] gives one by one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stored {
+    /// Live ones, and the newest of those over, in order of id.
+    pub incidents: Vec<Incident>,
+    /// Active and recovering ones, and the newest of those over, in order of id.
+    pub anomalies: Vec<Anomaly>,
+    /// In order of fingerprint.
+    pub alerts: Vec<Alert>,
+    /// In order of id.
+    pub changes: Vec<Change>,
+    /// In order of id.
+    pub runs: Vec<Run>,
+    /// The newest entries, oldest first.
+    pub audit: Vec<AuditEntry>,
+    /// Who calls whom.
+    pub topology: Option<Topology>,
+    /// Mined templates.
+    pub templates: Option<Vec<u8>>,
+    /// How far each source's backfill has come.
+    pub cursors: BTreeMap<SourceName, Timestamp>,
+    /// Named settings, as JSON text.
+    pub settings: BTreeMap<String, String>,
+    /// The numbers that come next, past everything on disk.
+    pub next: NextNumbers,
+    /// Entries that could not be read.
+    pub unreadable_count: u64,
+    /// Which they are and why, as far as there is room; gaps of the audit log.
+    pub problems: Vec<Arc<str>>,
+}
+
+/// First free numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextNumbers {
+    /// Of incidents.
+    pub incident: u64,
+    /// Of anomalies.
+    pub anomaly: u64,
+    /// Of changes.
+    pub change: u64,
+    /// Of runs.
+    pub run: u64,
+    /// Of audit entries.
+    pub audit: u64,
+}
+
+impl Default for NextNumbers {
+    fn default() -> Self {
+        Self { incident: 1, anomaly: 1, change: 1, run: 1, audit: 1 }
+    }
+}
+
+impl Store {
+    /// Reads everything but the series.
+    ///
+    /// # Errors
+    /// When sled itself cannot read on. Single entries that cannot be read are no error; they are counted and named.
+    pub fn load(&self) -> Result<Stored, StoreError> {
+        let mut stored = Stored { next: self.next_numbers()?, ..Stored::default() };
+        for tree in TreeName::ALL.into_iter().filter(|tree| !matches!(tree, TreeName::Series | TreeName::Audit)) {
+            for entry in self.tree(tree) {
+                let (key, value) = entry.map_err(|error| self.problem(&error))?;
+                take(&mut stored, tree, &key, &value);
+            }
+        }
+        self.load_audit(&mut stored)?;
+        keep_newest(&mut stored.incidents, |incident| incident.state.is_live(), ENDED_INCIDENTS_MAX);
+        keep_newest(&mut stored.anomalies, |anomaly| anomaly.state != AnomalyState::Ended, ENDED_ANOMALIES_MAX);
+        Ok(stored)
+    }
+
+    /// Every series' state, in order of fingerprint. One that cannot be read is passed over: it is computed anew.
+    pub fn series(&self) -> impl Iterator<Item = SeriesState> {
+        self.tree(TreeName::Series).iter().filter_map(Result::ok).filter_map(|(key, value)| {
+            match schema::decode(TreeName::Series, &key, &value) {
+                Ok(Record::Series(state)) => Some(*state),
+                _ => None,
+            }
+        })
+    }
+
+    /// Looks through the whole audit log; the number of its entries when none is missing.
+    ///
+    /// # Errors
+    /// With the first number that is missing, or when sled cannot read on.
+    pub fn check_audit(&self) -> Result<u64, StoreError> {
+        let mut expected = 1;
+        for key in self.tree(TreeName::Audit).iter().keys() {
+            let key = key.map_err(|error| self.problem(&error))?;
+            if sequence_of(&key) != expected {
+                return Err(StoreError::AuditGap { sequence: expected });
+            }
+            expected += 1;
+        }
+        Ok(expected - 1)
+    }
+
+    fn load_audit(&self, stored: &mut Stored) -> Result<(), StoreError> {
+        let mut newest_first = VecDeque::new();
+        let mut after: Option<u64> = None;
+        for entry in self.tree(TreeName::Audit).iter().rev().take(AUDIT_IN_SNAPSHOT_MAX) {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            let sequence = sequence_of(&key);
+            if let Some(after) = after.filter(|after| *after != sequence + 1) {
+                let gap = StoreError::AuditGap { sequence: after.saturating_sub(1) };
+                stored.problems.push(gap.to_string().into());
+            }
+            after = Some(sequence);
+            match schema::decode(TreeName::Audit, &key, &value) {
+                Ok(Record::Audit(entry)) => newest_first.push_front(entry),
+                Ok(_) => {}
+                Err(problem) => name_problem(stored, TreeName::Audit, &key, &problem),
+            }
+        }
+        stored.audit = newest_first.into();
+        Ok(())
+    }
+
+    fn next_numbers(&self) -> Result<NextNumbers, StoreError> {
+        let next = |tree: TreeName| -> Result<u64, StoreError> {
+            let last = self.tree(tree).last().map_err(|error| self.problem(&error))?;
+            Ok(last.map_or(1, |(key, _)| sequence_of(&key).saturating_add(1)))
+        };
+        Ok(NextNumbers {
+            incident: next(TreeName::Incidents)?,
+            anomaly: next(TreeName::Anomalies)?,
+            change: next(TreeName::Changes)?,
+            run: next(TreeName::Runs)?,
+            audit: next(TreeName::Audit)?,
+        })
+    }
+}
+
+fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
+    match schema::decode(tree, key, value) {
+        Ok(Record::Incident(it)) => stored.incidents.push(it),
+        Ok(Record::Anomaly(it)) => stored.anomalies.push(it),
+        Ok(Record::Alert(it)) => stored.alerts.push(it),
+        Ok(Record::Change(it)) => stored.changes.push(it),
+        Ok(Record::Run(it)) => stored.runs.push(it),
+        Ok(Record::Topology(it)) => stored.topology = Some(it),
+        Ok(Record::Templates(it)) => stored.templates = Some(it),
+        Ok(Record::BackfillCursor { source, until }) => {
+            stored.cursors.insert(source, until);
+        }
+        Ok(Record::Setting { name, value }) => {
+            stored.settings.insert(name, value);
+        }
+        // Read by methods of their own.
+        Ok(Record::Audit(_) | Record::Series(_)) => {}
+        Err(problem) => name_problem(stored, tree, key, &problem),
+    }
+}
+
+fn name_problem(stored: &mut Stored, tree: TreeName, key: &[u8], problem: &schema::ValueProblem) {
+    stored.unreadable_count += 1;
+    if stored.problems.len() < NAMED_PROBLEMS_MAX {
+        let key: String = key.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        stored.problems.push(format!("{} {key} cannot be read: {problem}; it is left as it is", tree.word()).into());
+    }
+}
+
+/// Drops the oldest of those that are over, past `over_max`; the order stays.
+fn keep_newest<T>(items: &mut Vec<T>, is_live: impl Fn(&T) -> bool, over_max: usize) {
+    let over = items.iter().filter(|item| !is_live(item)).count();
+    let mut to_drop = over.saturating_sub(over_max);
+    items.retain(|item| {
+        let drops = to_drop > 0 && !is_live(item);
+        to_drop -= usize::from(drops);
+        !drops
+    });
+}

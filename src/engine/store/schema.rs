@@ -1,0 +1,163 @@
+//! What is on disk, on one page: trees, keys and values, and what they were before.
+//!
+//! ```text
+//! tree       key                      value
+//! incidents  id, big-endian           version byte, then postcard of Incident
+//! anomalies  id, big-endian           Anomaly
+//! alerts     fingerprint, big-endian  Alert
+//! changes    id, big-endian           Change
+//! runs       id, big-endian           Run
+//! audit      sequence, big-endian     AuditEntry
+//! series     fingerprint, big-endian  SeriesState
+//! topology   "topology"               Topology
+//! templates  "templates"              bytes, as the miner writes them
+//! cursors    source's name            Timestamp
+//! settings   name                     String
+//! meta       "schema"                 schema version, four bytes, big-endian
+//! ```
+//!
+//! | schema | what differed |
+//! | --- | --- |
+//! | 0 | values had no version byte |
+//! | 1 | as above |
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::clock::Timestamp;
+use crate::engine::job::Record;
+use crate::engine::model::SourceName;
+
+/// The schema this program writes.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+/// First byte of every value.
+pub(super) const VALUE_VERSION: u8 = 1;
+/// Key of the schema version in the tree `meta`.
+pub(super) const SCHEMA_KEY: &str = "schema";
+
+/// The trees, in the order in which an export lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TreeName {
+    Incidents,
+    Anomalies,
+    Alerts,
+    Changes,
+    Runs,
+    Audit,
+    Series,
+    Topology,
+    Templates,
+    Cursors,
+    Settings,
+}
+
+impl TreeName {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Incidents,
+        Self::Anomalies,
+        Self::Alerts,
+        Self::Changes,
+        Self::Runs,
+        Self::Audit,
+        Self::Series,
+        Self::Topology,
+        Self::Templates,
+        Self::Cursors,
+        Self::Settings,
+    ];
+
+    /// Its name on disk and in exports.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Incidents => "incidents",
+            Self::Anomalies => "anomalies",
+            Self::Alerts => "alerts",
+            Self::Changes => "changes",
+            Self::Runs => "runs",
+            Self::Audit => "audit",
+            Self::Series => "series",
+            Self::Topology => "topology",
+            Self::Templates => "templates",
+            Self::Cursors => "cursors",
+            Self::Settings => "settings",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tree| tree.word() == word)
+    }
+}
+
+/// A record as it goes to disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub tree: TreeName,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+}
+
+/// A value that cannot be read, or a record that cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ValueProblem {
+    #[error("it is empty")]
+    Empty,
+    #[error("its version is {0}, and this program knows {VALUE_VERSION}")]
+    Version(u8),
+    #[error("its key is no text")]
+    Key,
+    #[error("{0}")]
+    Postcard(#[from] postcard::Error),
+}
+
+/// A record in its place and form on disk.
+pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
+    let number = |number: u64| number.to_be_bytes().to_vec();
+    let (tree, key, value) = match record {
+        Record::Incident(it) => (TreeName::Incidents, number(it.id.0), value(it)?),
+        Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), value(it)?),
+        Record::Alert(it) => (TreeName::Alerts, number(it.notice.fingerprint.0), value(it)?),
+        Record::Change(it) => (TreeName::Changes, number(it.id.0), value(it)?),
+        Record::Run(it) => (TreeName::Runs, number(it.id.0), value(it)?),
+        Record::Audit(it) => (TreeName::Audit, number(it.sequence), value(it)?),
+        Record::Series(it) => (TreeName::Series, number(it.fingerprint.0), value(it)?),
+        Record::Topology(it) => (TreeName::Topology, TreeName::Topology.word().into(), value(it)?),
+        Record::Templates(it) => (TreeName::Templates, TreeName::Templates.word().into(), value(it)?),
+        Record::BackfillCursor { source, until } => {
+            (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
+        }
+        Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
+    };
+    Ok(Entry { tree, key, value })
+}
+
+/// The record behind an entry.
+pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record, ValueProblem> {
+    let key_text = || std::str::from_utf8(key).map_err(|_| ValueProblem::Key);
+    Ok(match tree {
+        TreeName::Incidents => Record::Incident(read(bytes)?),
+        TreeName::Anomalies => Record::Anomaly(read(bytes)?),
+        TreeName::Alerts => Record::Alert(read(bytes)?),
+        TreeName::Changes => Record::Change(read(bytes)?),
+        TreeName::Runs => Record::Run(read(bytes)?),
+        TreeName::Audit => Record::Audit(read(bytes)?),
+        TreeName::Series => Record::Series(Box::new(read(bytes)?)),
+        TreeName::Topology => Record::Topology(read(bytes)?),
+        TreeName::Templates => Record::Templates(read(bytes)?),
+        TreeName::Cursors => {
+            Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }
+        }
+        TreeName::Settings => Record::Setting { name: key_text()?.to_owned(), value: read(bytes)? },
+    })
+}
+
+fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {
+    Ok(postcard::to_extend(it, vec![VALUE_VERSION])?)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueProblem> {
+    match bytes.split_first() {
+        None => Err(ValueProblem::Empty),
+        Some((&VALUE_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        Some((&version, _)) => Err(ValueProblem::Version(version)),
+    }
+}

@@ -1,0 +1,396 @@
+//! What the store keeps, refuses, mends and moves. Crashes and random operations are in `tests/suite/store.rs`.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
+use super::schema::{SCHEMA_KEY, VALUE_VERSION};
+use super::*;
+use crate::engine::clock::Timestamp;
+use crate::engine::job::Record;
+use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
+use crate::engine::model::{
+    AuditEntry, AuditKind, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, IncidentId, Run,
+    RunId, RunState, RunStep, Runbook, ServiceName, SourceName, StepEffect, StepKind, StepSpec, StepState, Topology,
+};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
+fn audit(sequence: u64, text: &str) -> Record {
+    Record::Audit(AuditEntry {
+        sequence,
+        at: Timestamp(1_763_000_000_123),
+        kind: AuditKind::Intent,
+        by: Arc::from("ana"),
+        incident: Some(IncidentId(42)),
+        run: None,
+        text: Arc::from(text),
+    })
+}
+
+fn setting(name: &str, value: &str) -> Record {
+    Record::Setting { name: name.to_owned(), value: value.to_owned() }
+}
+
+fn change(id: u64) -> Record {
+    Record::Change(Change {
+        id: ChangeId(id),
+        notice: ChangeNotice {
+            source: SourceName::new("deploys"),
+            external_id: Arc::from("d1"),
+            kind: ChangeKind::Deploy,
+            service: Some(ServiceName::new("payment")),
+            title: Arc::from("deploy ü␛ to payment"),
+            version: None,
+            author: None,
+            url: None,
+            at: Timestamp(-5),
+            finished_at: Some(Timestamp(9_000)),
+            has_taken_effect: true,
+        },
+    })
+}
+
+/// A run in the midst of a verify step: floats, nested enums and maps.
+fn run(id: u64, value: f64) -> Record {
+    let spec = StepSpec {
+        name: Arc::from("home"),
+        title: Arc::from("watch"),
+        text: Arc::from("text"),
+        kind: StepKind::Verify {
+            metric: Arc::from("error_ratio"),
+            service: Arc::from("payment"),
+            hold_ms: 60_000,
+            samples_min: 3,
+            below: Some(0.1),
+            above: None,
+        },
+        effect: StepEffect::Read,
+        touches: Arc::from("nothing"),
+        timeout_ms: 1_000,
+    };
+    let step = RunStep {
+        bound: BoundStep { spec: spec.clone(), digest: Arc::from("d") },
+        state: StepState::Watching {
+            inside_since: Some(Timestamp(7)),
+            samples: 2,
+            last: Some((value, Band { low: -0.0, centre: 0.1, high: 1e300 })),
+            seen_until: Timestamp(8),
+            until: Timestamp(9),
+        },
+        gate_text: Arc::from("g"),
+        shown_at: Timestamp(1),
+        output: vec![Arc::from("line")],
+        output_dropped_count: 3,
+        exit_code: Some(-1),
+        approved_by: None,
+    };
+    Record::Run(Run {
+        id: RunId(id),
+        incident: IncidentId(42),
+        runbook: Arc::new(Runbook {
+            id: Arc::from("r"),
+            title: Arc::from("R"),
+            version: Arc::from("1"),
+            content_hash: Arc::from("h"),
+            owner: Arc::from("o"),
+            origin: Arc::from("shipped"),
+            problems: vec![CauseKind::BadDeploy],
+            service_pattern: Arc::from(""),
+            params: BTreeMap::new(),
+            acts_max: 1,
+            estimate_seconds: 1,
+            steps: vec![spec],
+        }),
+        params: BTreeMap::from([(Arc::from("service"), Arc::from("payment"))]),
+        state: RunState::Active,
+        steps: vec![step],
+        started_at: Timestamp(1),
+        ended_at: None,
+        started_by: Arc::from("ana"),
+    })
+}
+
+fn sample_records() -> Vec<Record> {
+    vec![
+        audit(1, "first"),
+        change(9),
+        run(3, 0.25),
+        Record::Topology(Topology::default()),
+        Record::Templates(vec![0, 255, 7]),
+        Record::BackfillCursor { source: SourceName::new("prom"), until: Timestamp(99) },
+        setting("pane", "\"now\""),
+    ]
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let folder = folder();
+    let records = sample_records();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        store.write(&records, true).unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    let stored = store.load().unwrap();
+    assert_eq!(stored.audit.len(), 1);
+    assert_eq!(Record::Change(stored.changes[0].clone()), change(9));
+    assert_eq!(Record::Run(stored.runs[0].clone()), run(3, 0.25));
+    assert_eq!(stored.topology, Some(Topology::default()));
+    assert_eq!(stored.templates.as_deref(), Some([0, 255, 7].as_slice()));
+    assert_eq!(stored.cursors[&SourceName::new("prom")], Timestamp(99));
+    assert_eq!(stored.settings["pane"], "\"now\"");
+    assert_eq!((stored.next.run, stored.next.change, stored.next.audit, stored.next.incident), (4, 10, 2, 1));
+    assert_eq!((stored.unreadable_count, stored.problems.len()), (0, 0));
+    assert_eq!(store.notices(), [] as [Arc<str>; 0]);
+}
+
+#[test]
+fn the_folder_is_for_its_owner_alone() {
+    let folder = folder();
+    let inner = folder.path().join("a/b");
+    drop(Store::open(&inner).unwrap());
+    assert_eq!(inner.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o750)).unwrap();
+    let message = Store::open(&inner).unwrap_err().to_string();
+    assert!(message.contains("750") && message.contains(&format!("chmod 700 {}", inner.display())), "{message}");
+}
+
+#[test]
+fn the_second_to_open_learns_who_the_first_is() {
+    let folder = folder();
+    let first = Store::open(folder.path()).unwrap();
+    let message = Store::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains(&format!("hypo pid {} since 2", std::process::id())), "{message}");
+    assert!(message.contains("--state-dir"), "{message}");
+    drop(first);
+    Store::open(folder.path()).unwrap();
+}
+
+#[test]
+fn audit_entries_are_never_replaced_and_nothing_of_that_write_is_kept() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    let refused = store.write(&[setting("a", "1"), audit(1, "other")], true).unwrap_err();
+    assert!(matches!(refused, StoreError::AuditRewritten { sequence: 1 }));
+    assert!(store.load().unwrap().settings.is_empty());
+    store.write(&[audit(2, "two")], true).unwrap();
+    assert_eq!(store.check_audit().unwrap(), 2);
+}
+
+#[test]
+fn a_gap_in_the_audit_log_is_found() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two"), audit(4, "four")], true).unwrap();
+    assert!(matches!(store.check_audit(), Err(StoreError::AuditGap { sequence: 3 })));
+    assert!(store.load().unwrap().problems[0].contains("entry 3 is missing"));
+}
+
+#[test]
+fn the_newest_audit_entries_are_loaded_oldest_first() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let total = AUDIT_IN_SNAPSHOT_MAX as u64 + 300;
+    let records: Vec<Record> = (1..=total).map(|sequence| audit(sequence, "x")).collect();
+    store.write(&records, true).unwrap();
+    let stored = store.load().unwrap();
+    assert_eq!(stored.audit.len(), AUDIT_IN_SNAPSHOT_MAX);
+    assert_eq!((stored.audit[0].sequence, stored.next.audit), (301, total + 1));
+}
+
+#[test]
+fn a_damaged_snapshot_is_set_aside_and_nothing_is_lost() {
+    for damage in [
+        |file: &Path| std::fs::write(file, "").unwrap(),
+        |file: &Path| {
+            let bytes = std::fs::read(file).unwrap();
+            std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+        },
+    ] {
+        let folder = folder();
+        {
+            let store = Store::open(folder.path()).unwrap();
+            store.write(&sample_records(), true).unwrap();
+        }
+        drop(Store::open(folder.path()).unwrap());
+        let snapshots: Vec<PathBuf> = std::fs::read_dir(folder.path().join("store"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("snap."))
+            .collect();
+        assert!(!snapshots.is_empty(), "sled writes one when it opens a log that has grown");
+        snapshots.iter().for_each(|file| damage(file));
+        let store = Store::open(folder.path()).unwrap();
+        assert!(store.notices()[0].contains("set-aside"), "{:?}", store.notices());
+        assert_eq!(store.load().unwrap().changes.len(), 1);
+        assert!(folder.path().join("set-aside").read_dir().unwrap().count() >= 1);
+    }
+}
+
+#[test]
+fn a_store_damaged_beyond_repair_is_an_error_that_says_what_to_do() {
+    let folder = folder();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        store.write(&sample_records(), true).unwrap();
+    }
+    std::fs::remove_file(folder.path().join("store/db")).unwrap();
+    std::fs::create_dir(folder.path().join("store/db")).unwrap();
+    let message = Store::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("hypo import"), "{message}");
+}
+
+#[test]
+fn one_unreadable_entry_does_not_hold_the_others_up() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[change(1), change(2)], true).unwrap();
+    store.tree(TreeName::Changes).insert(1_u64.to_be_bytes(), &[VALUE_VERSION, 255, 255]).unwrap();
+    store.tree(TreeName::Runs).insert(1_u64.to_be_bytes(), &[9]).unwrap();
+    let stored = store.load().unwrap();
+    assert_eq!(stored.changes.len(), 1);
+    assert_eq!(stored.unreadable_count, 2);
+    assert!(stored.problems.iter().any(|problem| problem.contains("its version is 9")), "{:?}", stored.problems);
+}
+
+/// Schema 0: as today, without the version byte.
+fn write_schema_0(folder: &Path, records: &[Record]) {
+    let db = sled::open(folder.join("store")).unwrap();
+    db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &0_u32.to_be_bytes()).unwrap();
+    for record in records {
+        let entry = schema::encode(record).unwrap();
+        db.open_tree(entry.tree.word()).unwrap().insert(entry.key, &entry.value[1..]).unwrap();
+    }
+    db.flush().unwrap();
+}
+
+#[test]
+fn an_older_store_is_brought_along() {
+    let folder = folder();
+    write_schema_0(folder.path(), &sample_records());
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices()[0].contains("from schema 0 to 1"));
+    let stored = store.load().unwrap();
+    assert_eq!((stored.unreadable_count, stored.changes.len(), stored.runs.len(), stored.audit.len()), (0, 1, 1, 1));
+    drop(store);
+    assert_eq!(Store::open(folder.path()).unwrap().notices().len(), 0, "once");
+}
+
+#[test]
+fn a_migration_cut_off_halfway_goes_on() {
+    let folder = folder();
+    write_schema_0(folder.path(), &sample_records());
+    {
+        // As it would be if the first start had ended after two trees.
+        let db = sled::open(folder.path().join("store")).unwrap();
+        let meta = db.open_tree("meta").unwrap();
+        for name in [TreeName::Changes, TreeName::Runs] {
+            let tree = db.open_tree(name.word()).unwrap();
+            for entry in &tree {
+                let (key, old) = entry.unwrap();
+                tree.insert(key, [&[VALUE_VERSION], old.as_ref()].concat()).unwrap();
+            }
+            meta.insert(format!("schema 1 done {}", name.word()), &[1]).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    let stored = store.load().unwrap();
+    assert_eq!((stored.unreadable_count, stored.changes.len(), stored.runs.len()), (0, 1, 1));
+}
+
+#[test]
+fn a_newer_store_is_left_alone() {
+    let folder = folder();
+    {
+        let db = sled::open(folder.path().join("store")).unwrap();
+        db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
+        db.flush().unwrap();
+    }
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::Newer { found: 7, .. })));
+}
+
+#[test]
+fn an_export_reads_back_as_the_same_store() {
+    let (from, to) = (folder(), folder());
+    let first = Store::open(from.path()).unwrap();
+    // Infinity has no JSON; its record travels as bytes.
+    first.write(&[sample_records(), vec![run(4, f64::INFINITY)]].concat(), true).unwrap();
+    let mut lines = Vec::new();
+    assert_eq!(first.export(&mut lines).unwrap(), 8);
+    let text = String::from_utf8(lines.clone()).unwrap();
+    assert!(text.starts_with("{\"hypocenter_export\":1}\n{\"tree\":"), "{text}");
+    assert_eq!(text.matches("\"bytes\":").count(), 1);
+
+    let second = Store::open(to.path()).unwrap();
+    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 8);
+    assert_eq!(second.load().unwrap(), first.load().unwrap());
+    assert!(matches!(second.import(&mut lines.as_slice(), false), Err(StoreError::NotEmpty { .. })));
+    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 8);
+    assert_eq!(second.load().unwrap(), first.load().unwrap());
+}
+
+#[test]
+fn a_broken_export_names_its_line_and_writes_nothing() {
+    let from = folder();
+    let first = Store::open(from.path()).unwrap();
+    first.write(&sample_records(), true).unwrap();
+    let mut bytes = Vec::new();
+    first.export(&mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let cut = lines[..4].join("\n");
+    let without_one = [&lines[..2], &lines[3..]].concat().join("\n");
+    let foreign = text.replacen("{\"tree\":\"runs\"", "{\"tree\":\"rums\"", 1);
+    let misplaced = text.replacen("{\"tree\":\"runs\"", "{\"tree\":\"alerts\"", 1);
+    let half_line = &text[..text.len() - 200];
+    for (broken, line, says) in [
+        ("", 1, "cut off"),
+        ("{\"other\":1}\n", 1, "no export of hypo"),
+        ("{\"hypocenter_export\":2}\n", 1, "format is 2"),
+        (cut.as_str(), 5, "cut off"),
+        (without_one.as_str(), 8, "lines are missing"),
+        (foreign.as_str(), 3, "no tree `rums`"),
+        (misplaced.as_str(), 3, "belongs into the tree runs"),
+        (half_line, 0, ""),
+    ] {
+        let to = folder();
+        let store = Store::open(to.path()).unwrap();
+        match store.import(&mut broken.as_bytes(), false) {
+            Err(StoreError::Import { line: at, reason }) => {
+                assert!(line == 0 || at == line, "{at}: {reason}");
+                assert!(reason.contains(says), "{reason}");
+            }
+            other => panic!("{says}: {other:?}"),
+        }
+        assert_eq!(store.load().unwrap(), Stored::default());
+    }
+}
+
+#[test]
+fn after_a_failed_write_nothing_more_is_written() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let full = sled::Error::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
+    assert!(matches!(store.fail(&full), StoreError::Full { .. }));
+    assert!(matches!(store.write(&[setting("a", "1")], true), Err(StoreError::Failed { .. })));
+    assert!(matches!(store.flush(), Err(StoreError::Failed { .. })));
+}
+
+#[test]
+fn what_the_system_refuses_is_said_with_the_path() {
+    let path = Path::new("/state/hypo");
+    for (kind, says) in [
+        (std::io::ErrorKind::StorageFull, "no room left"),
+        (std::io::ErrorKind::ReadOnlyFilesystem, "cannot be written to"),
+        (std::io::ErrorKind::PermissionDenied, "cannot be written to"),
+        (std::io::ErrorKind::InvalidData, "damaged"),
+    ] {
+        let message = open::problem(path, &sled::Error::Io(std::io::Error::from(kind))).to_string();
+        assert!(message.contains(says) && message.contains("/state/hypo"), "{message}");
+    }
+}

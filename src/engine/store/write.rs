@@ -1,0 +1,99 @@
+//! Writes records: small ones in one transaction over all trees, series in a batch of their own.
+
+use std::sync::atomic::Ordering;
+
+use sled::Transactional;
+use sled::transaction::{ConflictableTransactionError, TransactionError, abort};
+
+use super::schema::{self, Entry, TreeName};
+use super::{Store, StoreError};
+use crate::engine::job::Record;
+
+impl Store {
+    /// Writes the records; a later one of the same key wins. All of them are there afterwards or none (series, which can
+    /// be computed anew, apart). With `durable` they are on disk when this returns.
+    ///
+    /// After a failed write nothing more is written until the store has been opened anew.
+    ///
+    /// # Errors
+    /// When the disk is full, read-only or failing, or an audit entry would be replaced by a different one.
+    pub fn write(&self, records: &[Record], durable: bool) -> Result<(), StoreError> {
+        let entries = records.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        self.write_entries(entries)?;
+        if durable { self.flush() } else { Ok(()) }
+    }
+
+    /// Waits until everything written is on disk.
+    ///
+    /// # Errors
+    /// When the disk is full, read-only or failing.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.refuse_after_failure()?;
+        self.db.flush().map(|_bytes| ()).map_err(|error| self.fail(&error))
+    }
+
+    pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.refuse_after_failure()?;
+        let (series, small): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.tree == TreeName::Series);
+        if !series.is_empty() {
+            let mut batch = sled::Batch::default();
+            for entry in series {
+                batch.insert(entry.key, entry.value);
+            }
+            self.tree(TreeName::Series).apply_batch(batch).map_err(|error| self.fail(&error))?;
+        }
+        if small.is_empty() { Ok(()) } else { self.write_together(&small) }
+    }
+
+    /// One transaction over the trees that are touched.
+    fn write_together(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut touched: Vec<TreeName> = entries.iter().map(|entry| entry.tree).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let trees: Vec<&sled::Tree> = touched.iter().map(|name| self.tree(*name)).collect();
+        let result = trees.as_slice().transaction(|trees| {
+            for entry in entries {
+                let Some(tree) = touched.iter().position(|name| *name == entry.tree).and_then(|at| trees.get(at))
+                else {
+                    continue;
+                };
+                let before = tree.insert(entry.key.as_slice(), entry.value.as_slice())?;
+                if entry.tree == TreeName::Audit && before.is_some_and(|before| before != entry.value.as_slice()) {
+                    return abort(sequence_of(&entry.key));
+                }
+            }
+            Ok::<(), ConflictableTransactionError<u64>>(())
+        });
+        match result {
+            Ok(()) => Ok(()),
+            Err(TransactionError::Abort(sequence)) => Err(StoreError::AuditRewritten { sequence }),
+            Err(TransactionError::Storage(error)) => Err(self.fail(&error)),
+        }
+    }
+
+    fn refuse_after_failure(&self) -> Result<(), StoreError> {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
+    /// What was to be written may or may not be on disk now; only opening anew tells.
+    pub(super) fn fail(&self, error: &sled::Error) -> StoreError {
+        self.has_failed.store(true, Ordering::Relaxed);
+        self.problem(error)
+    }
+}
+
+pub(super) fn encode(record: &Record) -> Result<Entry, StoreError> {
+    schema::encode(record).map_err(|reason| StoreError::Record {
+        tree: format!("{:.40}", format!("{record:?}").split(['(', ' ']).next().unwrap_or_default()),
+        reason: reason.to_string(),
+    })
+}
+
+/// The number in a key of the audit tree; 0 where it is none.
+pub(super) fn sequence_of(key: &[u8]) -> u64 {
+    <[u8; 8]>::try_from(key).map_or(0, u64::from_be_bytes)
+}
