@@ -11,4 +11,6 @@ mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod views;
