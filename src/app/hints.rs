@@ -44,12 +44,12 @@ pub fn refresh(state: &mut AppState) {
             fits(state, info)
         }
     };
-    let mut listed: Vec<(bool, &CommandInfo, String)> = COMMANDS
+    let mut listed: Vec<(bool, &CommandInfo, Vec<String>)> = COMMANDS
         .iter()
         .filter(|info| fits(info))
         .filter_map(|info| {
             let keys = state.keymap.keys_of(info.command, layers, fits);
-            (!keys.is_empty()).then(|| (is_of_use(state, info.command), info, keys.join(", ")))
+            (!keys.is_empty()).then(|| (is_of_use(state, info.command), info, keys))
         })
         .collect();
     listed.sort_by_key(|(is_of_use, ..)| !is_of_use);
@@ -57,12 +57,20 @@ pub fn refresh(state: &mut AppState) {
     state.hints = listed
         .into_iter()
         .map(|(_, info, keys)| KeyHint {
-            keys,
+            keys: keys.first().cloned().unwrap_or_default(),
             short: info.short.to_owned(),
-            help: format!("{}: {}", info.title, info.help),
+            help: help(info, &keys),
             is_act: info.is_act(),
         })
         .collect();
+}
+
+/// The sentence in help, with the keys that the bottom line has no room for.
+fn help(info: &CommandInfo, keys: &[String]) -> String {
+    match keys {
+        [_, others @ ..] if !others.is_empty() => format!("{}: {} (also {})", info.title, info.help, others.join(", ")),
+        _ => format!("{}: {}", info.title, info.help),
+    }
 }
 
 /// False for what would be refused as things stand; such keys are listed last.

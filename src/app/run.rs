@@ -45,6 +45,8 @@ const LIVE_FRAME_REMOTE: Duration = Duration::from_millis(250);
 const RESIZE_SETTLE: Duration = Duration::from_millis(40);
 /// On leaving, the last frame gets this long to be written.
 const LAST_FRAME_WAIT: Duration = Duration::from_millis(250);
+/// Signals that our own suspension gave rise to arrive within this time of going on.
+const SUSPEND_ECHO: Duration = Duration::from_millis(300);
 /// Rows that one notch of the wheel moves.
 const WHEEL_ROWS: isize = 3;
 
@@ -130,6 +132,7 @@ struct Console {
     has_picture: bool,
     live_at: Instant,
     resize_due: Option<Instant>,
+    resumed_at: Option<Instant>,
 }
 
 impl Console {
@@ -154,6 +157,7 @@ impl Console {
             has_picture: false,
             live_at: Instant::now(),
             resize_due: None,
+            resumed_at: None,
             options,
         };
         if console.options.is_mouse_on {
@@ -167,7 +171,7 @@ impl Console {
     async fn drive(&mut self, mut signals: Signals, mut inputs: mpsc::Receiver<Input>) {
         while !self.is_left {
             if self.is_suspending && !self.output.is_busy() {
-                self.suspend(&mut signals);
+                self.suspend();
             }
             if self.is_dirty && !self.output.is_busy() {
                 self.draw();
@@ -200,6 +204,7 @@ impl Console {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
+            Wake::Notice(Notice::Stop | Notice::Continued) if self.is_echo() => {}
             Wake::Notice(Notice::Terminate) => self.tell(Message::Terminate),
             Wake::Notice(Notice::Stop) => self.tell(Message::Stop),
             Wake::Notice(Notice::Continued) => {
@@ -272,16 +277,19 @@ impl Console {
         }
     }
 
-    fn suspend(&mut self, signals: &mut Signals) {
+    /// Our own suspension sends both signals to the whole process group, ourselves included; they are told afterwards.
+    fn is_echo(&self) -> bool {
+        self.resumed_at.is_some_and(|at| at.elapsed() < SUSPEND_ECHO)
+    }
+
+    fn suspend(&mut self) {
         self.is_suspending = false;
         match self.guard.suspend() {
             Ok(true) => self.repaint(),
             Ok(false) => self.tell(Message::NotSuspended),
             Err(_) => self.is_left = true,
         }
-        if signals.forget_stops().is_err() {
-            self.is_left = true;
-        }
+        self.resumed_at = Some(Instant::now());
     }
 
     /// The next frame is drawn whole, in the terminal's size of now.

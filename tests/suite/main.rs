@@ -7,10 +7,14 @@ mod components;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod flows;
+#[cfg(test)]
 mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod views;

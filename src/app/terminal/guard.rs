@@ -64,7 +64,8 @@ impl TerminalGuard {
         // The others of the group (a build tool, a wrapper script) stop as they would by Ctrl-Z. We catch that signal
         // ourselves, so for this process it takes the one that cannot be caught.
         signal::killpg(getpgrp(), Signal::SIGTSTP)?;
-        signal::kill(getpid(), Signal::SIGSTOP)?;
+        // Raised, not sent: it must stop this very thread before the next line.
+        signal::raise(Signal::SIGSTOP)?;
         take()?;
         Ok(true)
     }

@@ -56,14 +56,4 @@ impl Signals {
             _ = self.resized.recv() => Notice::Resized,
         }
     }
-
-    /// Forgets stops and continues that our own suspension gave rise to. New streams begin empty.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
-    pub fn forget_stops(&mut self) -> io::Result<()> {
-        self.stop = signal(SignalKind::from_raw(nix::libc::SIGTSTP))?;
-        self.continued = signal(SignalKind::from_raw(nix::libc::SIGCONT))?;
-        Ok(())
-    }
 }

@@ -1,0 +1,645 @@
+//! (state, keys, state) with the real keymap files: keys reach commands, layers shadow, what acts asks first, a paste
+//! and a hasty key never act, and whatever is pressed the selection stays valid.
+
+use std::sync::Arc;
+
+use hypocenter::app::effect::Effect;
+use hypocenter::app::key::{Key, parse_sequence};
+use hypocenter::app::keymap::Keymap;
+use hypocenter::app::message::{Click, Message};
+use hypocenter::app::state::AppState;
+use hypocenter::app::update::update;
+use hypocenter::engine::clock::{SECOND_MS, Timestamp};
+use hypocenter::engine::model::{
+    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepState,
+};
+use hypocenter::engine::request::{Reply, Request};
+use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
+use hypocenter::views;
+use hypocenter::views::ui_state::{Overlay, Pane, RowKey};
+use proptest::prelude::*;
+
+use super::fixtures;
+
+/// A console without a terminal, whose clock moves a second with every key.
+struct Console {
+    state: AppState,
+    now: Timestamp,
+    effects: Vec<Effect>,
+}
+
+impl Console {
+    fn with(keymap: &str, snapshot: Snapshot) -> Self {
+        let (keymap, problems) = Keymap::load(keymap, None);
+        assert_eq!(problems, []);
+        let state = AppState::new(keymap, false, Vec::new());
+        let mut console = Self { state, now: fixtures::now(), effects: Vec::new() };
+        console.show(snapshot);
+        console
+    }
+
+    /// `INC-42` under way, the default keymap.
+    fn live() -> Self {
+        Self::with("default", fixtures::live())
+    }
+
+    fn tell(&mut self, message: Message) {
+        self.effects.extend(update(&mut self.state, message, self.now));
+    }
+
+    fn show(&mut self, snapshot: Snapshot) {
+        self.tell(Message::Snapshot(Arc::new(snapshot)));
+    }
+
+    /// Presses keys, a second apart.
+    fn press(&mut self, keys: &str) -> &mut Self {
+        for key in parse_sequence(keys).unwrap() {
+            self.now = self.now + SECOND_MS;
+            self.tell(Message::Key(key));
+        }
+        self
+    }
+
+    /// Presses keys all at once.
+    fn rush(&mut self, keys: &str) -> &mut Self {
+        for key in parse_sequence(keys).unwrap() {
+            self.tell(Message::Key(key));
+        }
+        self
+    }
+
+    fn type_text(&mut self, text: &str) -> &mut Self {
+        for c in text.chars() {
+            self.tell(Message::Key(Key::plain(crossterm::event::KeyCode::Char(c))));
+        }
+        self
+    }
+
+    fn requests(&self) -> Vec<&Request> {
+        self.effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Request(request) => Some(request),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn notice(&self) -> &str {
+        self.state.ui.notice.as_ref().map_or("", |notice| &notice.text)
+    }
+
+    fn selected(&self) -> Option<RowKey> {
+        self.state.selected().map(|(_, row)| row)
+    }
+}
+
+/// The picture with its one run changed.
+fn with_run(change: impl FnOnce(&mut Run)) -> Snapshot {
+    let mut snapshot = fixtures::live();
+    let mut run = fixtures::run();
+    change(&mut run);
+    snapshot.runs = vec![Arc::new(run)];
+    snapshot
+}
+
+fn without_run() -> Snapshot {
+    let mut snapshot = fixtures::live();
+    snapshot.runs.clear();
+    snapshot
+}
+
+#[test]
+fn keys_lead_to_panes_and_esc_leads_back() {
+    for (keymap, keys, expected) in [
+        ("default", "2", Pane::Anomalies),
+        ("default", "3", Pane::Incident),
+        ("default", "4", Pane::Chain),
+        ("default", "5", Pane::Runbook),
+        ("default", "6", Pane::Log),
+        ("default", "6 1", Pane::Now),
+        ("default", "Tab", Pane::Anomalies),
+        ("default", "BackTab", Pane::Log),
+        ("default", "Enter", Pane::Incident),
+        ("default", "Enter Esc", Pane::Now),
+        ("default", "2 6 Esc", Pane::Anomalies),
+        ("default", "2 6 q q q q", Pane::Now),
+        ("default", "l h", Pane::Now),
+        ("vim", "g t g t", Pane::Incident),
+        ("vim", "Tab Ctrl-o", Pane::Now),
+        ("emacs", "Ctrl-x o", Pane::Anomalies),
+        ("emacs", "2 Ctrl-g", Pane::Now),
+    ] {
+        let mut console = Console::with(keymap, fixtures::live());
+        console.press(keys);
+        assert_eq!(console.state.ui.pane, expected, "{keymap}: {keys}");
+        assert_eq!(console.state.ui.overlay, Overlay::None, "{keymap}: {keys}");
+        assert_eq!(console.requests(), Vec::<&Request>::new(), "{keymap}: {keys}");
+    }
+}
+
+#[test]
+fn incident_keys_ask_for_what_they_say() {
+    let incident = IncidentId(42);
+    for (keys, expected) in [
+        ("A", Request::Acknowledge { incident }),
+        ("3 A", Request::Acknowledge { incident }),
+        ("3 o", Request::Own { incident, owner: "".into() }),
+        ("3 -", Request::SetSeverity { incident, severity: IncidentSeverity::Sev2 }),
+        ("3 M", Request::Mitigate { incident }),
+        ("3 R y", Request::Resolve { incident }),
+        ("3 : a c k n o w Enter", Request::Acknowledge { incident }),
+        ("2 i", Request::SetAside { anomaly: AnomalyId(7) }),
+        ("j U", Request::Reopen { incident: IncidentId(41) }),
+    ] {
+        let mut console = Console::live();
+        console.press(keys);
+        let requests = console.requests();
+        match &expected {
+            // Which row comes first is the views' affair.
+            Request::SetAside { .. } => {
+                assert!(matches!(requests[..], [Request::SetAside { .. }]), "{keys}: {requests:?}")
+            }
+            Request::Reopen { .. } if requests.is_empty() => assert!(
+                console.notice().contains("reopen") || console.notice().contains("incident"),
+                "{}",
+                console.notice()
+            ),
+            _ => assert_eq!(requests, [&expected], "{keys}: {}", console.notice()),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_not_asked_for() {
+    for (keys, said) in [
+        ("3 +", "as far as it goes"),
+        ("3 U", "not resolved"),
+        ("5 H", "nothing to settle"),
+        ("6 a", "a does nothing here"),
+        ("5 Z", "Z does nothing here"),
+        ("g x", "g x does nothing here"),
+    ] {
+        let mut console = Console::live();
+        console.press(keys);
+        assert!(console.requests().is_empty(), "{keys}");
+        assert!(console.notice().contains(said), "{keys}: {}", console.notice());
+    }
+}
+
+#[test]
+fn a_reversible_step_is_asked_about_with_its_exact_command() {
+    let mut console = Console::live();
+    console.press("5 a");
+    let Overlay::Confirm(question) = &console.state.ui.overlay else { panic!("no question") };
+    assert_eq!(question.argv.join(" "), "kubectl rollout undo netpol/gke-prod-firewall-rule -n prod");
+    assert!(question.question.contains("netpol/gke-prod-firewall-rule (prod)"), "{}", question.question);
+    assert!(console.requests().is_empty());
+    console.press("n");
+    assert_eq!((console.requests().len(), console.notice()), (0, "nothing was done"));
+    console.press("a y");
+    let expected = Request::Approve { run: RunId(3), step: 1, digest: "3f9a".into(), typed_target: None };
+    assert_eq!(console.requests(), [&expected]);
+}
+
+#[test]
+fn an_irreversible_step_wants_its_target_typed() {
+    let mut console =
+        Console::with("default", with_run(|run| run.steps[1].bound.spec.effect = StepEffect::Irreversible));
+    console.press("5 a").type_text("y").press("Enter");
+    assert!(console.requests().is_empty() && console.notice().contains("nothing was done"), "{}", console.notice());
+    console.press("Ctrl-u").type_text("netpol/gke-prod-firewall-rule (prod)").press("Enter");
+    let target = Some("netpol/gke-prod-firewall-rule (prod)".into());
+    let expected = Request::Approve { run: RunId(3), step: 1, digest: "3f9a".into(), typed_target: target };
+    assert_eq!(console.requests(), [&expected]);
+}
+
+#[test]
+fn the_other_keys_of_a_run() {
+    let (run, step) = (RunId(3), 1);
+    for (keys, expected) in [
+        ("5 d", Request::DryRun { run, step, digest: "3f9a".into() }),
+        ("5 s y", Request::Skip { run, step, reason: "skipped at the console".into() }),
+        ("5 x y", Request::StopRun { run }),
+    ] {
+        let mut console = Console::live();
+        console.press(keys);
+        assert_eq!(console.requests(), [&expected], "{keys}: {}", console.notice());
+    }
+    for (keys, has_happened) in [("5 H y", true), ("5 N y", false)] {
+        let unknown = with_run(|run| {
+            run.state = RunState::Interrupted;
+            run.steps[1].state = StepState::Unknown { since: fixtures::now() };
+        });
+        let mut console = Console::with("default", unknown);
+        console.press(keys);
+        assert_eq!(console.requests(), [&Request::SettleUnknown { run, step, has_happened }], "{keys}");
+    }
+}
+
+#[test]
+fn approve_in_incident_begins_the_run_and_then_shows_its_step_before_it_is_run() {
+    let mut console = Console::with("default", without_run());
+    console.press("3 a");
+    let expected = Request::StartRun { incident: IncidentId(42), runbook: "revert-network-policy".into() };
+    assert_eq!((console.requests(), console.state.ui.pane), (vec![&expected], Pane::Runbook));
+    let mut console = Console::live();
+    console.press("3 a");
+    assert_eq!((console.requests().len(), console.state.ui.pane), (0, Pane::Runbook));
+}
+
+#[test]
+fn a_key_that_acts_is_inert_for_a_moment_after_what_it_acts_on_has_changed() {
+    let mut console = Console::live();
+    console.press("5");
+    console.now = console.now + 5 * SECOND_MS;
+    // What is shown changes under the finger: the key meant for the old step must not reach the new one.
+    console.show(with_run(|run| run.steps[1].bound.digest = "other".into()));
+    console.now = console.now + 399;
+    console.rush("d");
+    assert!(console.requests().is_empty() && console.notice().contains("just changed"), "{}", console.notice());
+    console.now = console.now + 1;
+    console.rush("d");
+    let expected = Request::DryRun { run: RunId(3), step: 1, digest: "other".into() };
+    assert_eq!(console.requests(), [&expected]);
+}
+
+#[test]
+fn a_refresh_that_changes_nothing_holds_no_key_back() {
+    let mut console = Console::live();
+    console.press("5");
+    console.show(fixtures::live());
+    console.rush("d");
+    assert_eq!(console.requests().len(), 1);
+}
+
+#[test]
+fn keys_typed_ahead_never_answer_a_question() {
+    let mut console = Console::live();
+    console.press("5").rush("a y y y");
+    assert!(console.requests().is_empty());
+    assert!(matches!(console.state.ui.overlay, Overlay::Confirm(_)));
+}
+
+#[test]
+fn a_question_is_withdrawn_when_what_it_asked_about_changes() {
+    let mut console = Console::live();
+    console.press("5 a");
+    console.show(with_run(|run| run.steps[1].bound.digest = "other".into()));
+    assert_eq!(console.state.ui.overlay, Overlay::None);
+    assert!(console.notice().contains("has changed; nothing was done"));
+    console.press("y");
+    assert!(console.requests().is_empty());
+}
+
+#[test]
+fn a_paste_never_acts() {
+    for keys in ["1", "2", "3", "4", "5", "6", "5 a", "5 x", "?", "3 e"] {
+        let mut console = Console::live();
+        console.press(keys);
+        let before = console.state.ui.clone();
+        console.tell(Message::Paste("aAoRxyQ\r\ny\n".repeat(6_000)));
+        assert!(console.effects.iter().all(|effect| matches!(effect, Effect::SetMouse(_))), "{keys}");
+        assert_eq!(console.notice(), "paste ignored: 66000 characters", "{keys}");
+        console.state.ui.notice = before.notice.clone();
+        assert_eq!(console.state.ui, before, "{keys}");
+    }
+}
+
+#[test]
+fn a_paste_into_text_is_text() {
+    let mut console = Console::live();
+    console.press("2 /");
+    console.tell(Message::Paste("auth\x1b[31m\napi".to_owned()));
+    assert_eq!(console.state.ui.list().filter, "auth[31mapi");
+    console.press("Esc Esc 3 n");
+    console.tell(Message::Paste("two\r\nlines\x07".to_owned()));
+    assert_eq!(console.state.note.as_ref().unwrap().lines(), ["two", "lines"]);
+}
+
+#[test]
+fn read_only_takes_every_act_away() {
+    let mut state = AppState::new(Keymap::load("default", None).0, true, Vec::new());
+    update(&mut state, Message::Snapshot(Arc::new(fixtures::live())), fixtures::now());
+    for pane in ["1", "2", "3", "5"] {
+        for key in ["a", "s", "d", "x", "H", "N", "A", "o", "n", "+", "-", "M", "R", "U", "i"] {
+            let now = fixtures::now() + 10 * SECOND_MS;
+            for key in [pane, key] {
+                let effects = update(&mut state, Message::Key(key.parse().unwrap()), now);
+                assert_eq!(effects, [], "{pane} {key}");
+            }
+            assert_eq!(state.ui.overlay, Overlay::None, "{pane} {key}");
+        }
+        assert!(state.hints.iter().all(|hint| !hint.is_act));
+    }
+}
+
+#[test]
+fn observe_mode_and_a_frozen_picture_let_nothing_act() {
+    let mut observe = fixtures::live();
+    observe.mode = AutonomyMode::Observe;
+    let mut console = Console::with("default", observe);
+    console.press("5 a d x");
+    assert!(console.requests().is_empty() && console.notice().contains("OBSERVE"));
+    let mut console = Console::live();
+    console.press("5 f d");
+    assert!(console.requests().is_empty() && console.notice().contains("frozen"));
+    console.show(with_run(|run| run.steps[1].bound.digest = "newer".into()));
+    assert_eq!(console.state.snapshot.runs[0].steps[1].bound.digest.as_ref(), "3f9a");
+    console.press("f d");
+    assert!(matches!(&console.requests()[..], [Request::DryRun { digest, .. }] if digest.as_ref() == "newer"));
+}
+
+#[test]
+fn the_selection_stays_on_its_row_and_the_neighbour_takes_over() {
+    let mut console = Console::live();
+    console.press("2 j");
+    let rows = console.state.rows();
+    assert!(rows.len() > 2 && console.selected() == Some(rows[1].clone()));
+    let RowKey::Anomaly(second) = rows[1] else { panic!("{rows:?}") };
+    let mut grown = fixtures::live();
+    grown
+        .anomalies
+        .insert(0, Arc::new(fixtures::anomaly(99, "cart", "errors", hypocenter::engine::model::Severity::Critical)));
+    console.show(grown);
+    assert_eq!(console.selected(), Some(RowKey::Anomaly(second)));
+    let mut without = fixtures::live();
+    without.anomalies.retain(|anomaly| anomaly.id != second);
+    console.show(without);
+    let rows = console.state.rows();
+    let (index, row) = console.state.selected().unwrap();
+    assert!(index <= 2 && rows[index] == row && row != RowKey::Anomaly(second));
+    // The neighbour was not chosen by anybody: keys that act wait.
+    console.rush("i");
+    assert!(console.requests().is_empty());
+}
+
+#[test]
+fn filter_and_its_selection_survive_and_nothing_typed_is_lost() {
+    let mut console = Console::live();
+    let all = {
+        console.press("2");
+        console.state.rows().len()
+    };
+    console.press("/").type_text("auth").press("Enter");
+    let left = console.state.rows().len();
+    assert!(left > 0 && left < all, "{left} of {all}");
+    console.show(fixtures::live());
+    console.press("6 2");
+    assert_eq!((console.state.ui.list().filter.as_str(), console.state.rows().len()), ("auth", left));
+    console.press("/").type_text("zzz").press("Esc");
+    assert_eq!(console.state.ui.list().filter, "auth", "Esc goes back to the filter before");
+    console.press("Esc");
+    assert_eq!((console.state.ui.list().filter.as_str(), console.state.ui.pane), ("", Pane::Anomalies));
+    console.press("/ Up Enter");
+    assert_eq!(console.state.ui.list().filter, "auth", "what was cleared comes back");
+}
+
+#[test]
+fn a_note_is_kept_as_a_draft_until_the_engine_has_it() {
+    let mut console = Console::live();
+    console.press("3 n").type_text("confirmed, a b").press("Ctrl-j").type_text("q Q 1").press("Esc");
+    assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (Overlay::None, Pane::Incident));
+    assert!(console.requests().is_empty());
+    console.press("Q");
+    assert!(matches!(console.state.ui.overlay, Overlay::Confirm(_)), "leaving would lose the draft");
+    console.press("n n Enter");
+    let note = Request::Note { incident: IncidentId(42), text: "confirmed, a b\nq Q 1".into() };
+    assert_eq!(console.requests(), [&note]);
+    console.tell(Message::Reply(note.clone(), Reply::Refused { reason: "the disk is full".into() }));
+    assert!(console.notice().contains("kept as a draft"));
+    console.press("n Enter");
+    assert_eq!(console.requests(), [&note, &note]);
+    console.tell(Message::Reply(note, Reply::Done { text: "noted".into() }));
+    console.press("Q");
+    assert_eq!(console.effects.last(), Some(&Effect::Quit));
+}
+
+#[test]
+fn leaving_asks_while_a_command_runs_and_ctrl_c_takes_two() {
+    let running = StepState::Running { since: fixtures::now(), is_dry_run: false };
+    let mut console = Console::with("default", with_run(|run| run.steps[1].state = running));
+    console.press("Q");
+    assert!(console.effects.is_empty());
+    console.press("n Q y");
+    assert_eq!(console.effects, [Effect::Quit]);
+    let mut console = Console::live();
+    console.press("Ctrl-c");
+    console.now = console.now + SECOND_MS;
+    console.press("Ctrl-c");
+    assert!(console.effects.is_empty(), "two seconds apart are two accidents");
+    console.rush("Ctrl-c");
+    assert_eq!(console.effects, [Effect::Quit]);
+}
+
+#[test]
+fn help_runs_what_it_lists() {
+    let mut console = Console::live();
+    console.press("6 ?");
+    let log = console.state.hints.iter().position(|hint| hint.short == "Anomalies").unwrap();
+    for _ in 0..log {
+        console.press("j");
+    }
+    console.press("Enter");
+    assert_eq!((console.state.ui.pane, console.state.ui.overlay.clone()), (Pane::Anomalies, Overlay::None));
+}
+
+#[test]
+fn every_command_of_a_pane_is_reached_by_key_palette_and_help() {
+    for keymap in ["default", "vim", "emacs"] {
+        for (key, pane) in ["1", "2", "3", "4", "5", "6"].into_iter().zip(Pane::ALL) {
+            let mut console = Console::with(keymap, fixtures::live());
+            console.press(key);
+            let commands = hypocenter::app::commands::COMMANDS.iter().filter(|info| info.fits(pane));
+            let names: Vec<&str> = commands.map(|info| info.name).collect();
+            let in_help: Vec<&str> = console.state.hint_commands.iter().map(|command| command.info().name).collect();
+            for name in &names {
+                assert!(in_help.contains(name), "{keymap} {pane:?}: {name} has no key");
+            }
+            console.press(":");
+            assert_eq!(console.state.palette.commands.len(), names.len(), "{keymap} {pane:?}");
+        }
+    }
+}
+
+#[test]
+fn five_hundred_keys_in_one_go_lose_none() {
+    let mut console = Console::live();
+    console.press("2 /").type_text(&"ab".repeat(250));
+    assert_eq!(console.state.ui.list().filter.len(), 500);
+    console.press("Ctrl-u Enter g g");
+    let rows = console.state.rows();
+    console.rush(&"j ".repeat(500));
+    assert_eq!(console.selected(), rows.last().cloned());
+}
+
+#[test]
+fn a_click_selects_and_a_second_one_opens() {
+    let mut console = Console::live();
+    let row = RowKey::Incident(IncidentId(42));
+    console.tell(Message::Mouse(Click::Row(row.clone())));
+    assert_eq!((console.selected(), console.state.ui.pane), (Some(row.clone()), Pane::Now));
+    console.tell(Message::Mouse(Click::Row(row)));
+    assert_eq!(console.state.ui.pane, Pane::Incident);
+    console.tell(Message::Mouse(Click::Pane(Pane::Log)));
+    console.tell(Message::Mouse(Click::Wheel(3)));
+    assert_eq!(console.state.ui.pane, Pane::Log);
+    assert!(console.effects.is_empty());
+}
+
+#[test]
+fn copying_takes_the_exact_command() {
+    let mut console = Console::live();
+    console.press("5 g g y");
+    assert_eq!(console.effects, [Effect::Copy("kubectl get netpol -n prod".to_owned())]);
+    console.tell(Message::Copied { taken: 26, whole: 26 });
+    assert_eq!(console.notice(), "copied 26 characters");
+}
+
+#[test]
+fn ages_count_from_the_engines_clock() {
+    let mut console = Console::live();
+    let at = console.state.snapshot.at;
+    for minutes in 0..5 {
+        let now = console.now + minutes * 60 * SECOND_MS;
+        let shown = console.state.view_now(now);
+        assert!(shown >= at && shown.since_ms(at) <= minutes * 60 * SECOND_MS, "{minutes}");
+    }
+    // An engine on a clock of its own, a year ahead of ours.
+    let mut ahead = fixtures::live();
+    ahead.at = at + 365 * 24 * 3_600 * SECOND_MS;
+    console.show(ahead);
+    assert!(console.state.view_now(console.now) >= at + 365 * 24 * 3_600 * SECOND_MS);
+}
+
+/// Anything that can happen.
+fn message() -> impl Strategy<Value = Message> {
+    let keys = [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "j",
+        "k",
+        "h",
+        "l",
+        "g",
+        "G",
+        "Enter",
+        "Esc",
+        "q",
+        "Q",
+        "/",
+        ":",
+        "?",
+        "a",
+        "s",
+        "d",
+        "x",
+        "y",
+        "n",
+        "e",
+        "w",
+        "t",
+        "i",
+        "o",
+        "A",
+        "R",
+        "M",
+        "U",
+        "H",
+        "N",
+        "+",
+        "-",
+        "f",
+        "m",
+        "[",
+        "]",
+        "Tab",
+        "BackTab",
+        "Up",
+        "Down",
+        "Left",
+        "Right",
+        "PageUp",
+        "PageDown",
+        "Home",
+        "End",
+        "Ctrl-d",
+        "Ctrl-u",
+        "Ctrl-w",
+        "Ctrl-j",
+        "Ctrl-c",
+        "Ctrl-l",
+        "Ctrl-z",
+        "Backspace",
+        "Delete",
+        "F1",
+        "界",
+        "Space",
+    ];
+    let key = prop::sample::select(keys.to_vec()).prop_map(|key| Message::Key(key.parse().unwrap()));
+    let pictures = prop::sample::select(vec![0_usize, 1, 2, 3, 4, 5, 6])
+        .prop_map(|which| Message::Snapshot(Arc::new(picture(which))));
+    prop_oneof![
+        20 => key,
+        3 => pictures,
+        1 => ".{0,20}".prop_map(Message::Paste),
+        1 => (-5..5_isize).prop_map(|rows| Message::Mouse(Click::Wheel(rows))),
+        1 => prop::sample::select(Pane::ALL.to_vec()).prop_map(|pane| Message::Mouse(Click::Pane(pane))),
+        1 => (0..50_usize, 0..40_usize).prop_map(|(offset, page_rows)| Message::Drawn { offset, page_rows }),
+        1 => Just(Message::Reply(Request::Acknowledge { incident: IncidentId(42) }, Reply::Done { text: "done".into() })),
+    ]
+}
+
+fn picture(which: usize) -> Snapshot {
+    match which {
+        0 => Snapshot::empty(),
+        1 => fixtures::empty(),
+        2 => without_run(),
+        3 => with_run(|run| run.state = RunState::Failed),
+        4 => fixtures::hostile(),
+        5 => {
+            let mut snapshot = fixtures::live();
+            snapshot.anomalies.truncate(1);
+            snapshot.incidents.retain(|incident| incident.state == IncidentState::Resolved);
+            snapshot
+        }
+        _ => fixtures::live(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_happens_the_selection_is_valid_and_nothing_acts_unasked(
+        keymap in prop::sample::select(vec!["default", "vim", "emacs"]),
+        messages in prop::collection::vec((message(), 0..900_i64), 1..80),
+    ) {
+        let mut state = AppState::new(Keymap::load(keymap, None).0, false, Vec::new());
+        let mut now = fixtures::now();
+        for (message, later) in messages {
+            now = now + later;
+            let before = state.ui.overlay.clone();
+            let is_key = matches!(message, Message::Key(_));
+            let effects = update(&mut state, message, now);
+            for effect in &effects {
+                prop_assert!(is_key || !matches!(effect, Effect::Request(_)), "only keys ask: {effect:?}");
+                if let Effect::Request(Request::StopRun { .. } | Request::Skip { .. } | Request::Resolve { .. } | Request::SettleUnknown { .. }) = effect {
+                    prop_assert!(matches!(before, Overlay::Confirm(_)), "{effect:?} without a question");
+                }
+            }
+            let rows = views::rows(state.ui.pane, &state.snapshot, &state.ui);
+            match state.selected() {
+                Some((index, row)) => prop_assert_eq!(rows.get(index), Some(&row)),
+                None => prop_assert!(rows.is_empty()),
+            }
+            prop_assert_eq!(state.hints.len(), state.hint_commands.len());
+            if let Overlay::Palette { selected, .. } = &state.ui.overlay {
+                prop_assert!(*selected == 0 || *selected < state.palette.commands.len());
+            }
+        }
+    }
+}

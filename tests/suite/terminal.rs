@@ -1,0 +1,299 @@
+//! The real console in a pseudo-terminal: it starts, ends in every way, suspends, resizes and idles, and leaves a usable
+//! shell behind. The child is this very test binary, run again with a variable that says what to be.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use hypocenter::app::engine_link::EngineLink;
+use hypocenter::app::keymap::Keymap;
+use hypocenter::app::run::{ConsoleOptions, run};
+use hypocenter::app::terminal::colour_depth::ColourDepth;
+use hypocenter::app::terminal::guard::TerminalGuard;
+use hypocenter::engine::handle::EngineHandle;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use super::fixtures;
+
+/// Says what the child is to be.
+const ROLE: &str = "HYPO_TEST_ROLE";
+/// Far more than anything here takes; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the child does. Without the variable it is a test that has nothing to do.
+#[test]
+fn child() {
+    match std::env::var(ROLE).as_deref() {
+        Ok("console") => console(),
+        Ok("panic") => {
+            let _guard = TerminalGuard::enter().unwrap();
+            panic!("the reason of the panic");
+        }
+        Ok("survived panic") => {
+            let _guard = TerminalGuard::enter().unwrap();
+            std::thread::spawn(|| panic!("of no consequence")).join().unwrap_err();
+            println!("still here");
+        }
+        _ => {}
+    }
+}
+
+/// The console on `INC-42` under way, with an engine that never answers.
+fn console() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (handle, _ends) = EngineHandle::pair(Arc::new(fixtures::live()));
+    let options = ConsoleOptions {
+        keymap: Keymap::load("default", None).0,
+        depth: ColourDepth::Cube,
+        ..ConsoleOptions::default()
+    };
+    runtime.block_on(run(EngineLink::new(handle, "you"), options)).unwrap();
+}
+
+fn command(role: &str) -> CommandBuilder {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "terminal::child", "--nocapture", "--test-threads=1"]);
+    command.env(ROLE, role);
+    command.env("TERM", "xterm-256color");
+    command
+}
+
+/// A child in a pseudo-terminal, and what an independent terminal makes of its output.
+struct Session {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    raw: Vec<u8>,
+    screen: vt100::Parser,
+    modes_before: String,
+}
+
+impl Session {
+    fn start(command: CommandBuilder) -> Self {
+        let pty = native_pty_system().openpty(size(24, 80)).unwrap();
+        let modes_before = format!("{:?}", pty.master.get_termios());
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 65_536];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pty.master.take_writer().unwrap();
+        let screen = vt100::Parser::new(24, 80, 0);
+        Self { master: pty.master, child, keys, output, raw: Vec::new(), screen, modes_before }
+    }
+
+    fn console() -> Self {
+        let mut session = Self::start(command("console"));
+        session.wait_for("INC-42");
+        session
+    }
+
+    fn press(&mut self, bytes: &[u8]) {
+        self.keys.write_all(bytes).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn take(&mut self, wait: Duration) -> Result<(), RecvTimeoutError> {
+        let bytes = self.output.recv_timeout(wait)?;
+        self.screen.process(&bytes);
+        self.raw.extend(bytes);
+        Ok(())
+    }
+
+    /// Reads until `text` is on the screen.
+    fn wait_for(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.screen.screen().contents().contains(text) {
+            assert!(Instant::now() < until, "no `{text}` on\n{}", self.screen.screen().contents());
+            let _ = self.take(Duration::from_millis(200));
+        }
+    }
+
+    /// Reads until nothing has come for as long as `quiet`; how many bytes came.
+    fn settle(&mut self, quiet: Duration) -> usize {
+        let before = self.raw.len();
+        while self.take(quiet).is_ok() {}
+        self.raw.len() - before
+    }
+
+    /// Waits for the end and holds the terminal to be as it was before.
+    fn ends_clean(mut self) -> Vec<u8> {
+        let until = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "it does not end\n{}", self.screen.screen().contents());
+            let _ = self.take(Duration::from_millis(50));
+        }
+        self.settle(Duration::from_millis(200));
+        let screen = self.screen.screen();
+        assert!(!screen.alternate_screen(), "alternate screen");
+        assert!(!screen.bracketed_paste(), "bracketed paste");
+        assert!(!screen.hide_cursor(), "hidden cursor");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "mouse");
+        assert_eq!(format!("{:?}", self.master.get_termios()), self.modes_before, "modes of the line");
+        std::mem::take(&mut self.raw)
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn size(rows: u16, cols: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+#[test]
+fn every_way_to_end_leaves_the_terminal_as_it_was() {
+    let mut session = Session::console();
+    session.press(b"mQ");
+    session.ends_clean();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let session = Session::console();
+        kill(session.pid(), signal).unwrap();
+        session.ends_clean();
+    }
+    let mut session = Session::console();
+    session.press(b"\x03\x03");
+    session.ends_clean();
+}
+
+#[test]
+fn a_panic_restores_first_and_then_says_why() {
+    let raw = Session::start(command("panic")).ends_clean();
+    let text = String::from_utf8_lossy(&raw);
+    let restored = text.find("\x1b[?1049l").unwrap();
+    let reason = text.find("the reason of the panic").unwrap();
+    assert!(restored < reason, "{text}");
+}
+
+#[test]
+fn a_panic_in_the_background_leaves_the_screen_alone() {
+    let raw = Session::start(command("survived panic")).ends_clean();
+    let text = String::from_utf8_lossy(&raw);
+    assert!(text.find("still here").unwrap() < text.find("\x1b[?1049l").unwrap(), "{text}");
+    assert!(!text.contains("of no consequence"), "{text}");
+}
+
+/// As behind a wrapper that swallows SIGHUP: the terminal is not the child's controlling one, so no signal comes.
+#[test]
+fn a_terminal_that_goes_away_without_a_word_ends_the_console() {
+    let pty = nix::pty::openpty(Some(&nix::pty::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }), None)
+        .unwrap();
+    // Else the child would hold its own terminal open.
+    fcntl(&pty.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "terminal::child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, "console")
+        .stdin(pty.slave.try_clone().unwrap())
+        .stdout(pty.slave.try_clone().unwrap())
+        .stderr(pty.slave)
+        .spawn()
+        .unwrap();
+    let mut master = std::fs::File::from(pty.master);
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("INC-42") {
+        let mut buffer = [0; 4_096];
+        let count = master.read(&mut buffer).unwrap();
+        seen.extend_from_slice(&buffer[..count]);
+    }
+    drop(master);
+    let until = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() >= until {
+            child.kill().unwrap();
+            panic!("it lives on without a terminal");
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_idle_console_writes_nothing() {
+    let mut session = Session::console();
+    session.settle(Duration::from_millis(500));
+    assert_eq!(session.settle(Duration::from_secs(3)), 0);
+    // It is alive all the same, and a row move is cheap.
+    session.press(b"2");
+    session.wait_for("Anomalies");
+    session.settle(Duration::from_millis(500));
+    session.press(b"j");
+    let bytes = session.settle(Duration::from_millis(500));
+    assert!((1..=400).contains(&bytes), "{bytes} bytes for a row");
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
+fn a_storm_of_sizes_is_survived_and_cheap() {
+    let mut session = Session::console();
+    session.settle(Duration::from_millis(300));
+    let before = session.raw.len();
+    for step in 0..60 {
+        let (rows, cols) = [(1, 1), (5, 20), (60, 200), (24, 80), (2, 400), (100, 3)][step % 6];
+        session.master.resize(size(rows, cols)).unwrap();
+    }
+    session.master.resize(size(30, 100)).unwrap();
+    session.screen.screen_mut().set_size(30, 100);
+    session.settle(Duration::from_millis(500));
+    session.wait_for("INC-42");
+    assert!(session.raw.len() - before <= 40_000, "{} bytes", session.raw.len() - before);
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
+fn a_long_paste_acts_on_nothing_and_is_told_in_a_line() {
+    let mut session = Session::console();
+    let paste = format!("\x1b[200~{}\x1b[201~", "aAoRxyQ\r".repeat(8_192));
+    session.press(paste.as_bytes());
+    session.wait_for("paste ignored: 65536 characters");
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
+fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
+    let mut shell = CommandBuilder::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]);
+    shell.env("PS1", "ready> ");
+    shell.env("TERM", "xterm-256color");
+    shell.env(ROLE, "console");
+    let mut session = Session::start(shell);
+    session.wait_for("ready>");
+    let exe = std::env::current_exe().unwrap();
+    session.press(format!("{} --exact terminal::child --nocapture --test-threads=1\n", exe.display()).as_bytes());
+    session.wait_for("INC-42");
+    session.settle(Duration::from_millis(300));
+    session.press(b"\x1a");
+    session.wait_for("Stopped");
+    assert!(!session.screen.screen().alternate_screen());
+    session.press(b"fg\r");
+    session.wait_for("INC-42");
+    assert!(session.screen.screen().alternate_screen());
+    session.settle(Duration::from_millis(300));
+    session.press(b"Q");
+    session.wait_for("test result: ok");
+    session.press(b"echo back-$((40+2))\r");
+    session.wait_for("back-42");
+    session.press(b"exit\r");
+    session.child.wait().unwrap();
+}
