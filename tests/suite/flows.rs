@@ -158,7 +158,7 @@ fn incident_keys_ask_for_what_they_say() {
         match &expected {
             // Which row comes first is the views' affair.
             Request::SetAside { .. } => {
-                assert!(matches!(requests[..], [Request::SetAside { .. }]), "{keys}: {requests:?}")
+                assert!(matches!(requests[..], [Request::SetAside { .. }]), "{keys}: {requests:?}");
             }
             Request::Reopen { .. } if requests.is_empty() => assert!(
                 console.notice().contains("reopen") || console.notice().contains("incident"),

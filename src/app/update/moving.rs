@@ -15,8 +15,8 @@ pub(super) fn give(state: &mut AppState, command: Command) {
             state.ui.output_scroll = (state.ui.output_scroll + OUTPUT_LINES).min(output_lines(state).saturating_sub(1));
         }
         Command::OutputDown => state.ui.output_scroll = state.ui.output_scroll.saturating_sub(OUTPUT_LINES),
-        Command::ChainLeft => along(state, false),
-        Command::ChainRight => along(state, true),
+        Command::ChainLeft => along(state, picture::Direction::ToCaller),
+        Command::ChainRight => along(state, picture::Direction::ToCallee),
         _ => {
             let page = isize::try_from(state.page_rows.max(2)).unwrap_or(2);
             by(
@@ -78,9 +78,9 @@ fn overlay_lines(state: &AppState) -> usize {
 }
 
 /// Goes to the neighbour along or against the calls.
-fn along(state: &mut AppState, is_along: bool) {
+fn along(state: &mut AppState, direction: picture::Direction) {
     let Some((_, RowKey::Service(from))) = state.selected() else { return };
-    let Some(to) = picture::neighbour(&state.snapshot, &from, is_along) else { return };
+    let Some(to) = picture::neighbour(&state.snapshot, &state.ui, &from, direction) else { return };
     let rows = state.rows();
     if let Some(index) = rows.iter().position(|row| *row == RowKey::Service(to.clone())) {
         state.select(index, RowKey::Service(to));
