@@ -16,6 +16,8 @@ pub mod nearest;
 pub mod palette;
 mod picture;
 
+pub mod arguments;
+pub mod cli;
 pub mod engine_link;
 pub mod log_file;
 pub mod run;

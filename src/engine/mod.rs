@@ -32,5 +32,6 @@ pub mod runbooks;
 pub mod store;
 
 pub mod pipeline;
+pub mod runtime;
 
 pub mod demo;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod alertmanager_real;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod components;
 #[cfg(test)]
 mod fixtures;
@@ -16,5 +18,6 @@ mod prometheus_restart;
 mod store;
 #[cfg(test)]
 mod terminal;
+mod tidy;
 #[cfg(test)]
 mod views;

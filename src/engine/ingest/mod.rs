@@ -9,6 +9,7 @@ pub mod alertmanager;
 pub mod backoff;
 pub mod change_events;
 pub mod change_file;
+pub mod configured_topology;
 pub mod discovery;
 pub mod health;
 pub mod host;

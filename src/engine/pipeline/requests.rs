@@ -44,6 +44,9 @@ impl Engine {
         turn: &mut Turn,
     ) -> Result<String, String> {
         let before = self.world.incidents.get(&id).ok_or_else(|| format!("{id} is not known here"))?;
+        if let (Request::Resolve { .. }, Some(run)) = (request, self.unfinished_run(id)) {
+            return Err(format!("{run} is not over on {id}; finish or stop it before {id} is resolved"));
+        }
         let incident = lifecycle::apply(before, by, request, turn.now).map_err(|problem| problem.to_string())?;
         let text = wording(request, by);
         self.record(turn, AuditKind::Operator, by, id, &text);

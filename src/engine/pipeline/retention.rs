@@ -95,6 +95,7 @@ impl Engine {
     /// Everything learned and not yet kept, for the end of the program.
     pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
+        self.detection.keep_everything();
         for state in self.detection.series_to_keep(usize::MAX) {
             turn.keep_later(Record::Series(Box::new(state)));
         }

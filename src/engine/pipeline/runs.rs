@@ -20,9 +20,8 @@ impl Engine {
         by: &Arc<str>,
         turn: &mut Turn,
     ) -> Result<String, String> {
-        let unfinished = |run: &&Arc<Run>| matches!(run.state, RunState::Active | RunState::Interrupted);
-        if let Some(run) = self.world.runs.values().filter(unfinished).find(|run| run.incident == id) {
-            return Err(format!("{} is not over on {id}; finish or stop it first", run.id));
+        if let Some(run) = self.unfinished_run(id) {
+            return Err(format!("{run} is not over on {id}; finish or stop it first"));
         }
         let proposals = self.proposals.get(&id).into_iter().flatten();
         let proposal = proposals.clone().find(|proposal| proposal.runbook.id == *runbook).cloned();
@@ -101,7 +100,8 @@ impl Engine {
         for note in &outcome.audit {
             self.record(turn, note.kind, &note.by, about, &note.text);
         }
-        self.tell_incident(run.incident, run.id, outcome.timeline, turn);
+        let incident = self.incident_of(&run).map_or(run.incident, |incident| incident.id);
+        self.tell_incident(incident, run.id, outcome.timeline, turn);
         if let Some(notice) = &outcome.change {
             self.take_change(notice, turn);
         }
@@ -125,8 +125,17 @@ impl Engine {
         self.world.runs.values().filter(|run| run.state == state).cloned().collect()
     }
 
+    /// The incident of a run; of one that was folded into another, that other.
     fn incident_of(&self, run: &Run) -> Option<Arc<Incident>> {
-        self.world.incidents.get(&run.incident).cloned()
+        let incident = self.world.incidents.get(&run.incident)?;
+        let into = incident.merged_into.and_then(|into| self.world.incidents.get(&into));
+        Some(Arc::clone(into.unwrap_or(incident)))
+    }
+
+    /// The run of this incident that is not over, where there is one.
+    pub(super) fn unfinished_run(&self, incident: IncidentId) -> Option<RunId> {
+        let is_unfinished = |run: &&Arc<Run>| matches!(run.state, RunState::Active | RunState::Interrupted);
+        self.world.runs.values().filter(is_unfinished).find(|run| run.incident == incident).map(|run| run.id)
     }
 
     /// What the gate looks at for this incident, now.

@@ -67,6 +67,23 @@ impl Default for NextNumbers {
     }
 }
 
+impl Stored {
+    /// Everything as records, for an engine to take back. Cursors and settings are not among them: sources and the console
+    /// read those.
+    #[must_use]
+    pub fn into_records(self) -> Vec<Record> {
+        let mut records: Vec<Record> = self.incidents.into_iter().map(Record::Incident).collect();
+        records.extend(self.anomalies.into_iter().map(Record::Anomaly));
+        records.extend(self.alerts.into_iter().map(Record::Alert));
+        records.extend(self.changes.into_iter().map(Record::Change));
+        records.extend(self.runs.into_iter().map(Record::Run));
+        records.extend(self.audit.into_iter().map(Record::Audit));
+        records.extend(self.topology.map(Record::Topology));
+        records.extend(self.templates.map(Record::Templates));
+        records
+    }
+}
+
 impl Store {
     /// Reads everything but the series.
     ///

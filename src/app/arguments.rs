@@ -1,0 +1,191 @@
+//! The command line: every command and flag, in one definition that also makes the help, the completions and the man page.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A terminal incident console: from the first symptom to its cause and through the fix.
+///
+/// Without a command it opens the console on the configured sources. Without a configuration it watches this machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hypo",
+    version,
+    after_help = "Exit codes: 0 done, 1 found something in check modes, 2 usage or start-up failure."
+)]
+pub struct Arguments {
+    /// What to do; the console when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArguments {
+    /// The configuration file [default: hypocenter/config.toml under the XDG config directory].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the store is kept [default: hypocenter under the XDG state directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Theme: dark, light, high-contrast, colour-blind, mono, or the name of a file of your own.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Keymap: default, vim, emacs, or the name of a file of your own.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub keymap: Option<String>,
+    /// Draw with ASCII characters only.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Take away every key that changes anything.
+    #[arg(long, global = true)]
+    pub readonly: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Walk through an incident in a simulated shop; nothing outside this program is touched.
+    Demo(DemoArguments),
+    /// Run a recording through the engine again.
+    Replay(ReplayArguments),
+    /// Keep everything that comes in, in a file for `hypo replay`.
+    Record(RecordArguments),
+    /// List incidents from the store.
+    Incidents(ListArguments),
+    /// List anomalies from the store.
+    Anomalies(ListArguments),
+    /// Check the configuration and every source; say what is wrong and how to mend it.
+    Doctor(DoctorArguments),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write everything in the store as JSON Lines.
+    Export(ExportArguments),
+    /// Read back what `hypo export` wrote.
+    Import(ImportArguments),
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    Man,
+}
+
+/// `hypo demo`
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Which failure to stage; `--scenario list` names them.
+    #[arg(long, default_value = "bad-deploy", value_name = "NAME")]
+    pub scenario: String,
+    /// Seed of the simulation: the same seed gives the same run.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Without a screen, on a virtual clock; prints what happened.
+    #[arg(long)]
+    pub headless: bool,
+    /// With --headless: whose steps are approved.
+    #[arg(long, value_enum, default_value_t = Approve::None, requires = "headless")]
+    pub approve: Approve,
+    /// With --headless: print JSON.
+    #[arg(long, requires = "headless")]
+    pub json: bool,
+}
+
+/// Whose steps a headless run approves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// Every step of the first runbook that is proposed.
+    All,
+    /// No step.
+    None,
+}
+
+/// `hypo replay`
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// The recording.
+    pub file: PathBuf,
+    /// Show it in the console at this many times its own pace, instead of printing what came of it.
+    #[arg(long, value_name = "TIMES")]
+    pub speed: Option<f64>,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "speed")]
+    pub json: bool,
+}
+
+/// `hypo record`
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    /// Where to write it; an existing file is replaced.
+    pub file: PathBuf,
+    /// Stop after this long, such as 10m; until Ctrl-C when left out.
+    #[arg(long, value_name = "SPAN")]
+    pub lasts: Option<crate::engine::settings::Span>,
+}
+
+/// `hypo incidents`, `hypo anomalies`
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// List those that are over as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// How long to wait for every source to answer.
+    #[arg(long, default_value = "15s", value_name = "SPAN")]
+    pub wait: crate::engine::settings::Span,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a configuration file that documents every key with its default.
+    Init {
+        /// Replace a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// `hypo export`
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Where to write; standard output when left out or `-`.
+    pub file: Option<PathBuf>,
+}
+
+/// `hypo import`
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// What to read; `-` for standard input.
+    pub file: PathBuf,
+    /// Allow it into a store that holds something already; what has the same key is replaced.
+    #[arg(long)]
+    pub merge: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

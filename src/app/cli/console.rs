@@ -1,0 +1,115 @@
+//! `hypo`: the console on the configured sources; and what every command with a screen or an engine shares.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::{Exit, Failure, settings, tokio_runtime, variable};
+use crate::app::arguments::CommonArguments;
+use crate::app::engine_link::EngineLink;
+use crate::app::log_file;
+use crate::app::run::{self, ConsoleOptions};
+use crate::app::settings::{Loaded, Settings, look};
+use crate::engine::act::executor::Executor;
+use crate::engine::handle::EngineHandle;
+use crate::engine::runbooks::Library;
+use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
+use crate::engine::snapshot::FileProblem;
+
+/// Opens the console on an engine of its own.
+pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let tokio = tokio_runtime()?;
+    let config =
+        RuntimeConfig { state_dir: Some(loaded.paths.state_dir.clone()), ..runtime_config(&loaded, tokio.handle()) };
+    run_on(&loaded, &tokio, config)
+}
+
+/// Opens the console on the engine of `config` and stops that engine when the console is left.
+///
+/// The console is on the screen before the store is open; a store that cannot be opened ends it with the reason.
+pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: RuntimeConfig) -> Result<Exit, Failure> {
+    // A demo that keeps nothing writes no log either.
+    if let Some(state_dir) = &config.state_dir {
+        log_file::start(state_dir, variable("HYPO_LOG").as_deref())?;
+    }
+    let _entered = tokio.enter();
+    let mut runtime = Runtime::start(config)?;
+    let link = EngineLink::new(runtime.handle(), &operator());
+    let options = options(loaded);
+    let outcome = tokio.block_on(async {
+        let console = run::run(link, options);
+        tokio::pin!(console);
+        tokio::select! {
+            left = &mut console => left.map_err(Failure::from),
+            Err(problem) = runtime.started() => Err(Failure::from(problem)),
+        }
+    });
+    runtime.stop();
+    outcome.map(|()| Exit::Done)
+}
+
+/// Opens the console on an engine that somebody else started.
+pub(super) fn show(loaded: &Loaded, handle: EngineHandle) -> Result<Exit, Failure> {
+    log_file::start(&loaded.paths.state_dir, variable("HYPO_LOG").as_deref())?;
+    let tokio = tokio_runtime()?;
+    tokio.block_on(run::run(EngineLink::new(handle, &operator()), options(loaded)))?;
+    Ok(Exit::Done)
+}
+
+/// An engine on the configured sources with real processes behind the gate, and without a store.
+pub(super) fn runtime_config(loaded: &Loaded, tasks: &Handle) -> RuntimeConfig {
+    let settings = &loaded.settings;
+    RuntimeConfig {
+        settings: settings.engine.clone(),
+        library: library(settings),
+        state_dir: None,
+        sources: source_list::from_settings(&settings.engine),
+        runner: Arc::new(Executor::new(&settings.engine.runbooks, tasks.clone())),
+        record_to: None,
+    }
+}
+
+/// The shipped runbooks with one's own on top; files that cannot be read are problems on the screen.
+pub(super) fn library(settings: &Settings) -> Library {
+    let mut library = Library::shipped();
+    for folder in &settings.engine.runbooks.folders {
+        if let Err(problem) = add_folder(&mut library, folder) {
+            let file = Arc::from(folder.display().to_string());
+            let text = Arc::from(format!("the folder cannot be read: {problem}"));
+            library.add_problem(FileProblem { file, line: 0, text });
+        }
+    }
+    library
+}
+
+fn add_folder(library: &mut Library, folder: &Path) -> std::io::Result<()> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => library.add_text(&name, &text),
+            Err(problem) => {
+                let text = Arc::from(format!("it cannot be read: {problem}"));
+                library.add_problem(FileProblem { file: Arc::from(name), line: 0, text });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How the console looks on this terminal.
+pub(super) fn options(loaded: &Loaded) -> ConsoleOptions {
+    look(&loaded.settings.console, &loaded.paths.config_dir, &variable)
+}
+
+/// Who sits here: the name of the Unix user.
+fn operator() -> String {
+    let uid = nix::unistd::getuid();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => format!("uid {uid}"),
+    }
+}

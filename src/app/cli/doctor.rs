@@ -1,0 +1,155 @@
+//! `hypo doctor`: the configuration, the store and every source, tried for real; what is wrong and how to mend it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Exit, Failure, console, output, overrides, settings, tokio_runtime};
+use crate::app::arguments::{CommonArguments, DoctorArguments};
+use crate::app::settings::{Loaded, Paths};
+use crate::engine::model::{SourceKind, SourceReport, SourceState};
+use crate::engine::runtime::{Runtime, RuntimeConfig};
+use crate::engine::snapshot::{FileProblem, Snapshot};
+use crate::engine::store::Store;
+
+/// What was found.
+#[derive(Serialize)]
+struct Diagnosis {
+    /// The configuration file.
+    config: Check,
+    /// The store.
+    store: Check,
+    /// Runbooks, keymaps and themes that cannot be read.
+    files: Vec<FileProblem>,
+    /// The sources.
+    sources: Vec<SourceCheck>,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    is_fine: bool,
+    text: String,
+}
+
+/// One source that was asked.
+#[derive(Serialize)]
+struct SourceCheck {
+    name: String,
+    kind: SourceKind,
+    address: Arc<str>,
+    #[serde(flatten)]
+    check: Check,
+}
+
+pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Exit, Failure> {
+    let diagnosis = diagnose(common, arguments)?;
+    let is_fine = diagnosis.config.is_fine
+        && diagnosis.store.is_fine
+        && diagnosis.files.is_empty()
+        && diagnosis.sources.iter().all(|source| source.check.is_fine);
+    if arguments.json {
+        output::json(&diagnosis)?;
+    } else {
+        print(&diagnosis)?;
+    }
+    Ok(if is_fine { Exit::Done } else { Exit::Found })
+}
+
+fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Diagnosis, Failure> {
+    let paths = Paths::find(&overrides(common))?;
+    let store = check_store(&paths.state_dir);
+    let loaded = match settings(common) {
+        Ok(loaded) => loaded,
+        Err(problem) => {
+            let config = Check { is_fine: false, text: problem.to_string() };
+            return Ok(Diagnosis { config, store, files: Vec::new(), sources: Vec::new() });
+        }
+    };
+    let path = &loaded.paths.config_file;
+    let text = if path.exists() {
+        format!("{} is in order", path.display())
+    } else {
+        format!("no {}: this machine is watched; `hypo config init` writes a commented one", path.display())
+    };
+    let picture = try_sources(&loaded, arguments)?;
+    let mut files = picture.file_problems.clone();
+    files.extend(console::options(&loaded).file_problems);
+    Ok(Diagnosis {
+        config: Check { is_fine: true, text },
+        store,
+        files,
+        sources: picture.sources.iter().map(|report| check_source(report)).collect(),
+    })
+}
+
+fn check_store(path: &Path) -> Check {
+    if !path.exists() {
+        return Check { is_fine: true, text: format!("{} will be made at the first start", path.display()) };
+    }
+    match Store::open(path) {
+        Ok(store) => match store.notices().first() {
+            Some(notice) => Check { is_fine: false, text: notice.to_string() },
+            None => Check { is_fine: true, text: format!("{} opens", path.display()) },
+        },
+        Err(problem) => Check { is_fine: false, text: problem.to_string() },
+    }
+}
+
+/// Runs every source until each has answered or failed, without a store.
+fn try_sources(loaded: &Loaded, arguments: &DoctorArguments) -> Result<Arc<Snapshot>, Failure> {
+    let tokio = tokio_runtime()?;
+    let _entered = tokio.enter();
+    let config = RuntimeConfig { state_dir: None, ..console::runtime_config(loaded, tokio.handle()) };
+    let expected = config.sources.len();
+    let mut runtime = Runtime::start(config)?;
+    tokio.block_on(runtime.started())?;
+    let mut snapshots = runtime.handle().snapshots();
+    let wait = Duration::from_millis(arguments.wait.0.unsigned_abs());
+    let has_answered = |snapshot: &Arc<Snapshot>| {
+        snapshot.sources.len() >= expected
+            && snapshot.sources.iter().all(|report| !matches!(report.state, SourceState::Starting))
+    };
+    let answered = tokio.block_on(async {
+        tokio::time::timeout(wait, snapshots.wait_for(has_answered)).await.map(|all| all.map(|picture| picture.clone()))
+    });
+    // Without an answer from all within the time, what has answered so far is told.
+    let picture = match answered {
+        Ok(Ok(picture)) => picture,
+        _ => runtime.handle().snapshots().borrow().clone(),
+    };
+    runtime.stop();
+    Ok(picture)
+}
+
+fn check_source(report: &SourceReport) -> SourceCheck {
+    let (is_fine, text) = match &report.state {
+        SourceState::Starting => (false, "no answer yet; a longer --wait may show more".to_owned()),
+        SourceState::Backfilling { done, total } => (true, format!("answers; history {done} of {total} chunks read")),
+        SourceState::Healthy => (true, format!("answers; {} series", report.series_count)),
+        SourceState::Degraded { reason } => (false, format!("answers in part: {reason}")),
+        SourceState::Down { reason, .. } => (false, reason.to_string()),
+    };
+    SourceCheck {
+        name: report.source.to_string(),
+        kind: report.kind,
+        address: Arc::clone(&report.address),
+        check: Check { is_fine, text },
+    }
+}
+
+fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
+    let mark = |is_fine: bool| if is_fine { "ok     " } else { "WRONG  " };
+    output::line(&format!("{}configuration  {}", mark(diagnosis.config.is_fine), diagnosis.config.text))?;
+    output::line(&format!("{}store          {}", mark(diagnosis.store.is_fine), diagnosis.store.text))?;
+    for problem in &diagnosis.files {
+        output::line(&format!("{}file           {}:{}: {}", mark(false), problem.file, problem.line, problem.text))?;
+    }
+    for source in &diagnosis.sources {
+        let check = &source.check;
+        output::line(&format!("{}{:<14} {}  {}", mark(check.is_fine), source.name, source.address, check.text))?;
+    }
+    Ok(())
+}

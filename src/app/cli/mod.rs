@@ -1,0 +1,109 @@
+//! Commands without a screen, and the way from the command line to each of them.
+
+mod config;
+mod console;
+mod demo;
+mod doctor;
+mod list;
+pub mod output;
+mod printing;
+mod record;
+mod replay;
+mod shell;
+mod transfer;
+
+use super::arguments::{Arguments, Command, CommonArguments};
+use super::settings::{self, Loaded, Overrides};
+use crate::engine::store::Store;
+
+/// What a command leaves behind for the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// A check found something.
+    Found,
+    /// It could not be done.
+    Failed,
+}
+
+impl Exit {
+    /// 0, 1 or 2.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Found => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
+/// What a command that cannot go on says.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    let common = &arguments.common;
+    let outcome = match &arguments.command {
+        None => console::run(common),
+        Some(Command::Demo(demo)) => demo::run(common, demo),
+        Some(Command::Replay(replay)) => replay::run(common, replay),
+        Some(Command::Record(record)) => record::run(common, record),
+        Some(Command::Incidents(list)) => list::incidents(common, list),
+        Some(Command::Anomalies(list)) => list::anomalies(common, list),
+        Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
+        Some(Command::Config(command)) => config::run(common, command),
+        Some(Command::Export(export)) => transfer::export(common, export),
+        Some(Command::Import(import)) => transfer::import(common, import),
+        Some(Command::Completions { shell }) => shell::completions(*shell),
+        Some(Command::Man) => shell::man(),
+    };
+    outcome.unwrap_or_else(|failure| {
+        output::complain(&failure.to_string());
+        Exit::Failed
+    })
+}
+
+/// What the command line says of settings.
+fn overrides(common: &CommonArguments) -> Overrides {
+    Overrides {
+        config: common.config.clone(),
+        state_dir: common.state_dir.clone(),
+        keymap: common.keymap.clone(),
+        theme: common.theme.clone(),
+        is_ascii: common.ascii.then_some(true),
+        is_mouse_on: None,
+        is_read_only: common.readonly.then_some(true),
+    }
+}
+
+/// An environment variable; one that is no text counts as absent.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The settings, with everything the command line and the environment say taken into account.
+fn settings(common: &CommonArguments) -> Result<Loaded, Failure> {
+    Ok(settings::load(overrides(common), &variable)?)
+}
+
+/// The store of this command, which must be there: a listing makes none.
+fn open_existing(common: &CommonArguments) -> Result<Store, Failure> {
+    let path = settings(common)?.paths.state_dir;
+    if !path.join("store").exists() {
+        return Err(format!(
+            "nothing has been kept in {} yet; start hypo first, or name another with --state-dir",
+            path.display()
+        )
+        .into());
+    }
+    Ok(Store::open(&path)?)
+}
+
+/// The runtime on which sources, receivers and the console's driver live.
+fn tokio_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|problem| format!("cannot start the asynchronous runtime: {problem}").into())
+}

@@ -1,0 +1,47 @@
+//! `hypo record`: everything that comes in, into a file.
+
+use std::time::Duration;
+
+use super::{Exit, Failure, console, output, settings, tokio_runtime};
+use crate::app::arguments::{CommonArguments, RecordArguments};
+use crate::engine::runtime::{Runtime, RuntimeConfig};
+
+pub(super) fn run(common: &CommonArguments, arguments: &RecordArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let tokio = tokio_runtime()?;
+    let _entered = tokio.enter();
+    // A recording starts from nothing, so that it can be run again anywhere: no store goes into it.
+    let config = RuntimeConfig {
+        state_dir: None,
+        record_to: Some(arguments.file.clone()),
+        ..console::runtime_config(&loaded, tokio.handle())
+    };
+    let mut runtime = Runtime::start(config)?;
+    tokio.block_on(runtime.started())?;
+    output::line(&format!("recording to {}; Ctrl-C ends it", arguments.file.display()))?;
+    let lasts = arguments.lasts.map(|span| Duration::from_millis(span.0.unsigned_abs()));
+    tokio.block_on(async {
+        let end = async {
+            match lasts {
+                Some(lasts) => tokio::time::sleep(lasts).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            () = end => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminated.recv() => {}
+        }
+        Ok::<(), std::io::Error>(())
+    })?;
+    let picture = runtime.handle().snapshots().borrow().clone();
+    runtime.stop();
+    output::line(&format!(
+        "recorded {} samples of {} series and {} incidents",
+        picture.counts.sample_count,
+        picture.counts.series_count,
+        picture.incidents.len()
+    ))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,179 @@
+//! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::jobs_thread::{JobsThread, Work};
+use super::opening::{Opened, open};
+use super::recorder::Recorder;
+use super::{RuntimeConfig, RuntimeError, supervisor};
+use crate::engine::act::StepReportSink;
+use crate::engine::clock::Timestamp;
+use crate::engine::handle::{Envelope, HandleEnds};
+use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
+use crate::engine::input::{Input, RequestId, StepReport, TimedInput};
+use crate::engine::job::Job;
+use crate::engine::limits::TICK_MS;
+use crate::engine::model::Signal;
+use crate::engine::pipeline::Engine;
+use crate::engine::snapshot::{Snapshot, StoreStatus};
+
+/// The thread's ends of the channels that outlive it.
+pub(super) struct Ends {
+    pub handle: HandleEnds,
+    pub stop: oneshot::Receiver<()>,
+    pub stop_signal: StopSignal,
+    pub started: oneshot::Sender<Result<(), RuntimeError>>,
+}
+
+/// Every way in.
+struct Inbox {
+    signals: mpsc::Receiver<Signal>,
+    requests: mpsc::Receiver<Envelope>,
+    reports: mpsc::Receiver<StepReport>,
+    stop: oneshot::Receiver<()>,
+    store_status: watch::Receiver<StoreStatus>,
+}
+
+/// What woke the thread.
+enum Arrival {
+    Stop,
+    Request(Envelope),
+    Report(StepReport),
+    Tick,
+    Signal(Signal),
+}
+
+/// Starts the thread; it ends when it is stopped or nobody can reach it any more.
+pub(super) fn spawn(config: RuntimeConfig, ends: Ends) -> std::io::Result<JoinHandle<()>> {
+    let sources_run_on = Handle::current();
+    let clockwork = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config) {
+        // Whoever started the engine may have gone by now; then nobody is left to tell.
+        Err(problem) => drop(ends.started.send(Err(problem))),
+        Ok(opened) => live(opened, ends, &sources_run_on, &clockwork),
+    })
+}
+
+/// From an open store to the last flush.
+fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::runtime::Runtime) {
+    let (signal_sink, signals) = SignalSink::channel();
+    let (report_sink, reports) = StepReportSink::channel();
+    let (status, store_status) = watch::channel(opened.status);
+    let jobs = JobsThread { store: opened.store, runner: opened.runner, reports: report_sink, status };
+    let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
+        Ok(spawned) => spawned,
+        Err(problem) => return drop(ends.started.send(Err(RuntimeError::Thread(problem)))),
+    };
+    for (spec, cursor) in opened.sources {
+        supervisor::spawn(sources_run_on, spec, cursor, &signal_sink, &ends.stop_signal);
+    }
+    let mut desk = Desk {
+        engine: opened.engine,
+        work,
+        snapshots: ends.handle.snapshots,
+        recorder: opened.recorder,
+        next_request: 1,
+        last_now: opened.now,
+    };
+    desk.publish();
+    // As above.
+    let _nobody = ends.started.send(Ok(()));
+    let inbox = Inbox { signals, requests: ends.handle.requests, reports, stop: ends.stop, store_status };
+    clockwork.block_on(desk.serve(inbox, opened.first_jobs));
+    if jobs_thread.join().is_err() {
+        tracing::error!("the thread that writes ended in a panic");
+    }
+}
+
+/// The core with everything it is connected to.
+struct Desk {
+    engine: Engine,
+    work: SyncSender<Work>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    recorder: Option<Recorder>,
+    next_request: u64,
+    last_now: Timestamp,
+}
+
+impl Desk {
+    async fn serve(mut self, mut inbox: Inbox, first_jobs: Vec<Job>) {
+        self.hand_on(first_jobs);
+        let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS.unsigned_abs()));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let arrival = tokio::select! {
+                biased;
+                _ = &mut inbox.stop => Arrival::Stop,
+                Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                Some(report) = inbox.reports.recv() => Arrival::Report(report),
+                _ = ticks.tick() => Arrival::Tick,
+                Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
+            };
+            let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
+            match arrival {
+                Arrival::Stop => break,
+                Arrival::Request(envelope) => self.take_request(envelope),
+                Arrival::Report(report) => self.take(Input::Step(report)),
+                Arrival::Tick => {
+                    if inbox.store_status.has_changed().unwrap_or(false) {
+                        self.engine.set_store_status(inbox.store_status.borrow_and_update().clone());
+                    }
+                    self.take(Input::Tick);
+                }
+                Arrival::Signal(signal) => self.take(Input::Signal(signal)),
+            }
+            if is_seen_at_once && self.engine.has_changed() {
+                self.publish();
+            }
+        }
+        let jobs = self.engine.close(self.last_now);
+        self.hand_on(jobs);
+    }
+
+    fn publish(&mut self) {
+        let picture = self.engine.snapshot(self.last_now);
+        self.snapshots.send_replace(picture);
+    }
+
+    fn take_request(&mut self, envelope: Envelope) {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.hand_on_work(Work::Expect(id, envelope.reply));
+        self.take(Input::Request { id, by: envelope.by, request: envelope.request });
+    }
+
+    fn take(&mut self, input: Input) {
+        // The wall clock may step back; the core's time does not.
+        let now = wall_clock::now().max(self.last_now);
+        self.last_now = now;
+        let input = match &mut self.recorder {
+            Some(recorder) => {
+                let timed = TimedInput { now, input };
+                recorder.write(&timed);
+                timed.input
+            }
+            None => input,
+        };
+        let jobs = self.engine.handle(input, now);
+        self.hand_on(jobs);
+    }
+
+    fn hand_on(&self, jobs: Vec<Job>) {
+        if !jobs.is_empty() {
+            self.hand_on_work(Work::Jobs(jobs));
+        }
+    }
+
+    fn hand_on_work(&self, work: Work) {
+        if self.work.send(work).is_err() {
+            tracing::error!("the jobs thread has ended; nothing is written or run any more");
+        }
+    }
+}

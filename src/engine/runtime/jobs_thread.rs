@@ -1,0 +1,112 @@
+//! The thread that does what the core wants done, strictly in order: write, run, answer.
+//!
+//! A write that fails takes what hangs on it along: the step of that list is not started and the asker is told why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::act::{StepReportSink, StepRunner};
+use crate::engine::input::{RequestId, StepProgress, StepReport};
+use crate::engine::job::{Job, Record};
+use crate::engine::limits::JOB_QUEUE_MAX;
+use crate::engine::request::Reply;
+use crate::engine::snapshot::StoreStatus;
+use crate::engine::store::Store;
+
+/// What reaches the thread.
+pub(super) enum Work {
+    /// The jobs of one input.
+    Jobs(Vec<Job>),
+    /// The reply to this request goes there.
+    Expect(RequestId, oneshot::Sender<Reply>),
+}
+
+/// What the thread works with.
+pub(super) struct JobsThread {
+    pub store: Option<Store>,
+    pub runner: Arc<dyn StepRunner>,
+    pub reports: StepReportSink,
+    pub status: watch::Sender<StoreStatus>,
+}
+
+impl JobsThread {
+    /// Starts the thread; it ends, with everything flushed, when the sender is dropped.
+    pub(super) fn spawn(self, runtime: Handle) -> std::io::Result<(SyncSender<Work>, JoinHandle<()>)> {
+        let (sender, receiver) = sync_channel(JOB_QUEUE_MAX);
+        let thread = thread::Builder::new().name("hypo-jobs".to_owned()).spawn(move || {
+            // Runners start their processes on the main runtime.
+            let _entered = runtime.enter();
+            self.work(&receiver);
+        })?;
+        Ok((sender, thread))
+    }
+
+    fn work(mut self, receiver: &Receiver<Work>) {
+        let mut expected = BTreeMap::new();
+        while let Ok(work) = receiver.recv() {
+            match work {
+                Work::Expect(id, reply) => {
+                    expected.insert(id, reply);
+                }
+                Work::Jobs(jobs) => self.perform(jobs, &mut expected),
+            }
+        }
+        self.write(&[], true);
+    }
+
+    fn perform(&mut self, jobs: Vec<Job>, expected: &mut BTreeMap<RequestId, oneshot::Sender<Reply>>) {
+        let mut not_written = None;
+        for job in jobs {
+            match (job, &not_written) {
+                (Job::Persist(records), _) => not_written = self.write(&records, true),
+                (Job::PersistLater(records), _) => {
+                    self.write(&records, false);
+                }
+                (Job::Execute(step), None) => self.runner.start(step, self.reports.clone()),
+                (Job::Execute(step), Some(problem)) => {
+                    let reason = format!("not started: its intent could not be written ({problem})");
+                    let progress = StepProgress::NotStarted { reason: Arc::from(reason) };
+                    let report = StepReport { run: step.run(), step: step.step(), progress };
+                    if let Err(refused) = self.reports.try_send(report) {
+                        tracing::error!("{refused}");
+                    }
+                }
+                (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
+                (Job::Reply { id, reply }, problem) => {
+                    let reply = match problem {
+                        Some(problem) => Reply::Refused { reason: Arc::from(format!("not kept: {problem}")) },
+                        None => reply,
+                    };
+                    if let Some(waiting) = expected.remove(&id) {
+                        // Whoever asked may have gone.
+                        let _nobody = waiting.send(reply);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes; the problem comes back where there is one, and is shown until a write succeeds.
+    fn write(&mut self, records: &[Record], is_durable: bool) -> Option<Arc<str>> {
+        let problem = match &self.store {
+            Some(store) => store.write(records, is_durable).err().map(|problem| Arc::from(problem.to_string())),
+            None => None,
+        };
+        if let Some(problem) = &problem {
+            tracing::error!("the store: {problem}");
+        }
+        self.status.send_if_modified(|status| {
+            let has_changed = is_durable && status.problem != problem;
+            if has_changed {
+                status.problem.clone_from(&problem);
+            }
+            has_changed
+        });
+        problem
+    }
+}

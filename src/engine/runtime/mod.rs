@@ -1,0 +1,138 @@
+//! The driver around the core: threads, channels, the clock and the store.
+//!
+//! ```text
+//! sources ──▶ signals ─┐                    ┌─▶ jobs thread: store, runner, replies
+//! console ──▶ requests ┼─▶ engine thread ───┤
+//! runner  ──▶ reports ─┘   (the core)       └─▶ snapshots (watch): every console
+//! ```
+//!
+//! The engine thread opens the store, then owns the core. It never waits for the disk after that: what is to be done
+//! goes, in order, to the jobs thread. Requests are taken
+//! before signals, so that a flood of samples does not delay a key.
+
+mod engine_thread;
+mod jobs_thread;
+mod opening;
+pub mod recorder;
+pub mod replay;
+pub mod source_list;
+mod supervisor;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::act::StepRunner;
+use super::handle::EngineHandle;
+use super::ingest::{StopSignal, StopSwitch};
+use super::pipeline::EngineError;
+use super::runbooks::Library;
+use super::settings::EngineSettings;
+use super::snapshot::Snapshot;
+use super::store::StoreError;
+use source_list::SourceSpec;
+
+/// Everything an engine is started with.
+pub struct RuntimeConfig {
+    /// How to judge and what to watch.
+    pub settings: EngineSettings,
+    /// The runbooks.
+    pub library: Library,
+    /// Where to keep things; `None` keeps nothing beyond the program's end.
+    pub state_dir: Option<PathBuf>,
+    /// The sources to run.
+    pub sources: Vec<SourceSpec>,
+    /// Who carries approved steps out.
+    pub runner: Arc<dyn StepRunner>,
+    /// Where to record everything that comes in.
+    pub record_to: Option<PathBuf>,
+}
+
+/// Why an engine could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The settings.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The recording.
+    #[error("cannot record to {path}: {problem}; choose another file")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        problem: std::io::Error,
+    },
+    /// The thread is gone.
+    #[error("the engine ended while it started; the log file says why")]
+    Ended,
+    /// A thread.
+    #[error("cannot start a thread: {0}; the system is short of memory or threads")]
+    Thread(std::io::Error),
+}
+
+/// A running engine. Dropping it without [`Runtime::stop`] ends it too, but without the last write of what was learned.
+pub struct Runtime {
+    handle: EngineHandle,
+    started: Option<oneshot::Receiver<Result<(), RuntimeError>>>,
+    stop_sources: StopSwitch,
+    stop_engine: Option<oneshot::Sender<()>>,
+    engine_thread: Option<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// Starts the engine's thread and returns at once: a large store takes its time to open, and the console is on the
+    /// screen by then. Must be called within a tokio runtime: the sources run on it.
+    ///
+    /// # Errors
+    /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
+    pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let (handle, handle_ends) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        let (stop_engine, stop) = oneshot::channel();
+        let (stop_sources, stop_signal) = StopSignal::pair();
+        let (started_sender, started) = oneshot::channel();
+        let ends = engine_thread::Ends { handle: handle_ends, stop, stop_signal, started: started_sender };
+        let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
+        Ok(Self {
+            handle,
+            started: Some(started),
+            stop_sources,
+            stop_engine: Some(stop_engine),
+            engine_thread: Some(engine_thread),
+        })
+    }
+
+    /// Returns once the store is open and the sources run, or says why they do not. To be awaited once.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, the settings make no sense, or the recording cannot be written.
+    pub async fn started(&mut self) -> Result<(), RuntimeError> {
+        match self.started.take() {
+            Some(started) => started.await.unwrap_or(Err(RuntimeError::Ended)),
+            None => Ok(()),
+        }
+    }
+
+    /// The way to it.
+    #[must_use]
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    /// Stops the sources, writes what was learned, and waits until it is on disk. Blocks: not to be called on a thread
+    /// that must stay responsive.
+    pub fn stop(mut self) {
+        self.stop_sources.stop();
+        if let Some(stop) = self.stop_engine.take() {
+            // An engine thread that has ended already needs no telling.
+            let _ended = stop.send(());
+        }
+        if self.engine_thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the engine's thread ended in a panic");
+        }
+    }
+}

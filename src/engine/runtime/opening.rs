@@ -1,0 +1,61 @@
+//! From a configuration to an engine that knows what the store holds.
+
+use std::sync::Arc;
+
+use super::recorder::Recorder;
+use super::source_list::SourceSpec;
+use super::{RuntimeConfig, RuntimeError};
+use crate::engine::act::StepRunner;
+use crate::engine::clock::Timestamp;
+use crate::engine::ingest::wall_clock;
+use crate::engine::job::{Job, Record};
+use crate::engine::pipeline::Engine;
+use crate::engine::snapshot::StoreStatus;
+use crate::engine::store::{Store, Stored};
+
+/// An engine ready to take inputs.
+pub(super) struct Opened {
+    pub engine: Engine,
+    pub store: Option<Store>,
+    pub status: StoreStatus,
+    pub recorder: Option<Recorder>,
+    /// Each source with how far its history has been read.
+    pub sources: Vec<(SourceSpec, Option<Timestamp>)>,
+    pub runner: Arc<dyn StepRunner>,
+    pub first_jobs: Vec<Job>,
+    pub now: Timestamp,
+}
+
+/// Opens the store and brings back what it holds.
+pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
+    let store = config.state_dir.as_deref().map(Store::open).transpose()?;
+    let mut stored = match &store {
+        Some(store) => store.load()?,
+        None => Stored::default(),
+    };
+    let cursors = std::mem::take(&mut stored.cursors);
+    let status = StoreStatus {
+        path: Arc::from(store.as_ref().map(|store| store.path().display().to_string()).unwrap_or_default()),
+        problem: first_problem(store.as_ref(), &stored),
+    };
+    let now = wall_clock::now();
+    let mut engine = Engine::new(config.settings.clone(), config.library)?;
+    engine.set_store_status(status.clone());
+    let known = stored.into_records();
+    let series = || store.iter().flat_map(Store::series).map(|state| Record::Series(Box::new(state)));
+    let recorder = match &config.record_to {
+        Some(path) => Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()))?),
+        None => None,
+    };
+    let first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    let with_cursor = |spec: SourceSpec| {
+        let cursor = cursors.get(&spec.name).copied();
+        (spec, cursor)
+    };
+    let sources = config.sources.into_iter().map(with_cursor).collect();
+    Ok(Opened { engine, store, status, recorder, sources, runner: config.runner, first_jobs, now })
+}
+
+fn first_problem(store: Option<&Store>, stored: &Stored) -> Option<Arc<str>> {
+    store.and_then(|store| store.notices().first()).or_else(|| stored.problems.first()).cloned()
+}

@@ -1,0 +1,189 @@
+//! The built binary as a script uses it: exit codes, JSON, recordings that give the same incidents again, and data out
+//! and in without loss.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn hypo(home: &Path) -> Command {
+    let mut command = Command::cargo_bin("hypo").unwrap();
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn json(output: &std::process::Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_drill_prints_its_incident_with_cause_steps_and_outcome() {
+    let home = tempfile::tempdir().unwrap();
+    let output = hypo(home.path()).args(["demo", "--headless", "--approve", "all", "--json"]).output().unwrap();
+    let report = json(&output);
+    let [incident] = report["incidents"].as_array().unwrap().as_slice() else { panic!("one incident: {report}") };
+    assert_eq!(incident["cause"]["kind"], "bad_deploy");
+    assert_eq!(incident["cause"]["service"], "payment");
+    assert!(incident["confidence"].as_f64().unwrap() > 0.5);
+    assert!(incident["timeline"].as_array().unwrap().len() > 5);
+    assert_eq!(incident["outcome"], "resolved by rollback-deploy");
+    let steps = incident["runs"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["command"][0] == "kubectl"), "{steps:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_drill_and_another_seed_another() {
+    let home = tempfile::tempdir().unwrap();
+    let drill = |seed: &str| {
+        let output = hypo(home.path()).args(["demo", "--headless", "--json", "--seed", seed]).output().unwrap();
+        json(&output).to_string()
+    };
+    let first = drill("7");
+    assert_eq!(first, drill("7"));
+    assert_ne!(first, drill("8"));
+}
+
+#[test]
+fn a_drill_touches_nothing_unless_told_where() {
+    let home = tempfile::tempdir().unwrap();
+    hypo(home.path()).args(["demo", "--headless"]).assert().success();
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_drill_kept_is_listed_exported_and_imported_without_loss() {
+    let home = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| home.path().join(name).display().to_string());
+    hypo(home.path()).args(["demo", "--headless", "--approve", "all", "--state-dir", &first]).assert().success();
+    let listed =
+        json(&hypo(home.path()).args(["incidents", "--all", "--json", "--state-dir", &first]).output().unwrap());
+    assert_eq!(listed["incidents"][0]["state"], "resolved");
+    let anomalies =
+        json(&hypo(home.path()).args(["anomalies", "--all", "--json", "--state-dir", &first]).output().unwrap());
+    assert!(!anomalies["anomalies"].as_array().unwrap().is_empty());
+
+    let file = home.path().join("export.jsonl").display().to_string();
+    hypo(home.path()).args(["export", &file, "--state-dir", &first]).assert().success();
+    hypo(home.path()).args(["import", &file, "--state-dir", &second]).assert().success();
+    let again = hypo(home.path()).args(["export", "-", "--state-dir", &second]).output().unwrap();
+    let before = std::fs::read_to_string(&file).unwrap();
+    let records = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(records(&before), records(&String::from_utf8(again.stdout).unwrap()));
+    assert!(records(&before).len() > 50, "{} records", records(&before).len());
+}
+
+#[test]
+fn a_recording_replayed_twice_gives_the_same_incidents_bit_for_bit() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("host.jsonl").display().to_string();
+    hypo(home.path()).args(["record", &file, "--lasts", "4s"]).assert().success();
+    let replay = || hypo(home.path()).args(["replay", &file, "--json"]).output().unwrap();
+    let (first, second) = (replay(), replay());
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(first.stdout, second.stdout);
+    let text = String::from_utf8(hypo(home.path()).args(["replay", &file]).output().unwrap().stdout).unwrap();
+    let inputs: u32 = text.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(inputs > 10, "this machine gave something: {text}");
+}
+
+#[test]
+fn mistakes_end_with_2_and_a_remedy() {
+    let home = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["demo", "--scenario", "bad-deplyo"], "bad-deploy"),
+        (&["incidents"], "start hypo first"),
+        (&["replay", "/nowhere/at-all.jsonl"], "/nowhere/at-all.jsonl"),
+        (&["--config", "/nowhere/config.toml", "doctor", "--bogus"], "--bogus"),
+        (&["record", "/nowhere/at-all.jsonl"], "/nowhere/at-all.jsonl"),
+    ];
+    for (arguments, expected) in cases {
+        let output = hypo(home.path()).args(*arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn the_console_without_a_terminal_says_what_to_use_instead() {
+    let home = tempfile::tempdir().unwrap();
+    let output = hypo(home.path()).arg("demo").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("terminal"));
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.toml");
+    // A port of this machine on which nothing listens: bound, read, and closed again.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!("[host]\nenabled = false\n[[prometheus]]\nname = \"gone\"\nurl = \"http://127.0.0.1:{port}\"\n");
+    std::fs::write(&config, text).unwrap();
+    let output = hypo(home.path()).args(["doctor", "--json", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["sources"][0]["name"], "gone");
+    assert_eq!(found["sources"][0]["is_fine"], false);
+
+    std::fs::write(&config, "[hots]\nenabled = false\n").unwrap();
+    let output = hypo(home.path()).args(["doctor", "--config"]).arg(&config).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("config.toml:1") && said.contains("host"), "{said}");
+}
+
+#[test]
+fn the_doctor_is_content_with_this_machine() {
+    let home = tempfile::tempdir().unwrap();
+    hypo(home.path()).arg("doctor").assert().success();
+}
+
+#[test]
+fn config_init_writes_a_file_that_reads_back_and_never_replaces_one_unasked() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("folder/config.toml");
+    let init = |force: bool| {
+        let mut command = hypo(home.path());
+        command.args(["config", "init", "--config"]).arg(&config);
+        if force {
+            command.arg("--force");
+        }
+        command.output().unwrap()
+    };
+    assert!(init(false).status.success());
+    hypo(home.path()).arg("--config").arg(&config).args(["demo", "--scenario", "list"]).assert().success();
+    std::fs::write(&config, "# mine\n").unwrap();
+    let refused = init(false);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--force"));
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "# mine\n");
+    assert!(init(true).status.success());
+}
+
+#[test]
+fn completions_and_the_man_page_name_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [["completions", "bash"].as_slice(), &["man"]] {
+        let output = hypo(home.path()).args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        for command in ["demo", "replay", "record", "incidents", "anomalies", "doctor", "export", "import"] {
+            assert!(text.contains(command), "{arguments:?} lacks {command}");
+        }
+    }
+}
+
+#[test]
+fn a_second_process_is_told_who_holds_the_store() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    hypo(home.path()).args(["demo", "--headless", "--state-dir"]).arg(&state).assert().success();
+    let holder = hypocenter::engine::store::Store::open(&state).unwrap();
+    let output = hypo(home.path()).args(["incidents", "--state-dir"]).arg(&state).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(&std::process::id().to_string()), "{said}");
+    drop(holder);
+    hypo(home.path()).args(["incidents", "--state-dir"]).arg(&state).assert().success();
+}
