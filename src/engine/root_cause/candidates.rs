@@ -93,9 +93,10 @@ fn is_query_latency(view: &ServiceView<'_>) -> bool {
     by_metric || view.logs.iter().any(|anomaly| template_has(anomaly, &["slow query", "slow statement", "duration:"]))
 }
 
-/// The kind of failure that a full resource is.
+/// The kind of failure that a full resource is. One that is no longer measured says nothing about how full it is.
 pub(super) fn resource_kind(anomaly: &Anomaly) -> Option<CauseKind> {
-    if anomaly.role != SeriesRole::Saturation && anomaly.kind != AnomalyKind::Forecast {
+    let is_of_resource = anomaly.role == SeriesRole::Saturation || anomaly.kind == AnomalyKind::Forecast;
+    if !is_of_resource || anomaly.kind == AnomalyKind::Absence {
         return None;
     }
     const WORDS: [(CauseKind, &[&str]); 5] = [

@@ -19,6 +19,8 @@ pub(super) struct ServiceView<'a> {
     pub(super) forecasts: Vec<&'a Anomaly>,
     /// Traffic above what is usual.
     pub(super) traffic: Option<&'a Anomaly>,
+    /// Traffic below what is usual.
+    lost_traffic: Option<&'a Anomaly>,
     pub(super) alerts: Vec<&'a Alert>,
     /// Its first symptom; alerts count only where nothing else is known, since they wait before they fire.
     pub(super) onset: Option<Timestamp>,
@@ -40,6 +42,11 @@ impl<'a> ServiceView<'a> {
     /// True where everything it showed is over.
     pub(super) fn is_well_again(&self) -> bool {
         !self.metrics.is_empty() && self.metrics.iter().all(|anomaly| anomaly.state == AnomalyState::Ended)
+    }
+
+    /// True where less is asked of it and nothing else is known: a symptom of its callers, as are alerts that say so.
+    fn is_starved(&self) -> bool {
+        self.lost_traffic.is_some() && self.metrics.is_empty() && self.logs.is_empty() && self.forecasts.is_empty()
     }
 
     fn settle(&mut self) {
@@ -73,6 +80,7 @@ impl<'a> Picture<'a> {
                 (AnomalyKind::Forecast, _) => view.forecasts.push(anomaly),
                 (AnomalyKind::NewTemplate | AnomalyKind::TemplateRate, _) => view.logs.push(anomaly),
                 // More traffic is an explanation; less of it is a symptom of whoever sends it.
+                (_, SeriesRole::Traffic) if anomaly.direction == Direction::Below => view.lost_traffic = Some(anomaly),
                 (_, SeriesRole::Traffic) => {}
                 _ => view.metrics.push(anomaly),
             }
@@ -84,7 +92,7 @@ impl<'a> Picture<'a> {
         }
         add_surroundings(world, incident, &mut hit);
         hit.values_mut().for_each(ServiceView::settle);
-        hit.retain(|_, view| view.onset.is_some() || !view.forecasts.is_empty());
+        hit.retain(|_, view| !view.is_starved() && (view.onset.is_some() || !view.forecasts.is_empty()));
         let mut changes: Vec<&Change> =
             incident.changes.iter().filter_map(|id| world.changes.get(id)).map(AsRef::as_ref).collect();
         changes.sort_by_key(|change| (change.notice.at, change.id));

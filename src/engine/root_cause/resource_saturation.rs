@@ -33,6 +33,8 @@ fn fullness(candidate: &Candidate<'_>, resource: &Anomaly, findings: &mut Findin
     let is_full = resource.unit == Unit::Ratio && resource.peak_value >= 0.9;
     let weight = match (resource.kind, is_full, resource.severity) {
         (AnomalyKind::Forecast, _, _) => 1.0,
+        // More than usual and still far from short: nobody waits for it. What leaks or fills is told by its growth.
+        _ if is_plentiful(candidate.kind, resource) => -1.5,
         // A busy CPU is more often a consequence than the other resources are.
         (_, true, _) if candidate.kind == CauseKind::CpuSaturation => 1.0,
         (_, true, _) => 1.8,
@@ -44,6 +46,12 @@ fn fullness(candidate: &Candidate<'_>, resource: &Anomaly, findings: &mut Findin
         _ => format!("{} {} at {}", resource.service, resource.metric, human(resource.peak_value, resource.unit)),
     };
     findings.add(KIND, weight, text, Some(resource.started_at), of_anomaly(resource));
+}
+
+/// True for a share of connections or CPU of which at least half is free.
+fn is_plentiful(kind: CauseKind, resource: &Anomaly) -> bool {
+    let is_waited_for = matches!(kind, CauseKind::ConnectionsExhausted | CauseKind::CpuSaturation);
+    is_waited_for && resource.unit == Unit::Ratio && resource.peak_value < 0.5
 }
 
 /// A cause fills up before the errors and the slowness it makes.

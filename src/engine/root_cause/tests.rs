@@ -217,6 +217,61 @@ fn a_service_that_does_not_answer() {
 }
 
 #[test]
+fn connections_that_are_busier_and_free_are_a_symptom_of_slow_queries() {
+    let mut busier = anomaly(2, "payment-db", "db_connections_used_ratio", SeriesRole::Saturation, 1_000);
+    busier.peak_value = 0.26;
+    let build = shop()
+        .anomaly(anomaly(1, "payment-db", "query_p95", SeriesRole::Latency, 1_000))
+        .anomaly(busier)
+        .latency(3, "payment", 1_000)
+        .latency(4, "checkout", 1_005);
+    let expected = Expected { kind: CauseKind::SlowQuery, service: "payment-db", change: None, percent_min: 60 };
+    check("slow queries hold connections", build, &expected);
+}
+
+#[test]
+fn what_is_no_longer_measured_is_no_resource_that_ran_out() {
+    let gone = |id, metric, role| {
+        let mut gone = anomaly(id, "payment", metric, role, 1_000);
+        (gone.kind, gone.direction) = (AnomalyKind::Absence, Direction::Below);
+        gone
+    };
+    let build = shop()
+        .anomaly(gone(1, "memory_used_ratio", SeriesRole::Saturation))
+        .anomaly(gone(2, "cpu_used_ratio", SeriesRole::Saturation))
+        .anomaly(gone(3, "requests", SeriesRole::Traffic))
+        .errors(4, "checkout", 1_000)
+        .errors(5, "web", 1_005);
+    let expected = Expected { kind: CauseKind::Unavailable, service: "payment", change: None, percent_min: 60 };
+    check("gone with all its figures", build, &expected);
+}
+
+#[test]
+fn services_that_are_asked_less_do_not_count_against_the_cause() {
+    let starved = |id, service| {
+        let mut less = anomaly(id, service, "requests", SeriesRole::Traffic, 1_000);
+        less.direction = Direction::Below;
+        less
+    };
+    let hit = || shop().errors(1, "user", 1_000).errors(2, "checkout", 1_005).errors(3, "web", 1_010);
+    let calm = ranked(&hit().world());
+    let names = ["payment", "payment-db", "search", "index", "auth", "auth-db"];
+    let mut build = hit();
+    for (id, service) in (4..).zip(names) {
+        build = build.anomaly(starved(id, service)).alert(&alert_notice(
+            "TrafficLost",
+            Some(service),
+            Severity::Warning,
+            1_045,
+        ));
+    }
+    let stormy = ranked(&build.world());
+    let best =
+        |ranking: &Ranking| ranking.hypotheses.first().map(|one| (one.kind, one.service.clone(), one.confidence));
+    assert_eq!(best(&calm), best(&stormy));
+}
+
+#[test]
 fn a_symptom_is_not_a_cause_while_something_it_depends_on_fails() {
     // The entry is hit hardest and, by the sampling, first; still it depends on what fails.
     let mut loud = anomaly(1, "web", "error_ratio", SeriesRole::Errors, 998);
@@ -336,6 +391,12 @@ fn the_title_says_what_fails_and_why() {
         title(&deploy, &incident(&deploy), &ranked(&deploy)),
         "payment error_ratio 7 s after change 1 to payment, 1 more service"
     );
+    let firewall = shop()
+        .change(1, ChangeKind::Network, Some("auth"), 993)
+        .anomaly(anomaly(1, "auth", "db_connect_errors", SeriesRole::Errors, 1_000))
+        .errors(2, "user", 1_010)
+        .world();
+    assert_eq!(title(&firewall, &incident(&firewall), &ranked(&firewall)), "auth cannot reach auth-db, 1 more service");
     let unknown = Build::new().errors(1, "payment", 1_000).world();
     assert_eq!(title(&unknown, &incident(&unknown), &ranked(&unknown)), "payment error_ratio 0.2 % → 61 % 10σ");
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::candidates::Candidate;
-use crate::engine::model::{Anomaly, AnomalyKind, CauseKind, Hypothesis, Incident, Ranking, ServiceName, human_span};
+use crate::engine::model::{
+    Anomaly, AnomalyKind, CauseKind, Direction, Hypothesis, Incident, Ranking, SeriesRole, ServiceName, human_span,
+};
 use crate::engine::world::World;
 
 /// `deploy abc123 to payment`, `orders-db connections exhausted`.
@@ -64,13 +66,7 @@ fn explained(world: &World, incident: &Incident, cause: &Hypothesis) -> String {
     let others: BTreeSet<&ServiceName> =
         incident.services.keys().filter(|service| **service != cause.service).collect();
     let what = match (cause.kind, cause.change) {
-        (CauseKind::NetworkPolicy, _) => {
-            let caller = cause.impact_chain.get(1);
-            caller.map_or_else(
-                || format!("{} is cut off", cause.service),
-                |caller| format!("{caller} cannot reach {}", cause.service),
-            )
-        }
+        (CauseKind::NetworkPolicy, _) => cut_off(world, incident, cause),
         (CauseKind::BadDeploy | CauseKind::BadConfig, Some(change)) => {
             let symptom = first_symptom(world, incident, &cause.service);
             let since = world
@@ -87,6 +83,34 @@ fn explained(world: &World, incident: &Incident, cause: &Hypothesis) -> String {
         _ => cause.title.to_string(),
     };
     with_others(what, others.len())
+}
+
+/// Who cannot reach whom: the service itself where its own attempts to connect fail, else whoever calls it.
+fn cut_off(world: &World, incident: &Incident, cause: &Hypothesis) -> String {
+    let service = &cause.service;
+    let members =
+        || incident.anomalies.iter().filter_map(|id| world.anomalies.get(id)).filter(|anomaly| anomaly.is_harmful);
+    let cannot_connect = members().any(|anomaly| {
+        anomaly.service == *service && anomaly.role == SeriesRole::Errors && anomaly.metric.contains("connect")
+    });
+    if !cannot_connect {
+        return cause
+            .impact_chain
+            .get(1)
+            .map_or_else(|| format!("{service} is cut off"), |caller| format!("{caller} cannot reach {service}"));
+    }
+    let lost = |callee: &ServiceName| {
+        let of_callee = members().filter(|anomaly| anomaly.service == *callee && anomaly.role == SeriesRole::Traffic);
+        of_callee
+            .filter(|anomaly| anomaly.direction == Direction::Below)
+            .map(|anomaly| anomaly.peak_sigma)
+            .fold(0.0, f64::max)
+    };
+    let callees = world.topology.callees(service).map(|(callee, _)| callee);
+    match callees.max_by(|one, other| lost(one).total_cmp(&lost(other)).then(other.cmp(one))) {
+        Some(callee) => format!("{service} cannot reach {callee}"),
+        None => format!("{service} cannot reach what it calls"),
+    }
 }
 
 fn unexplained(world: &World, incident: &Incident) -> String {
