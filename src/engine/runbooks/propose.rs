@@ -8,8 +8,10 @@ use super::library::Library;
 use crate::engine::model::{Hypothesis, Incident, Proposal, Runbook};
 use crate::engine::world::World;
 
-/// Proposals for one incident; what comes after is for causes that are hardly believed.
+/// Proposals for one incident.
 const PROPOSALS_MAX: usize = 8;
+/// A cause beside the first that is believed less than this gets no runbook.
+const BELIEVED_MIN: f64 = 0.03;
 
 /// Runbooks for the incident, best first, with parameters bound and checked. A runbook whose parameters cannot be filled
 /// for a hypothesis is not offered for it.
@@ -18,6 +20,9 @@ pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Pro
     let mut proposals: Vec<Proposal> = Vec::new();
     let mut seen = BTreeSet::new();
     for (rank, hypothesis) in incident.ranking.hypotheses.iter().enumerate() {
+        if rank > 0 && hypothesis.confidence.get() < BELIEVED_MIN {
+            continue;
+        }
         for runbook in fitting(library, hypothesis) {
             if proposals.len() == PROPOSALS_MAX {
                 return proposals;

@@ -210,6 +210,7 @@ fn runbooks_are_proposed_for_the_best_hypothesis_first() {
     let incident = incident(vec![
         hypothesis(CauseKind::BadDeploy, "payment", Some(9), 0.9),
         hypothesis(CauseKind::ConnectionsExhausted, "payment-db", Some(9), 0.05),
+        hypothesis(CauseKind::Unavailable, "auth", None, 0.004),
     ]);
     let proposals = propose(&library, &world("v1"), &incident);
     let ids: Vec<&str> = proposals.iter().map(|proposal| proposal.runbook.id.as_ref()).collect();
