@@ -108,7 +108,7 @@ impl Rate {
 pub struct LogSignals {
     miner: TemplateMiner,
     is_unkept: bool,
-    /// When each service's first line was read.
+    /// When each service's first line was written.
     heard_since: BTreeMap<ServiceName, Timestamp>,
     rates: BTreeMap<TemplateId, Rate>,
     active: BTreeMap<(TemplateId, AnomalyKind), (Anomaly, Timestamp)>,
@@ -205,11 +205,12 @@ impl Detection {
     pub fn observe_log(&mut self, line: &LogLine, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
         let mined = self.logs.miner.observe(&line.service, &line.message);
         self.logs.is_unkept |= mined.is_new;
+        // Lines that were written before we listened teach as well, so that the first minutes are not deaf to news.
+        let heard_since = *self.logs.heard_since.entry(line.service.clone()).or_insert(line.at);
+        let is_warm = line.at.since_ms(heard_since) > WARM_UP_MS;
         if now.since_ms(line.at) > HISTORY_MS {
             return;
         }
-        let heard_since = *self.logs.heard_since.entry(line.service.clone()).or_insert(now);
-        let is_warm = now.since_ms(heard_since) > WARM_UP_MS;
         if !self.logs.rates.contains_key(&mined.template) && self.logs.rates.len() >= LOG_TEMPLATES_MAX {
             return self.drop_one(DropReason::TooMany);
         }

@@ -71,6 +71,28 @@ fn a_template_never_seen_before_is_news_after_the_warm_up() {
 }
 
 #[test]
+fn lines_written_before_the_start_end_the_warm_up() {
+    let mut logs = Logs::new();
+    let start = logs.now;
+    for minute in (0..60).rev() {
+        logs.now = start - minute * MINUTE_MS;
+        let at = logs.now;
+        let line = LogLine {
+            source: SourceName::new("file"),
+            service: ServiceName::new("shop"),
+            at,
+            level: LogLevel::Info,
+            message: Arc::from(format!("order {minute} accepted")),
+        };
+        logs.detection.observe_log(&line, start, &mut logs.events);
+    }
+    assert!(logs.events.is_empty(), "{:?}", logs.events);
+    logs.line(LogLevel::Info, "order 60 accepted");
+    logs.line(LogLevel::Error, "cannot open cache directory");
+    assert_eq!(logs.began(AnomalyKind::NewTemplate), 1);
+}
+
+#[test]
 fn a_rate_that_jumps_is_an_anomaly_and_one_that_wobbles_is_not() {
     let mut logs = Logs::new();
     logs.minutes(60, 12);
