@@ -383,7 +383,7 @@ pub(super) const DECOYS: &[(i64, i64, ChangeSpec)] = &[
     decoy(90, 170, ChangeKind::Deploy, "cart", "deploy e4410c2 to cart", "mira"),
     decoy(70, 140, ChangeKind::Scale, "catalog", "catalog scaled from 3 to 4 instances", "autoscaler"),
     decoy(50, 110, ChangeKind::Config, "inventory", "log level info on inventory", "jonas"),
-    decoy(40, 90, ChangeKind::Deploy, "shipping", "deploy 03bb7e5 to shipping", "tomas"),
+    decoy(40, 90, ChangeKind::Deploy, "auth", "deploy 03bb7e5 to auth", "tomas"),
     decoy(30, 60, ChangeKind::Migration, "payments-db", "migration 0388 adds column receipts.note", "data-team"),
     decoy(20, 45, ChangeKind::Deploy, "inventory", "deploy c7a1f04 to inventory", "jonas"),
 ];
