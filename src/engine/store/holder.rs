@@ -35,7 +35,7 @@ pub(super) fn take(folder: &Path) -> Result<File, StoreError> {
     file.set_len(0).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
-    write!(file, "hypo pid {} since {since}", std::process::id()).map_err(failed)?;
+    write!(file, "hypo pid {} since {since}", nix::unistd::getpid()).map_err(failed)?;
     Ok(file)
 }
 
