@@ -18,6 +18,7 @@ mod prometheus_restart;
 mod store;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod views;
