@@ -77,7 +77,7 @@ fn what_a_drill_kept_is_listed_exported_and_imported_without_loss() {
 fn a_recording_replayed_twice_gives_the_same_incidents_bit_for_bit() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("host.jsonl").display().to_string();
-    hypo(home.path()).args(["record", &file, "--lasts", "4s"]).assert().success();
+    hypo(home.path()).args(["record", &file, "--lasts", "12s"]).assert().success();
     let replay = || hypo(home.path()).args(["replay", &file, "--json"]).output().unwrap();
     let (first, second) = (replay(), replay());
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));

@@ -15,6 +15,8 @@ mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod terminal;
