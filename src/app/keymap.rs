@@ -12,8 +12,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::key::{Key, display_sequence, parse_sequence};
-use super::nearest::suggestion;
 use crate::engine::snapshot::FileProblem;
+use crate::nearest::suggestion;
 use crate::views::ui_state::Pane;
 
 /// The keymaps inside the program, by name. All but the first go on top of the first.

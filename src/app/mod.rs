@@ -12,7 +12,6 @@ pub mod commands;
 pub mod hints;
 pub mod key;
 pub mod keymap;
-pub mod nearest;
 pub mod palette;
 mod picture;
 

@@ -15,8 +15,8 @@ pub use look::look;
 pub use paths::Paths;
 
 use super::keymap::line_of;
-use super::nearest::suggestion;
 use crate::engine::settings::EngineSettings;
+use crate::nearest::suggestion;
 
 /// Asks for one environment variable.
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -4,7 +4,6 @@
 //! only what differs. Text that carries no meaning of its own stays in the terminal's default foreground; where a colour
 //! would not be legible on both light and dark, the cell sets foreground and background.
 
-mod nearest;
 mod read;
 mod role;
 
@@ -14,7 +13,7 @@ use ratatui::style::Style;
 
 pub use role::Role;
 
-use nearest::nearest;
+use crate::nearest::nearest;
 
 use crate::engine::model::{IncidentSeverity, Severity, TimelineKind};
 use crate::engine::snapshot::FileProblem;

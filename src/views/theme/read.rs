@@ -1,12 +1,12 @@
 //! Reads one theme file: `inherits`, `[palette]`, `[roles]`. A mistake costs its own line and nothing else.
 
+use crate::nearest::nearest;
 use std::collections::BTreeMap;
 
 use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
 use super::role::Role;
 use crate::engine::snapshot::FileProblem;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
 use crate::engine::settings::Span;
 use crate::engine::snapshot::FileProblem;
+use crate::nearest::nearest;
 
 /// Where mistakes of one file are collected.
 #[derive(Debug)]

@@ -13,7 +13,6 @@
 
 mod fields;
 mod markdown;
-mod nearest;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,11 +25,11 @@ use toml::de::DeTable;
 
 use self::fields::{Fields, Problems, Source};
 use self::markdown::{Block, Page};
-use self::nearest::nearest;
 use super::bind::{self, Origin};
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
 use crate::engine::model::{CauseKind, ParamKind, ParamSpec, Runbook, StepKind, StepSpec};
 use crate::engine::snapshot::FileProblem;
+use crate::nearest::nearest;
 
 /// Reads the text of the file `origin`.
 ///

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::fields::{Fields, Problems};
-use super::nearest::nearest;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS};
 use crate::engine::model::{StepEffect, StepKind, StepSpec};
+use crate::nearest::nearest;
 
 const KINDS: [&str; 5] = ["note", "check", "act", "act.exec", "verify"];
 
