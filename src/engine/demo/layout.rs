@@ -144,7 +144,7 @@ pub(super) const NODES: &[NodeSpec] = &[
         memory_idle: 0.31,
         error_floor: 0.001,
         disk_used: None,
-        connections_max: 24.0,
+        connections_max: 12.0,
         calls: &[call(QUEUE, 1.0, 1_000.0, 1, Required), call("orders-db", 0.5, 2_000.0, 1, Required)],
     },
     NodeSpec {
@@ -251,7 +251,7 @@ pub(super) const NODES: &[NodeSpec] = &[
         connections_max: 0.0,
         calls: &[],
     },
-    database("orders-db", 16, 6.0, 0.34, 0.46, 0.58, 160.0),
+    database("orders-db", 16, 6.0, 0.34, 0.46, 0.58, 200.0),
     database("payments-db", 16, 5.0, 0.31, 0.44, 0.41, 120.0),
     database("catalog-db", 16, 18.0, 0.20, 0.52, 0.47, 200.0),
     database("auth-db", 16, 3.0, 0.29, 0.40, 0.28, 120.0),

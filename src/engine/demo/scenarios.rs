@@ -29,6 +29,8 @@ pub struct Expected {
     pub kinds: &'static [CauseKind],
     /// Services that it may be seen in, the best first.
     pub services: &'static [&'static str],
+    /// The shipped runbook for it.
+    pub runbook: &'static str,
     /// A command that mends it.
     pub mended_by: &'static [&'static str],
     /// A command that looks as if it might and does not.
@@ -116,6 +118,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::BadDeploy],
             services: &["payment"],
+            runbook: "rollback-deploy",
             mended_by: &["kubectl", "rollout", "undo", "deployment/payment"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/checkout"],
         }),
@@ -132,6 +135,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::ConnectionsExhausted, CauseKind::BadDeploy],
             services: &["order", "orders-db"],
+            runbook: "release-connections",
             mended_by: &["kubectl", "rollout", "undo", "deployment/order"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/payment"],
         }),
@@ -156,16 +160,17 @@ pub static SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "memory-leak",
         title: "search runs out of memory",
-        story: "Search has leaked for two days, hours were left; then the leak widens and its memory is used up.",
+        story: "Search has leaked for five days and would last three more; then the leak widens and its memory is used up.",
         expected: Some(Expected {
             kinds: &[CauseKind::MemoryLeak],
             services: &["search"],
+            runbook: "restart-leaking",
             mended_by: &["kubectl", "rollout", "restart", "deployment/search"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
         }),
         events: &[
             change(
-                -51 * HOUR_MS,
+                -120 * HOUR_MS,
                 ChangeKind::Deploy,
                 Some("search"),
                 "deploy 5c0ffee to search",
@@ -173,16 +178,16 @@ pub static SCENARIOS: &[Scenario] = &[
                 "ines",
             ),
             fault(
-                -51 * HOUR_MS,
-                Fault::MemoryLeak { node: SEARCH, per_hour: 0.0068 },
+                -120 * HOUR_MS,
+                Fault::MemoryLeak { node: SEARCH, per_hour: 0.0028 },
                 20_000,
                 &[Mend::Rollback(SEARCH)],
             ),
             // The days that would be left are told in minutes.
             fault(
                 ONSET_MS,
-                Fault::MemoryLeak { node: SEARCH, per_hour: 5.0 },
-                20_000,
+                Fault::MemoryLeak { node: SEARCH, per_hour: 7.0 },
+                4_000,
                 &[Mend::Restart(SEARCH), Mend::Rollback(SEARCH)],
             ),
         ],
@@ -195,6 +200,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::NetworkPolicy],
             services: &["auth", "auth-db"],
+            runbook: "revert-network-policy",
             mended_by: &["kubectl", "delete", "networkpolicy", POLICY],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/auth"],
         }),
@@ -223,6 +229,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::SlowQuery],
             services: &["catalog-db"],
+            runbook: "cancel-slow-query",
             mended_by: &["psql", "-h", "catalog-db", "-c", "select pg_cancel_backend(pid) from pg_stat_activity"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
         }),
@@ -241,6 +248,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::DiskFull],
             services: &["orders-db"],
+            runbook: "free-disk",
             mended_by: &[
                 "kubectl",
                 "exec",
@@ -283,6 +291,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::Unavailable],
             services: &["cache"],
+            runbook: "restart-service",
             mended_by: &["kubectl", "rollout", "restart", "deployment/cache"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/catalog"],
         }),
@@ -296,6 +305,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::BadConfig],
             services: &["checkout"],
+            runbook: "revert-config",
             mended_by: &["kubectl", "rollout", "undo", "deployment/checkout"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/payment"],
         }),
@@ -324,6 +334,7 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Some(Expected {
             kinds: &[CauseKind::QueueBacklog],
             services: &["shipping", "queue"],
+            runbook: "drain-queue",
             mended_by: &["kubectl", "rollout", "restart", "deployment/shipping"],
             not_mended_by: &["kubectl", "rollout", "restart", "deployment/order"],
         }),

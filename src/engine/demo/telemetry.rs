@@ -103,7 +103,7 @@ const METRICS: &[Metric] =
             node.figures.connect_errors
         }),
         // What is under way counts as well as what waits.
-        metric("queue_depth", Unit::Count, SeriesRole::Saturation, Noise::Relative(0.2), is_consumer, |node| {
+        metric("queue_depth", Unit::Count, SeriesRole::Saturation, Noise::Relative(0.06), is_consumer, |node| {
             node.figures.backlog + 0.4 * node.figures.load
         }),
     ];
