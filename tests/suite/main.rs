@@ -7,6 +7,8 @@ mod command_line;
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod flows;
