@@ -142,12 +142,12 @@ impl<'a> Picture<'a> {
         found
     }
 
-    /// True where who calls whom is known for at least two of the services that are hit.
+    /// True where who calls whom is known for at least two of the services that are hit, or for the only one.
     pub(super) fn has_topology(&self) -> bool {
         let is_known = |service: &&ServiceName| {
             self.topology.callees(service).next().is_some() || self.topology.callers(service).next().is_some()
         };
-        self.hit.keys().filter(|service| is_known(service)).count() >= 2
+        self.hit.keys().filter(|service| is_known(service)).count() >= self.hit.len().clamp(1, 2)
     }
 }
 
