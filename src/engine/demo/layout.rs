@@ -138,7 +138,7 @@ pub(super) const NODES: &[NodeSpec] = &[
         name: CONSUMER,
         kind: NodeKind::Service,
         replicas: 3,
-        workers: 2,
+        workers: 1,
         work_ms: 40.0,
         cpu_at_peak: 0.34,
         memory_idle: 0.31,

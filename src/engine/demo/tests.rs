@@ -163,7 +163,7 @@ fn the_right_command_mends_and_the_wrong_one_does_not() {
         let mut right = Watched::new(scenario.name, 5);
         right.run(180);
         assert_eq!(right.execute(expected.mended_by).exit_code, 0, "{}", scenario.name);
-        right.run(150);
+        right.run(420);
         let after = harm(&right);
         assert!(after < 0.012, "{}: harm is still {after}", scenario.name);
         right.run(600);
