@@ -65,7 +65,7 @@ pub enum Record {
         /// Everything before it is known.
         until: super::clock::Timestamp,
     },
-    /// A named setting that outlives the program (last pane, acknowledged hints).
+    /// A named setting that outlives the program (last pane, acknowledged hints, how far a file has been read).
     Setting {
         /// Its name.
         name: String,

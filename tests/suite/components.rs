@@ -64,6 +64,13 @@ impl Server {
         Self::start("prometheus-alertmanager", arguments, "/-/ready", folder, port)
     }
 
+    /// A pushgateway that keeps nothing.
+    pub fn pushgateway(folder: &Path) -> Self {
+        let port = free_port();
+        let arguments = vec![format!("--web.listen-address=127.0.0.1:{port}")];
+        Self::start("prometheus-pushgateway", arguments, "/-/ready", folder, port)
+    }
+
     fn start(
         program: &'static str,
         arguments: Vec<String>,
@@ -74,6 +81,11 @@ impl Server {
         let mut server = Self { program, arguments, ready_path, folder: folder.to_owned(), port, child: None };
         server.restart();
         server
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host_and_port(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// `http://127.0.0.1:PORT`.

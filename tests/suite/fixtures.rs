@@ -35,6 +35,7 @@ fn source(name: &str, kind: SourceKind, state: SourceState) -> Arc<SourceReport>
         accepted_count: 120_400,
         dropped: BTreeMap::from([(DropReason::Late, 3)]),
         backfilled_until: None,
+        position: None,
         counter_reset_count: 2,
         series_count: 602,
         vanished_series_count: 1,

@@ -7,7 +7,11 @@ mod command_line;
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod console_real;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod end_to_end_real;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod prometheus_real;
 mod prometheus_restart;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod resume;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn command(role: &str) -> CommandBuilder {
 }
 
 /// A child in a pseudo-terminal, and what an independent terminal makes of its output.
-struct Session {
+pub struct Session {
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
@@ -74,7 +74,7 @@ struct Session {
 }
 
 impl Session {
-    fn start(command: CommandBuilder) -> Self {
+    pub fn start(command: CommandBuilder) -> Self {
         let pty = native_pty_system().openpty(size(24, 80)).unwrap();
         let modes_before = format!("{:?}", pty.master.get_termios());
         let child = pty.slave.spawn_command(command).unwrap();
@@ -100,7 +100,7 @@ impl Session {
         session
     }
 
-    fn press(&mut self, bytes: &[u8]) {
+    pub fn press(&mut self, bytes: &[u8]) {
         self.keys.write_all(bytes).unwrap();
         self.keys.flush().unwrap();
     }
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Reads until `text` is on the screen.
-    fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) {
         let until = Instant::now() + PATIENCE;
         while !self.screen.screen().contents().contains(text) {
             assert!(Instant::now() < until, "no `{text}` on\n{}", self.screen.screen().contents());
@@ -121,15 +121,20 @@ impl Session {
         }
     }
 
+    /// What is on the screen now.
+    pub fn text(&self) -> String {
+        self.screen.screen().contents()
+    }
+
     /// Reads until nothing has come for as long as `quiet`; how many bytes came.
-    fn settle(&mut self, quiet: Duration) -> usize {
+    pub fn settle(&mut self, quiet: Duration) -> usize {
         let before = self.raw.len();
         while self.take(quiet).is_ok() {}
         self.raw.len() - before
     }
 
     /// Waits for the end and holds the terminal to be as it was before.
-    fn ends_clean(mut self) -> Vec<u8> {
+    pub fn ends_clean(mut self) -> Vec<u8> {
         let until = Instant::now() + PATIENCE;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < until, "it does not end\n{}", self.screen.screen().contents());
@@ -145,7 +150,7 @@ impl Session {
         std::mem::take(&mut self.raw)
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap())
     }
 }

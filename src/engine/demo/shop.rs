@@ -343,6 +343,7 @@ impl Shop {
             state,
             last_ok_at: Some(self.sampled_at),
             backfilled_until: Some(self.sampled_at.min(self.start)),
+            position: None,
             accepted_count: self.accepted_count,
             dropped: BTreeMap::new(),
             counter_reset_count: 0,

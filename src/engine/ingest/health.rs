@@ -31,6 +31,7 @@ impl Health {
             clock_skew_ms: None,
             poll_ms: None,
             backfilled_until: None,
+            position: None,
             warnings: Vec::new(),
         };
         Self { report }
@@ -109,6 +110,11 @@ impl Health {
     /// Everything before `until` is known; `None` leaves what was said before.
     pub fn known_until(&mut self, until: Option<Timestamp>) {
         self.report.backfilled_until = until.or(self.report.backfilled_until);
+    }
+
+    /// Its file has been read up to here; `None` leaves what was said before.
+    pub fn read_up_to(&mut self, position: Option<Arc<str>>) {
+        self.report.position = position.or_else(|| self.report.position.take());
     }
 
     /// True while it does not answer.

@@ -8,6 +8,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,20 @@ pub struct TailPosition {
     pub inode: u64,
     /// Bytes given as lines.
     pub offset: u64,
+}
+
+impl TailPosition {
+    /// As it is kept between two lives of the program: JSON.
+    #[must_use]
+    pub fn to_text(&self) -> Option<Arc<str>> {
+        serde_json::to_string(self).ok().map(Arc::from)
+    }
+
+    /// Reads what [`TailPosition::to_text`] wrote; anything else counts as no position.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
 }
 
 /// What one poll gave.
@@ -297,7 +312,9 @@ pub async fn follow(
                         sink.send(signal).await;
                     }
                 }
-                positions.send_replace(tail.position());
+                let position = tail.position();
+                health.read_up_to(position.as_ref().and_then(TailPosition::to_text));
+                positions.send_replace(position);
                 read.is_behind
             }
             Err(problem) => {

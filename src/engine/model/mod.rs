@@ -36,5 +36,5 @@ pub use runbook::{
 pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
 pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
-pub use source::{DropReason, SourceKind, SourceReport, SourceState};
+pub use source::{DropReason, SourceKind, SourceReport, SourceState, position_setting};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};

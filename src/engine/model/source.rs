@@ -125,6 +125,15 @@ pub struct SourceReport {
     /// Everything before this instant has been read as history; `None` for a source without a backfill, or before its
     /// first chunk. The store keeps it, and the next start goes on from there.
     pub backfilled_until: Option<Timestamp>,
+    /// How far its file has been read, as the source itself writes it; `None` for a source without a file, or before it was
+    /// opened. The store keeps it, and the next start goes on from there.
+    pub position: Option<Arc<str>>,
     /// Warnings the server itself attached to its last answer (partial answers).
     pub warnings: Vec<Arc<str>>,
+}
+
+/// The name of the stored setting that holds [`SourceReport::position`] of this source.
+#[must_use]
+pub fn position_setting(source: &SourceName) -> String {
+    format!("position/{source}")
 }

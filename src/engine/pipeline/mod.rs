@@ -126,7 +126,7 @@ impl Engine {
                         self.store.problem = Some(Arc::from(format!("log templates were not read back: {problem}")));
                     }
                 }
-                // Both belong to the drivers: sources read their cursors, the console its settings.
+                // Both belong to the drivers: sources read their cursors and positions, the console its settings.
                 Record::BackfillCursor { .. } | Record::Setting { .. } => {}
             }
         }

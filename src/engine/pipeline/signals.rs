@@ -10,7 +10,7 @@ use crate::engine::detect::AnomalyEvent;
 use crate::engine::job::Record;
 use crate::engine::limits::{ACTIVE_ANOMALIES_MAX, ALERTS_MAX};
 use crate::engine::model::{
-    AlertNotice, AuditKind, ChangeId, ChangeNotice, EdgeNotice, Signal, SourceReport, SourceState,
+    AlertNotice, AuditKind, ChangeId, ChangeNotice, EdgeNotice, Signal, SourceReport, SourceState, position_setting,
 };
 
 impl Engine {
@@ -98,6 +98,8 @@ impl Engine {
     fn take_source(&mut self, report: SourceReport, turn: &mut Turn) {
         let before = self.world.sources.get(&report.source);
         let was_down = before.is_some_and(|before| matches!(before.state, SourceState::Down { .. }));
+        let known_position = before.and_then(|before| before.position.as_ref());
+        let has_moved = report.position.is_some() && report.position.as_ref() != known_position;
         let text = match &report.state {
             SourceState::Down { reason, .. } if !was_down => Some(format!("{} is down: {reason}", report.source)),
             SourceState::Healthy if was_down => Some(format!("{} answers again", report.source)),
@@ -108,6 +110,10 @@ impl Engine {
         }
         if let Some(until) = report.backfilled_until {
             turn.keep_later(Record::BackfillCursor { source: report.source.clone(), until });
+        }
+        if let (Some(position), true) = (&report.position, has_moved) {
+            let name = position_setting(&report.source);
+            turn.keep_later(Record::Setting { name, value: position.to_string() });
         }
         self.world.sources.insert(report.source.clone(), Arc::new(report));
         self.has_changed = true;

@@ -71,8 +71,8 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
         Ok(spawned) => spawned,
         Err(problem) => return drop(ends.started.send(Err(RuntimeError::Thread(problem)))),
     };
-    for (spec, cursor) in opened.sources {
-        supervisor::spawn(sources_run_on, spec, cursor, &signal_sink, &ends.stop_signal);
+    for (spec, resume) in opened.sources {
+        supervisor::spawn(sources_run_on, spec, resume, &signal_sink, &ends.stop_signal);
     }
     let mut desk = Desk {
         engine: opened.engine,

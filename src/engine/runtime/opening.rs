@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::recorder::Recorder;
-use super::source_list::SourceSpec;
+use super::source_list::{Resume, SourceSpec};
 use super::{RuntimeConfig, RuntimeError};
 use crate::engine::act::StepRunner;
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::job::{Job, Record};
+use crate::engine::model::position_setting;
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::StoreStatus;
 use crate::engine::store::{Store, Stored};
@@ -19,8 +20,8 @@ pub(super) struct Opened {
     pub store: Option<Store>,
     pub status: StoreStatus,
     pub recorder: Option<Recorder>,
-    /// Each source with how far its history has been read.
-    pub sources: Vec<(SourceSpec, Option<Timestamp>)>,
+    /// Each source with what an earlier life left it.
+    pub sources: Vec<(SourceSpec, Resume)>,
     pub runner: Arc<dyn StepRunner>,
     pub first_jobs: Vec<Job>,
     pub now: Timestamp,
@@ -34,6 +35,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         None => Stored::default(),
     };
     let cursors = std::mem::take(&mut stored.cursors);
+    let mut kept = std::mem::take(&mut stored.settings);
     let status = StoreStatus {
         path: Arc::from(store.as_ref().map(|store| store.path().display().to_string()).unwrap_or_default()),
         problem: first_problem(store.as_ref(), &stored),
@@ -48,11 +50,12 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         None => None,
     };
     let first_jobs = engine.restore(known.into_iter().chain(series()), now);
-    let with_cursor = |spec: SourceSpec| {
-        let cursor = cursors.get(&spec.name).copied();
-        (spec, cursor)
+    let with_resume = |spec: SourceSpec| {
+        let position = kept.remove(&position_setting(&spec.name)).map(Arc::from);
+        let resume = Resume { backfilled_until: cursors.get(&spec.name).copied(), position };
+        (spec, resume)
     };
-    let sources = config.sources.into_iter().map(with_cursor).collect();
+    let sources = config.sources.into_iter().map(with_resume).collect();
     Ok(Opened { engine, store, status, recorder, sources, runner: config.runner, first_jobs, now })
 }
 

@@ -1,7 +1,9 @@
 //! From the settings to the sources they name.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
 
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::alertmanager::AlertmanagerSource;
@@ -11,6 +13,7 @@ use crate::engine::ingest::host::HostSource;
 use crate::engine::ingest::log_file::LogFileSource;
 use crate::engine::ingest::prometheus::PrometheusSource;
 use crate::engine::ingest::receiver::ReceiverSource;
+use crate::engine::ingest::tail::TailPosition;
 use crate::engine::ingest::{IngestError, Source};
 use crate::engine::model::{SourceKind, SourceName};
 use crate::engine::settings::{
@@ -28,12 +31,21 @@ pub struct SourceSpec {
     pub kind: SourceKind,
     /// Where, for people.
     pub address: Arc<str>,
-    /// Makes it; given how far its history has been read.
+    /// Makes it.
     pub make: MakeSource,
 }
 
-/// Makes a source; given how far its history has been read.
-pub type MakeSource = Box<dyn Fn(Option<Timestamp>) -> Result<Box<dyn Source>, IngestError> + Send>;
+/// What an earlier life of the program left a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// Everything before this instant has been read as history.
+    pub backfilled_until: Option<Timestamp>,
+    /// How far its file has been read, as it said itself.
+    pub position: Option<Arc<str>>,
+}
+
+/// Makes a source; given what an earlier life left it.
+pub type MakeSource = Box<dyn Fn(&Resume) -> Result<Box<dyn Source>, IngestError> + Send>;
 
 /// Every source that the settings name, in the order of the settings. Sources of the same name get a number, because
 /// series and cursors are kept by source.
@@ -42,9 +54,9 @@ pub fn from_settings(settings: &EngineSettings) -> Vec<SourceSpec> {
     let mut list = List::default();
     for server in settings.prometheus.clone() {
         let (name, url) = (server.name.clone(), server.url.clone());
-        list.add(&name, SourceKind::Prometheus, &url, move |name, cursor| {
+        list.add(&name, SourceKind::Prometheus, &url, move |name, resume| {
             let settings = PrometheusSettings { name, ..server.clone() };
-            Ok(Box::new(PrometheusSource::new(settings, cursor)?))
+            Ok(Box::new(PrometheusSource::new(settings, resume.backfilled_until)?))
         });
     }
     for server in settings.alertmanager.clone() {
@@ -84,18 +96,41 @@ fn add_files(settings: &EngineSettings, list: &mut List) {
     for file in settings.log.clone() {
         let name = file.name.clone().unwrap_or_else(|| file_name(&file.path));
         let path = file.path.display().to_string();
-        list.add(&name, SourceKind::LogFile, &path, move |name, _| {
+        let place = Place::default();
+        list.add(&name, SourceKind::LogFile, &path, move |name, resume| {
             let settings = LogSettings { name: Some(name), ..file.clone() };
-            Ok(Box::new(LogFileSource::new(&settings, None)?))
+            let source = LogFileSource::new(&settings, place.last(resume))?;
+            place.follow(source.positions());
+            Ok(Box::new(source))
         });
     }
     for file in settings.change_file.clone() {
         let name = file.name.clone().unwrap_or_else(|| file_name(&file.path));
         let path = file.path.display().to_string();
-        list.add(&name, SourceKind::ChangeFile, &path, move |name, _| {
+        let place = Place::default();
+        list.add(&name, SourceKind::ChangeFile, &path, move |name, resume| {
             let settings = ChangeFileSettings { name: Some(name), ..file.clone() };
-            Ok(Box::new(ChangeFileSource::new(&settings, None)))
+            let source = ChangeFileSource::new(&settings, place.last(resume));
+            place.follow(source.positions());
+            Ok(Box::new(source))
         });
+    }
+}
+
+/// Where a followed file has been read up to, over restarts of its source within one life of the program.
+#[derive(Default)]
+struct Place(Mutex<Option<watch::Receiver<Option<TailPosition>>>>);
+
+impl Place {
+    /// Where the source before this one came to; for the first one, what the earlier life left.
+    fn last(&self, resume: &Resume) -> Option<TailPosition> {
+        let positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = positions.as_ref().and_then(|positions| *positions.borrow());
+        reached.or_else(|| resume.position.as_deref().and_then(TailPosition::from_text))
+    }
+
+    fn follow(&self, positions: watch::Receiver<Option<TailPosition>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(positions);
     }
 }
 
@@ -110,7 +145,7 @@ impl List {
         wanted: &str,
         kind: SourceKind,
         address: &str,
-        make: impl Fn(String, Option<Timestamp>) -> Result<Box<dyn Source>, IngestError> + Send + 'static,
+        make: impl Fn(String, &Resume) -> Result<Box<dyn Source>, IngestError> + Send + 'static,
     ) {
         let name = self.free_name(wanted);
         let given = name.clone();
@@ -118,7 +153,7 @@ impl List {
             name: SourceName::new(&name),
             kind,
             address: Arc::from(address),
-            make: Box::new(move |cursor| make(given.clone(), cursor)),
+            make: Box::new(move |resume| make(given.clone(), resume)),
         });
     }
 

@@ -5,24 +5,17 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::source_list::SourceSpec;
-use crate::engine::clock::Timestamp;
+use super::source_list::{Resume, SourceSpec};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::limits::SOURCE_RESTART_MS;
 use crate::engine::model::{Signal, SourceReport, SourceState};
 
 /// Runs the source on `runtime` until it is stopped.
-pub(super) fn spawn(
-    runtime: &Handle,
-    spec: SourceSpec,
-    cursor: Option<Timestamp>,
-    sink: &SignalSink,
-    stop: &StopSignal,
-) {
+pub(super) fn spawn(runtime: &Handle, spec: SourceSpec, resume: Resume, sink: &SignalSink, stop: &StopSignal) {
     let (sink, stop) = (sink.clone(), stop.clone());
     runtime.spawn(async move {
         while !stop.is_stopped() {
-            let reason = match (spec.make)(cursor) {
+            let reason = match (spec.make)(&resume) {
                 Ok(source) => match tokio::spawn(source.run(sink.clone(), stop.clone())).await {
                     // A source that ends by itself without being stopped has no more to give (a recording, a file).
                     Ok(()) => return,
@@ -52,6 +45,7 @@ fn down(spec: &SourceSpec, reason: &str) -> SourceReport {
         },
         last_ok_at: None,
         backfilled_until: None,
+        position: None,
         accepted_count: 0,
         dropped: BTreeMap::new(),
         counter_reset_count: 0,
