@@ -1,6 +1,6 @@
 //! The valid name that was probably meant: for every message that refuses a name.
 
-/// The candidate with the fewest edits from `written` (Levenshtein's distance, case aside), where no more than about half
+/// The candidate with the fewest edits from `written` (two letters exchanged are one; case aside), where no more than about half
 /// of it is wrong; the first of equals.
 #[must_use]
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -8,7 +8,7 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
     let written = written.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::levenshtein(&written, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::osa_distance(&written, &candidate.to_lowercase()), candidate))
         .filter(|(edits, _)| *edits <= edits_max)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)

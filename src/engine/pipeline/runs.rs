@@ -65,15 +65,23 @@ impl Engine {
     pub(super) fn take_step_report(&mut self, report: &StepReport, turn: &mut Turn) {
         let Some(run) = self.world.runs.get(&report.run).cloned() else { return };
         let Some(incident) = self.incident_of(&run) else { return };
-        // Output alone is not worth a flush; how a command ended is.
-        let is_durable = !matches!(report.progress, StepProgress::Output(_));
-        if let Some(outcome) = walk::on_report(&run, report, &self.gate(&incident), turn.now) {
-            self.take_walk(outcome, turn, is_durable);
+        let Some(outcome) = walk::on_report(&run, report, &self.gate(&incident), turn.now) else { return };
+        if matches!(report.progress, StepProgress::Output(_)) {
+            self.runs_to_keep.insert(run.id);
+            self.world.runs.insert(run.id, Arc::new(outcome.run));
+            self.has_changed = true;
+        } else {
+            self.take_walk(outcome, turn, true);
         }
     }
 
-    /// Lets verify steps look at the metric they watch.
+    /// Keeps what running commands said, and lets verify steps look at the metric they watch.
     pub(super) fn watch_runs(&mut self, turn: &mut Turn) {
+        for id in std::mem::take(&mut self.runs_to_keep) {
+            if let Some(run) = self.world.runs.get(&id) {
+                turn.keep_later(Record::Run(run.as_ref().clone()));
+            }
+        }
         for run in self.runs_in(RunState::Active) {
             let Some(incident) = self.incident_of(&run) else { continue };
             let readings = |service: &str, metric: &str| self.detection.readings(service, metric);
