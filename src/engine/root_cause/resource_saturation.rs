@@ -15,6 +15,7 @@ pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &
     };
     fullness(candidate, resource, findings);
     harm_order(picture, candidate, resource, findings);
+    resource_order(picture, resource, findings);
     let Some(view) = picture.view(&resource.service) else {
         return;
     };
@@ -52,6 +53,19 @@ fn fullness(candidate: &Candidate<'_>, resource: &Anomaly, findings: &mut Findin
 fn is_plentiful(kind: CauseKind, resource: &Anomaly) -> bool {
     let is_waited_for = matches!(kind, CauseKind::ConnectionsExhausted | CauseKind::CpuSaturation);
     is_waited_for && resource.unit == Unit::Ratio && resource.peak_value < 0.5
+}
+
+/// Of several resources of one service the one that filled up first drew the others with it.
+fn resource_order(picture: &Picture<'_>, resource: &Anomaly, findings: &mut Findings) {
+    let first = picture.view(&resource.service).and_then(|view| view.first_of(SeriesRole::Saturation));
+    let Some(first) = first.filter(|first| first.id != resource.id) else {
+        return;
+    };
+    let lag_ms = resource.started_at.since_ms(first.started_at);
+    if lag_ms > 2 * picture.tolerance_ms {
+        let text = format!("it filled up {} after {} {}", human_span(lag_ms), first.service, first.metric);
+        findings.add(KIND, -1.5, text, Some(first.started_at), of_anomaly(first));
+    }
 }
 
 /// A cause fills up before the errors and the slowness it makes.

@@ -230,6 +230,18 @@ fn connections_that_are_busier_and_free_are_a_symptom_of_slow_queries() {
 }
 
 #[test]
+fn of_several_resources_the_first_is_the_cause() {
+    let build = shop()
+        .saturation(1, "index", "queue_depth", 1_000)
+        .saturation(2, "index", "memory_used_ratio", 1_120)
+        .saturation(3, "index", "cpu_used_ratio", 1_120)
+        .latency(4, "index", 1_120)
+        .latency(5, "search", 1_125);
+    let expected = Expected { kind: CauseKind::QueueBacklog, service: "index", change: None, percent_min: 50 };
+    check("a backlog worked off in haste", build, &expected);
+}
+
+#[test]
 fn what_is_no_longer_measured_is_no_resource_that_ran_out() {
     let gone = |id, metric, role| {
         let mut gone = anomaly(id, "payment", metric, role, 1_000);
