@@ -145,7 +145,7 @@ pub(super) const NODES: &[NodeSpec] = &[
         error_floor: 0.001,
         disk_used: None,
         connections_max: 12.0,
-        calls: &[call(QUEUE, 1.0, 1_000.0, 1, Required), call("orders-db", 0.5, 2_000.0, 1, Required)],
+        calls: &[call(QUEUE, 1.0, 1_000.0, 1, Required), call("orders-db", 0.1, 2_000.0, 1, Required)],
     },
     NodeSpec {
         name: "cart",

@@ -150,6 +150,7 @@ impl Model {
         Figures {
             load,
             latency_ms: busy_ms + service::wait(utilisation, node.workers(), busy_ms) + pool.wait_ms,
+            busy_ms,
             errors: 1.0 - passed,
             rejected,
             cpu: cpu_demand.min(0.995),
@@ -242,7 +243,7 @@ impl Model {
         };
         let worker = &self.nodes[consumer];
         let standing = if effects[consumer].is_down { 1.0 } else { effects[consumer].idle_share };
-        let each_ms = worker.figures.latency_ms.max(worker.spec.work_ms);
+        let each_ms = worker.figures.busy_ms.max(worker.spec.work_ms);
         let possible = worker.workers() * 1_000.0 / each_ms * (1.0 - standing);
         let backlog = self.nodes[queue].stocks.backlog;
         let taken = (self.queued + backlog / seconds).min(possible);

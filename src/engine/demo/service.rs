@@ -39,6 +39,8 @@ pub(super) struct Figures {
     pub load: f64,
     /// Mean time to an answer, in milliseconds.
     pub latency_ms: f64,
+    /// Mean time that a request keeps a worker busy, in milliseconds: the same without waiting for one.
+    pub busy_ms: f64,
     /// Share of requests that fail.
     pub errors: f64,
     /// Share of requests turned away for lack of a worker.
