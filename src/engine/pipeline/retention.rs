@@ -1,13 +1,14 @@
 //! What is forgotten from memory, and what is kept of series between two starts.
 
 use super::Engine;
+use super::audit_log::About;
 use super::turn::Turn;
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::{
     CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX, SERIES_KEPT_PER_TICK_MAX,
 };
-use crate::engine::model::{AlertState, AnomalyState, IncidentState};
+use crate::engine::model::{AlertState, AnomalyState, AuditKind, IncidentState};
 
 /// Between two writes of everything learned of series.
 const KEEP_EVERY_MS: i64 = 5 * MINUTE_MS;
@@ -92,9 +93,19 @@ impl Engine {
         }
     }
 
+    /// Notes in the audit log that the program began; called once, after the store was read.
+    pub fn begin(&mut self, now: Timestamp) -> Vec<Job> {
+        let mut turn = Turn::new(now);
+        let live = self.world.incidents.values().filter(|incident| incident.state.is_live()).count();
+        let text = format!("hypo {} began with {live} live incidents", env!("CARGO_PKG_VERSION"));
+        self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), &text);
+        turn.into_jobs()
+    }
+
     /// Everything learned and not yet kept, for the end of the program.
     pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
+        self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), "hypo ended");
         self.detection.keep_everything();
         for state in self.detection.series_to_keep(usize::MAX) {
             turn.keep_later(Record::Series(Box::new(state)));

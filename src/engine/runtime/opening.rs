@@ -49,7 +49,8 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         Some(path) => Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()))?),
         None => None,
     };
-    let first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    let mut first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    first_jobs.extend(engine.begin(now));
     let with_resume = |spec: SourceSpec| {
         let position = kept.remove(&position_setting(&spec.name)).map(Arc::from);
         let resume = Resume { backfilled_until: cursors.get(&spec.name).copied(), position };
