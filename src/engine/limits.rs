@@ -102,3 +102,5 @@ pub const SERIES_KEPT_PER_TICK_MAX: usize = 500;
 pub const JOB_QUEUE_MAX: usize = 1_024;
 /// A source that failed inside is started again after this long.
 pub const SOURCE_RESTART_MS: u64 = 10_000;
+/// The engine, told to end, takes what its sources still hand in for at most this long.
+pub const STOP_DRAIN_MS_MAX: u64 = 2_000;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
 use super::jobs_thread::{JobsThread, Work};
 use super::opening::{Opened, open};
@@ -19,7 +19,7 @@ use crate::engine::handle::{Envelope, HandleEnds};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
-use crate::engine::limits::TICK_MS;
+use crate::engine::limits::{STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::Signal;
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
@@ -74,6 +74,8 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     for (spec, resume) in opened.sources {
         supervisor::spawn(sources_run_on, spec, resume, &signal_sink, &ends.stop_signal);
     }
+    // Only the sources lead here now: once they have ended, nothing more can come.
+    drop(signal_sink);
     let mut desk = Desk {
         engine: opened.engine,
         work,
@@ -133,8 +135,20 @@ impl Desk {
                 self.publish();
             }
         }
+        self.take_last(inbox.signals).await;
         let jobs = self.engine.close(self.last_now);
         self.hand_on(jobs);
+    }
+
+    /// Takes what the sources, told to stop, still hand in: a line that was taken here and whose place in its file was not
+    /// would be read again by the next start.
+    async fn take_last(&mut self, mut signals: mpsc::Receiver<Signal>) {
+        let until = Instant::now() + Duration::from_millis(STOP_DRAIN_MS_MAX);
+        while Instant::now() < until
+            && let Ok(Some(signal)) = timeout_at(until, signals.recv()).await
+        {
+            self.take(Input::Signal(signal));
+        }
     }
 
     fn publish(&mut self) {
