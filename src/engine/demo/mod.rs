@@ -13,6 +13,7 @@ pub mod shop;
 mod faults;
 mod layout;
 mod load;
+mod routine;
 
 mod performance;
 mod resources;

@@ -1,7 +1,8 @@
 //! What the engine is told about the shop: who calls whom, the nightly job, what steps may start.
 
 use super::layout;
-use super::scenarios::{self, Scenario};
+use super::routine;
+use super::scenarios::Scenario;
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::settings::{CalendarEvent, EngineSettings, HostSettings, RunbookSettings, Span, TopologySettings};
 
@@ -27,14 +28,14 @@ pub fn settings(scenario: &Scenario, start: Timestamp) -> EngineSettings {
 }
 
 fn nightly_batch(scenario: &Scenario, start: Timestamp) -> CalendarEvent {
-    let at_ms = scenarios::batch_at_ms(scenario, start);
+    let at_ms = routine::batch_at_ms(scenario, start);
     CalendarEvent {
         name: "nightly batch".to_owned(),
         services: BATCH_SERVICES.map(str::to_owned).to_vec(),
         metrics: Vec::new(),
         start: format!("{:02}:{:02}", at_ms / HOUR_MS, at_ms % HOUR_MS / MINUTE_MS),
         // What it did to the databases takes a moment to fade.
-        lasts: Span(scenarios::BATCH_MS + 2 * MINUTE_MS),
+        lasts: Span(routine::BATCH_MS + 2 * MINUTE_MS),
         days: Vec::new(),
         date: None,
     }
@@ -42,6 +43,7 @@ fn nightly_batch(scenario: &Scenario, start: Timestamp) -> CalendarEvent {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scenarios;
     use super::*;
 
     #[test]

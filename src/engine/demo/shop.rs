@@ -15,7 +15,8 @@ use super::layout;
 use super::load;
 use super::logs::Logs;
 use super::performance::Model;
-use super::scenarios::{self, ChangeSpec, Event, Happening, Scenario};
+use super::routine;
+use super::scenarios::{ChangeSpec, Event, Happening, Scenario};
 use super::telemetry::{INTERVAL_MS, Telemetry};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::limits;
@@ -255,8 +256,8 @@ impl Shop {
 
     /// The batch job's doings, while it runs.
     fn batch(&self, at: Timestamp) -> Vec<ActiveFault> {
-        let since_ms = (at.0 - scenarios::batch_at_ms(self.scenario, self.start)).rem_euclid(DAY_MS);
-        if since_ms >= scenarios::BATCH_MS {
+        let since_ms = (at.0 - routine::batch_at_ms(self.scenario, self.start)).rem_euclid(DAY_MS);
+        if since_ms >= routine::BATCH_MS {
             return Vec::new();
         }
         let doing = |fault: &faults::Fault| ActiveFault {
@@ -266,7 +267,7 @@ impl Shop {
             mended_by: Vec::new(),
             mended_at: None,
         };
-        scenarios::BATCH.iter().map(doing).collect()
+        routine::BATCH.iter().map(doing).collect()
     }
 
     fn play_events(&mut self, until: Timestamp) {
@@ -379,10 +380,10 @@ impl Shop {
 /// Harmless changes of the last hours, oldest first.
 fn decoys(random: &mut Pcg64, start: Timestamp) -> Vec<(Timestamp, ChangeSpec)> {
     let mut chosen: Vec<(Timestamp, ChangeSpec)> = Vec::new();
-    for (position, (from, to, spec)) in scenarios::DECOYS.iter().enumerate() {
+    for (position, (from, to, spec)) in routine::DECOYS.iter().enumerate() {
         let minutes: i64 = random.random_range(*from..*to);
         let is_taken = random.random_bool(0.6);
-        if is_taken || scenarios::DECOYS.len() - position + chosen.len() <= DECOYS_MIN {
+        if is_taken || routine::DECOYS.len() - position + chosen.len() <= DECOYS_MIN {
             chosen.push((start - minutes * MINUTE_MS, *spec));
         }
     }
