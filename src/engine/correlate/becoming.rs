@@ -144,7 +144,7 @@ impl Pass<'_> {
         }
     }
 
-    fn is_held(&self, incident: &Incident) -> bool {
+    pub(super) fn is_held(&self, incident: &Incident) -> bool {
         let runs = incident.runs.iter().filter_map(|run| self.world.runs.get(run));
         runs.into_iter().any(|run| matches!(run.state, RunState::Active | RunState::Interrupted))
     }
@@ -152,11 +152,26 @@ impl Pass<'_> {
     /// What stayed alone and is gone for longer than the window is too weak to matter.
     pub(super) fn give_up_weak(&mut self, symptoms: &[Symptom], window_ms: i64, events: &mut Vec<CorrelationEvent>) {
         for symptom in symptoms {
+            let is_lasting =
+                symptom.is_active && self.now.since_ms(symptom.onset) >= self.memory.settings.quiet_after.0;
+            if is_lasting && self.memory.waiting.contains(&symptom.key) {
+                events.extend(self.lone_mark(symptom.key));
+            }
             let is_gone = !symptom.is_active && self.now.since_ms(symptom.last_at) > window_ms;
             if is_gone && self.memory.waiting.remove(&symptom.key) {
                 events.extend(self.weak_mark(symptom.key));
             }
         }
+    }
+
+    /// An alert that lasts and has nothing beside it says why it is no incident.
+    fn lone_mark(&self, key: SymptomKey) -> Option<CorrelationEvent> {
+        let SymptomKey::Alert(fingerprint) = key else {
+            return None;
+        };
+        let alert = self.world.alerts.get(&fingerprint).filter(|alert| alert.suppressed.is_none())?;
+        let (incident, suppressed) = (alert.incident, Some(SuppressionReason::TooWeak));
+        Some(CorrelationEvent::AlertMarked { fingerprint, service: None, incident, suppressed })
     }
 
     fn weak_mark(&self, key: SymptomKey) -> Option<CorrelationEvent> {

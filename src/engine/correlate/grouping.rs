@@ -44,13 +44,13 @@ impl Burst {
     }
 
     /// True where some onset of one is within `window_ms` of some onset of the other.
-    fn is_near(&self, other: &Self, window_ms: i64) -> bool {
+    pub(super) fn is_near(&self, other: &Self, window_ms: i64) -> bool {
         let (few, many) = if self.onsets.len() <= other.onsets.len() { (self, other) } else { (other, self) };
         few.onsets.iter().any(|onset| many.onsets.range(*onset - window_ms..=*onset + window_ms).next().is_some())
     }
 
     /// True where `later` begins while the harm here lasts, or within the window after it.
-    fn is_continued_by(&self, later: &Self, window_ms: i64) -> bool {
+    pub(super) fn is_continued_by(&self, later: &Self, window_ms: i64) -> bool {
         let Some(begins) = later.onsets.first() else {
             return false;
         };
@@ -151,7 +151,9 @@ fn link_callers(
         for &b in there {
             // Mild symptoms connect direct neighbours only: on a dense graph everything is three calls from everything.
             let is_strong = hops <= 1 || bursts[a].is_critical || bursts[b].is_critical;
-            if is_strong && bursts[a].is_near(&bursts[b], around.window_ms) {
+            // And the further the call, the nearer in time: what passed through silent services passed at once.
+            let within_ms = around.window_ms / i64::try_from(hops.max(1)).unwrap_or(i64::MAX);
+            if is_strong && bursts[a].is_near(&bursts[b], within_ms) {
                 parts.join(a, b);
             }
         }

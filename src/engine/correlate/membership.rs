@@ -9,13 +9,16 @@ use super::symptom::{Directory, Place, Symptom, SymptomKind, of_alert, of_anomal
 use super::timeline::{self, Members};
 use super::{changes, severity};
 use crate::engine::clock::Timestamp;
-use crate::engine::limits::FORECAST_OPENS_MS;
+use crate::engine::limits::{FORECAST_OPENS_MS, TIMELINE_CHANGE_MS};
 use crate::engine::model::{
     Alert, Anomaly, AnomalyKind, Change, Fingerprint, Incident, IncidentId, IncidentSeverity, IncidentState, Ranking,
     Severity,
 };
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
+
+/// A hypothesis that is less sure than this blames nothing.
+const BLAME_MIN: f64 = 0.05;
 
 /// What is derived from an incident's members and kept beside it.
 #[derive(Debug, Clone)]
@@ -71,8 +74,13 @@ impl Reader<'_> {
         if !next.is_severity_set_by_hand {
             next.severity = next.severity.max(severity::observed(&anomalies, &alerts, &world.topology));
         }
-        let suspects: Vec<&Change> =
-            next.changes.iter().filter_map(|id| world.changes.get(id)).map(AsRef::as_ref).collect();
+        let suspects: Vec<&Change> = next
+            .changes
+            .iter()
+            .filter_map(|id| world.changes.get(id))
+            .map(AsRef::as_ref)
+            .filter(|change| is_told(change, &next))
+            .collect();
         let members = Members { anomalies: &anomalies, alerts: &alerts, changes: &suspects, topology: &world.topology };
         next.timeline = timeline::write(&old.timeline, &members);
         if next.title.is_empty() {
@@ -103,6 +111,17 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// True for a suspect with a line in the timeline: near the start in time, or blamed by somebody to be believed. What
+/// was changed hours before would bury the first symptom.
+fn is_told(change: &Change, incident: &Incident) -> bool {
+    let is_blamed = incident
+        .ranking
+        .hypotheses
+        .iter()
+        .any(|hypothesis| hypothesis.change == Some(change.id) && hypothesis.confidence.get() >= BLAME_MIN);
+    is_blamed || change.notice.at >= incident.started_at - TIMELINE_CHANGE_MS
 }
 
 fn derive(id: IncidentId, symptoms: &[Symptom], incident: &Incident) -> Derived {

@@ -1,7 +1,7 @@
 //! Anomalies and alerts to incidents: one incident for one failure.
 //!
 //! [`Correlator::step`] hears what was touched and, once a tick, groups what waits with what is live: `symptom` says
-//! what counts, `grouping` what belongs together, `opening` what is worth an incident, `membership` what the
+//! what counts, `grouping` what belongs together, `opening` what is worth an incident, `same_cause` what an explanation joins, `membership` what the
 //! members make of it, [`lifecycle`] what time and people do to it. Nothing is written here: the answer is a list of
 //! [`CorrelationEvent`]s. Whatever is set aside keeps its reason and stays within reach.
 
@@ -16,6 +16,7 @@ mod membership;
 mod opening;
 mod pass;
 mod ranked;
+mod same_cause;
 mod severity;
 mod step;
 mod symptom;

@@ -44,6 +44,8 @@ impl<'a> Pass<'a> {
         self.refresh_stale();
         self.group(&symptoms, events);
         self.refresh_stale();
+        self.merge_by_cause(events);
+        self.refresh_stale();
         self.advance();
         let settings_window = self.memory.settings.window.0;
         self.give_up_weak(&symptoms, settings_window, events);
@@ -187,9 +189,7 @@ impl<'a> Pass<'a> {
             group.iter().flat_map(|burst| &burst.waiting).filter_map(|key| by_key.get(key).copied()).collect();
         let older = match incidents.first() {
             Some(older) => *older,
-            None if is_warranted(&waiting, self.memory.settings.quiet_after.0, self.now) => {
-                self.open_or_reopen(&waiting)
-            }
+            None if is_warranted(&waiting, &self.memory.settings, self.now) => self.open_or_reopen(&waiting),
             None => return,
         };
         for younger in incidents.iter().skip(1) {

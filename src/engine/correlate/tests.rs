@@ -9,9 +9,9 @@ use super::lifecycle::{LifecycleError, apply};
 use super::{CorrelationEvent, Correlator, Touched, alerts, carry_marks};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, ChangeKind, EdgeNotice, EdgeOrigin,
-    Forecast, Incident, IncidentId, IncidentSeverity, IncidentState, Labels, SeriesRole, Severity, SuppressionReason,
-    TimelineKind,
+    AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Buckets, CauseKind, ChangeKind, EdgeNotice,
+    EdgeOrigin, Forecast, Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, Labels, Ranking, Score,
+    SeriesRole, Severity, SuppressionReason, TimelineKind,
 };
 use crate::engine::request::Request;
 use crate::engine::settings::CorrelationSettings;
@@ -132,7 +132,8 @@ fn what_alerts_open() {
         ("critical", &critical, None, 101, 1),
         ("muted", &muted, None, 101, 0),
         ("mild and fresh", &mild, None, 101, 0),
-        ("mild and lasting", &mild, None, 100 + 181, 1),
+        ("mild, alone and lasting", &mild, None, 100 + 181, 0),
+        ("mild, alone and lasting long", &mild, None, 100 + 1_801, 1),
         ("mild with an anomaly beside it", &mild, Some(warning(1, "payment", "a", 90)), 101, 1),
         ("mild with an anomaly elsewhere", &mild, Some(warning(1, "search", "a", 90)), 101, 0),
     ] {
@@ -142,6 +143,91 @@ fn what_alerts_open() {
         scene.tick(now);
         assert_eq!(scene.live().len(), expected, "{name}");
     }
+}
+
+#[test]
+fn two_mild_alerts_that_last_together_open_one_and_a_lone_one_says_why_it_waits() {
+    let slow = alert_notice("Slow", Some("payment"), Severity::Warning, 100);
+    for (name, other, expected) in [
+        ("another of the same service", alert_notice("Late", Some("payment"), Severity::Warning, 200), 1),
+        ("the same of a neighbour", alert_notice("Slow", Some("web"), Severity::Warning, 200), 1),
+        ("another of a stranger", alert_notice("Late", Some("search"), Severity::Warning, 200), 0),
+        ("another much later", alert_notice("Late", Some("payment"), Severity::Warning, 100 + 500), 0),
+    ] {
+        let mut scene = Scene::on(Build::new().calls("web", "payment"));
+        scene.tell(&slow, 100);
+        scene.tick(100 + 185);
+        assert!(scene.live().is_empty(), "{name}: not by itself");
+        assert_eq!(scene.world.alerts[&slow.fingerprint].suppressed, Some(SuppressionReason::TooWeak), "{name}");
+        scene.tell(&other, other.starts_at.0 / 1_000);
+        scene.tick(other.starts_at.0 / 1_000 + 200);
+        assert_eq!(scene.live().len(), expected, "{name}");
+    }
+}
+
+/// Gives an incident a leading cause, as ranking would.
+fn blame(scene: &mut Scene, id: u64, service: Option<&str>) {
+    let incident = scene.world.incidents.get_mut(&IncidentId(id)).unwrap();
+    let incident = Arc::make_mut(incident);
+    incident.ranking = match service {
+        Some(service) => Ranking { hypotheses: vec![hypothesis(service)], unresolved: None },
+        None => Ranking { hypotheses: Vec::new(), unresolved: Some("nothing stands out".into()) },
+    };
+}
+
+fn hypothesis(service: &str) -> Hypothesis {
+    Hypothesis {
+        kind: CauseKind::InternalErrors,
+        service: service.into(),
+        change: None,
+        title: service.into(),
+        confidence: Score::new(0.8),
+        evidence_for: Vec::new(),
+        evidence_against: Vec::new(),
+        impact_chain: Vec::new(),
+        buckets: Buckets::default(),
+        disproved_by: "".into(),
+    }
+}
+
+#[test]
+fn incidents_that_turn_out_to_be_one_failure_become_one() {
+    for (name, payment, mail, expected) in [
+        ("one cause", Some("db"), Some("db"), 1),
+        ("two causes", Some("db"), Some("smtp"), 2),
+        ("the cause of one explains the other", Some("db"), None, 1),
+        ("the cause of one has nothing to do with the other", Some("payment"), None, 2),
+        ("none is known", None, None, 2),
+    ] {
+        let mut scene =
+            Scene::on(Build::new().chain("payment > ledger > db").chain("mail > jobs > db").calls("mail", "smtp"));
+        scene.hear(errors(1, "payment", 100), 110);
+        scene.hear(errors(2, "mail", 130), 135);
+        scene.tick(136);
+        assert_eq!(scene.live().len(), 2, "{name}: time alone joins nothing");
+        blame(&mut scene, 1, payment);
+        blame(&mut scene, 2, mail);
+        scene.tick(137);
+        assert_eq!(scene.live().len(), expected, "{name}");
+    }
+}
+
+#[test]
+fn old_changes_that_nobody_blames_do_not_bury_the_first_symptom() {
+    let onset = 20_000;
+    let build = Build::new().calls("web", "auth").change(1, ChangeKind::Deploy, Some("web"), onset - 3 * 3_600).change(
+        2,
+        ChangeKind::Deploy,
+        Some("auth"),
+        onset - 60,
+    );
+    let mut scene = Scene::on(build);
+    scene.hear(errors(1, "auth", onset), onset + 5);
+    scene.tick(onset + 6);
+    let incident = scene.only();
+    assert_eq!(incident.changes.len(), 2, "both stay suspects");
+    let told = incident.timeline.iter().filter(|entry| entry.kind == TimelineKind::Change).count();
+    assert_eq!(told, 1);
 }
 
 #[test]

@@ -64,11 +64,11 @@ pub fn band_at(live: &Live, scale: &Scale, at: Timestamp, anomaly_sigma: f64) ->
     } else {
         (-anomaly_sigma, anomaly_sigma)
     };
-    Band {
+    scale.possible(Band {
         low: scale.invert(centre + sigma * low),
         centre: scale.invert(centre),
         high: scale.invert(centre + sigma * high),
-    }
+    })
 }
 
 /// The verdict on a value whose residual is known.

@@ -4,7 +4,7 @@
 //! zero and logarithmic above (inverse hyperbolic sine), on which their spread is even. The floors keep constant series
 //! sane: a ratio that goes from 0 to 0.0001 is no forty-sigma event.
 
-use crate::engine::model::{SeriesRole, Unit};
+use crate::engine::model::{Band, SeriesRole, Unit};
 
 /// Values are judged as if they were at most this large, so that no square overflows.
 pub const VALUE_MAX: f64 = 1e30;
@@ -21,6 +21,8 @@ pub struct Scale {
     /// Where the skewed scale turns from linear to logarithmic; `None` for the plain scale.
     knee: Option<f64>,
     is_ratio: bool,
+    /// True where the quantity may be below zero: a clock's offset, and whatever else is told in bare seconds.
+    is_signed: bool,
 }
 
 impl Scale {
@@ -37,8 +39,9 @@ impl Scale {
             (Unit::BytesPerSecond, _) => 10_240.0,
             (Unit::Count, _) => 0.5,
         };
+        let is_signed = unit == Unit::Seconds && role != SeriesRole::Latency;
         let knee = is_skewed.then_some(2.5 * absolute_floor);
-        Self { absolute_floor, knee, is_ratio: unit == Unit::Ratio }
+        Self { absolute_floor, knee, is_ratio: unit == Unit::Ratio, is_signed }
     }
 
     /// True for the logarithmic scale.
@@ -51,6 +54,16 @@ impl Scale {
     #[must_use]
     pub fn absolute_floor(&self) -> f64 {
         self.absolute_floor
+    }
+
+    /// `band` without what the quantity cannot be: nothing below zero, no share above the whole. A series whose middle
+    /// is out there already knows better.
+    #[must_use]
+    pub fn possible(&self, band: Band) -> Band {
+        let floor = if self.is_ratio || (!self.is_signed && band.centre >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
+        let ceiling = if self.is_ratio && band.centre <= 1.0 { 1.0 } else { f64::INFINITY };
+        let within = |value: f64| value.min(ceiling).max(floor);
+        Band { low: within(band.low), centre: within(band.centre), high: within(band.high) }
     }
 
     /// A value on the scale.
@@ -104,5 +117,19 @@ mod tests {
         assert!((count.floor(1e15) - 1e13).abs() < 1.0);
         // The success ratio is judged as finely as the error ratio.
         assert!((error_ratio.floor(1.0) - error_ratio.floor(0.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_band_holds_only_what_can_be() {
+        let wide = Band { low: -0.004, centre: 0.0002, high: 1.2 };
+        for (unit, role, low, high) in [
+            (Unit::Ratio, SeriesRole::Errors, 0.0, 1.0),
+            (Unit::PerSecond, SeriesRole::Traffic, 0.0, 1.2),
+            (Unit::Seconds, SeriesRole::Latency, 0.0, 1.2),
+            (Unit::Seconds, SeriesRole::Other, -0.004, 1.2),
+        ] {
+            let band = Scale::new(unit, role, false).possible(wide);
+            assert_eq!((band.low, band.high), (low, high), "{unit:?} {role:?}");
+        }
     }
 }

@@ -108,5 +108,5 @@ pub fn band(meta: &Meta, live: &Live) -> Band {
     let far = 10.0 * limits.centre.abs().max(meta.scale.absolute_floor());
     let high = if limits.warn_high.is_finite() { limits.warn_high } else { limits.centre + far };
     let low = if limits.warn_low.is_finite() { limits.warn_low } else { (limits.centre - far).min(0.0) };
-    Band { low, centre: limits.centre, high }
+    meta.scale.possible(Band { low, centre: limits.centre, high })
 }

@@ -12,6 +12,9 @@ use crate::engine::model::{Direction, SeriesRole, SuppressionReason};
 const FACTOR_MIN: f64 = 1.3;
 /// A figure may move this much more than traffic did.
 const SLACK: f64 = 1.25;
+/// A resource without a limit of its own may move this much more: a queue grows faster than what feeds it, long before
+/// anything is short.
+const SLACK_UNLIMITED: f64 = 2.5;
 /// Past this share of its limit a resource is short, whoever asks for it.
 const LIMIT_SHARE_MAX: f64 = 0.97;
 /// Traffic measured longer ago than this says nothing.
@@ -60,7 +63,9 @@ pub fn explain(meta: &Meta, value: f64, centre: f64, factor: Option<f64>) -> Opt
     }
     let factor = factor.filter(|factor| *factor >= FACTOR_MIN)?;
     let is_short = meta.limit().is_some_and(|limit| value >= LIMIT_SHARE_MAX * limit);
-    let is_in_proportion = centre > 0.0 && value / centre <= factor * SLACK;
+    let is_unlimited = meta.role == SeriesRole::Saturation && meta.limit().is_none();
+    let slack = if is_unlimited { SLACK_UNLIMITED } else { SLACK };
+    let is_in_proportion = centre > 0.0 && value / centre <= factor * slack;
     (is_in_proportion && !is_short).then(|| SuppressionReason::Traffic {
         // Bounded before the cast, so it cannot wrap.
         traffic_percent: (factor * 100.0).round().clamp(0.0, 1e9) as u32,

@@ -89,6 +89,11 @@ impl Health {
         self.report.state = SourceState::Degraded { reason: sanitize(reason, WARNING_BYTES_MAX) };
     }
 
+    /// There is nothing to read yet; `reason` says what is missing. It has not answered, so the last answer stays when it was.
+    pub fn waiting(&mut self, reason: &str) {
+        self.report.state = SourceState::Degraded { reason: sanitize(reason, WARNING_BYTES_MAX) };
+    }
+
     /// It did not answer; `reason` says what failed, on what, and what to do. The time since when is kept over repeats.
     pub fn down(&mut self, now: Timestamp, reason: &str, retry_at: Timestamp) {
         let since = match &self.report.state {

@@ -337,7 +337,7 @@ fn judge(health: &mut Health, read: &TailRead, now: Timestamp) {
     health.drop_for(DropReason::TooLarge, read.cut_count);
     if read.is_missing {
         let reason = format!("there is no file {}; it is read from its beginning once it is there", health.address());
-        health.degraded(now, &reason);
+        health.waiting(&reason);
     } else {
         health.healthy(now);
     }

@@ -37,13 +37,34 @@ fn blamed(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change, fin
         findings.add(KIND, -2.0, text, None, of_service(&candidate.service));
     }
     if notice.service.is_none() && !notice.title.contains(candidate.service.as_str()) {
-        findings.add(KIND, -0.7, "the change names no service".to_owned(), None, target.clone());
+        findings.add(KIND, -0.7, "the change names no service".to_owned(), None, target);
     }
-    if picture.view(&candidate.service).is_some_and(super::picture::ServiceView::is_well_again)
-        && !is_superseded(picture, candidate, change)
-    {
-        let text = format!("{} is back to normal although the change is still in", candidate.service);
-        findings.add(KIND, -1.0, text, None, target);
+    recovery(picture, candidate, change, findings);
+}
+
+/// A service that is well again speaks against a change that is still in, and for one after which something was done.
+fn recovery(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change, findings: &mut Findings) {
+    let service = &candidate.service;
+    let Some(well_at) = picture.view(service).and_then(super::picture::ServiceView::well_since) else {
+        return;
+    };
+    let is_later = |later: &&&Change| {
+        later.id != change.id
+            && later.notice.at > change.notice.at
+            && later.notice.service.as_ref().is_none_or(|at| at == service)
+    };
+    let done = picture.later.iter().filter(is_later).filter(|later| later.notice.at <= well_at + CLOCK_SKEW_MS);
+    match done.max_by_key(|later| (later.notice.at, later.id)) {
+        Some(mended) if mended.notice.at > candidate.onset => {
+            let after = human_span(well_at.since_ms(mended.notice.at).max(0));
+            let text = format!("{service} was back to normal {after} after {}", mended.notice.title);
+            findings.add(KIND, 0.3, text, Some(mended.notice.at), of_change(mended));
+        }
+        Some(_) => {}
+        None => {
+            let text = format!("{service} is back to normal, and nothing is known to have undone the change");
+            findings.add(KIND, -1.0, text, Some(well_at), of_change(change));
+        }
     }
 }
 
@@ -88,13 +109,6 @@ fn symptom_of(picture: &Picture<'_>, candidate: &Candidate<'_>) -> String {
         Some(first) => format!("{} {}", candidate.service, first.metric),
         None => "the first symptom".to_owned(),
     }
-}
-
-fn is_superseded(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change) -> bool {
-    picture
-        .changes
-        .iter()
-        .any(|later| later.notice.at > change.notice.at && later.notice.service.as_ref() == Some(&candidate.service))
 }
 
 /// A candidate without a change is explained away by one that was made shortly before on the same service, or by one

@@ -3,6 +3,7 @@
 use super::candidates::{Candidate, is_absent, template_has};
 use super::evidence::{Findings, of_anomaly, of_service};
 use super::picture::Picture;
+use crate::engine::limits::CLOCK_SKEW_MS;
 use crate::engine::model::{Anomaly, CauseKind, EvidenceKind, SeriesRole, ServiceName};
 
 const KIND: EvidenceKind = EvidenceKind::Pattern;
@@ -81,8 +82,9 @@ fn sudden(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findi
         .metrics
         .iter()
         .find(|anomaly| matches!(anomaly.role, SeriesRole::Errors | SeriesRole::Latency | SeriesRole::Availability));
-    if let Some(found) = telling.filter(|found| found.started_at >= candidate.onset) {
-        let text = format!("{} {} changed with its own release or setting", candidate.service, found.metric);
+    let changed_at = candidate.change.map_or(candidate.onset, |change| change.notice.at - CLOCK_SKEW_MS);
+    if let Some(found) = telling.filter(|found| found.started_at >= changed_at.max(candidate.onset)) {
+        let text = format!("what was changed is what fails: {}", found.departure());
         findings.add(KIND, 0.6, text, Some(found.started_at), of_anomaly(found));
     }
 }

@@ -39,9 +39,11 @@ impl<'a> ServiceView<'a> {
         self.metrics.iter().copied().find(|anomaly| anomaly.role == role)
     }
 
-    /// True where everything it showed is over.
-    pub(super) fn is_well_again(&self) -> bool {
-        !self.metrics.is_empty() && self.metrics.iter().all(|anomaly| anomaly.state == AnomalyState::Ended)
+    /// Since when everything it showed is over; `None` where something is not.
+    pub(super) fn well_since(&self) -> Option<Timestamp> {
+        let is_over = self.metrics.iter().all(|anomaly| anomaly.state == AnomalyState::Ended);
+        let ends = self.metrics.iter().map(|anomaly| anomaly.ended_at.unwrap_or(anomaly.last_seen_at));
+        ends.max().filter(|_| is_over)
     }
 
     /// True where less is asked of it and nothing else is known: a symptom of its callers, as are alerts that say so.
@@ -63,6 +65,8 @@ pub(super) struct Picture<'a> {
     pub(super) hit: BTreeMap<&'a ServiceName, ServiceView<'a>>,
     /// The suspects, earliest first.
     pub(super) changes: Vec<&'a Change>,
+    /// Everything that took effect since the earliest suspect, suspects and our own acts included.
+    pub(super) later: Vec<&'a Change>,
     pub(super) topology: &'a Topology,
     pub(super) started_at: Timestamp,
     /// Onsets closer than this cannot be told apart: they are seen when samples come.
@@ -98,7 +102,11 @@ impl<'a> Picture<'a> {
         changes.sort_by_key(|change| (change.notice.at, change.id));
         let started_at = hit.values().filter_map(|view| view.onset).min().unwrap_or(incident.started_at);
         let tolerance_ms = tolerance(&members);
-        Self { hit, changes, topology: &world.topology, started_at, tolerance_ms, hops_max }
+        let since = changes.first().map(|change| change.notice.at);
+        let is_later = |change: &&Change| change.notice.has_taken_effect && Some(change.notice.at) >= since;
+        let later = world.changes.values().map(AsRef::as_ref).filter(|change| since.is_some() && is_later(change));
+        let later = later.collect();
+        Self { hit, changes, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
     }
 
     pub(super) fn view(&self, service: &ServiceName) -> Option<&ServiceView<'a>> {

@@ -81,7 +81,9 @@ fn harm_order(picture: &Picture<'_>, candidate: &Candidate<'_>, resource: &Anoma
         return;
     };
     let lead_ms = harm.started_at.since_ms(resource.started_at);
-    let (weight, text) = if lead_ms >= -picture.tolerance_ms {
+    let (weight, text) = if lead_ms.abs() <= picture.tolerance_ms {
+        (0.7, format!("it filled up as {} {} rose", harm.service, harm.metric))
+    } else if lead_ms > 0 {
         (0.7, format!("it filled up before {} {} rose", harm.service, harm.metric))
     } else {
         (-0.7, format!("it filled up {} after {} {} rose", human_span(lead_ms), harm.service, harm.metric))

@@ -119,6 +119,12 @@ async fn take_alerts(shared: &Shared, headers: &HeaderMap, body: Body) -> Result
     // Alertmanager says how many it left out (`max_alerts`).
     let left_out = payload.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0);
     shared.count(DropReason::TooMany, left_out);
+    if left_out > 0 {
+        let text = format!(
+            "Alertmanager left {left_out} alerts out of a delivery; set `max_alerts: 0` for this receiver there, or poll its API too"
+        );
+        shared.seen().health.warnings([&text]);
+    }
     for reason in set_aside {
         shared.count(reason, 1);
     }

@@ -1,0 +1,72 @@
+//! Incidents that turn out to be one failure: their leading causes agree, or the cause of one explains the other.
+//!
+//! Grouping looks at time and calls only, so that it never waits for an explanation; what an explanation joins is joined
+//! here, after it.
+
+use super::CorrelationEvent;
+use super::membership::Derived;
+use super::pass::Pass;
+use crate::engine::limits::CLOCK_SKEW_MS;
+use crate::engine::model::{Hypothesis, Incident, IncidentId, ServiceName};
+
+impl Pass<'_> {
+    /// Merges live incidents that are one failure by their rankings; the older takes the younger in.
+    pub(super) fn merge_by_cause(&mut self, events: &mut Vec<CorrelationEvent>) {
+        let live: Vec<IncidentId> = self.memory.derived.keys().copied().collect();
+        for (nth, older) in live.iter().enumerate() {
+            for younger in live.iter().skip(nth + 1) {
+                if self.is_one_failure(*older, *younger) {
+                    self.merge(*younger, *older, events);
+                }
+            }
+        }
+    }
+
+    fn is_one_failure(&self, older: IncidentId, younger: IncidentId) -> bool {
+        let derived = &self.memory.derived;
+        let (Some(one), Some(other)) = (self.incident(older), self.incident(younger)) else {
+            return false;
+        };
+        let (Some(of_one), Some(of_other)) = (derived.get(&older), derived.get(&younger)) else {
+            return false;
+        };
+        // A run belongs to the incident it was begun for until it is over.
+        if !one.state.is_live() || !other.state.is_live() || self.is_held(other) {
+            return false;
+        }
+        match (one.ranking.cause(), other.ranking.cause()) {
+            (Some(a), Some(b)) => is_same(a, b) && self.is_together(of_one, of_other, true),
+            (Some(cause), None) => self.explains(cause, one, other) && self.is_together(of_one, of_other, false),
+            (None, Some(cause)) => self.explains(cause, other, one) && self.is_together(of_one, of_other, false),
+            (None, None) => false,
+        }
+    }
+
+    /// True where some symptoms of both began within the window or, where `may_last`, one began while the other lasted.
+    fn is_together(&self, one: &Derived, other: &Derived, may_last: bool) -> bool {
+        let window_ms = self.memory.settings.window.0;
+        one.bursts.iter().any(|a| {
+            other.bursts.iter().any(|b| a.is_near(b, window_ms) || (may_last && a.is_continued_by(b, window_ms)))
+        })
+    }
+
+    /// True where `cause`, of incident `owner`, explains all of `other`, for which no cause was found: each of its
+    /// services depends on the cause and began no earlier.
+    fn explains(&self, cause: &Hypothesis, owner: &Incident, other: &Incident) -> bool {
+        if other.ranking.unresolved.is_none() || other.services.is_empty() {
+            return false;
+        }
+        let began = owner.services.get(&cause.service).copied().unwrap_or(owner.started_at);
+        let dependents = self.world.topology.dependents(&cause.service, self.memory.settings.hops_max);
+        let depends = |service: &ServiceName| *service == cause.service || dependents.contains_key(service);
+        other.services.iter().all(|(service, onset)| depends(service) && *onset + CLOCK_SKEW_MS >= began)
+    }
+}
+
+/// The same change, or the same kind of failure at the same place.
+fn is_same(one: &Hypothesis, other: &Hypothesis) -> bool {
+    match (one.change, other.change) {
+        (Some(a), Some(b)) => a == b,
+        _ => one.service == other.service,
+    }
+}
