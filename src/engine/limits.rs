@@ -105,7 +105,7 @@ pub const SOURCE_RESTART_MS: u64 = 10_000;
 /// The engine, told to end, takes what its sources still hand in for at most this long.
 pub const STOP_DRAIN_MS_MAX: u64 = 2_000;
 /// A single alert below critical with nothing beside it is worth an incident from this long on.
-pub const LONE_ALERT_MS: i64 = 1_800_000;
+pub const LONE_ALERT_MS: i64 = 3_600_000;
 /// In an incident's timeline, suspects that nobody blames are told from this long before its start on; the others are
 /// among its changes.
 pub const TIMELINE_CHANGE_MS: i64 = 1_800_000;

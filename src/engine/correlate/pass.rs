@@ -192,11 +192,21 @@ impl<'a> Pass<'a> {
             None if is_warranted(&waiting, &self.memory.settings, self.now) => self.open_or_reopen(&waiting),
             None => return,
         };
+        let mut homes = vec![older];
         for younger in incidents.iter().skip(1) {
-            self.merge(*younger, older, events);
+            if self.are_two_failures(older, *younger) {
+                homes.push(*younger);
+            } else {
+                self.merge(*younger, older, events);
+            }
         }
         for symptom in waiting {
-            self.join(older, symptom, events);
+            let is_home = |id: &&IncidentId| {
+                let services = self.incident(**id).map(|incident| &incident.services);
+                symptom.place.service().zip(services).is_some_and(|(service, all)| all.contains_key(service))
+            };
+            let home = homes.iter().find(is_home).copied().unwrap_or(older);
+            self.join(home, symptom, events);
         }
     }
 

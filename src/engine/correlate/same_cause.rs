@@ -42,6 +42,22 @@ impl Pass<'_> {
         }
     }
 
+    /// True where each has a leading cause of its own and neither cause depends on the other: what both reach (the
+    /// users' end, as a rule) makes two failures no single one.
+    pub(super) fn are_two_failures(&self, older: IncidentId, younger: IncidentId) -> bool {
+        let cause = |id| self.incident(id).and_then(|incident| incident.ranking.cause());
+        let (Some(one), Some(other)) = (cause(older), cause(younger)) else {
+            return false;
+        };
+        let depends = |caller: &ServiceName, callee: &ServiceName| {
+            self.world.topology.dependents(callee, self.memory.settings.hops_max).contains_key(caller)
+        };
+        !is_same(one, other)
+            && one.service != other.service
+            && !depends(&one.service, &other.service)
+            && !depends(&other.service, &one.service)
+    }
+
     /// True where some symptoms of both began within the window or, where `may_last`, one began while the other lasted.
     fn is_together(&self, one: &Derived, other: &Derived, may_last: bool) -> bool {
         let window_ms = self.memory.settings.window.0;

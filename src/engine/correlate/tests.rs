@@ -133,7 +133,7 @@ fn what_alerts_open() {
         ("muted", &muted, None, 101, 0),
         ("mild and fresh", &mild, None, 101, 0),
         ("mild, alone and lasting", &mild, None, 100 + 181, 0),
-        ("mild, alone and lasting long", &mild, None, 100 + 1_801, 1),
+        ("mild, alone and lasting long", &mild, None, 100 + 3_601, 1),
         ("mild with an anomaly beside it", &mild, Some(warning(1, "payment", "a", 90)), 101, 1),
         ("mild with an anomaly elsewhere", &mild, Some(warning(1, "search", "a", 90)), 101, 0),
     ] {
@@ -210,6 +210,22 @@ fn incidents_that_turn_out_to_be_one_failure_become_one() {
         scene.tick(137);
         assert_eq!(scene.live().len(), expected, "{name}");
     }
+}
+
+#[test]
+fn a_bridge_between_two_failures_with_causes_of_their_own_joins_nothing() {
+    let mut scene = Scene::on(Build::new().calls("web", "payment").calls("web", "search"));
+    scene.hear(errors(1, "payment", 100), 110);
+    scene.hear(errors(2, "search", 120), 125);
+    scene.tick(126);
+    blame(&mut scene, 1, Some("payment"));
+    blame(&mut scene, 2, Some("search"));
+    scene.hear(errors(3, "web", 130), 135);
+    scene.hear(anomaly(4, "search", "latency_p95", SeriesRole::Latency, 131), 135);
+    scene.tick(136);
+    scene.tick(137);
+    let members: Vec<_> = scene.live().iter().map(|incident| incident.anomalies.len()).collect();
+    assert_eq!(members, [2, 2], "what both reach goes to the older, each keeps its own");
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::engine::settings::DetectionSettings;
 const METRIC: &str = "log template";
 /// While a service's lines are first read, every template is new and none of them is news.
 const WARM_UP_MS: i64 = 10 * MINUTE_MS;
+/// A service of which this many lines were mined before a restart needs no warm-up after it.
+const KNOWN_LINES_MIN: u64 = 100;
 /// Lines older than this when they are read are history: they teach templates only.
 const HISTORY_MS: i64 = 10 * MINUTE_MS;
 /// Minutes of a template's life before its rate is judged.
@@ -193,6 +195,10 @@ impl Detection {
     /// When the bytes are not what [`Self::templates_to_keep`] gave; templates are then learned anew.
     pub fn restore_templates(&mut self, bytes: &[u8]) -> Result<(), TemplatesError> {
         self.logs.miner = TemplateMiner::from_bytes(bytes)?;
+        // What is usual for these services is known already: a restart makes nobody deaf to news.
+        for service in self.logs.miner.well_known(KNOWN_LINES_MIN) {
+            self.logs.heard_since.insert(service, Timestamp(0));
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 
 mod mask;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -155,6 +156,16 @@ impl TemplateMiner {
     #[must_use]
     pub fn len(&self) -> usize {
         self.templates.len()
+    }
+
+    /// Services of which at least `lines_min` lines were mined.
+    #[must_use]
+    pub fn well_known(&self, lines_min: u64) -> BTreeSet<ServiceName> {
+        let mut lines: BTreeMap<&ServiceName, u64> = BTreeMap::new();
+        for template in &self.templates {
+            *lines.entry(&template.service).or_default() += template.line_count;
+        }
+        lines.into_iter().filter(|(_, count)| *count >= lines_min).map(|(service, _)| service.clone()).collect()
     }
 
     /// True before the first line.

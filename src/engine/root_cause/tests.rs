@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::{blast_radius, rank, title};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AnomalyKind, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis, Incident, IncidentId,
-    IncidentSeverity, IncidentState, Ranking, SeriesRole, ServiceName, Severity,
+    AnomalyKind, AnomalyState, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis,
+    Incident, IncidentId, IncidentSeverity, IncidentState, Ranking, SeriesRole, ServiceName, Severity,
 };
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
@@ -342,6 +342,36 @@ fn clocks_that_differ_by_seconds_do_not_hide_the_cause() {
         .errors(2, "checkout", 995);
     let expected = Expected { kind: CauseKind::BadDeploy, service: "payment", change: Some(1), percent_min: 70 };
     check("skew", build, &expected);
+}
+
+#[test]
+fn a_recovery_speaks_against_a_change_only_while_nothing_undid_it() {
+    let mut over = anomaly(1, "payment", "error_ratio", SeriesRole::Errors, 1_000);
+    over.state = AnomalyState::Ended;
+    over.last_seen_at = Timestamp(1_300_000);
+    over.ended_at = Some(Timestamp(1_310_000));
+    let deployed = || shop().change(1, ChangeKind::Deploy, Some("payment"), 993).anomaly(over.clone());
+    for (name, build, against, words) in [
+        ("by itself", deployed(), true, "nothing is known to have undone the change"),
+        (
+            "after our own act",
+            deployed().change(2, ChangeKind::OwnAct, Some("payment"), 1_200),
+            false,
+            "back to normal 1 min 50 s after change 2 to payment",
+        ),
+        (
+            "before our own act",
+            deployed().change(2, ChangeKind::OwnAct, Some("payment"), 1_900),
+            true,
+            "nothing is known to have undone the change",
+        ),
+    ] {
+        let ranking = ranked(&build.world());
+        let blamed = ranking.hypotheses.iter().find(|hypothesis| hypothesis.change == Some(ChangeId(1))).unwrap();
+        let pieces = if against { &blamed.evidence_against } else { &blamed.evidence_for };
+        let texts: Vec<&str> = pieces.iter().map(|piece| piece.text.as_ref()).collect();
+        assert!(texts.iter().any(|text| text.contains(words)), "{name}: {texts:?}");
+    }
 }
 
 #[test]

@@ -93,6 +93,21 @@ fn lines_written_before_the_start_end_the_warm_up() {
 }
 
 #[test]
+fn after_a_restart_news_is_news_at_once_and_what_was_usual_is_not() {
+    let mut before = Logs::new();
+    before.minutes(12, 20);
+    let kept = before.detection.templates_to_keep().unwrap();
+    let mut after = Logs::new();
+    after.now = before.now;
+    // Only a new template makes the store write; by then most lines had been counted.
+    after.detection.restore_templates(&kept).unwrap();
+    after.minutes(3, 200);
+    assert!(after.events.is_empty(), "what was usual, and more of it: {:?}", after.events);
+    after.line(LogLevel::Error, "cannot open cache directory");
+    assert_eq!(after.began(AnomalyKind::NewTemplate), 1);
+}
+
+#[test]
 fn a_rate_that_jumps_is_an_anomaly_and_one_that_wobbles_is_not() {
     let mut logs = Logs::new();
     logs.minutes(60, 12);
