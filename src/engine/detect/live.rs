@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Values kept for the sparkline of an anomaly.
-pub const RECENT: usize = 32;
+pub const RECENT: usize = 24;
 /// A residual teaches as if it were at most this many sigmas: no single figure may drown the sums of an hour.
 const TEACH_SIGMAS_MAX: f64 = 64.0;
 /// The recent level forgets over this many samples.

@@ -6,7 +6,9 @@ use super::Engine;
 use super::turn::Turn;
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
-use crate::engine::model::{AuditKind, Incident, IncidentId, RunId, TimelineEntry};
+use crate::engine::model::{
+    AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, StepKind, StepState, TimelineEntry,
+};
 use crate::engine::{root_cause, runbooks};
 
 impl Engine {
@@ -21,7 +23,8 @@ impl Engine {
     /// Ranks the causes of every live incident whose picture may have changed.
     pub(super) fn find_causes(&mut self, turn: &mut Turn) {
         for id in std::mem::take(&mut self.to_rank) {
-            let Some(incident) = self.world.incidents.get(&id).filter(|incident| incident.state.is_live()).cloned()
+            let Some(incident) =
+                self.world.incidents.get(&id).filter(|incident| self.is_open_question(incident)).cloned()
             else {
                 continue;
             };
@@ -40,6 +43,25 @@ impl Engine {
             // What was just ranked need not be ranked again for having been ranked.
             self.to_rank.remove(&id);
             self.proposals.remove(&id);
+        }
+    }
+
+    /// True while the cause is still to be found. Once the harm has stopped, or an act of ours took effect and is being
+    /// watched, what is seen are signs of recovery, and those say nothing about the cause.
+    fn is_open_question(&self, incident: &Incident) -> bool {
+        let is_mending = |run: &Arc<Run>| {
+            let has_acted = run.steps.iter().any(|step| {
+                matches!(step.bound.spec.kind, StepKind::Act { .. })
+                    && matches!(step.state, StepState::Succeeded { .. })
+            });
+            has_acted && matches!(run.state, RunState::Active | RunState::Succeeded)
+        };
+        match incident.state {
+            IncidentState::Mitigated | IncidentState::Resolved => false,
+            IncidentState::Reopened => true,
+            IncidentState::Open | IncidentState::Acknowledged => {
+                !incident.runs.iter().filter_map(|id| self.world.runs.get(id)).any(is_mending)
+            }
         }
     }
 
