@@ -246,7 +246,8 @@ impl Keymap {
             .collect()
     }
 
-    fn all_keys(&self, command: Command) -> Vec<String> {
+    /// The keys of a command in every layer, each once.
+    pub(super) fn all_keys(&self, command: Command) -> Vec<String> {
         let mut keys: Vec<String> = Vec::new();
         for (sequence, _) in self.layers.values().flatten().filter(|(_, bound)| *bound == command) {
             let text = display_sequence(sequence);

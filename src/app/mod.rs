@@ -11,6 +11,7 @@ pub mod update;
 pub mod commands;
 pub mod hints;
 pub mod key;
+pub mod key_table;
 pub mod keymap;
 pub mod palette;
 mod picture;

@@ -32,3 +32,5 @@ mod terminal;
 mod tidy;
 #[cfg(test)]
 mod views;
+#[cfg(test)]
+mod walk;

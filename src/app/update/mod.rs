@@ -24,7 +24,7 @@ use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
-use crate::views::ui_state::{Confirmation, Overlay};
+use crate::views::ui_state::{Confirmation, Overlay, Pane};
 
 /// Takes one message in.
 pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Effect> {
@@ -245,6 +245,7 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     if !state.file_problems.is_empty() {
         Arc::make_mut(&mut snapshot).file_problems.extend(state.file_problems.iter().cloned());
     }
+    keep_in_focus(state, &snapshot);
     state.snapshot = snapshot;
     state.arrived_at = now;
     let is_lost = settle_selection(state);
@@ -263,6 +264,17 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     }
     state.offered = offered;
     overlays::settle(state);
+}
+
+/// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever
+/// watched the fix sees it end.
+fn keep_in_focus(state: &mut AppState, next: &Snapshot) {
+    let is_of_incident = matches!(state.ui.pane, Pane::Incident | Pane::Chain | Pane::Runbook);
+    if let (true, None, Some(shown)) = (is_of_incident, state.ui.incident, state.incident().map(|shown| shown.id))
+        && next.incident(shown).is_some_and(|incident| !incident.state.is_live())
+    {
+        state.ui.incident = Some(shown);
+    }
 }
 
 /// Keeps the selection of the pane on the screen valid; true where its row is gone and a neighbour took over.
