@@ -20,6 +20,8 @@ pub enum Message {
     Snapshot(Arc<Snapshot>),
     /// The engine answered.
     Reply(Request, Reply),
+    /// A minute is over.
+    Minute,
     /// So many characters went to the clipboard.
     Copied {
         /// Characters taken.

@@ -238,7 +238,10 @@ impl Console {
                 self.is_dirty = true;
             }
             Wake::LiveDue => self.take_picture(),
-            Wake::Minute => self.is_dirty = true,
+            Wake::Minute => {
+                self.tell(Message::Minute);
+                self.is_dirty = true;
+            }
         }
     }
 

@@ -75,6 +75,8 @@ pub struct Question {
 /// Everything the console remembers.
 #[derive(Debug, Clone)]
 pub struct AppState {
+    /// True once a minute has gone by since the message line last changed.
+    pub has_notice_aged: bool,
     /// What views see.
     pub ui: UiState,
     /// The picture on the screen.
@@ -126,6 +128,7 @@ impl AppState {
         let mut snapshot = Snapshot::empty();
         snapshot.file_problems.clone_from(&file_problems);
         let mut state = Self {
+            has_notice_aged: false,
             ui: UiState { is_read_only, ..UiState::default() },
             snapshot: Arc::new(snapshot),
             arrived_at: Timestamp::default(),
@@ -201,11 +204,13 @@ impl AppState {
 
     /// Says something in the message line.
     pub fn say(&mut self, text: impl Into<String>) {
+        self.has_notice_aged = false;
         self.ui.notice = Some(Notice { text: text.into(), is_problem: false });
     }
 
     /// Says that something did not work, and what to do.
     pub fn refuse(&mut self, text: impl Into<String>) {
+        self.has_notice_aged = false;
         self.ui.notice = Some(Notice { text: text.into(), is_problem: true });
     }
 

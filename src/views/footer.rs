@@ -29,7 +29,11 @@ fn hints(canvas: &Canvas<'_>, width_max: usize, hints: &[KeyHint]) -> Vec<Span<'
     let pen = canvas.pen;
     let mut spans: Vec<Span<'static>> = Vec::new();
     let mut used = 0;
-    for hint in hints {
+    for (index, hint) in hints.iter().enumerate() {
+        // Three ways down are one idea; help lists them all.
+        if hints[..index].iter().any(|before| before.short == hint.short) {
+            continue;
+        }
         let role = if hint.is_act { Role::KeyAct } else { Role::Key };
         let gap = if spans.is_empty() { "" } else { "  " };
         let parts = [pen.plain(gap), pen.span(role, &hint.keys), pen.plain(" "), pen.plain(&hint.short)];

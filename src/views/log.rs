@@ -70,11 +70,16 @@ fn word(kind: AuditKind) -> (Role, &'static str) {
     }
 }
 
+/// `1 entry`, `1,204 entries`.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", human_count(count), if count == 1 { one } else { many })
+}
+
 /// The pane's title with the counts.
 pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
     let newest = ctx.snapshot.audit.first().map_or(0, |entry| entry.sequence);
-    let changes = ctx.snapshot.changes.len();
-    let text = format!("  {} entries · {changes} changes", human_count(newest));
+    let changes = ctx.snapshot.changes.len() as u64;
+    let text = format!("  {} · {}", counted(newest, "entry", "entries"), counted(changes, "change", "changes"));
     (vec![pen.span(Role::PaneTitle, "Log"), pen.plain(&text)], Vec::new())
 }
 

@@ -10,8 +10,8 @@ const FILE_LINES_MAX: usize = 400;
 
 /// Files that are longer than the limit, with the size they may not exceed.
 const LONG_FILES: &[(&str, usize)] = &[
-    ("src/engine/detect/log_signals.rs", 401),
-    ("src/engine/detect/log_templates.rs", 407),
+    ("src/engine/detect/log_signals.rs", 407),
+    ("src/engine/detect/log_templates.rs", 418),
     ("src/engine/ingest/http_client.rs", 405),
 ];
 

@@ -43,6 +43,13 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             state.say(format!("copied {taken}{cut} characters"));
             Vec::new()
         }
+        Message::Minute => {
+            // A message that has been there for a whole minute was read; the keys come back.
+            if std::mem::replace(&mut state.has_notice_aged, true) {
+                state.ui.notice = None;
+            }
+            Vec::new()
+        }
         Message::NotSuspended => {
             state.refuse("no shell is there to return to; Q leaves");
             Vec::new()

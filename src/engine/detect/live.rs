@@ -215,7 +215,7 @@ mod tests {
         }
         let values = live.recent_values();
         assert_eq!(values.len(), RECENT);
-        assert_eq!((values[0], values[31]), (8.0, 39.0));
+        assert_eq!((values[0], values[RECENT - 1]), (16.0, 39.0));
     }
 
     #[test]

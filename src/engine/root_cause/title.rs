@@ -75,7 +75,11 @@ fn explained(world: &World, incident: &Incident, cause: &Hypothesis) -> String {
                 .map(|change| symptom.map_or(0, |anomaly| anomaly.started_at.since_ms(change.notice.at)).max(0));
             match (symptom, since) {
                 (Some(anomaly), Some(ms)) => {
-                    format!("{} {} {} after {}", cause.service, anomaly.metric, human_span(ms), cause.title)
+                    let verb = match anomaly.direction {
+                        Direction::Above => "rose",
+                        Direction::Below => "fell",
+                    };
+                    format!("{} {} {verb} {} after {}", cause.service, anomaly.metric, human_span(ms), cause.title)
                 }
                 _ => cause.title.to_string(),
             }

@@ -226,7 +226,8 @@ impl WalkOutcome {
         step.exit_code = None;
         let is_act = matches!(step.bound.spec.kind, StepKind::Act { .. }) && !is_dry_run;
         let prefix = if is_dry_run { "dry run of " } else { "" };
-        self.note(AuditKind::Intent, by, &format!("{prefix}{name}: {}", command_line(approved.argv())));
+        // The command comes first: in a narrow log it is the part that must not be cut off.
+        self.note(AuditKind::Intent, by, &format!("$ {} ({prefix}{name})", command_line(approved.argv())));
         if is_act {
             self.tell(now, by, &format!("began {name}"));
         }

@@ -250,7 +250,10 @@ fn an_intent_with_the_exact_command_comes_with_every_execution() {
         drive.audit.iter().filter(|note| note.kind == AuditKind::Intent).map(|note| note.text.as_ref()).collect();
     assert_eq!(
         intents,
-        ["step 2 of RUN-3 (look): kubectl get pods", "step 3 of RUN-3 (undo): kubectl rollout undo deployment/payment"]
+        [
+            "$ kubectl get pods (step 2 of RUN-3 (look))",
+            "$ kubectl rollout undo deployment/payment (step 3 of RUN-3 (undo))"
+        ]
     );
 }
 
