@@ -431,7 +431,7 @@ fn the_title_says_what_fails_and_why() {
         .world();
     assert_eq!(
         title(&deploy, &incident(&deploy), &ranked(&deploy)),
-        "payment error_ratio 7 s after change 1 to payment, 1 more service"
+        "payment error_ratio rose 7 s after change 1 to payment, 1 more service"
     );
     let firewall = shop()
         .change(1, ChangeKind::Network, Some("auth"), 993)
