@@ -17,7 +17,8 @@ use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, AnomalyState, EdgeFacts, EdgeOrigin, Incident, ServiceName, Severity, Topology,
+    Alert, AlertState, Anomaly, AnomalyState, EdgeFacts, EdgeOrigin, Incident, ServiceName, Severity,
+    SuppressionReason, Topology,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -168,10 +169,17 @@ struct Health<'s> {
     count: usize,
 }
 
-/// Health by service, in one pass over the picture; what is over or suppressed does not count.
+/// True for what says how a service is doing. What the cause explains is hidden from the list of anomalies, yet the
+/// service suffers all the same; what traffic or the calendar explains is no harm.
+fn counts(suppressed: Option<&SuppressionReason>) -> bool {
+    matches!(suppressed, None | Some(SuppressionReason::DownstreamOf { .. } | SuppressionReason::Folded { .. }))
+}
+
+/// Health by service, in one pass over the picture; what is over does not count.
 fn healths(snapshot: &Snapshot) -> BTreeMap<&ServiceName, Health<'_>> {
     let mut healths: BTreeMap<&ServiceName, Health<'_>> = BTreeMap::new();
-    let alive = snapshot.anomalies.iter().filter(|one| one.state != AnomalyState::Ended && one.suppressed.is_none());
+    let alive =
+        snapshot.anomalies.iter().filter(|one| one.state != AnomalyState::Ended && counts(one.suppressed.as_ref()));
     for anomaly in alive {
         let found = Health { severity: anomaly.severity, anomaly: Some(anomaly), alert: None, count: 0 };
         let health = healths.entry(&anomaly.service).or_insert(found);
@@ -181,7 +189,7 @@ fn healths(snapshot: &Snapshot) -> BTreeMap<&ServiceName, Health<'_>> {
         }
     }
     let firing = snapshot.alerts.iter().filter(|alert| alert.notice.state == AlertState::Firing);
-    for alert in firing.filter(|alert| alert.suppressed.is_none()) {
+    for alert in firing.filter(|alert| counts(alert.suppressed.as_ref())) {
         let Some(service) = &alert.notice.service else { continue };
         let found = Health { severity: alert.notice.severity, anomaly: None, alert: Some(alert), count: 0 };
         let health = healths.entry(service).or_insert(found);
