@@ -12,8 +12,21 @@ use super::StoreError;
 /// Name of the file in the store's folder.
 const HOLDER_FILE: &str = "holder";
 
+/// The lock of an open store.
+pub(super) struct Holder(File);
+
+impl Drop for Holder {
+    /// Closing the file alone would not do: a child that is just being started has a copy of it until its own program
+    /// begins, and the lock lives as long as the last copy.
+    fn drop(&mut self) {
+        if let Err(reason) = self.0.unlock() {
+            tracing::warn!(%reason, "the lock of the store is let go by the end of the process only");
+        }
+    }
+}
+
 /// Takes the store for this process.
-pub(super) fn take(folder: &Path) -> Result<File, StoreError> {
+pub(super) fn take(folder: &Path) -> Result<Holder, StoreError> {
     let path = folder.join(HOLDER_FILE);
     let failed = |reason| StoreError::Folder { path: path.clone(), reason };
     let mut file = OpenOptions::new()
@@ -36,7 +49,7 @@ pub(super) fn take(folder: &Path) -> Result<File, StoreError> {
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
     write!(file, "hypo pid {} since {since}", nix::unistd::getpid()).map_err(failed)?;
-    Ok(file)
+    Ok(Holder(file))
 }
 
 /// What the holder wrote of itself; it may be about to.
@@ -45,4 +58,20 @@ fn read(file: &mut File) -> String {
     let read = file.take(200).read_to_string(&mut text);
     let is_plain = text.chars().all(|c| !c.is_control());
     if read.is_ok() && is_plain && !text.trim().is_empty() { text.trim().to_owned() } else { "another hypo".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_a_starting_child_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = take(folder.path()).unwrap();
+        let copy = holder.0.try_clone().unwrap();
+        assert!(matches!(take(folder.path()), Err(StoreError::Held { .. })));
+        drop(holder);
+        assert!(take(folder.path()).is_ok());
+        drop(copy);
+    }
 }

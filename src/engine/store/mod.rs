@@ -14,7 +14,6 @@ mod write;
 
 pub use load::Stored;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -134,7 +133,7 @@ pub struct Store {
     /// In the order of [`TreeName::ALL`].
     trees: Vec<sled::Tree>,
     /// Held for as long as the store is open: its lock is what keeps others out.
-    _holder: File,
+    _holder: holder::Holder,
     notices: Vec<Arc<str>>,
     has_failed: AtomicBool,
 }

@@ -6,12 +6,21 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::schema::TreeName;
 use super::{Store, StoreError, holder, migrate};
 
 /// Memory sled may use for pages.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How sled says that its files are locked; it has no error of its own for it.
+const SLED_LOCK_ERROR: &str = "could not acquire lock";
+
+/// How often, and with which pause, a locked folder of sled is tried again: 2 s in all, when starting a program takes
+/// milliseconds.
+const LOCK_ATTEMPTS: usize = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
     prepare_folder(path)?;
@@ -74,9 +83,25 @@ fn open_or_repair(path: &Path) -> Result<(sled::Db, Vec<Arc<str>>), StoreError> 
     Ok((db, vec![notice.into()]))
 }
 
+/// Opens sled's folder, waiting out a lock of its own. Nobody else has the store (the holder's file says so), but a child
+/// that this process is just starting has copies of all its files, a lately closed store's among them, until its own program
+/// begins.
+fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
+    let mut outcome = try_open_sled(path);
+    for _attempt in 0..LOCK_ATTEMPTS {
+        match &outcome {
+            Err(StoreError::Damaged { reason, .. }) if reason.contains(SLED_LOCK_ERROR) => {}
+            _ => break,
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        outcome = try_open_sled(path);
+    }
+    outcome
+}
+
 /// Damaged files make sled panic now and then; that must not be the end of the program. Nothing of the attempt is used
 /// afterwards, so it does not matter in which state it was left.
-fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
+fn try_open_sled(path: &Path) -> Result<sled::Db, StoreError> {
     let folder = path.join("store");
     let config = sled::Config::new().path(&folder).cache_capacity(CACHE_BYTES);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open())) {

@@ -394,3 +394,24 @@ fn what_the_system_refuses_is_said_with_the_path() {
         assert!(message.contains(says) && message.contains("/state/hypo"), "{message}");
     }
 }
+
+#[test]
+fn a_lock_that_outlives_its_store_for_a_moment_is_waited_out_and_nothing_repaired() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&sample_records(), true).unwrap();
+    drop(store);
+    let files = std::fs::File::open(folder.path().join("store/db")).unwrap();
+    files.lock().unwrap();
+    let (is_open, opened) = std::sync::mpsc::channel();
+    let path = folder.path().to_path_buf();
+    let opener = std::thread::spawn(move || {
+        let store = Store::open(&path).unwrap();
+        is_open.send(()).unwrap();
+        store.notices().len()
+    });
+    assert!(opened.recv_timeout(std::time::Duration::from_millis(200)).is_err(), "opened past the lock");
+    files.unlock().unwrap();
+    assert_eq!(opener.join().unwrap(), 0);
+    assert!(!folder.path().join("set-aside").exists());
+}
