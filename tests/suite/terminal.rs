@@ -266,6 +266,22 @@ fn a_storm_of_sizes_is_survived_and_cheap() {
 }
 
 #[test]
+fn a_key_pressed_while_the_size_changes_is_not_lost() {
+    let mut session = Session::console();
+    session.settle(Duration::from_millis(300));
+    for round in 0..60 {
+        let (key, title) = if round % 2 == 0 { (b"2", "┌ Anomalies") } else { (b"5", "┌ Runbook") };
+        let (rows, cols) = if round % 2 == 0 { (30, 100) } else { (24, 80) };
+        session.screen.screen_mut().set_size(rows, cols);
+        session.master.resize(size(rows, cols)).unwrap();
+        session.press(key);
+        session.wait_for(title);
+    }
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
 fn a_long_paste_acts_on_nothing_and_is_told_in_a_line() {
     let mut session = Session::console();
     let paste = format!("\x1b[200~{}\x1b[201~", "aAoRxyQ\r".repeat(8_192));

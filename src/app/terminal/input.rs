@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
 /// Inputs waiting for the console; past it the reader waits and the terminal keeps them.
@@ -20,6 +21,8 @@ pub const INPUT_QUEUE_MAX: usize = 1_024;
 const ESC_WAIT_MS: u8 = 20;
 /// A paste whose start was cut ends when nothing follows for this long.
 const PASTE_WAIT_MS: u8 = 50;
+/// Between two attempts to have waiting input read.
+const WAKE_PAUSE: Duration = Duration::from_millis(1);
 
 /// What came from the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +98,10 @@ fn read_all(tty: &OwnedFd, sender: &mpsc::Sender<Input>) -> io::Result<()> {
         }
         let mut batch = Vec::new();
         drain(&mut batch)?;
+        if batch.is_empty() {
+            wake_library(tty)?;
+            continue;
+        }
         if batch.last().is_some_and(is_lone_esc) && is_readable(tty, ESC_WAIT_MS.into())? {
             drain(&mut batch)?;
         }
@@ -109,6 +116,17 @@ fn read_all(tty: &OwnedFd, sender: &mpsc::Sender<Input>) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Tells the library once more that there is something to read. It hears of that by an edge, and forgets the edge when a
+/// change of size arrives in the same moment: the key would lie there until the next one. Setting the terminal's modes to
+/// what they are wakes all who wait for it.
+fn wake_library(tty: &OwnedFd) -> io::Result<()> {
+    let modes = tcgetattr(tty)?;
+    tcsetattr(tty, SetArg::TCSANOW, &modes)?;
+    // Where a system does not work like that, a waiting key must not cost a whole core.
+    thread::sleep(WAKE_PAUSE);
+    Ok(())
 }
 
 fn drain(batch: &mut Vec<Event>) -> io::Result<()> {
