@@ -175,15 +175,80 @@ fn completions_and_the_man_page_name_every_command() {
 }
 
 #[test]
-fn a_second_process_is_told_who_holds_the_store() {
+fn a_store_held_by_somebody_who_shows_nothing_is_told_with_advice_that_works() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
     hypo(home.path()).args(["demo", "--headless", "--state-dir"]).arg(&state).assert().success();
     let holder = hypocenter::engine::store::Store::open(&state).unwrap();
-    let output = hypo(home.path()).args(["incidents", "--state-dir"]).arg(&state).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains(&std::process::id().to_string()), "{said}");
+    // As a crash leaves it, of a process that is gone.
+    std::fs::write(state.join("picture"), "hypo picture 1, version 0.0.1, pid 1\n").unwrap();
+    for (arguments, advice) in [
+        (["incidents"].as_slice(), "end that one"),
+        (&["export"], "end that one, export, and start it again"),
+        (&["import", "/dev/null"], "another folder with --state-dir"),
+    ] {
+        let output = hypo(home.path()).args(arguments).arg("--state-dir").arg(&state).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), b"".as_slice()), "{said}");
+        assert!(said.contains(advice), "{arguments:?}: {said}");
+    }
     drop(holder);
     hypo(home.path()).args(["incidents", "--state-dir"]).arg(&state).assert().success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom() {
+    use std::sync::Arc;
+
+    use hypocenter::engine::act::executor::Executor;
+    use hypocenter::engine::runbooks::Library;
+    use hypocenter::engine::runtime::{Runtime, RuntimeConfig, picture_file};
+    use hypocenter::engine::settings::EngineSettings;
+
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    hypo(home.path()).args(["demo", "--headless", "--approve", "all", "--state-dir"]).arg(&state).assert().success();
+    let list =
+        |what: &str| hypo(home.path()).args([what, "--all", "--json", "--state-dir"]).arg(&state).output().unwrap();
+    let before = ["incidents", "anomalies"].map(|what| json(&list(what)));
+
+    let settings = EngineSettings::default();
+    let mut runtime = Runtime::start(RuntimeConfig {
+        runner: Arc::new(Executor::new(&settings.runbooks, tokio::runtime::Handle::current())),
+        settings,
+        library: Library::shipped(),
+        state_dir: Some(state.clone()),
+        sources: Vec::new(),
+        record_to: None,
+    })
+    .unwrap();
+    runtime.started().await.unwrap();
+    while picture_file::read(&state).unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    for (what, before) in ["incidents", "anomalies"].into_iter().zip(before) {
+        let output = list(what);
+        assert_eq!(json(&output), before);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("from the running hypo pid {}, ", std::process::id())), "{said}");
+    }
+    let doctor = hypo(home.path()).args(["doctor", "--json", "--state-dir"]).arg(&state).output().unwrap();
+    let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert_eq!(found["store"]["is_fine"], true, "{found}");
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+    assert_eq!(picture_file::read(&state).unwrap(), None);
+    let output = list("incidents");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_environment_names_the_configuration_for_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("mine.toml");
+    hypo(home.path()).args(["config", "init"]).env("HYPO_CONFIG", &config).assert().success();
+    assert!(config.exists());
+    let state = home.path().join("elsewhere");
+    let output = hypo(home.path()).args(["doctor", "--json"]).env("HYPO_STATE_DIR", &state).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(found["store"]["text"].as_str().unwrap().contains("elsewhere"), "{found}");
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Exit, Failure, console, output, overrides, settings, tokio_runtime};
+use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, DoctorArguments};
-use crate::app::settings::{Loaded, Paths};
+use crate::app::settings::Loaded;
 use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
 use crate::engine::snapshot::{FileProblem, Snapshot};
-use crate::engine::store::Store;
+use crate::engine::store::{Store, StoreError};
 
 /// What was found.
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
 }
 
 fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Diagnosis, Failure> {
-    let paths = Paths::find(&overrides(common))?;
+    let paths = paths(common)?;
     let store = check_store(&paths.state_dir);
     let loaded = match settings(common) {
         Ok(loaded) => loaded,
@@ -94,6 +94,10 @@ fn check_store(path: &Path) -> Check {
             Some(notice) => Check { is_fine: false, text: notice.to_string() },
             None => Check { is_fine: true, text: format!("{} opens", path.display()) },
         },
+        // As it should be while a console is open.
+        Err(StoreError::Held { holder, .. }) => {
+            Check { is_fine: true, text: format!("{} is in use by {holder}", path.display()) }
+        }
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
     }
 }

@@ -1,18 +1,22 @@
 //! `hypo incidents` and `hypo anomalies`: the panes as plain text or JSON, for pipes and for people without a screen.
 
 use std::cmp::Reverse;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Exit, Failure, open_existing, output, printing, settings};
+use super::{Exit, Failure, existing_store, output, printing, settings};
 use crate::app::arguments::{CommonArguments, ListArguments};
+use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::{Anomaly, AnomalyState};
 use crate::engine::pipeline::Engine;
 use crate::engine::report;
 use crate::engine::runbooks::Library;
+use crate::engine::runtime::picture_file::{self, Picture};
 use crate::engine::snapshot::Snapshot;
+use crate::engine::store::{Store, StoreError};
 
 /// `hypo anomalies --json`
 #[derive(Serialize)]
@@ -21,7 +25,7 @@ struct AnomalyList<'a> {
 }
 
 pub(super) fn incidents(common: &CommonArguments, arguments: &ListArguments) -> Result<Exit, Failure> {
-    let snapshot = stored_picture(common)?;
+    let snapshot = picture(common)?;
     let mut report = report::report(&snapshot);
     report.incidents.retain(|incident| arguments.all || incident.state.is_live());
     if arguments.json {
@@ -42,7 +46,7 @@ pub(super) fn incidents(common: &CommonArguments, arguments: &ListArguments) -> 
 }
 
 pub(super) fn anomalies(common: &CommonArguments, arguments: &ListArguments) -> Result<Exit, Failure> {
-    let snapshot = stored_picture(common)?;
+    let snapshot = picture(common)?;
     let mut anomalies: Vec<&Anomaly> = snapshot.anomalies.iter().map(Arc::as_ref).collect();
     anomalies.retain(|anomaly| arguments.all || anomaly.state != AnomalyState::Ended);
     anomalies.sort_by_key(|anomaly| (Reverse(anomaly.severity), Reverse(anomaly.started_at), anomaly.id));
@@ -63,12 +67,33 @@ pub(super) fn anomalies(common: &CommonArguments, arguments: &ListArguments) -> 
     Ok(Exit::Done)
 }
 
-/// The picture as the store holds it.
-fn stored_picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
-    let store = open_existing(common)?;
+/// The picture as the store holds it, or as the hypo that holds the store shows it.
+fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
     let now = wall_clock::now();
+    let store = match Store::open(&existing_store(common)?) {
+        Ok(store) => store,
+        Err(StoreError::Held { path, holder }) => return running_picture(&path, &holder, now),
+        Err(problem) => return Err(problem.into()),
+    };
     let mut engine = Engine::new(settings(common)?.settings.engine, Library::shipped())?;
     // The jobs would note interrupted runs; a listing only looks.
     let _notes = engine.restore(store.load()?.into_records(), now);
     Ok(engine.snapshot(now))
+}
+
+/// The picture that the holder of the store keeps beside it; its age is told on standard error.
+fn running_picture(folder: &Path, holder: &str, now: Timestamp) -> Result<Arc<Snapshot>, Failure> {
+    // One of another process is what a crash left behind.
+    let picture =
+        picture_file::read(folder)?.filter(|picture| holder.starts_with(&format!("hypo pid {} ", picture.pid)));
+    let Some(Picture { pid, snapshot }) = picture else {
+        return Err(format!(
+            "{} is held by {holder}, which shows nothing to others yet; try again in a few seconds, or end it",
+            folder.display()
+        )
+        .into());
+    };
+    let age_s = now.since_ms(snapshot.at).max(0) / SECOND_MS;
+    output::complain(&format!("from the running hypo pid {pid}, {age_s} s old"));
+    Ok(Arc::new(snapshot))
 }

@@ -12,9 +12,10 @@ mod replay;
 mod shell;
 mod transfer;
 
+use std::path::PathBuf;
+
 use super::arguments::{Arguments, Command, CommonArguments};
-use super::settings::{self, Loaded, Overrides};
-use crate::engine::store::Store;
+use super::settings::{self, Loaded, Overrides, Paths};
 
 /// What a command leaves behind for the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,11 @@ pub fn run(arguments: &Arguments) -> Exit {
     })
 }
 
+/// Where things are, by the command line and the environment, without reading the configuration file.
+fn paths(common: &CommonArguments) -> Result<Paths, Failure> {
+    Ok(Paths::find(&overrides(common).over(Overrides::from_environment(&variable)?))?)
+}
+
 /// What the command line says of settings.
 fn overrides(common: &CommonArguments) -> Overrides {
     Overrides {
@@ -89,8 +95,8 @@ fn settings(common: &CommonArguments) -> Result<Loaded, Failure> {
     Ok(settings::load(overrides(common), &variable)?)
 }
 
-/// The store of this command, which must be there: a listing makes none.
-fn open_existing(common: &CommonArguments) -> Result<Store, Failure> {
+/// The folder of this command's store, which must be there: a listing makes none.
+fn existing_store(common: &CommonArguments) -> Result<PathBuf, Failure> {
     let path = settings(common)?.paths.state_dir;
     if !path.join("store").exists() {
         return Err(format!(
@@ -99,7 +105,7 @@ fn open_existing(common: &CommonArguments) -> Result<Store, Failure> {
         )
         .into());
     }
-    Ok(Store::open(&path)?)
+    Ok(path)
 }
 
 /// The runtime on which sources, receivers and the console's driver live.

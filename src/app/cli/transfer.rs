@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use super::{Exit, Failure, open_existing, output, settings};
+use super::{Exit, Failure, existing_store, output, settings};
 use crate::app::arguments::{CommonArguments, ExportArguments, ImportArguments};
-use crate::engine::store::Store;
+use crate::engine::store::{Store, StoreError};
 
 pub(super) fn export(common: &CommonArguments, arguments: &ExportArguments) -> Result<Exit, Failure> {
-    let store = open_existing(common)?;
+    let store = Store::open(&existing_store(common)?).map_err(while_held)?;
     let file = arguments.file.as_deref().filter(|file| *file != Path::new("-"));
     let Some(path) = file else {
         let mut out = BufWriter::new(io::stdout().lock());
@@ -37,6 +37,19 @@ pub(super) fn import(common: &CommonArguments, arguments: &ImportArguments) -> R
     };
     output::line(&format!("{count} records read"))?;
     Ok(Exit::Done)
+}
+
+/// Every record is wanted as of one moment, and only the holder of the store could give that.
+fn while_held(problem: StoreError) -> Failure {
+    match problem {
+        StoreError::Held { path, holder } => format!(
+            "{} is held by {holder}; end that one, export, and start it again. \
+             `hypo incidents --all --json` and `hypo anomalies --all --json` work beside it",
+            path.display()
+        )
+        .into(),
+        other => other.into(),
+    }
 }
 
 fn cannot(verb: &str, path: &Path, problem: &io::Error) -> Failure {

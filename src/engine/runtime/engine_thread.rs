@@ -1,5 +1,6 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
 use super::jobs_thread::{JobsThread, Work};
 use super::opening::{Opened, open};
+use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::{RuntimeConfig, RuntimeError, supervisor};
 use crate::engine::act::StepReportSink;
@@ -66,6 +68,8 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     let (signal_sink, signals) = SignalSink::channel();
     let (report_sink, reports) = StepReportSink::channel();
     let (status, store_status) = watch::channel(opened.status);
+    // Only whoever holds a store has a folder to put it into.
+    let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let jobs = JobsThread { store: opened.store, runner: opened.runner, reports: report_sink, status };
     let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
         Ok(spawned) => spawned,
@@ -78,6 +82,7 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     drop(signal_sink);
     let mut desk = Desk {
         engine: opened.engine,
+        _picture: picture,
         work,
         snapshots: ends.handle.snapshots,
         recorder: opened.recorder,
@@ -94,9 +99,22 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     }
 }
 
+/// Without the file the engine is whole all the same; only listings beside it have nothing to read.
+fn keep_picture(folder: &Path, snapshots: &watch::Sender<Arc<Snapshot>>) -> Option<PictureFile> {
+    match PictureFile::keep(folder, snapshots.subscribe()) {
+        Ok(file) => Some(file),
+        Err(problem) => {
+            tracing::warn!("listings beside this hypo are not possible: {problem}");
+            None
+        }
+    }
+}
+
 /// The core with everything it is connected to.
 struct Desk {
     engine: Engine,
+    /// Goes before `work`: the store is held until that is gone, and the file is to be gone by then.
+    _picture: Option<PictureFile>,
     work: SyncSender<Work>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     recorder: Option<Recorder>,

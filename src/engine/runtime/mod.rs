@@ -13,6 +13,7 @@
 mod engine_thread;
 mod jobs_thread;
 mod opening;
+pub mod picture_file;
 pub mod recorder;
 pub mod replay;
 pub mod source_list;

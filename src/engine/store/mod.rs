@@ -40,7 +40,9 @@ pub enum StoreError {
         mode: u32,
     },
     /// Another process has it.
-    #[error("the store {path} is held by {holder}; close it or use --state-dir")]
+    #[error(
+        "the store {path} is held by {holder}; end that one first, or give this one another folder with --state-dir"
+    )]
     Held {
         /// Which.
         path: PathBuf,
