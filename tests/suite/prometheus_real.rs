@@ -65,7 +65,7 @@ async fn watch(
 ) -> Told {
     let (sink, mut receiver) = SignalSink::channel();
     let (switch, stop) = StopSignal::pair();
-    let source = Box::new(PrometheusSource::new(settings, resume_from).unwrap());
+    let source = Box::new(PrometheusSource::new(settings, resume_from, None).unwrap());
     let running = tokio::spawn(source.run(sink, stop));
     let mut told = Told::default();
     let waited = tokio::time::timeout(PATIENCE, async {

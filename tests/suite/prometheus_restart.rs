@@ -90,7 +90,7 @@ async fn a_killed_prometheus_is_down_comes_back_and_no_sample_is_lost_or_told_tw
     };
     let (sink, mut signals) = SignalSink::channel();
     let (_switch, stop) = StopSignal::pair();
-    tokio::spawn(Box::new(PrometheusSource::new(settings, None).unwrap()).run(sink, stop));
+    tokio::spawn(Box::new(PrometheusSource::new(settings, None, None).unwrap()).run(sink, stop));
 
     let mut told = Told::default();
     let has_samples = |signal: &Signal| matches!(signal, Signal::Samples(batch) if !batch.samples.is_empty());

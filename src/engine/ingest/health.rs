@@ -117,7 +117,7 @@ impl Health {
         self.report.backfilled_until = until.or(self.report.backfilled_until);
     }
 
-    /// Its file has been read up to here; `None` leaves what was said before.
+    /// It has read up to here, in its own words; `None` leaves what was said before.
     pub fn read_up_to(&mut self, position: Option<Arc<str>>) {
         self.report.position = position.or_else(|| self.report.position.take());
     }

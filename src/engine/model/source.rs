@@ -125,8 +125,8 @@ pub struct SourceReport {
     /// Everything before this instant has been read as history; `None` for a source without a backfill, or before its
     /// first chunk. The store keeps it, and the next start goes on from there.
     pub backfilled_until: Option<Timestamp>,
-    /// How far its file has been read, as the source itself writes it; `None` for a source without a file, or before it was
-    /// opened. The store keeps it, and the next start goes on from there.
+    /// How far it has read, as the source itself writes it: the place in its file, or the queries of which history is known;
+    /// `None` for a source without either, or before it knows. The store keeps it, and the next start goes on from there.
     pub position: Option<Arc<str>>,
     /// Warnings the server itself attached to its last answer (partial answers).
     pub warnings: Vec<Arc<str>>,

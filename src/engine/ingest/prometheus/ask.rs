@@ -24,7 +24,7 @@ pub enum Trouble {
 #[must_use]
 pub fn weigh(error: &AskError) -> Trouble {
     match error {
-        AskError::Unreachable { .. } => Trouble::Server,
+        AskError::Unreachable { .. } | AskError::Untrusted { .. } => Trouble::Server,
         AskError::TimedOut { .. } | AskError::TooLarge { .. } => Trouble::Heavy,
         AskError::Unreadable { .. } => Trouble::Query,
         AskError::Refused { status, message, .. } => match status {

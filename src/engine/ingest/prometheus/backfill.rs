@@ -3,12 +3,16 @@
 //! A chunk is whole before it is handed in: a query that fails is asked again, in halves where it is too heavy, while the answers of the
 //! others are kept. What cannot be had at all is left out and told, so that one bad query does not keep the rest from its past.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::ask::{Trouble, Wanted, ask_all, weigh};
 use super::poll::SLOW_IN_A_ROW_MAX;
+use super::reach::{Reach, Reached};
 use super::series::Taken;
 use super::windows::{Backfill, Stretch};
 use crate::engine::clock::{MINUTE_MS, Timestamp};
@@ -19,6 +23,15 @@ use crate::engine::ingest::wall_clock;
 const LIVE_GAP_MS_MAX: i64 = 30 * MINUTE_MS;
 /// A piece that is refused this often, as small as it can be, is left out.
 const ATTEMPTS_MAX: u32 = 5;
+
+/// Whose history is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// That of every query: the place of the source moves along.
+    All,
+    /// That of queries which are behind the source.
+    Behind,
+}
 
 /// A chunk being gathered.
 struct Gathering {
@@ -41,20 +54,67 @@ struct Round {
 }
 
 impl Session {
-    /// Reads everything from where an earlier life ended, or from the start of the history wanted, up to now.
+    /// Reads everything from where an earlier life ended, or from the start of the history wanted, up to now. Queries that the earlier
+    /// life did not have are brought to where it ended first.
     pub(super) async fn backfill(&mut self) {
+        let oldest = wall_clock::now() - self.settings.backfill.0;
+        let known_until = self.resume_from.filter(|known_until| *known_until > oldest);
+        let mut left_out = Vec::new();
+        if let Some(known_until) = known_until {
+            self.catch_up(oldest, known_until, &mut left_out).await;
+        }
+        self.all_are_level();
         let now = wall_clock::now();
-        let oldest = now - self.settings.backfill.0;
-        let from = self.resume_from.map_or(oldest, |known_until| known_until.max(oldest)).min(now);
+        let from = known_until.unwrap_or(oldest).min(now);
         let (from, until) = (self.clock.theirs(from), self.clock.theirs(now));
         if until.since_ms(from) <= LIVE_GAP_MS_MAX {
             return self.start_live_from(from);
         }
-        let mut plan = Backfill::new(from, until, self.settings.backfill_step.0);
-        let mut left_out = Vec::new();
-        self.tell_progress(&plan).await;
+        let plan = Backfill::new(from, until, self.settings.backfill_step.0);
+        let every: Vec<usize> = (0..self.queries.len()).collect();
+        let reached = self.read_history(plan, (&every, Whose::All), &mut left_out).await;
+        self.start_live_from(reached);
+    }
+
+    /// Reads the history of the queries that are behind the others, up to `known_until`; those that are furthest behind first.
+    async fn catch_up(&mut self, oldest: Timestamp, known_until: Timestamp, left_out: &mut Vec<String>) {
+        let Some(reach) = &self.reach else { return };
+        let mut behind: BTreeMap<Timestamp, Vec<usize>> = BTreeMap::new();
+        for (at, query) in self.queries.iter().enumerate() {
+            let from = match reach.of(query) {
+                Reached::AsTheSource => continue,
+                Reached::Until(until) => until.max(oldest),
+                Reached::Nothing => oldest,
+            };
+            if from < known_until {
+                behind.entry(from).or_default().push(at);
+            }
+        }
+        for (from, queries) in behind {
+            let (from, until) = (self.clock.theirs(from), self.clock.theirs(known_until));
+            let plan = Backfill::new(from, until, self.settings.backfill_step.0);
+            self.read_history(plan, (&queries, Whose::Behind), left_out).await;
+        }
+    }
+
+    /// From here on what is known of one query is known of all.
+    fn all_are_level(&mut self) {
+        let mut reach = Reach::default();
+        self.queries.iter().for_each(|query| reach.set(query, None));
+        self.health.read_up_to(reach.to_text().map(Arc::from));
+        self.reach = Some(reach);
+    }
+
+    /// Reads what `plan` says of these queries, and tells how far it has come; returns up to where all of it is known.
+    async fn read_history(
+        &mut self,
+        mut plan: Backfill,
+        (queries, whose): (&[usize], Whose),
+        left_out: &mut Vec<String>,
+    ) -> Timestamp {
+        self.tell_progress(&plan, (queries, whose)).await;
         while let Some(chunk) = plan.chunk() {
-            let gathered = self.gather(chunk).await;
+            let gathered = self.gather(chunk, queries).await;
             let point_count = gathered.taken.samples.len();
             self.hand_in(gathered.taken, true).await;
             plan.advance(chunk, point_count);
@@ -62,10 +122,10 @@ impl Session {
                 plan.halve();
             }
             left_out.extend(gathered.left_out);
-            self.health.warnings(gathered.warnings.iter().chain(&left_out));
-            self.tell_progress(&plan).await;
+            self.health.warnings(gathered.warnings.iter().chain(left_out.iter()));
+            self.tell_progress(&plan, (queries, whose)).await;
         }
-        self.start_live_from(plan.known_until());
+        plan.known_until()
     }
 
     fn start_live_from(&mut self, cursor: Timestamp) {
@@ -75,18 +135,25 @@ impl Session {
         }
     }
 
-    async fn tell_progress(&mut self, plan: &Backfill) {
+    async fn tell_progress(&mut self, plan: &Backfill, (queries, whose): (&[usize], Whose)) {
         let (done, total) = plan.progress();
         let known_until = (done > 0 || plan.chunk().is_none()).then(|| self.clock.ours(plan.known_until()));
-        self.health.backfilling(wall_clock::now(), done, total, known_until);
+        if let (Some(reach), Some(until), Whose::Behind) = (&mut self.reach, known_until, whose) {
+            for at in queries {
+                reach.set(&self.queries[*at], Some(until));
+            }
+            self.health.read_up_to(reach.to_text().map(Arc::from));
+        }
+        // What is known of some queries only does not move the place from which the next start reads all of them.
+        self.health.backfilling(wall_clock::now(), done, total, known_until.filter(|_| whose == Whose::All));
         self.report().await;
     }
 
-    /// One chunk of every query that is known. Returns when it is as whole as it can be.
-    async fn gather(&mut self, chunk: Stretch) -> Gathering {
-        let known = self.states.iter().enumerate().filter(|(_, state)| state.is_known);
+    /// One chunk of those of `queries` that are known. Returns when it is as whole as it can be.
+    async fn gather(&mut self, chunk: Stretch, queries: &[usize]) -> Gathering {
+        let known = queries.iter().filter(|at| self.states[**at].is_known);
         let mut gathering = Gathering {
-            wanted: known.map(|(at, _)| (at, chunk)).collect(),
+            wanted: known.map(|at| (*at, chunk)).collect(),
             taken: Taken::default(),
             warnings: Vec::new(),
             refused_count: 0,

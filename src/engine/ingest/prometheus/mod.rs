@@ -4,7 +4,8 @@
 //! ([`backfill`]); then it asks, at every interval, for what is new since each query's cursor ([`poll`]), so that what a server or a network
 //! that was away had kept is read afterwards. Everything is asked by the server's clock and told by ours ([`server_clock`]).
 //!
-//! The next start resumes from [`SourceReport::backfilled_until`](crate::engine::model::SourceReport): the oldest cursor.
+//! The next start resumes from [`SourceReport::backfilled_until`](crate::engine::model::SourceReport), the oldest cursor; which queries that
+//! is true of is kept in [`SourceReport::position`](crate::engine::model::SourceReport), as [`reach`] writes it.
 
 pub(super) mod answer;
 mod ask;
@@ -12,6 +13,7 @@ mod backfill;
 pub mod default_queries;
 mod poll;
 pub mod queries;
+mod reach;
 mod series;
 mod server_clock;
 mod windows;
@@ -26,6 +28,7 @@ pub(super) use ask::ask_now;
 
 use answer::Text;
 use queries::Query;
+use reach::Reach;
 use series::{SeriesTable, Taken};
 use server_clock::ServerClock;
 
@@ -53,15 +56,20 @@ pub struct PrometheusSource {
     settings: PrometheusSettings,
     queries: Vec<Query>,
     resume_from: Option<Timestamp>,
+    reach: Option<Reach>,
 }
 
 impl PrometheusSource {
     /// A source for one server; nothing is asked yet. `resume_from` is the instant up to which everything is known from an earlier
-    /// life; `None` on first start.
+    /// life; `None` on first start. `kept` says of which queries, as the source itself wrote it; without it, of all of them.
     ///
     /// # Errors
     /// When the address, a secret, a header, a certificate, an interval or the list of queries cannot be used.
-    pub fn new(settings: PrometheusSettings, resume_from: Option<Timestamp>) -> Result<Self, IngestError> {
+    pub fn new(
+        settings: PrometheusSettings,
+        resume_from: Option<Timestamp>,
+        kept: Option<&str>,
+    ) -> Result<Self, IngestError> {
         for (key, span, ms_min) in [
             ("interval", settings.interval, INTERVAL_MS_MIN),
             ("timeout", settings.timeout, 1),
@@ -85,7 +93,8 @@ impl PrometheusSource {
             ca_file: settings.ca_file.as_deref(),
         })?;
         let queries = queries::configured(&settings)?;
-        Ok(Self { name: SourceName::new(&settings.name), client, settings, queries, resume_from })
+        let reach = kept.and_then(Reach::from_text);
+        Ok(Self { name: SourceName::new(&settings.name), client, settings, queries, resume_from, reach })
     }
 }
 
@@ -138,6 +147,8 @@ struct Session {
     backoff: Backoff,
     sink: SignalSink,
     resume_from: Option<Timestamp>,
+    /// Of which queries that is known, where an earlier life told.
+    reach: Option<Reach>,
     probed_at: Option<Instant>,
     /// The longest pause after a failure; tests set it to nothing.
     pause_ms_max: u64,
@@ -145,7 +156,7 @@ struct Session {
 
 impl Session {
     fn new(source: PrometheusSource, sink: SignalSink) -> Self {
-        let PrometheusSource { name, client, settings, queries, resume_from } = source;
+        let PrometheusSource { name, client, settings, queries, resume_from, reach } = source;
         let states = queries
             .iter()
             .map(|query| QueryState {
@@ -175,6 +186,7 @@ impl Session {
             states,
             sink,
             resume_from,
+            reach,
             probed_at: None,
             pause_ms_max: u64::MAX,
         }

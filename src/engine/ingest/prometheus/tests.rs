@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use super::reach::Reached;
 use super::*;
 use crate::engine::clock::{HOUR_MS, MINUTE_MS};
 use crate::engine::model::{DropReason, Sample, SeriesNotice, SourceState};
@@ -98,7 +99,7 @@ impl Server {
     ) -> (Session, mpsc::Receiver<Signal>) {
         let settings = PrometheusSettings { url: self.mock.uri(), name: "prom".to_owned(), ..settings };
         let (sink, receiver) = SignalSink::bounded(100_000);
-        let mut session = Session::new(PrometheusSource::new(settings, resume_from).unwrap(), sink);
+        let mut session = Session::new(PrometheusSource::new(settings, resume_from, None).unwrap(), sink);
         session.pause_ms_max = 0;
         (session, receiver)
     }
@@ -227,6 +228,92 @@ async fn a_long_absence_is_read_as_history_from_where_it_began() {
     let heard = heard(&mut receiver);
     assert!(heard.history.first().unwrap().at > resume_from);
     assert!((2 * 58..=2 * 61).contains(&heard.history.len()), "{}", heard.history.len());
+}
+
+/// Settings with one query of one's own for each of `metrics`.
+fn of_ones_own(metrics: &[&str]) -> PrometheusSettings {
+    let own = |metric: &&str| QuerySettings {
+        metric: (*metric).to_owned(),
+        expr: format!("sum by (job) ({metric})"),
+        unit: crate::engine::model::Unit::Count,
+        role: crate::engine::model::SeriesRole::Other,
+        bad_when: crate::engine::model::BadWhen::Either,
+        is_skewed: false,
+        limit: None,
+        service: None,
+    };
+    let backfill = Span(3 * DAY_MS);
+    PrometheusSettings {
+        backfill,
+        defaults: Vec::new(),
+        query: metrics.iter().map(own).collect(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_was_added_since_gets_its_history_and_the_others_are_not_asked_again() {
+    let server = Server::start(&["up"], full).await;
+    let known_until = wall_clock::now() - 10 * MINUTE_MS;
+    let (mut session, _receiver) = server.session_of(of_ones_own(&["old"]), Some(known_until));
+    session.reach().await;
+    session.backfill().await;
+    assert!(server.asked().is_empty(), "without word of an earlier life everything is known: {:?}", server.asked());
+    let kept = session.health.report().position.clone().unwrap();
+
+    let (mut session, mut receiver) = server.session_of(of_ones_own(&["old", "added"]), Some(known_until));
+    session.reach = Reach::from_text(&kept);
+    session.reach().await;
+    session.backfill().await;
+    let history = heard(&mut receiver).history;
+    assert!(server.asked().iter().all(|asked| asked.expr.contains("added")), "{:?}", server.asked());
+    assert!(is_gapless_and_ordered(&history, 5 * MINUTE_MS));
+    assert!((2 * 3 * 288 - 8..=2 * 3 * 288).contains(&history.len()), "{}", history.len());
+    assert!(history.iter().all(|sample| sample.at <= known_until));
+    // The place of the source as a whole is the poll's to tell.
+    assert_eq!(session.health.report().backfilled_until, None);
+    session.poll().await.unwrap();
+    assert_eq!(session.reach.as_ref().unwrap().of(&session.queries[1]), Reached::AsTheSource);
+    assert!(server.asked().iter().any(|asked| asked.expr.contains("old")));
+}
+
+#[tokio::test]
+async fn the_history_of_an_added_query_that_was_cut_off_goes_on_where_it_was() {
+    let server = Server::start(&["up"], full).await;
+    let known_until = wall_clock::now() - 10 * MINUTE_MS;
+    let (mut session, mut receiver) = server.session_of(of_ones_own(&["old", "added"]), Some(known_until));
+    let mut reach = Reach::default();
+    reach.set(&session.queries[0], None);
+    let read_until = known_until - 5 * HOUR_MS;
+    reach.set(&session.queries[1], Some(read_until));
+    session.reach = Some(reach);
+    session.reach().await;
+    session.backfill().await;
+    let history = heard(&mut receiver).history;
+    assert!(history.first().unwrap().at > read_until);
+    assert!((2 * 58..=2 * 61).contains(&history.len()), "{}", history.len());
+}
+
+#[tokio::test]
+async fn history_half_read_is_told_with_its_query_and_leaves_the_place_of_the_others() {
+    let server = Server::start(&["up"], full).await;
+    let (mut session, mut receiver) =
+        server.session_of(of_ones_own(&["old", "added"]), Some(wall_clock::now() - 10 * MINUTE_MS));
+    let mut reach = Reach::default();
+    reach.set(&session.queries[0], None);
+    session.reach = Some(reach);
+    session.reach().await;
+    session.backfill().await;
+    let mut reached = Vec::new();
+    while let Ok(signal) = receiver.try_recv() {
+        let Signal::Source(report) = signal else { continue };
+        assert_eq!(report.backfilled_until, None);
+        let reach = report.position.as_deref().and_then(Reach::from_text);
+        reached.extend(reach.map(|reach| reach.of(&session.queries[1])));
+    }
+    let places: Vec<Timestamp> =
+        reached.iter().filter_map(|it| if let Reached::Until(at) = it { Some(*at) } else { None }).collect();
+    assert!(places.is_sorted() && places.len() > 2, "{reached:?}");
 }
 
 #[tokio::test]
@@ -417,7 +504,7 @@ async fn a_source_runs_until_it_is_stopped() {
         PrometheusSettings { url: server.mock.uri(), backfill: Span(HOUR_MS), ..PrometheusSettings::default() };
     let (sink, mut receiver) = SignalSink::channel();
     let (switch, stop) = StopSignal::pair();
-    let source = Box::new(PrometheusSource::new(settings, None).unwrap());
+    let source = Box::new(PrometheusSource::new(settings, None, None).unwrap());
     let running = tokio::spawn(source.run(sink, stop));
     while let Some(signal) = receiver.recv().await {
         if matches!(&signal, Signal::Source(report) if report.state == SourceState::Healthy) {
@@ -433,7 +520,7 @@ async fn a_source_whose_server_is_not_there_says_so_and_can_be_stopped() {
     let settings = PrometheusSettings { url: "http://127.0.0.1:1".to_owned(), ..PrometheusSettings::default() };
     let (sink, mut receiver) = SignalSink::channel();
     let (switch, stop) = StopSignal::pair();
-    let running = tokio::spawn(Box::new(PrometheusSource::new(settings, None).unwrap()).run(sink, stop));
+    let running = tokio::spawn(Box::new(PrometheusSource::new(settings, None, None).unwrap()).run(sink, stop));
     while let Some(signal) = receiver.recv().await {
         let Signal::Source(report) = signal else { continue };
         if let SourceState::Down { reason, since, retry_at } = report.state {
@@ -454,7 +541,7 @@ fn settings_that_make_no_sense_are_refused_with_the_key() {
         (PrometheusSettings { backfill: Span(i64::MAX), ..PrometheusSettings::default() }, "`backfill`"),
         (PrometheusSettings { defaults: vec!["x".to_owned()], ..PrometheusSettings::default() }, "`defaults`"),
     ] {
-        let refused = PrometheusSource::new(settings, None).unwrap_err().to_string();
+        let refused = PrometheusSource::new(settings, None, None).unwrap_err().to_string();
         assert!(refused.contains(key), "{refused}");
     }
 }
