@@ -2,8 +2,13 @@
 //! the file is not there.
 //!
 //! What is read is the file that was opened, not the name: after a rename the old file is read to its end, and then once more, because
-//! its writer may not have noticed yet. A last line without newline waits for the rest of it, until its file is given up.
+//! its writer may not have noticed yet. A last line without newline waits for the rest of it, until its file is given up. What was rotated
+//! away between two lives of the program is found again ([`rotated`]) and read before the file itself.
 
+mod follow;
+mod rotated;
+
+use std::collections::VecDeque;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -12,17 +17,14 @@ use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-use super::{Health, SignalSink, StopSignal, wall_clock};
-use crate::engine::clock::Timestamp;
-use crate::engine::limits::{TAIL_LINE_BYTES_MAX, TAIL_POLL_MS, TAIL_READ_BYTES_MAX};
-use crate::engine::model::{DropReason, Signal};
+pub use follow::{TakenLine, follow};
+use rotated::Unread;
+
+use crate::engine::limits::{TAIL_LINE_BYTES_MAX, TAIL_READ_BYTES_MAX};
 
 /// Bytes at the start of a file by which a rewritten file is told from a grown one.
 const HEAD_BYTES: usize = 64;
-/// Polls between two reports while nothing happens.
-const QUIET_POLLS_PER_REPORT: u32 = 60;
 
 /// How far a file has been read: its identity and the offset of the first byte not yet given as a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ pub struct TailPosition {
     pub inode: u64,
     /// Bytes given as lines.
     pub offset: u64,
+    /// Of its first bytes and of those before the offset, by which it is known again. Positions of an earlier version have none.
+    #[serde(default)]
+    pub marks: Option<[u64; 2]>,
+    /// When it had last been written to, in nanoseconds since 1970.
+    #[serde(default)]
+    pub modified_ns: Option<i64>,
 }
 
 impl TailPosition {
@@ -60,6 +68,8 @@ pub struct TailRead {
     pub is_behind: bool,
     /// True while there is no file of this name.
     pub is_missing: bool,
+    /// True when the file that was read before is gone, with what was added to it meanwhile.
+    pub is_lost: bool,
 }
 
 /// A followed file.
@@ -67,7 +77,11 @@ pub struct TailRead {
 pub struct Tail {
     path: PathBuf,
     open: Option<OpenFile>,
+    /// Files that were rotated away unread, oldest first; they come before the one of the name.
+    older: VecDeque<Unread>,
     start: Start,
+    /// How far it had been read after the last poll.
+    position: Option<TailPosition>,
     partial: Vec<u8>,
     /// True while the rest of a line that is too long is skipped.
     is_skipping: bool,
@@ -78,7 +92,7 @@ pub struct Tail {
 enum Start {
     /// At its end: what was there before the first start is history.
     End,
-    /// At the kept position if it is the same file, else at its beginning.
+    /// Where it was, in whatever file that is now, and from there through all that came after it.
     Kept(TailPosition),
     /// At its beginning: it came while we watched.
     Beginning,
@@ -100,15 +114,34 @@ impl Tail {
     #[must_use]
     pub fn new(path: &Path, kept: Option<TailPosition>) -> Self {
         let start = kept.map_or(Start::End, Start::Kept);
-        Self { path: path.to_owned(), open: None, start, partial: Vec::new(), is_skipping: false }
+        Self {
+            path: path.to_owned(),
+            open: None,
+            older: VecDeque::new(),
+            start,
+            position: None,
+            partial: Vec::new(),
+            is_skipping: false,
+        }
     }
 
-    /// How far it has been read.
+    /// How far it has been read, as of the last poll.
     #[must_use]
     pub fn position(&self) -> Option<TailPosition> {
-        let open = self.open.as_ref()?;
+        self.position
+    }
+
+    fn find_position(&self) -> io::Result<Option<TailPosition>> {
+        let Some(open) = &self.open else { return Ok(None) };
         let partial = u64::try_from(self.partial.len()).unwrap_or(0);
-        Some(TailPosition { device: open.device, inode: open.inode, offset: open.offset.saturating_sub(partial) })
+        let offset = open.offset.saturating_sub(partial);
+        let modified_ns = Some(rotated::modified_ns(&open.file.metadata()?));
+        let known = self.position.filter(|known| (known.inode, known.offset) == (open.inode, offset));
+        let marks = match known {
+            Some(known) => known.marks,
+            None => Some(rotated::marks(&open.file, offset)?),
+        };
+        Ok(Some(TailPosition { device: open.device, inode: open.inode, offset, marks, modified_ns }))
     }
 
     /// Reads what has come, at most `TAIL_READ_BYTES_MAX` bytes of it.
@@ -117,7 +150,7 @@ impl Tail {
     /// When the file is there and cannot be read. A file that is not there is no error.
     pub fn poll(&mut self) -> io::Result<TailRead> {
         let mut read = TailRead::default();
-        if self.open.is_none() && !self.reopen()? {
+        if self.open.is_none() && !self.reopen(&mut read)? {
             read.is_missing = true;
             return Ok(read);
         }
@@ -127,21 +160,31 @@ impl Tail {
         if taken == 0 {
             self.leave_if_replaced(&mut read)?;
         }
+        self.position = self.find_position()?.or(self.position);
         Ok(read)
     }
 
-    /// Opens the file of the name; false where there is none.
-    fn reopen(&mut self) -> io::Result<bool> {
+    /// Opens the next file: one that was rotated away unread, or the file of the name; false where there is none.
+    fn reopen(&mut self, read: &mut TailRead) -> io::Result<bool> {
+        if let Some(Unread { file, offset }) = self.older.pop_front() {
+            self.open = Some(OpenFile::new(file, offset)?);
+            return Ok(true);
+        }
         // Without O_NONBLOCK, opening a named pipe would wait for its writer.
         let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.path);
         let file = match opened {
             Ok(file) => file,
             Err(problem) if problem.kind() == ErrorKind::NotFound => {
-                self.start = match self.start {
-                    Start::End => Start::Beginning,
-                    kept => kept,
+                let Start::Kept(kept) = self.start else {
+                    self.start = Start::Beginning;
+                    return Ok(false);
                 };
-                return Ok(false);
+                let since = rotated::since(&self.path, None, &kept)?;
+                if since.older.is_empty() {
+                    return Ok(false);
+                }
+                (self.start, self.older) = (Start::Beginning, since.older.into());
+                return self.reopen(read);
             }
             Err(problem) => return Err(problem),
         };
@@ -149,14 +192,21 @@ impl Tail {
         if !facts.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file; name a file"));
         }
-        let offset = match self.start {
+        let offset = match std::mem::replace(&mut self.start, Start::Beginning) {
             Start::End => facts.len(),
-            Start::Kept(kept) if is_same(&facts, kept.device, kept.inode) && kept.offset <= facts.len() => kept.offset,
-            Start::Kept(_) | Start::Beginning => 0,
+            Start::Beginning => 0,
+            Start::Kept(kept) => {
+                let since = rotated::since(&self.path, Some(&file), &kept)?;
+                read.is_lost = since.is_lost;
+                self.older = since.older.into();
+                if !self.older.is_empty() {
+                    // The file of the name is opened anew after these, from its beginning.
+                    return self.reopen(read);
+                }
+                since.offset
+            }
         };
-        self.start = Start::Beginning;
-        let (device, inode) = (facts.dev(), facts.ino());
-        self.open = Some(OpenFile { file, device, inode, offset, head: Vec::new(), is_replaced: false });
+        self.open = Some(OpenFile::new(file, offset)?);
         Ok(true)
     }
 
@@ -236,13 +286,22 @@ impl Tail {
             open.is_replaced = true;
             return Ok(());
         }
-        read.is_missing = !is_there;
-        if is_there {
-            self.open = None;
+        read.is_missing = !is_there && self.older.is_empty();
+        if !read.is_missing {
             self.give_up_partial(read);
+            // With the last line given, the place is behind it.
+            self.position = self.find_position()?;
+            self.open = None;
             read.is_behind = true;
         }
         Ok(())
+    }
+}
+
+impl OpenFile {
+    fn new(file: File, offset: u64) -> io::Result<Self> {
+        let facts = file.metadata()?;
+        Ok(Self { file, device: facts.dev(), inode: facts.ino(), offset, head: Vec::new(), is_replaced: false })
     }
 }
 
@@ -262,85 +321,6 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         }
     }
     Ok(count)
-}
-
-/// What a line became.
-pub struct TakenLine {
-    /// What goes to the engine, where it was understood.
-    pub signal: Option<Signal>,
-    /// What was set aside, of the line or with it.
-    pub set_aside: Option<DropReason>,
-    /// Why the line was not understood, for whoever writes the file.
-    pub problem: Option<String>,
-}
-
-/// Follows the file until it is stopped: every line through `read_line` into the sink, how it goes into `health`, the position into `positions`.
-pub async fn follow(
-    mut tail: Tail,
-    mut health: Health,
-    sink: SignalSink,
-    stop: StopSignal,
-    positions: watch::Sender<Option<TailPosition>>,
-    mut read_line: impl FnMut(&[u8], Timestamp) -> TakenLine + Send,
-) {
-    let mut quiet_polls = QUIET_POLLS_PER_REPORT;
-    while !stop.is_stopped() {
-        // Reading may block (a network file system), so it happens away from the async threads.
-        let polled = tokio::task::spawn_blocking(move || {
-            let read = tail.poll();
-            (tail, read)
-        })
-        .await;
-        let Ok((back, read)) = polled else { return };
-        tail = back;
-        let now = wall_clock::now();
-        let before = health.report().state.clone();
-        let is_behind = match read {
-            Ok(read) => {
-                quiet_polls = if read.lines.is_empty() { quiet_polls + 1 } else { QUIET_POLLS_PER_REPORT };
-                judge(&mut health, &read, now);
-                for line in &read.lines {
-                    let taken = read_line(line, now);
-                    if let Some(reason) = taken.set_aside {
-                        health.drop_for(reason, 1);
-                    }
-                    if let Some(problem) = taken.problem {
-                        health.warnings([problem]);
-                    }
-                    if let Some(signal) = taken.signal {
-                        health.accept(1);
-                        sink.send(signal).await;
-                    }
-                }
-                let position = tail.position();
-                health.read_up_to(position.as_ref().and_then(TailPosition::to_text));
-                positions.send_replace(position);
-                read.is_behind
-            }
-            Err(problem) => {
-                let reason = format!("cannot read {}: {problem}; check the path and its permissions", health.address());
-                health.down(now, &reason, now + i64::try_from(TAIL_POLL_MS).unwrap_or(0));
-                false
-            }
-        };
-        if health.report().state != before || quiet_polls >= QUIET_POLLS_PER_REPORT {
-            quiet_polls = 0;
-            sink.send(health.signal()).await;
-        }
-        if !is_behind && !stop.sleep_ms(TAIL_POLL_MS).await {
-            return;
-        }
-    }
-}
-
-fn judge(health: &mut Health, read: &TailRead, now: Timestamp) {
-    health.drop_for(DropReason::TooLarge, read.cut_count);
-    if read.is_missing {
-        let reason = format!("there is no file {}; it is read from its beginning once it is there", health.address());
-        health.waiting(&reason);
-    } else {
-        health.healthy(now);
-    }
 }
 
 #[cfg(test)]
@@ -449,8 +429,115 @@ mod tests {
     fn a_kept_position_of_another_file_does_not_count() {
         let scene = Scene::new();
         scene.append("one\ntwo\n");
-        let kept = TailPosition { device: 0, inode: 0, offset: 4 };
+        let kept = TailPosition { device: 0, inode: 0, offset: 4, marks: None, modified_ns: None };
         assert_eq!(lines(&mut Tail::new(&scene.path, Some(kept))), ["one", "two"]);
+    }
+
+    /// As a rotation at a later time would leave it, whatever the resolution of the file system's clock.
+    fn age(path: &Path, seconds_ahead: u64) {
+        let file = File::options().append(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(seconds_ahead)).unwrap();
+    }
+
+    /// The scene of a tail that has read `one` and was ended; what it had reached.
+    fn read_one() -> (Scene, Option<TailPosition>) {
+        let scene = Scene::new();
+        scene.append("");
+        let mut tail = Tail::new(&scene.path, None);
+        assert!(lines(&mut tail).is_empty());
+        scene.append("one\n");
+        assert_eq!(lines(&mut tail), ["one"]);
+        (scene, TailPosition::from_text(&tail.position().unwrap().to_text().unwrap()))
+    }
+
+    fn all_lines(path: &Path, kept: Option<TailPosition>) -> (Vec<String>, bool) {
+        let mut tail = Tail::new(path, kept);
+        let (mut all, mut is_lost, mut quiet_polls) = (Vec::new(), false, 0);
+        while quiet_polls < 4 {
+            let read = tail.poll().unwrap();
+            is_lost |= read.is_lost;
+            quiet_polls = if read.lines.is_empty() { quiet_polls + 1 } else { 0 };
+            all.extend(read.lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()));
+        }
+        assert_eq!(Tail::new(path, tail.position()).poll().unwrap().lines, [] as [Vec<u8>; 0], "read twice");
+        (all, is_lost)
+    }
+
+    #[test]
+    fn what_was_rotated_away_between_two_lives_is_read_first_and_once() {
+        let (scene, kept) = read_one();
+        let name = |name: &str| scene.folder.path().join(name);
+        fs::write(name("app.log.9"), "read long ago\n").unwrap();
+        File::options().append(true).open(name("app.log.9")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        fs::write(name("app-errors.log"), "of another\n").unwrap();
+        scene.append("two\nthree");
+        fs::rename(&scene.path, name("app.log.2")).unwrap();
+        fs::write(name("app.log.1"), "four\nfive\n").unwrap();
+        scene.append("six\n");
+        for (file, seconds) in [("app-errors.log", 4), ("app.log.2", 5), ("app.log.1", 6), ("app.log", 7)] {
+            age(&name(file), seconds);
+        }
+        let expected = ["two", "three", "four", "five", "six"].map(str::to_owned).to_vec();
+        assert_eq!(all_lines(&scene.path, kept), (expected, false));
+    }
+
+    #[test]
+    fn a_stop_among_rotated_files_goes_on_there() {
+        let (scene, kept) = read_one();
+        let name = |name: &str| scene.folder.path().join(name);
+        scene.append("two\n");
+        fs::rename(&scene.path, name("app.log.1")).unwrap();
+        scene.append("three\n");
+        age(&name("app.log.1"), 5);
+        age(&scene.path, 6);
+        let mut first = Tail::new(&scene.path, kept);
+        assert_eq!(first.poll().unwrap().lines, [b"two".to_vec()]);
+        let kept = first.position();
+        assert_eq!(all_lines(&scene.path, kept), (vec!["three".to_owned()], false));
+    }
+
+    #[test]
+    fn a_copy_that_was_truncated_between_two_lives_is_read_from_where_it_was() {
+        let (scene, kept) = read_one();
+        scene.append("two\n");
+        fs::copy(&scene.path, scene.folder.path().join("app.log.1")).unwrap();
+        fs::write(&scene.path, "three, and longer than before\n").unwrap();
+        age(&scene.folder.path().join("app.log.1"), 5);
+        age(&scene.path, 6);
+        let expected = ["two", "three, and longer than before"].map(str::to_owned).to_vec();
+        assert_eq!(all_lines(&scene.path, kept), (expected, false));
+    }
+
+    #[test]
+    fn a_number_given_to_another_file_does_not_make_it_the_one_that_was_read() {
+        let (scene, kept) = read_one();
+        // The same file by number and long enough, with other bytes: as when the old one was deleted and its number given away.
+        fs::write(&scene.path, "new one\nnew two\n").unwrap();
+        assert_eq!(all_lines(&scene.path, kept), (["new one", "new two"].map(str::to_owned).to_vec(), true));
+    }
+
+    #[test]
+    fn a_packed_or_deleted_file_is_told_as_lost_and_what_came_after_it_is_read() {
+        let (scene, kept) = read_one();
+        let name = |name: &str| scene.folder.path().join(name);
+        fs::remove_file(&scene.path).unwrap();
+        fs::write(name("app.log.2.gz"), "packed").unwrap();
+        fs::write(name("app.log.1"), "two\n").unwrap();
+        scene.append("three\n");
+        age(&name("app.log.1"), 5);
+        age(&scene.path, 6);
+        assert_eq!(all_lines(&scene.path, kept), (["two", "three"].map(str::to_owned).to_vec(), true));
+    }
+
+    #[test]
+    fn rotated_files_are_read_though_the_next_one_is_not_there_yet() {
+        let (scene, kept) = read_one();
+        scene.append("two\n");
+        fs::rename(&scene.path, scene.folder.path().join("app.log.1")).unwrap();
+        let mut tail = Tail::new(&scene.path, kept);
+        assert_eq!(lines(&mut tail), ["two"]);
+        scene.append("three\n");
+        assert_eq!(lines(&mut tail), ["three"]);
     }
 
     #[test]
