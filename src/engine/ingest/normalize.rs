@@ -212,6 +212,26 @@ pub fn follows(at: Timestamp, last: Option<Timestamp>) -> Result<(), DropReason>
     }
 }
 
+/// True when brackets outside of strings are nested deeper than `depth_max`, without reading the JSON as such.
+#[must_use]
+pub fn is_deeper_than(json: &[u8], depth_max: usize) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' if !is_text => depth += 1,
+            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > depth_max {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,14 +3,19 @@
 //!
 //! Source: <https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md>, <https://cdevents.dev>.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::{
     EventProblem, TakenChange, instant, json, kind_of, last_part, short_version, text, title_of, with_sane_time,
 };
 use crate::engine::clock::Timestamp;
+use crate::engine::ingest::normalize::is_deeper_than;
+use crate::engine::limits::WEBHOOK_DEPTH_MAX;
 use crate::engine::model::{ChangeKind, ChangeNotice, ServiceName, SourceName};
 
 const EXPECTED: &str = "a CloudEvent as JSON (specversion, id, source, type, and data with service, version, author, title), \
@@ -64,7 +69,8 @@ fn binary<'a>(body: &[u8], header: impl Fn(&str) -> Option<&'a str>) -> Result<V
             event.insert(name.to_owned(), Value::String(percent_decoded(value)));
         }
     }
-    if !body.is_empty() {
+    // The data's type is the body's. An event whose data cannot be read is a change all the same.
+    if !body.is_empty() && header("content-type").is_none_or(is_json_type) {
         event.insert("data".to_owned(), json(body, EXPECTED)?);
     }
     Ok(Value::Object(event))
@@ -108,8 +114,7 @@ fn change(event: &Value, source: &SourceName, now: Timestamp) -> Result<Option<T
     };
     required("specversion")?;
     let (id, origin, kind_words) = (required("id")?, required("source")?, required("type")?);
-    let nothing = Value::Null;
-    let data = event.get("data").unwrap_or(&nothing);
+    let data = &data_of(event)?;
     let is_cdevent = kind_words.starts_with("dev.cdevents.");
     let kind = if is_cdevent { cdevents_kind(&kind_words) } else { kind_in(&kind_words, data) };
     let Some(kind) = kind else { return Ok(None) };
@@ -136,6 +141,28 @@ fn change(event: &Value, source: &SourceName, now: Timestamp) -> Result<Option<T
         has_taken_effect: !has(&["fail", "error", "cancel", "abort", "reject", "withdrawn"]),
     };
     Ok(Some(with_sane_time(notice, now)))
+}
+
+/// The data, as JSON where it is JSON: an attribute's worth of text or bytes says nothing of a change that could be read.
+fn data_of(event: &Value) -> Result<Cow<'_, Value>, EventProblem> {
+    let Some(encoded) = event.get("data_base64") else {
+        return Ok(event.get("data").map_or(Cow::Owned(Value::Null), Cow::Borrowed));
+    };
+    let refuse = |problem: String| EventProblem::OtherShape { expected: EXPECTED, problem };
+    let encoded = encoded.as_str().ok_or_else(|| refuse("`data_base64` is no text".to_owned()))?;
+    let bytes = BASE64.decode(encoded.trim()).map_err(|problem| refuse(format!("`data_base64` is none: {problem}")))?;
+    if is_deeper_than(&bytes, WEBHOOK_DEPTH_MAX) {
+        return Err(refuse(format!("`data_base64` is nested deeper than {WEBHOOK_DEPTH_MAX} levels")));
+    }
+    let is_json = event.get("datacontenttype").and_then(Value::as_str).is_none_or(is_json_type);
+    if is_json { json(&bytes, EXPECTED).map(Cow::Owned) } else { Ok(Cow::Owned(Value::Null)) }
+}
+
+/// True for `application/json`, `text/json; charset=utf-8`, `application/vnd.example+json`.
+pub fn is_json_type(media_type: &str) -> bool {
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = media_type.split_once('/').map_or("", |(_, subtype)| subtype);
+    subtype == "json" || subtype.ends_with("+json")
 }
 
 /// The kind by `data.kind` or the type's words. An unknown type is a change of another kind: it was sent here on purpose.
@@ -208,6 +235,53 @@ mod tests {
         assert_eq!((notice.kind, notice.service), (ChangeKind::Network, Some("café%".into())));
         assert_eq!((notice.at, notice.has_taken_effect, &*notice.title), (NOW, false, "rule v847"));
         assert!(read("", &headers).is_ok(), "data is optional");
+    }
+
+    #[test]
+    fn data_in_base64_is_read_like_any_other() {
+        let event = |more: &str| format!(r#"{{"specversion":"1.0","id":"7","source":"/ci","type":"deploy"{more}}}"#);
+        // {"service":"payment","version":"v2"}
+        let encoded = "eyJzZXJ2aWNlIjoicGF5bWVudCIsInZlcnNpb24iOiJ2MiJ9";
+        for kind in ["", r#","datacontenttype":"application/json""#, r#","datacontenttype":"text/json; charset=utf-8""#]
+        {
+            let body = event(&format!(r#","data_base64":"{encoded}"{kind}"#));
+            let notice = read(&body, &[]).unwrap().changes.remove(0).notice;
+            assert_eq!((notice.service, notice.version.as_deref()), (Some("payment".into()), Some("v2")), "{kind}");
+        }
+        let other =
+            event(&format!(r#","subject":"cart","data_base64":"{encoded}","datacontenttype":"application/xml""#));
+        let notice = read(&other, &[]).unwrap().changes.remove(0).notice;
+        assert_eq!(
+            (notice.service, notice.version),
+            (Some("cart".into()), None),
+            "what is no JSON is not read as such"
+        );
+        let deep = BASE64.encode("[".repeat(100));
+        for (bad, said) in
+            [("7".to_owned(), "no text"), ("\"e*\"".to_owned(), "data_base64"), (format!("\"{deep}\""), "deeper")]
+        {
+            let problem = read(&event(&format!(r#","data_base64":{bad}"#)), &[]).unwrap_err().to_string();
+            assert!(problem.contains(said), "{problem}");
+        }
+    }
+
+    #[test]
+    fn binary_mode_takes_the_attributes_where_the_data_is_no_json() {
+        let mut headers = vec![
+            ("ce-specversion", "1.0"),
+            ("ce-id", "8"),
+            ("ce-source", "/fw"),
+            ("ce-type", "deploy"),
+            ("ce-subject", "cart"),
+            ("content-type", "text/plain; charset=utf-8"),
+        ];
+        let notice = read("rolled out", &headers).unwrap().changes.remove(0).notice;
+        assert_eq!((notice.kind, notice.service), (ChangeKind::Deploy, Some("cart".into())));
+        headers.pop();
+        headers.push(("content-type", "application/vnd.shop+json"));
+        let notice = read(r#"{"version":"v2"}"#, &headers).unwrap().changes.remove(0).notice;
+        assert_eq!(notice.version.as_deref(), Some("v2"));
+        assert!(read("rolled out", &headers).is_err(), "it says that it is JSON");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
+use crate::engine::ingest::change_events::cloud_events::is_json_type;
+use crate::engine::ingest::normalize::is_deeper_than;
 use crate::engine::limits::{WEBHOOK_BODY_BYTES_MAX, WEBHOOK_DELIVERIES_MAX, WEBHOOK_DEPTH_MAX, WEBHOOK_READ_MS_MAX};
 
 /// Why a request was turned away before it was understood.
@@ -78,16 +80,19 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 /// Reads a body of JSON within the limits of size, time and depth.
 pub(super) async fn body(headers: &HeaderMap, body: Body, within: Duration) -> Result<Vec<u8>, Refusal> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
-    let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    if !is_json || !matches!(text(CONTENT_ENCODING), "" | "identity") {
+    let kind = text(CONTENT_TYPE);
+    let is_json = kind.trim_start().to_ascii_lowercase().starts_with("application/") && is_json_type(kind);
+    // A web page can send no header of its own either without being allowed to: with one, the data may be of any type.
+    let is_binary_event = headers.contains_key("ce-specversion");
+    if !(is_json || is_binary_event) || !matches!(text(CONTENT_ENCODING), "" | "identity") {
         return Err(Refusal::NotJson);
     }
     if text(CONTENT_LENGTH).parse::<usize>().is_ok_and(|length| length > WEBHOOK_BODY_BYTES_MAX) {
         return Err(Refusal::TooLarge);
     }
     let bytes = tokio::time::timeout(within, collect(body)).await.map_err(|_| Refusal::TooSlow)??;
-    if is_deeper_than(&bytes, WEBHOOK_DEPTH_MAX) { Err(Refusal::TooDeep) } else { Ok(bytes) }
+    let is_read = kind.is_empty() || is_json_type(kind);
+    if is_read && is_deeper_than(&bytes, WEBHOOK_DEPTH_MAX) { Err(Refusal::TooDeep) } else { Ok(bytes) }
 }
 
 async fn collect(body: Body) -> Result<Vec<u8>, Refusal> {
@@ -101,25 +106,6 @@ async fn collect(body: Body) -> Result<Vec<u8>, Refusal> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-/// True when brackets outside of strings are nested deeper than `depth_max`, without reading the JSON as such.
-pub(super) fn is_deeper_than(json: &[u8], depth_max: usize) -> bool {
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_text => is_escaped = true,
-            b'"' => is_text = !is_text,
-            b'[' | b'{' if !is_text => depth += 1,
-            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > depth_max {
-            return true;
-        }
-    }
-    false
 }
 
 /// Deliveries that were taken, so that each is taken once; the oldest are forgotten.
