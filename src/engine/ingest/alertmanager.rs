@@ -1,5 +1,6 @@
 //! An Alertmanager as a source: the whole list of alerts is polled, and what is no longer in it is resolved.
 
+pub mod bell;
 pub mod notice;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::Value;
+use tokio::sync::watch;
 
+use self::bell::PollBell;
 use self::notice::{TakenAlert, resolved};
 use super::backoff::Backoff;
 use super::http_client::{Answer, AskError, ClientSettings, HttpClient};
@@ -22,6 +25,9 @@ const REPEAT_MS: i64 = MINUTE_MS;
 /// A server that was started less than this ago may not have been told every alert again.
 const YOUNG_MS: i64 = 5 * MINUTE_MS;
 
+/// Between two polls at least: more often than twice a second would only load the server.
+const POLL_MS_MIN: u64 = 500;
+
 /// A polled Alertmanager.
 #[derive(Debug)]
 pub struct AlertmanagerSource {
@@ -32,6 +38,7 @@ pub struct AlertmanagerSource {
     health: Health,
     known: Known,
     backoff: Backoff,
+    rings: Option<watch::Receiver<()>>,
 }
 
 impl AlertmanagerSource {
@@ -54,13 +61,42 @@ impl AlertmanagerSource {
         Ok(Self {
             health: Health::new(name.clone(), SourceKind::Alertmanager, client.address()),
             backoff: Backoff::for_name(&settings.name),
-            // A poll more often than twice a second would only load the server.
-            interval_ms: u64::try_from(settings.interval.0).unwrap_or(0).max(500),
+            interval_ms: u64::try_from(settings.interval.0).unwrap_or(0).max(POLL_MS_MIN),
             service_labels: settings.service_labels.clone(),
             known: Known::default(),
+            rings: None,
             client,
             name,
         })
+    }
+
+    /// The same, polled at once when `bell` rings, too.
+    #[must_use]
+    pub fn hearing(mut self, bell: &PollBell) -> Self {
+        self.rings = Some(bell.listener());
+        self
+    }
+
+    /// Waits until the next poll is due or the bell rings; false when the source should end. While the server is down only its own
+    /// pauses count.
+    async fn wait(&mut self, pause_ms: u64, stop: &StopSignal) -> bool {
+        let is_down = self.health.is_down();
+        let ring = async {
+            let is_rung = match &mut self.rings {
+                Some(rings) if !is_down => rings.changed().await.is_ok(),
+                _ => false,
+            };
+            if !is_rung {
+                // Nobody rings, or nobody can any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            is_running = stop.sleep_ms(pause_ms) => is_running,
+            // A storm of deliveries is one poll.
+            () = ring => stop.sleep_ms(POLL_MS_MIN).await,
+        }
     }
 
     /// One poll; says how long to wait before the next.
@@ -152,8 +188,12 @@ impl Source for AlertmanagerSource {
                     pause_ms = self.poll(&sink) => pause_ms,
                 };
                 sink.send(self.health.signal()).await;
-                if !stop.sleep_ms(pause_ms).await {
+                if !self.wait(pause_ms, &stop).await {
                     return;
+                }
+                if let Some(rings) = &mut self.rings {
+                    // This poll answers every ring before it.
+                    rings.mark_unchanged();
                 }
             }
         })

@@ -4,6 +4,8 @@
 //! keep their credentials) are never asked, and no message carries a secret.
 
 mod address;
+mod certificate;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +17,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 
 use address::{CarefulResolver, base_address};
+pub use secret::secret;
 
 use super::normalize::sanitize;
 use super::{IngestError, wall_clock};
@@ -73,6 +76,16 @@ pub enum AskError {
         address: Arc<str>,
         /// What the connection said.
         problem: Arc<str>,
+    },
+    /// A certificate that is not believed.
+    #[error("{address} shows a certificate that is not trusted: {problem}; {remedy}")]
+    Untrusted {
+        /// What was asked.
+        address: Arc<str>,
+        /// What is wrong with it.
+        problem: Arc<str>,
+        /// What to do.
+        remedy: &'static str,
     },
     /// Too slow.
     #[error(
@@ -273,6 +286,10 @@ impl HttpClient {
         }
         // The error prints its address, which may hold what we do not show; the innermost cause says the most.
         let problem = problem.without_url();
+        if let Some((problem, remedy)) = certificate::problem(&problem) {
+            let problem = sanitize(&problem, WARNING_BYTES_MAX);
+            return AskError::Untrusted { address: Arc::clone(address), problem, remedy };
+        }
         let mut cause: &dyn std::error::Error = &problem;
         while let Some(inner) = cause.source() {
             cause = inner;
@@ -307,34 +324,6 @@ fn skew(headers: &HeaderMap, asked_at: Timestamp, heard_at: Timestamp) -> Option
     Some(theirs.saturating_add(500).saturating_sub(ours))
 }
 
-/// Reads a secret; `None` where none is configured. An empty one is an error: it would be sent as if it were one.
-///
-/// # Errors
-/// When the variable is not set, the file cannot be read, or either is empty.
-pub fn secret(name: &str, origin: &SecretSource) -> Result<Option<SecretString>, IngestError> {
-    let refuse = |origin: String, problem: String| IngestError::Secret { name: name.to_owned(), origin, problem };
-    let (shown, text) = match (&origin.env, &origin.file) {
-        (Some(variable), _) => {
-            let shown = format!("environment variable {variable}");
-            let text = std::env::var(variable)
-                .map_err(|_| refuse(shown.clone(), "it is not set or not text; set it before the start".to_owned()))?;
-            (shown, text)
-        }
-        (None, Some(path)) => {
-            let shown = format!("file {}", path.display());
-            let text = std::fs::read_to_string(path)
-                .map_err(|problem| refuse(shown.clone(), format!("{problem}; check the path and who may read it")))?;
-            (shown, text)
-        }
-        (None, None) => return Ok(None),
-    };
-    let line = text.lines().next().unwrap_or_default().trim();
-    if line.is_empty() {
-        return Err(refuse(shown, "its first line is empty; write the secret there".to_owned()));
-    }
-    Ok(Some(SecretString::from(line.to_owned())))
-}
-
 fn build(settings: &ClientSettings<'_>, base: &Url, timeout_ms: u64) -> Result<reqwest::Client, IngestError> {
     install_tls_provider();
     let mut builder = reqwest::Client::builder()
@@ -348,7 +337,7 @@ fn build(settings: &ClientSettings<'_>, base: &Url, timeout_ms: u64) -> Result<r
         // Reading the system's certificates takes milliseconds and fails on images without any; plain HTTP needs none.
         builder = builder.tls_certs_only([]);
     } else if let Some(path) = settings.ca_file {
-        builder = builder.tls_certs_merge(certificates(settings.name, path)?);
+        builder = builder.tls_certs_merge(certificate::read(settings.name, path)?);
     }
     builder.build().map_err(|problem| IngestError::Address {
         name: settings.name.to_owned(),
@@ -390,17 +379,6 @@ fn headers(settings: &ClientSettings<'_>) -> Result<HeaderMap, IngestError> {
         headers.insert(name, value);
     }
     Ok(headers)
-}
-
-fn certificates(name: &str, path: &Path) -> Result<Vec<reqwest::Certificate>, IngestError> {
-    let refuse =
-        |problem: String| IngestError::File { name: name.to_owned(), path: path.display().to_string(), problem };
-    let pem = std::fs::read(path).map_err(|problem| refuse(format!("{problem}; check `ca_file`")))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|problem| refuse(problem.to_string()))?;
-    if found.is_empty() {
-        return Err(refuse("it holds no certificate in PEM form".to_owned()));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::alertmanager::AlertmanagerSource;
+use crate::engine::ingest::alertmanager::bell::PollBell;
 use crate::engine::ingest::change_file::ChangeFileSource;
 use crate::engine::ingest::configured_topology::{self, ConfiguredTopology};
 use crate::engine::ingest::host::HostSource;
@@ -40,7 +41,7 @@ pub struct SourceSpec {
 pub struct Resume {
     /// Everything before this instant has been read as history.
     pub backfilled_until: Option<Timestamp>,
-    /// How far its file has been read, as it said itself.
+    /// How far it has read, as it said itself: its file, or of which queries history is known.
     pub position: Option<Arc<str>>,
 }
 
@@ -56,21 +57,22 @@ pub fn from_settings(settings: &EngineSettings) -> Vec<SourceSpec> {
         let (name, url) = (server.name.clone(), server.url.clone());
         list.add(&name, SourceKind::Prometheus, &url, move |name, resume| {
             let settings = PrometheusSettings { name, ..server.clone() };
-            Ok(Box::new(PrometheusSource::new(settings, resume.backfilled_until)?))
+            Ok(Box::new(PrometheusSource::new(settings, resume.backfilled_until, resume.position.as_deref())?))
         });
     }
+    let bell = PollBell::default();
     for server in settings.alertmanager.clone() {
-        let (name, url) = (server.name.clone(), server.url.clone());
+        let (name, url, bell) = (server.name.clone(), server.url.clone(), bell.clone());
         list.add(&name, SourceKind::Alertmanager, &url, move |name, _| {
             let settings = AlertmanagerSettings { name, ..server.clone() };
-            Ok(Box::new(AlertmanagerSource::new(&settings)?))
+            Ok(Box::new(AlertmanagerSource::new(&settings)?.hearing(&bell)))
         });
     }
     if !settings.receiver.listen.trim().is_empty() {
         let receiver = settings.receiver.clone();
         let address = receiver.listen.clone();
         list.add(WEBHOOK, SourceKind::Webhook, &address, move |_, _| match ReceiverSource::new(&receiver)? {
-            Some(source) => Ok(Box::new(source)),
+            Some(source) => Ok(Box::new(source.ringing(&bell))),
             None => Err(IngestError::Setting {
                 name: WEBHOOK.to_owned(),
                 key: "receiver.listen",

@@ -145,3 +145,25 @@ async fn a_storm_is_taken_whole() {
     let (news, _) = poll(&mut source, &server, ok(&json!(storm))).await;
     assert_eq!(news.len(), 1_847);
 }
+
+#[tokio::test]
+async fn a_ring_is_a_poll_at_once_and_a_storm_of_them_is_one() {
+    let server = MockServer::start().await;
+    Mock::given(path("/api/v2/alerts")).respond_with(ok(&json!([]))).mount(&server).await;
+    let bell = PollBell::default();
+    assert!(!bell.ring(), "nobody listens");
+    let settings =
+        AlertmanagerSettings { url: server.uri(), interval: Span(86_400_000), ..AlertmanagerSettings::default() };
+    let source = AlertmanagerSource::new(&settings).unwrap().hearing(&bell);
+    let (sink, mut signals) = SignalSink::bounded(16);
+    let (switch, stop) = StopSignal::pair();
+    let running = tokio::spawn(Box::new(source).run(sink, stop));
+    assert!(matches!(signals.recv().await, Some(Signal::Source(_))));
+    for _ in 0..10 {
+        assert!(bell.ring());
+    }
+    assert!(matches!(signals.recv().await, Some(Signal::Source(_))), "the next regular poll is a day away");
+    switch.stop();
+    running.await.unwrap();
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+}

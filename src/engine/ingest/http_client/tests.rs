@@ -161,3 +161,71 @@ async fn the_servers_clock_is_compared_with_ours() {
     let skew_ms = client(&server.uri(), 2_000).unwrap().get("/", &[]).await.unwrap().skew_ms.unwrap();
     assert!((skew_ms - 3_600_000).abs() < 5_000, "{skew_ms}");
 }
+
+/// A TLS server on `localhost` that answers every request with `{}`, for as long as somebody asks.
+fn tls_server() -> u16 {
+    use std::io::{Read as _, Write as _};
+
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    install_tls_provider();
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../../../../tests/tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../../../tests/tls/server.key")).unwrap();
+    let config =
+        rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream);
+            // A client that does not trust us goes away, and that is an error here.
+            let mut head = [0; 4_096];
+            if stream.read(&mut head).is_ok() {
+                let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+                let _gone = stream.flush();
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_by_ca_file_and_without_it_the_message_names_that() {
+    let port = tls_server();
+    let authority = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/authority.pem"));
+    let ask = async |host: &str, ca_file: Option<&Path>| {
+        let none = SecretSource::default();
+        let client = HttpClient::new(ClientSettings {
+            name: "prom",
+            url: &format!("https://{host}:{port}"),
+            timeout_ms: 10_000,
+            bearer: &none,
+            username: None,
+            password: &none,
+            headers: None,
+            ca_file,
+        })
+        .unwrap();
+        client.get("/api/v2/alerts", &[]).await
+    };
+    assert_eq!(ask("localhost", Some(authority)).await.unwrap().body, b"{}");
+    let refused = ask("localhost", None).await.unwrap_err();
+    assert!(matches!(refused, AskError::Untrusted { .. }), "{refused:?}");
+    let said = refused.to_string();
+    assert!(said.contains("set `ca_file`") && said.contains(&format!("https://localhost:{port}")), "{said}");
+    let said = ask("127.0.0.1", Some(authority)).await.unwrap_err().to_string();
+    assert!(said.contains("a name that the certificate has"), "{said}");
+}
+
+#[test]
+fn a_ca_file_that_is_none_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let ask = || certificate::read("prom", &file).unwrap_err().to_string();
+    assert!(ask().contains("ca.pem") && ask().contains("`ca_file`"), "{}", ask());
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(ask().contains("PEM"), "{}", ask());
+}

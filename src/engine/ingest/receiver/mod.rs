@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use self::listener::BoundedListener;
 use self::routes::{Seen, Shared, router};
+use super::alertmanager::bell::PollBell;
 use super::backoff::Backoff;
 use super::http_client::secret;
 use super::{Health, IngestError, SignalSink, Source, StopSignal, wall_clock};
@@ -40,6 +41,7 @@ pub struct ReceiverSource {
     bearer: Option<SecretString>,
     github_secret: Option<SecretString>,
     service_labels: Vec<String>,
+    bell: PollBell,
     queue_wait_ms: u64,
     read_ms: u64,
 }
@@ -73,9 +75,17 @@ impl ReceiverSource {
             bearer,
             github_secret: secret(NAME, &settings.github_secret)?,
             service_labels: settings.service_labels.clone(),
+            bell: PollBell::default(),
             queue_wait_ms: WEBHOOK_QUEUE_WAIT_MS_MAX,
             read_ms: WEBHOOK_READ_MS_MAX,
         }))
+    }
+
+    /// The same, ringing `bell` when a delivery says that alerts were left out of it.
+    #[must_use]
+    pub fn ringing(mut self, bell: &PollBell) -> Self {
+        self.bell = bell.clone();
+        self
     }
 
     /// Binds the address, however long it takes; `None` when it should stop.
@@ -114,13 +124,19 @@ impl Source for ReceiverSource {
     fn run(self: Box<Self>, sink: SignalSink, stop: StopSignal) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let Some((listener, health)) = self.bind(&sink, &stop).await else { return };
-            let seen =
-                Seen { health, deployments: Default::default(), deliveries: Default::default(), is_changed: true };
+            let seen = Seen {
+                health,
+                deployments: Default::default(),
+                deliveries: Default::default(),
+                left_out_count: 0,
+                is_changed: true,
+            };
             let shared = Arc::new(Shared {
                 name: self.name,
                 bearer: self.bearer,
                 github_secret: self.github_secret,
                 service_labels: self.service_labels,
+                bell: self.bell,
                 sink: sink.clone(),
                 queue_wait: Duration::from_millis(self.queue_wait_ms),
                 read_within: Duration::from_millis(self.read_ms),

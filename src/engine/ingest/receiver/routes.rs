@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::guard::{self, Deliveries, Refusal};
+use crate::engine::ingest::alertmanager::bell::PollBell;
 use crate::engine::ingest::alertmanager::notice;
 use crate::engine::ingest::change_events::cloud_events;
 use crate::engine::ingest::change_events::github::{Delivery, Deployments};
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub bearer: Option<SecretString>,
     pub github_secret: Option<SecretString>,
     pub service_labels: Vec<String>,
+    /// Asks the Alertmanagers that are polled for what a delivery left out.
+    pub bell: PollBell,
     pub sink: SignalSink,
     /// How long a request waits for room in the engine's queue.
     pub queue_wait: Duration,
@@ -39,6 +42,8 @@ pub(super) struct Seen {
     pub health: Health,
     pub deployments: Deployments,
     pub deliveries: Deliveries,
+    /// Alerts that Alertmanager has left out of its deliveries.
+    pub left_out_count: u64,
     /// True when there is something to report.
     pub is_changed: bool,
 }
@@ -119,18 +124,15 @@ async fn take_alerts(shared: &Shared, headers: &HeaderMap, body: Body) -> Result
     // Alertmanager says how many it left out (`max_alerts`).
     let left_out = payload.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0);
     shared.count(DropReason::TooMany, left_out);
-    if left_out > 0 {
-        let text = format!(
-            "Alertmanager left {left_out} alerts out of a delivery; set `max_alerts: 0` for this receiver there, or poll its API too"
-        );
-        shared.seen().health.warnings([&text]);
-    }
     for reason in set_aside {
         shared.count(reason, 1);
     }
     let count = notices.len();
     notices.sort_by_key(|notice| std::cmp::Reverse(notice.severity));
     shared.hand_in(notices.into_iter().map(Signal::Alert)).await?;
+    if left_out > 0 {
+        shared.miss(left_out);
+    }
     Ok(format!("{count} alerts taken"))
 }
 
@@ -195,6 +197,26 @@ impl Shared {
         let mut seen = self.seen();
         seen.is_changed |= count > 0;
         seen.health.drop_for(reason, count);
+    }
+
+    /// A delivery was not whole: what is missing is asked for, where there is somebody to ask it.
+    fn miss(&self, left_out: u64) {
+        let is_asked_for = self.bell.ring();
+        let mut seen = self.seen();
+        seen.left_out_count = seen.left_out_count.saturating_add(left_out);
+        let count = seen.left_out_count;
+        if is_asked_for {
+            let text = format!("Alertmanager left {count} alerts out of its deliveries; its API was asked for them");
+            seen.health.warnings([text]);
+        } else {
+            let text = format!(
+                "Alertmanager left {count} alerts out of its deliveries; set `max_alerts: 0` for this receiver there, \
+                 or name it under [[alertmanager]], so that its API is asked for them"
+            );
+            seen.health.warnings([&text]);
+            seen.health.degraded(wall_clock::now(), &text);
+        }
+        seen.is_changed = true;
     }
 
     /// Hands signals to the engine, waiting a little in all while the queue is full. What was handed in before it stayed full comes

@@ -40,8 +40,12 @@ async fn start_with(token: Option<&str>, queue_max: usize, read_ms: u64) -> Runn
         ..ReceiverSettings::default()
     };
     let mut source = ReceiverSource::new(&settings).unwrap().unwrap();
-    source.queue_wait_ms = 10;
     source.read_ms = read_ms;
+    run(source, queue_max, folder).await
+}
+
+async fn run(mut source: ReceiverSource, queue_max: usize, folder: tempfile::TempDir) -> Running {
+    source.queue_wait_ms = 10;
     let (sink, mut signals) = SignalSink::bounded(queue_max);
     let (switch, stop) = StopSignal::pair();
     tokio::spawn(Box::new(source).run(sink, stop));
@@ -202,6 +206,72 @@ async fn what_is_too_large_too_deep_or_no_json_is_refused() {
     ] {
         assert_eq!(running.post("/webhook/events", &[headers], "{}").await.0, 415, "{headers:?}");
     }
+}
+
+fn truncated(left_out: u64) -> String {
+    json!({"version": "4", "groupKey": "g", "status": "firing", "truncatedAlerts": left_out, "alerts": [alert(1)]})
+        .to_string()
+}
+
+#[tokio::test]
+async fn alerts_left_out_of_deliveries_are_counted_and_shown_until_a_whole_one_comes() {
+    let mut running = start(None, 64).await;
+    for left_out in [3, 4] {
+        assert_eq!(running.post("/webhook/alertmanager", &[], truncated(left_out)).await.0, 200);
+    }
+    let report = loop {
+        let report = running.report().await;
+        if report.dropped.get(&DropReason::TooMany) == Some(&7) {
+            break report;
+        }
+    };
+    let SourceState::Degraded { reason } = &report.state else { panic!("{report:?}") };
+    assert!(reason.contains("left 7 alerts out") && reason.contains("[[alertmanager]]"), "{reason}");
+    assert_eq!(running.post("/webhook/alertmanager", &[], truncated(0)).await.0, 200);
+    while running.report().await.state != SourceState::Healthy {}
+}
+
+#[tokio::test]
+async fn alerts_left_out_are_asked_for_where_an_alertmanager_is_polled() {
+    let bell = PollBell::default();
+    let mut rings = bell.listener();
+    let settings = ReceiverSettings { listen: "127.0.0.1:0".to_owned(), ..ReceiverSettings::default() };
+    let source = ReceiverSource::new(&settings).unwrap().unwrap().ringing(&bell);
+    let mut running = run(source, 64, tempfile::tempdir().unwrap()).await;
+    assert_eq!(running.post("/webhook/alertmanager", &[], truncated(0)).await.0, 200);
+    assert!(!rings.has_changed().unwrap(), "nothing is missing");
+    assert_eq!(running.post("/webhook/alertmanager", &[], truncated(3)).await.0, 200);
+    rings.changed().await.unwrap();
+    let report = loop {
+        let report = running.report().await;
+        if report.dropped.get(&DropReason::TooMany) == Some(&3) {
+            break report;
+        }
+    };
+    assert_eq!(report.state, SourceState::Healthy);
+    assert!(report.warnings[0].contains("left 3 alerts out") && report.warnings[0].contains("asked for"), "{report:?}");
+}
+
+#[tokio::test]
+async fn an_event_in_headers_may_bring_any_data_or_none() {
+    let mut running = start(None, 64).await;
+    let headers = |kind: &'static str| {
+        [("ce-specversion", "1.0"), ("ce-id", "e"), ("ce-source", "ci"), ("ce-type", "deploy"), ("content-type", kind)]
+    };
+    for (kind, body) in
+        [("text/plain", "[".repeat(100)), ("application/json", r#"{"service":"cart"}"#.to_owned()), ("", String::new())]
+    {
+        let (status, text) = running.post("/webhook/events", &headers(kind), body).await;
+        assert_eq!(status, 200, "{kind}: {text}");
+    }
+    assert_eq!(running.post("/webhook/events", &headers("text/json"), "[".repeat(100)).await.0, 400);
+    let mut services = Vec::new();
+    while services.len() < 3 {
+        if let Some(Signal::Change(notice)) = running.signals.recv().await {
+            services.push(notice.service.map(|service| service.to_string()));
+        }
+    }
+    assert_eq!(services, [None, Some("cart".to_owned()), None]);
 }
 
 #[tokio::test]
