@@ -10,11 +10,10 @@
 //! of the seven days, which a bad day does not move. What recurs, such as a nightly job, is in every week of its slot and therefore becomes part of it.
 
 use super::live::{HourSums, Live};
+use super::profile::{Profile, Slot};
 use super::scale::Scale;
 use crate::engine::clock::{HOUR_MS, Timestamp};
 
-/// Hours in a week.
-pub const SLOTS: usize = 168;
 /// Half an hour: how long a band is valid.
 pub const HALF_HOUR_MS: i64 = HOUR_MS / 2;
 /// Weeks after which the mean becomes an exponentially weighted one.
@@ -39,93 +38,23 @@ const SHIFT_GAIN: f64 = 1.0;
 /// A slot whose spread is this many times that of the next week held an accident, and begins anew.
 const ACCIDENT_RATIO: f64 = 4.0;
 
-/// Centre and spread by hour of the week.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Profile {
-    centres: [f32; SLOTS],
-    /// Twelve bits of spread (exponent and four bits of mantissa of an `f32`; 0 for none) and four of weeks.
-    spreads: [u16; SLOTS],
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self { centres: [0.0; SLOTS], spreads: [0; SLOTS] }
-    }
-}
-
-/// Packs a spread and a number of weeks.
-fn pack(spread: f64, weeks: u16) -> u16 {
-    // Adding half of the last kept bit rounds to nearest; a finite spread below 1e30 cannot carry into the sign.
-    let bits = (spread.clamp(0.0, 1e30) as f32).to_bits().wrapping_add(1 << 18) >> 19;
-    ((bits & 0xfff) as u16) << 4 | weeks.min(15)
-}
-
 impl Profile {
-    /// The two arrays as they are kept on disk.
-    #[must_use]
-    pub fn parts(&self) -> (Vec<f32>, Vec<u16>) {
-        (self.centres.to_vec(), self.spreads.to_vec())
-    }
-
-    /// Takes the arrays back; what is missing or not finite becomes "not known".
-    #[must_use]
-    pub fn from_parts(centres: &[f32], spreads: &[u16]) -> Self {
-        let mut profile = Self::default();
-        for (slot, (centre, spread)) in centres.iter().zip(spreads).enumerate().take(SLOTS) {
-            if centre.is_finite() {
-                profile.centres[slot] = *centre;
-                profile.spreads[slot] = *spread;
-            }
-        }
-        profile
-    }
-
-    fn weeks(&self, slot: usize) -> u16 {
-        self.spreads[slot % SLOTS] & 0xf
-    }
-
-    /// The spread of a slot; `None` where none is known.
-    fn spread(&self, slot: usize) -> Option<f64> {
-        let bits = self.spreads[slot % SLOTS] >> 4;
-        (bits != 0).then(|| f64::from(f32::from_bits(u32::from(bits) << 19)))
-    }
-
-    /// Median over the seven days of what `of` says of the same hour.
-    fn day_median(&self, slot: usize, of: impl Fn(&Self, usize) -> Option<f64>) -> Option<f64> {
-        let mut found = [0.0; 7];
-        let mut count = 0;
-        for day in 0..7 {
-            if let Some(value) = of(self, (slot + day * 24) % SLOTS) {
-                found[count] = value;
-                count += 1;
-            }
-        }
-        let known = found.get_mut(..count)?;
-        known.sort_unstable_by(f64::total_cmp);
-        match count {
-            0 => None,
-            odd if odd % 2 == 1 => Some(known[odd / 2]),
-            even => Some((known[even / 2 - 1] + known[even / 2]) / 2.0),
-        }
-    }
-
     /// Sigma of a slot: its own spread pooled with that of the same hour on other days, by weeks of history.
     fn sigma(&self, slot: usize, fallback: f64) -> f64 {
-        let common = self.day_median(slot, Self::spread).unwrap_or(fallback);
-        let weeks = f64::from(self.weeks(slot));
-        let own = self.spread(slot).unwrap_or(common);
+        let common = self.day_median(slot, Slot::spread).unwrap_or(fallback);
+        let weeks = f64::from(self.slot(slot).weeks());
+        let own = self.slot(slot).spread().unwrap_or(common);
         ((weeks * own * own + common * common) / (weeks + 1.0)).sqrt()
     }
 
     /// Centre of a slot, without the common shift; `None` where nothing is known of this hour on any day.
     fn centre(&self, slot: usize, sigma: f64) -> Option<f64> {
-        let own = f64::from(self.centres[slot % SLOTS]);
-        let weeks = self.weeks(slot);
+        let own = f64::from(self.slot(slot).centre());
+        let weeks = self.slot(slot).weeks();
         if weeks >= 2 {
             return Some(own);
         }
-        let common =
-            self.day_median(slot, |profile, at| (profile.weeks(at) > 0).then(|| f64::from(profile.centres[at])));
+        let common = self.day_median(slot, |day| (day.weeks() > 0).then(|| f64::from(day.centre())));
         match (weeks, common) {
             (0, common) => common,
             // One week may be chance, unless it says something clearly different from the other days.
@@ -229,7 +158,7 @@ fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
         return;
     }
     let slot = Timestamp(live.half_hour.saturating_mul(HALF_HOUR_MS)).hour_of_week();
-    let weeks = profile.weeks(slot);
+    let weeks = profile.slot(slot).weeks();
     let sigma = profile.sigma(slot, 1.2533 * f64::from(live.level_deviation)).max(f64::from(live.floor));
     // Changes of level that lie in history are followed as those of the present are.
     live.far_hours = far_hours(live.far_hours, weeks, hour.mean / sigma);
@@ -247,15 +176,15 @@ fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
         mean = mean.clamp(-most, most);
         square = square.min(most * most);
     }
-    let known = profile.spread(slot);
+    let known = profile.slot(slot).spread();
     let is_after_accident = weeks > 0
         && known.is_some_and(|spread| hour.variance.sqrt().max(f64::from(live.floor)) < spread / ACCIDENT_RATIO);
     if is_after_accident {
         gain = 1.0;
     }
     let expected = profile.centre(slot, sigma).unwrap_or(f64::from(live.fallback) - f64::from(live.shift));
-    let before = f64::from(profile.centres[slot]);
-    profile.centres[slot] = (before + gain * (expected + mean - before)) as f32;
+    let before = f64::from(profile.slot(slot).centre());
+    let centre = before + gain * (expected + mean - before);
     let spread = match known {
         _ if is_after_accident => Some(hour.variance.sqrt().max(f64::from(live.floor))),
         // The first week has nothing to be compared with but itself.
@@ -263,7 +192,7 @@ fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
         None => Some(square.sqrt()),
         Some(spread) => Some((spread * spread + gain * (square - spread * spread)).sqrt()),
     };
-    profile.spreads[slot] = pack(spread.unwrap_or(0.0), (weeks + 1).min(WEEKS_MAX));
+    profile.set(slot, Slot::new(centre, spread.unwrap_or(0.0), (weeks + 1).min(WEEKS_MAX)));
     if weeks >= 2 {
         let most = 2.0 * sigma;
         live.shift += (DRIFT_GAIN * mean.clamp(-most, most)) as f32;
@@ -273,17 +202,22 @@ fn fold(live: &mut Live, profile: &mut Profile, is_followed: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::model::{SeriesRole, Unit};
 
     #[test]
-    fn spreads_pack_within_a_few_per_cent() {
-        for spread in [1e-9, 0.002, 1.0, 17.3, 1e13, 1e29] {
-            let mut profile = Profile::default();
-            profile.spreads[5] = pack(spread, 3);
-            let back = profile.spread(5).unwrap();
-            assert!((back / spread - 1.0).abs() < 0.04, "{spread} {back}");
-            assert_eq!(profile.weeks(5), 3);
+    fn a_level_just_beside_the_old_one_is_learnt_all_the_same() {
+        let (scale, mut profile) = (Scale::new(Unit::Count, SeriesRole::Other, false), Profile::default());
+        let (level, sigma) = (1_000.0, 10.0);
+        let mut live = Live { level: level as f32, ..Live::default() };
+        for hour in 0..60 * 168 {
+            let at = Timestamp(hour * HOUR_MS);
+            // From the third week on a tenth of the smallest sigma higher.
+            let value = if hour < 2 * 168 { level } else { level + 0.1 * sigma };
+            turn(&mut live, &mut profile, &scale, at, false);
+            live.teach(value - f64::from(live.centre), HOUR_MS);
         }
-        assert_eq!(pack(0.0, 15), 15);
+        let off = (f64::from(live.centre) - level - 0.1 * sigma).abs() / sigma;
+        assert!(off < 0.02, "{off}");
     }
 
     #[test]

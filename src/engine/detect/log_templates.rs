@@ -9,14 +9,15 @@
 //!
 //! Pure and deterministic: the same lines in the same order give the same numbers and texts.
 
+mod kept;
 mod mask;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 
+pub use self::kept::TemplatesError;
 use self::mask::{Class, Masked, WILDCARD, class_of, hash_of};
 use crate::engine::limits::LOG_TEMPLATES_MAX;
 use crate::engine::model::{ServiceName, TemplateId};
@@ -29,8 +30,6 @@ const DIFFERENCE_PERCENT_MAX: u32 = 30;
 const ROOM_SHARE: usize = 16;
 /// Lines from which a template is well used.
 const WELL_USED: u64 = 16;
-/// Layout of [`TemplateMiner::to_bytes`].
-const VERSION: u8 = 1;
 
 /// What a line was recognised as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +40,6 @@ pub struct Mined {
     pub text: Arc<str>,
     /// True for the first line of a template.
     pub is_new: bool,
-}
-
-/// Why kept templates could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum TemplatesError {
-    /// Not what [`TemplateMiner::to_bytes`] writes.
-    #[error("the kept log templates cannot be read ({0}); they are learned anew")]
-    Unreadable(#[from] postcard::Error),
-    /// Written by another version.
-    #[error("the kept log templates have layout {found}, this version reads {VERSION}; they are learned anew")]
-    OtherVersion {
-        /// The layout found.
-        found: u8,
-    },
 }
 
 /// One word of a template; `None` in place of its text where it varies.
@@ -76,25 +61,6 @@ struct Template {
     line_count: u64,
     /// Sequence number of its last line.
     last_line: u64,
-}
-
-/// What is written of a template.
-#[derive(Debug, Serialize, Deserialize)]
-struct KeptTemplate {
-    id: u64,
-    service: String,
-    words: Vec<Option<String>>,
-    line_count: u64,
-    last_line: u64,
-}
-
-/// Everything that is written.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    next_id: u64,
-    line_count: u64,
-    evicted_count: u64,
-    templates: Vec<KeptTemplate>,
 }
 
 /// Where a template is looked for: service, number of words, first word.
@@ -143,7 +109,7 @@ impl TemplateMiner {
         Self {
             templates: Vec::new(),
             leaves: FxHashMap::default(),
-            recent: vec![Recent::default(); RECENT_MAX],
+            recent: Vec::new(),
             masked: Masked::default(),
             next_id: 1,
             line_count: 0,
@@ -197,6 +163,10 @@ impl TemplateMiner {
             }
             None => (self.add(service, leaf), true),
         };
+        if self.recent.is_empty() {
+            // Half a megabyte that nobody needs who reads no logs.
+            self.recent.resize(RECENT_MAX, Recent::default());
+        }
         if let Some(slot) = self.recent.get_mut(recent_slot(key)) {
             *slot = Recent { key, place: place + 1 };
         }
@@ -319,62 +289,6 @@ impl TemplateMiner {
                 first: first.map_or(0, |word| word.hash),
             };
             self.leaves.entry(leaf).or_default().push(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// Everything learned, for the store.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let templates = self.templates.iter().map(KeptTemplate::of).collect();
-        let kept =
-            Kept { next_id: self.next_id, line_count: self.line_count, evicted_count: self.evicted_count, templates };
-        // Writing plain data into memory has no way to fail; nothing kept is what a failure would amount to.
-        postcard::to_extend(&kept, vec![VERSION]).unwrap_or_default()
-    }
-
-    /// Takes up where [`TemplateMiner::to_bytes`] left off.
-    ///
-    /// # Errors
-    /// When the bytes were cut, altered, or written by another version.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TemplatesError> {
-        let (version, body) = bytes.split_first().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-        if *version != VERSION {
-            return Err(TemplatesError::OtherVersion { found: *version });
-        }
-        let kept: Kept = postcard::from_bytes(body)?;
-        let mut miner = Self::new();
-        miner.templates = kept.templates.iter().take(miner.templates_max).map(Template::of).collect();
-        let highest = miner.templates.iter().map(|template| template.id.0).max().unwrap_or(0);
-        miner.next_id = kept.next_id.max(highest.saturating_add(1));
-        miner.line_count = kept.line_count;
-        miner.evicted_count = kept.evicted_count;
-        miner.plant();
-        Ok(miner)
-    }
-}
-
-impl KeptTemplate {
-    fn of(template: &Template) -> Self {
-        Self {
-            id: template.id.0,
-            service: template.service.to_string(),
-            words: template.words.iter().map(|word| word.text.as_deref().map(str::to_owned)).collect(),
-            line_count: template.line_count,
-            last_line: template.last_line,
-        }
-    }
-}
-
-impl Template {
-    fn of(kept: &KeptTemplate) -> Self {
-        let words: Vec<Word> = kept.words.iter().map(|text| Word::of(text.as_deref())).collect();
-        Self {
-            id: TemplateId(kept.id),
-            service: ServiceName::new(&kept.service),
-            text: text_of(&words),
-            words,
-            line_count: kept.line_count,
-            last_line: kept.last_line,
         }
     }
 }

@@ -18,6 +18,7 @@ mod live;
 mod log_signals;
 pub mod log_templates;
 mod observe;
+mod profile;
 mod registry;
 mod scale;
 mod state;
@@ -41,11 +42,11 @@ pub use state::SeriesState;
 pub use tracking::AnomalyEvent;
 
 use absence::Absences;
-use baseline::Profile;
 use calendar::Calendar;
 use forecast::Forecasts;
 use live::{Live, Phase};
 use log_signals::LogSignals;
+use profile::Profile;
 use registry::{Defined, Registry};
 use tracking::{Tracks, origin_fingerprint};
 

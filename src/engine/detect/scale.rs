@@ -18,8 +18,7 @@ const SKEWED_FLOOR: f64 = 0.05;
 pub struct Scale {
     /// One sigma at least, in the series' unit.
     absolute_floor: f64,
-    /// Where the skewed scale turns from linear to logarithmic; `None` for the plain scale.
-    knee: Option<f64>,
+    is_skewed: bool,
     is_ratio: bool,
     /// True where the quantity may be below zero: a clock's offset, and whatever else is told in bare seconds.
     is_signed: bool,
@@ -40,14 +39,18 @@ impl Scale {
             (Unit::Count, _) => 0.5,
         };
         let is_signed = unit == Unit::Seconds && role != SeriesRole::Latency;
-        let knee = is_skewed.then_some(2.5 * absolute_floor);
-        Self { absolute_floor, knee, is_ratio: unit == Unit::Ratio, is_signed }
+        Self { absolute_floor, is_skewed, is_ratio: unit == Unit::Ratio, is_signed }
     }
 
     /// True for the logarithmic scale.
     #[must_use]
     pub fn is_skewed(&self) -> bool {
-        self.knee.is_some()
+        self.is_skewed
+    }
+
+    /// Where the skewed scale turns from linear to logarithmic; `None` for the plain scale.
+    fn knee(&self) -> Option<f64> {
+        self.is_skewed.then_some(2.5 * self.absolute_floor)
     }
 
     /// One sigma at least, in the series' unit, near zero.
@@ -71,20 +74,20 @@ impl Scale {
     #[must_use]
     pub fn apply(&self, value: f64) -> f64 {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
-        self.knee.map_or(value, |knee| (value / knee).asinh())
+        self.knee().map_or(value, |knee| (value / knee).asinh())
     }
 
     /// A place on the scale as a value.
     #[must_use]
     pub fn invert(&self, scaled: f64) -> f64 {
         // sinh overflows past 700; the clamp is beyond anything `apply` gives.
-        self.knee.map_or(scaled, |knee| knee * scaled.clamp(-300.0, 300.0).sinh())
+        self.knee().map_or(scaled, |knee| knee * scaled.clamp(-300.0, 300.0).sinh())
     }
 
     /// The smallest sensible sigma around `centre` (on the scale).
     #[must_use]
     pub fn floor(&self, centre: f64) -> f64 {
-        match self.knee {
+        match self.knee() {
             Some(knee) => SKEWED_FLOOR + self.absolute_floor / self.invert(centre).hypot(knee),
             None if self.is_ratio => {
                 // A share is as steady near 1 as it is near 0.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::Profile;
 use super::live::Live;
+use super::profile::Profile;
 use super::trend::Trend;
 use crate::engine::model::Fingerprint;
 

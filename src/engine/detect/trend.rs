@@ -8,22 +8,54 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-/// Hourly points kept: five days.
-const POINTS_MAX: usize = 120;
+/// Hours looked back upon: five days.
+const HOURS_MAX: u32 = 120;
 /// The short look: so many hours, and at least so many points in them.
 const SHORT_HOURS: u32 = 30;
 const SHORT_POINTS_MIN: usize = 24;
 /// The long look needs points over at least so many hours.
-const LONG_HOURS_MIN: u32 = 72;
+const LONG_HOURS_MIN: f64 = 72.0;
 /// Share of the variation that a line must explain (by medians, so that a few odd points do not decide).
 const EXPLAINED_MIN: f64 = 0.9;
 /// Share of pairs that must agree on the direction.
 const AGREEMENT_MIN: f64 = 0.85;
 
-/// The hourly points of one series, oldest first.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// The hourly points of one series.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "KeptTrend", into = "KeptTrend")]
 pub struct Trend {
-    points: VecDeque<(u32, f32)>,
+    /// The value of each hour up to the last one, oldest first; not a number for an hour without a sample.
+    values: VecDeque<f32>,
+    /// Hours since the epoch.
+    last_hour: u32,
+}
+
+/// What is kept of it on disk: the hours that had samples, with their values, oldest first.
+#[derive(Serialize, Deserialize)]
+struct KeptTrend {
+    points: Vec<(u32, f32)>,
+}
+
+impl From<KeptTrend> for Trend {
+    fn from(kept: KeptTrend) -> Self {
+        let mut trend = Self::default();
+        for (hour, value) in kept.points {
+            trend.push(hour, f64::from(value));
+        }
+        trend
+    }
+}
+
+impl From<Trend> for KeptTrend {
+    fn from(trend: Trend) -> Self {
+        Self { points: trend.points().collect() }
+    }
+}
+
+impl PartialEq for Trend {
+    fn eq(&self, other: &Self) -> bool {
+        self.points().eq(other.points())
+    }
 }
 
 /// How fast a value changes, an hour.
@@ -40,13 +72,28 @@ pub struct Slope {
 impl Trend {
     /// Adds the value of an hour (hours since the epoch).
     pub fn push(&mut self, hour: u32, value: f64) {
-        if self.points.back().is_some_and(|(last, _)| *last >= hour) {
+        if self.values.is_empty() || hour.saturating_sub(self.last_hour) >= HOURS_MAX {
+            self.values.clear();
+            self.values.reserve_exact(HOURS_MAX as usize);
+        } else if hour <= self.last_hour {
             return;
+        } else {
+            let missing = (hour - self.last_hour - 1) as usize;
+            let too_many = (self.values.len() + missing + 1).saturating_sub(HOURS_MAX as usize);
+            self.values.drain(..too_many);
+            self.values.extend(std::iter::repeat_n(f32::NAN, missing));
         }
-        if self.points.len() >= POINTS_MAX {
-            self.points.pop_front();
-        }
-        self.points.push_back((hour, value as f32));
+        self.values.push_back(value as f32);
+        self.last_hour = hour;
+    }
+
+    /// The hours that had samples, with their values, oldest first.
+    fn points(&self) -> impl Iterator<Item = (u32, f32)> {
+        // At most `HOURS_MAX` values, so their places fit.
+        let place = |at: usize| at as u32;
+        let first = self.last_hour.saturating_sub(place(self.values.len().saturating_sub(1)));
+        let values = self.values.iter().enumerate();
+        values.map(move |(at, value)| (first + place(at), *value)).filter(|(_, value)| !value.is_nan())
     }
 
     /// The slope, where there is a credible one: of the last day if it has one, else of the last days.
@@ -56,12 +103,10 @@ impl Trend {
     }
 
     fn short(&self) -> Option<Slope> {
-        let (last, _) = *self.points.back()?;
         let points: Vec<(f64, f64)> = self
-            .points
-            .iter()
-            .filter(|(hour, _)| last - hour <= SHORT_HOURS)
-            .map(|(hour, value)| (f64::from(*hour), f64::from(*value)))
+            .points()
+            .filter(|(hour, _)| self.last_hour - hour <= SHORT_HOURS)
+            .map(|(hour, value)| (f64::from(hour), f64::from(value)))
             .collect();
         if points.len() < SHORT_POINTS_MIN {
             return None;
@@ -75,12 +120,11 @@ impl Trend {
     }
 
     fn long(&self) -> Option<Slope> {
-        let ((first, _), (last, _)) = (*self.points.front()?, *self.points.back()?);
+        let points: Vec<(f64, f64)> = self.points().map(|(hour, value)| (f64::from(hour), f64::from(value))).collect();
+        let ((first, _), (last, _)) = (*points.first()?, *points.last()?);
         if last - first < LONG_HOURS_MIN {
             return None;
         }
-        let points: Vec<(f64, f64)> =
-            self.points.iter().map(|(hour, value)| (f64::from(*hour), f64::from(*value))).collect();
         let slopes: Vec<f64> = pairs(&points)
             .filter(|((x, _), (to_x, _))| (to_x - x) % 24.0 == 0.0)
             .map(|((x, y), (to_x, to_y))| (to_y - y) / (to_x - x))
@@ -157,5 +201,26 @@ mod tests {
                 other => panic!("{name}: {other:?}"),
             }
         }
+    }
+    #[test]
+    fn only_the_last_five_days_are_looked_back_upon_and_gaps_stay_gaps() {
+        let mut trend = trend(100, f64::from);
+        trend.push(99, 7.0);
+        trend.push(110, 110.0);
+        trend.push(160, 160.0);
+        let hours: Vec<u32> = trend.points().map(|(hour, _)| hour).collect();
+        assert_eq!(hours, (41..100).chain([110, 160]).collect::<Vec<_>>());
+        assert!(trend.points().all(|(hour, value)| f64::from(hour) == f64::from(value)));
+        trend.push(400, 1.0);
+        assert_eq!(trend.points().collect::<Vec<_>>(), [(400, 1.0)]);
+    }
+
+    #[test]
+    fn a_trend_is_kept_as_it_always_was() {
+        let points: VecDeque<(u32, f32)> = [(480_000, 0.5), (480_001, 0.25), (480_009, 1.0)].into();
+        let bytes = postcard::to_stdvec(&points).unwrap();
+        let trend: Trend = postcard::from_bytes(&bytes).unwrap();
+        assert!(trend.points().eq(points));
+        assert_eq!(postcard::to_stdvec(&trend).unwrap(), bytes);
     }
 }
