@@ -371,6 +371,7 @@ pub fn run() -> Run {
         bound,
         state,
         gate_text: gate.into(),
+        done_before: None,
         shown_at: at("14:32:50"),
         output: if index == 0 { output.lines().map(Arc::from).collect() } else { Vec::new() },
         output_dropped_count: 0,

@@ -111,21 +111,17 @@ fn approve(state: &mut AppState, run: &Run, index: usize, step: &RunStep, now: T
         typed_target,
     };
     let reach = if spec.touches.is_empty() { String::new() } else { format!(" It touches {}.", spec.touches) };
-    match spec.effect {
-        StepEffect::None | StepEffect::Read => return vec![Effect::Request(request(None))],
-        StepEffect::Reversible => {
-            let question = format!("{}?{reach} It can be undone.", spec.title);
-            let confirmation = Confirmation { argv: argv(step), ..plain(question) };
-            ask(state, confirmation, Asked::Request(request(None)), now);
+    let (undo, typed_target) = match (spec.effect, step.done_before) {
+        (StepEffect::None | StepEffect::Read, _) => return vec![Effect::Request(request(None))],
+        (StepEffect::Reversible, None) => ("It can be undone.".to_owned(), None),
+        (StepEffect::Reversible, Some(run)) => {
+            (format!("{run} did EXACTLY THIS before; again may undo what it did."), Some(spec.touches.to_string()))
         }
-        StepEffect::Irreversible => {
-            let question = format!("{}?{reach} It CANNOT be undone.", spec.title);
-            let target = if spec.touches.is_empty() { &spec.name } else { &spec.touches };
-            let confirmation =
-                Confirmation { argv: argv(step), typed_target: Some(target.to_string()), ..plain(question) };
-            ask(state, confirmation, Asked::Request(request(None)), now);
-        }
-    }
+        (StepEffect::Irreversible, _) => ("It CANNOT be undone.".to_owned(), Some(spec.touches.to_string())),
+    };
+    let question = format!("{}?{reach} {undo}", spec.title);
+    let confirmation = Confirmation { argv: argv(step), typed_target, ..plain(question) };
+    ask(state, confirmation, Asked::Request(request(None)), now);
     Vec::new()
 }
 

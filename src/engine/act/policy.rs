@@ -3,6 +3,7 @@
 //! Deny wins over ask, ask over allow. A step that only watches is allowed; whatever starts a program asks a person; an
 //! approval is for exactly what was shown, by its digest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
@@ -72,8 +73,8 @@ pub struct Gate<'a> {
     pub settings: &'a RunbookSettings,
     /// How much the engine may do by itself.
     pub mode: AutonomyMode,
-    /// Acts begun for the incident so far, as [`acts_begun`] counts them.
-    pub incident_act_count: usize,
+    /// Every run so far; those for the incident count.
+    pub runs: &'a BTreeMap<RunId, Arc<Run>>,
 }
 
 /// The gate's answer, each with its reason for the screen.
@@ -122,8 +123,8 @@ pub enum GateRefusal {
     /// The gate says no.
     #[error("refused by the gate: {0}")]
     Denied(Arc<str>),
-    /// It cannot be undone, and the target was not typed.
-    #[error("this cannot be undone; type `{0}` to confirm")]
+    /// It cannot be undone or was done before, and the target was not typed.
+    #[error("this cannot be undone, or was done before; type `{0}` to confirm")]
     TargetNotTyped(Arc<str>),
     /// There is nothing to settle: how the step ended is known.
     #[error("how step {} of {run} ended is known; there is nothing to settle", .step + 1)]
@@ -157,19 +158,36 @@ pub fn decide(run: &Run, step: usize, gate: &Gate<'_>) -> Decision {
         StepKind::Verify { .. } => Decision::Allow(Arc::from("only watches; begins by itself")),
         StepKind::Note => Decision::Ask(Arc::from("read it, then approve to go on")),
         StepKind::Check { .. } => Decision::Ask(Arc::from("only looks · waits for a person")),
-        StepKind::Act { .. } => Decision::Ask(act_text(run, spec.effect, gate).into()),
+        StepKind::Act { .. } => Decision::Ask(act_text(run, step, gate).into()),
     }
+}
+
+/// The last other run for the same incident that began the very command of this act, whatever came of it: one that was
+/// stopped or failed may have had its effect.
+#[must_use]
+pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
+    let StepKind::Act { run: argv, .. } = &run.steps.get(step)?.bound.spec.kind else { return None };
+    let is_same = |step: &RunStep| {
+        has_begun_act(step) && matches!(&step.bound.spec.kind, StepKind::Act { run, .. } if run == argv)
+    };
+    let others = runs_for(gate.runs, run.incident).filter(|other| other.id != run.id);
+    others.filter(|other| other.steps.iter().any(is_same)).map(|other| other.id).last()
 }
 
 /// Acts of `incident` that were begun, whatever came of them; dry runs are not acts.
 #[must_use]
-pub fn acts_begun<'a>(runs: impl IntoIterator<Item = &'a Run>, incident: IncidentId) -> usize {
-    runs.into_iter().filter(|run| run.incident == incident).map(acts_begun_in).sum()
+pub fn acts_begun(runs: &BTreeMap<RunId, Arc<Run>>, incident: IncidentId) -> usize {
+    runs_for(runs, incident).map(acts_begun_in).sum()
+}
+
+fn runs_for(runs: &BTreeMap<RunId, Arc<Run>>, incident: IncidentId) -> impl Iterator<Item = &Run> {
+    runs.values().map(Arc::as_ref).filter(move |run| run.incident == incident)
 }
 
 /// Approves the offered step. `None` for a note: passing it is all there is to do.
 ///
-/// `typed_target` must equal the step's `touches` where it cannot be undone.
+/// `typed_target` must equal the step's `touches` where it cannot be undone, and where another run has done the same: a
+/// second `rollout undo` puts back what the first took away.
 ///
 /// # Errors
 /// When the run is over, the step is not the one offered, its digest is not the one shown, the gate denies it, or the
@@ -186,7 +204,8 @@ pub fn approve(
         return Err(GateRefusal::Denied(reason));
     }
     let spec = &offered.bound.spec;
-    if spec.effect == StepEffect::Irreversible && typed_target.map(str::trim) != Some(spec.touches.as_ref()) {
+    let needs_target = spec.effect == StepEffect::Irreversible || done_before(run, step, gate).is_some();
+    if needs_target && typed_target.map(str::trim) != Some(spec.touches.as_ref()) {
         return Err(GateRefusal::TargetNotTyped(Arc::clone(&spec.touches)));
     }
     Ok(match &spec.kind {
@@ -251,6 +270,7 @@ fn denial(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
 
 fn act_denial(run: &Run, gate: &Gate<'_>) -> Option<String> {
     let in_run = acts_begun_in(run);
+    let for_incident = acts_begun(gate.runs, gate.incident.id);
     if gate.settings.observe_only || gate.mode == AutonomyMode::Observe {
         Some("this console only observes; set `observe_only = false` under [runbooks] to allow acts".to_owned())
     } else if run.incident != gate.incident.id {
@@ -259,10 +279,10 @@ fn act_denial(run: &Run, gate: &Gate<'_>) -> Option<String> {
         Some(format!("{} is resolved; reopen it before acting on it", gate.incident.id))
     } else if in_run >= usize::from(run.runbook.acts_max) {
         Some(format!("act {} of at most {} in this run", in_run + 1, run.runbook.acts_max))
-    } else if gate.incident_act_count >= ACTS_PER_INCIDENT_MAX {
+    } else if for_incident >= ACTS_PER_INCIDENT_MAX {
         Some(format!(
             "act {} of at most {ACTS_PER_INCIDENT_MAX} for {}; what was tried does not help, escalate",
-            gate.incident_act_count + 1,
+            for_incident + 1,
             gate.incident.id
         ))
     } else {
@@ -285,13 +305,16 @@ fn program_denial(argv: &[Arc<str>], settings: &RunbookSettings) -> Option<Strin
     Some(format!("`{program}` is not among `allowed_programs` under [runbooks]; add it there if steps may start it"))
 }
 
-fn act_text(run: &Run, effect: StepEffect, gate: &Gate<'_>) -> String {
-    let undo = if effect == StepEffect::Irreversible { "cannot be undone" } else { "can be undone" };
+fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
+    let is_irreversible = run.steps.get(step).is_none_or(|step| step.bound.spec.effect == StepEffect::Irreversible);
+    let undo = if is_irreversible { "cannot be undone" } else { "can be undone" };
+    let again = done_before(run, step, gate)
+        .map_or_else(String::new, |other| format!("{other} did exactly this; again may undo it · "));
     format!(
-        "act {} of {} in this run, {} of {ACTS_PER_INCIDENT_MAX} for {} · {undo} · waits for a person",
+        "{again}act {} of {} in this run, {} of {ACTS_PER_INCIDENT_MAX} for {} · {undo} · waits for a person",
         acts_begun_in(run) + 1,
         run.runbook.acts_max,
-        gate.incident_act_count + 1,
+        acts_begun(gate.runs, gate.incident.id) + 1,
         gate.incident.id,
     )
 }

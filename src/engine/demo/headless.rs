@@ -232,6 +232,7 @@ fn approval(run: &Run, now: Timestamp) -> Option<Request> {
         run: run.id,
         step: at,
         digest: Arc::clone(&step.bound.digest),
-        typed_target: (spec.effect == StepEffect::Irreversible).then(|| Arc::clone(&spec.touches)),
+        typed_target: (spec.effect == StepEffect::Irreversible || step.done_before.is_some())
+            .then(|| Arc::clone(&spec.touches)),
     })
 }

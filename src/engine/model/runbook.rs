@@ -229,6 +229,8 @@ pub struct RunStep {
     pub state: StepState,
     /// Why the gate asks, allows or refuses.
     pub gate_text: Arc<str>,
+    /// The run for the same incident that has begun the same command before: approving takes the typed target then.
+    pub done_before: Option<RunId>,
     /// When what is shown last changed: keys that act are inert for 400 ms after it.
     pub shown_at: Timestamp,
     /// Output, newest last, capped at `limits::STEP_OUTPUT_LINES_MAX`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::policy::{self, Gate};
+use crate::engine::act::policy::Gate;
 use crate::engine::act::walk::{self, WalkOutcome};
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
@@ -148,11 +148,6 @@ impl Engine {
 
     /// What the gate looks at for this incident, now.
     fn gate<'a>(&'a self, incident: &'a Incident) -> Gate<'a> {
-        Gate {
-            incident,
-            settings: &self.settings.runbooks,
-            mode: self.mode(),
-            incident_act_count: policy::acts_begun(self.world.runs.values().map(Arc::as_ref), incident.id),
-        }
+        Gate { incident, settings: &self.settings.runbooks, mode: self.mode(), runs: &self.world.runs }
     }
 }

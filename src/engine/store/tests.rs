@@ -80,6 +80,7 @@ fn run(id: u64, value: f64) -> Record {
             until: Timestamp(9),
         },
         gate_text: Arc::from("g"),
+        done_before: None,
         shown_at: Timestamp(1),
         output: vec![Arc::from("line")],
         output_dropped_count: 3,

@@ -66,6 +66,7 @@ pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>, now
         bound: bound.clone(),
         state: StepState::Pending,
         gate_text: Arc::from(""),
+        done_before: None,
         shown_at: now,
         output: Vec::new(),
         output_dropped_count: 0,
@@ -244,8 +245,10 @@ impl WalkOutcome {
             return;
         };
         let gate_text = Arc::clone(policy::decide(&self.run, index, gate).text());
+        let done_before = policy::done_before(&self.run, index, gate);
         let step = &mut self.run.steps[index];
         step.gate_text = gate_text;
+        step.done_before = done_before;
         step.shown_at = now;
         step.state = match step.bound.spec.kind {
             StepKind::Verify { .. } => verify::begin(now, step.bound.spec.timeout_ms),

@@ -117,7 +117,8 @@ pub(in crate::engine::act) fn approved(argv: &[&str], timeout_ms: i64, settings:
     let mut step = bound("look", StepKind::Check { run, expect: text("") }, StepEffect::Read);
     step.spec.timeout_ms = timeout_ms;
     let incident = incident();
-    let gate = Gate { incident: &incident, settings, mode: AutonomyMode::Suggest, incident_act_count: 0 };
+    let runs = BTreeMap::new();
+    let gate = Gate { incident: &incident, settings, mode: AutonomyMode::Suggest, runs: &runs };
     let begun = start(RunId(1), &proposal(vec![step]), &text(ANA), &gate, T0);
     approve(&begun.run, 0, "digest-look", None, &text(ANA), &gate, T0).unwrap().execute.unwrap()
 }
@@ -127,6 +128,7 @@ struct Drive {
     incident: Incident,
     settings: RunbookSettings,
     mode: AutonomyMode,
+    earlier: BTreeMap<RunId, Arc<Run>>,
     run: Run,
     audit: Vec<AuditNote>,
     executed: Vec<ApprovedStep>,
@@ -137,10 +139,11 @@ impl Drive {
     fn new(steps: Vec<BoundStep>) -> Self {
         let incident = incident();
         let settings = RunbookSettings::default();
-        let gate =
-            Gate { incident: &incident, settings: &settings, mode: AutonomyMode::Suggest, incident_act_count: 0 };
+        let runs = BTreeMap::new();
+        let gate = Gate { incident: &incident, settings: &settings, mode: AutonomyMode::Suggest, runs: &runs };
         let outcome = start(RunId(3), &proposal(steps), &text(ANA), &gate, T0);
         Self {
+            earlier: BTreeMap::new(),
             run: outcome.run,
             audit: outcome.audit,
             executed: Vec::new(),
@@ -152,12 +155,9 @@ impl Drive {
     }
 
     fn with(&mut self, make: impl FnOnce(&Run, &Gate<'_>) -> Option<WalkOutcome>) -> bool {
-        let gate = Gate {
-            incident: &self.incident,
-            settings: &self.settings,
-            mode: self.mode,
-            incident_act_count: policy::acts_begun([&self.run], self.run.incident),
-        };
+        let mut runs = self.earlier.clone();
+        runs.insert(self.run.id, Arc::new(self.run.clone()));
+        let gate = Gate { incident: &self.incident, settings: &self.settings, mode: self.mode, runs: &runs };
         let Some(outcome) = make(&self.run, &gate) else { return false };
         self.run = outcome.run;
         self.audit.extend(outcome.audit);
@@ -305,19 +305,16 @@ fn a_dry_run_offers_the_step_again_and_is_no_act() {
     assert_eq!(drive.run.steps[2].state, StepState::Waiting);
     assert_eq!(drive.run.state, RunState::Active);
     assert!(drive.changes.is_empty());
-    assert_eq!(policy::acts_begun([&drive.run], IncidentId(42)), 0);
+    let runs = BTreeMap::from([(RunId(3), Arc::new(drive.run.clone()))]);
+    assert_eq!(policy::acts_begun(&runs, IncidentId(42)), 0);
     drive.approve(2).unwrap();
 }
 
 #[test]
 fn a_note_has_no_dry_run() {
     let drive = Drive::new(steps());
-    let gate = Gate {
-        incident: &drive.incident,
-        settings: &drive.settings,
-        mode: AutonomyMode::Suggest,
-        incident_act_count: 0,
-    };
+    let runs = BTreeMap::new();
+    let gate = Gate { incident: &drive.incident, settings: &drive.settings, mode: AutonomyMode::Suggest, runs: &runs };
     let refused = dry_run(&drive.run, 0, "digest-read", &text(ANA), &gate, T0).unwrap_err();
     assert_eq!(refused, GateRefusal::NoDryRun { run: RunId(3), step: 0 });
 }
@@ -548,14 +545,50 @@ mod gate {
 
         let drive = Drive::new(vec![bound("act", act_kind("kubectl apply"), StepEffect::Reversible)]);
         for (count, is_denied) in [(7, false), (8, true), (9, true)] {
-            let gate = Gate {
-                incident: &drive.incident,
-                settings: &drive.settings,
-                mode: drive.mode,
-                incident_act_count: count,
-            };
+            let runs = (10..10 + count).map(|id| (RunId(id), done(&drive.run, RunId(id)))).collect();
+            let gate = Gate { incident: &drive.incident, settings: &drive.settings, mode: drive.mode, runs: &runs };
             assert_eq!(matches!(policy::decide(&drive.run, 0, &gate), Decision::Deny(_)), is_denied, "{count}");
         }
+    }
+
+    /// The run with every step of it approved and done, under another number.
+    fn done(run: &Run, id: RunId) -> Arc<Run> {
+        let mut run = Run { id, state: RunState::Succeeded, ..run.clone() };
+        for step in &mut run.steps {
+            step.state = StepState::Succeeded { at: T0 };
+            step.approved_by = Some(text(ANA));
+        }
+        Arc::new(run)
+    }
+
+    #[test]
+    fn what_another_run_did_takes_the_typed_target_once_more() {
+        let act = || vec![bound("undo", act_kind("kubectl rollout undo deployment/payment"), StepEffect::Reversible)];
+        let mut drive = Drive::new(act());
+        let mut earlier = done(&drive.run, RunId(2)).as_ref().clone();
+        earlier.steps[0].state = StepState::Failed { at: T0, reason: text("stopped by a person") };
+        drive.earlier.insert(RunId(2), Arc::new(earlier));
+        let offered = |drive: &Drive| {
+            let gate =
+                Gate { incident: &drive.incident, settings: &drive.settings, mode: drive.mode, runs: &drive.earlier };
+            start(RunId(3), &proposal(act()), &text(ANA), &gate, T0).run
+        };
+        drive.run = offered(&drive);
+        assert_eq!(drive.run.steps[0].done_before, Some(RunId(2)));
+        assert!(drive.run.steps[0].gate_text.starts_with("RUN-2 did exactly this"), "{}", drive.run.steps[0].gate_text);
+        let digest = Arc::clone(&drive.run.steps[0].bound.digest);
+        assert!(matches!(drive.approve(0), Err(GateRefusal::TargetNotTyped(_))));
+        drive.approve_as_shown(0, &digest, Some("deployment/payment")).unwrap();
+
+        // Of another incident, or only tried dry: no second time.
+        let mut other = done(&drive.run, RunId(2)).as_ref().clone();
+        other.incident = IncidentId(41);
+        drive.earlier.insert(RunId(2), Arc::new(other));
+        assert_eq!(offered(&drive).steps[0].done_before, None);
+        let mut dry = done(&drive.run, RunId(2)).as_ref().clone();
+        dry.steps[0].state = StepState::Waiting;
+        drive.earlier.insert(RunId(2), Arc::new(dry));
+        assert_eq!(offered(&drive).steps[0].done_before, None);
     }
 
     #[test]
