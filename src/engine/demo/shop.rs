@@ -71,6 +71,8 @@ pub struct Shop {
     pub(super) model: Model,
     pub(super) deployments: Deployments,
     faults: Vec<ActiveFault>,
+    /// Versions of nodes that have a fault in them: it comes back with them.
+    faulty_versions: Vec<(usize, Arc<str>, ActiveFault)>,
     /// Events of the story that have not happened, and their changes told; by position in the story.
     next_event: usize,
     next_told: usize,
@@ -101,6 +103,7 @@ impl Shop {
             model: Model::new(),
             deployments: Deployments::new(),
             faults: Vec::new(),
+            faulty_versions: Vec::new(),
             next_event: 0,
             next_told: 0,
             surge: None,
@@ -276,7 +279,7 @@ impl Shop {
             let at = self.start + event.at_ms;
             match &event.what {
                 Happening::Change(spec) => self.deployments.record(spec, at),
-                Happening::Fault { fault, ramp_ms, mended_by } => self.faults.push(ActiveFault {
+                Happening::Fault { fault, ramp_ms, mended_by } => self.begin(ActiveFault {
                     fault: *fault,
                     begun_at: at,
                     ramp_ms: *ramp_ms,
@@ -288,6 +291,26 @@ impl Shop {
                 }
             }
         }
+    }
+
+    fn begin(&mut self, active: ActiveFault) {
+        for mend in &active.mended_by {
+            if let Mend::Rollback(node) = mend {
+                self.faulty_versions.push((*node, self.deployments.present(*node).version, active.clone()));
+            }
+        }
+        self.faults.push(active);
+    }
+
+    /// An earlier version runs again; what was wrong with the present one goes, and what is wrong with that one comes back.
+    pub(super) fn roll_back(&mut self, node: usize, version: &Arc<str>, now: Timestamp) {
+        let cause = format!("rolled back from {}", self.deployments.present(node).version);
+        self.deployments.roll_out(node, Arc::clone(version), cause.into());
+        self.mend(&Mend::Rollback(node), now);
+        let of_version = self.faulty_versions.iter().filter(|(at, faulty, _)| *at == node && faulty == version);
+        let back: Vec<_> =
+            of_version.map(|(_, _, fault)| ActiveFault { begun_at: now, mended_at: None, ..fault.clone() }).collect();
+        self.faults.extend(back);
     }
 
     /// Tells of the story's changes; those before the live part are told as it begins.

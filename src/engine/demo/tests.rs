@@ -183,6 +183,19 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn rolling_back_twice_brings_the_fault_back() {
+    let mut watched = Watched::new("bad-deploy", 5);
+    watched.run(60);
+    let undo = ["kubectl", "rollout", "undo", "deployment/payment"];
+    watched.execute(&undo);
+    watched.run(300);
+    assert!(watched.value("payment", "error_ratio") < 0.01);
+    watched.execute(&undo);
+    watched.run(300);
+    assert!(watched.value("payment", "error_ratio") > 0.2);
+}
+
+#[test]
 fn an_unknown_command_says_so() {
     let mut watched = Watched::new("bad-deploy", 5);
     let executed = watched.execute(&["rm", "-rf", "/"]);

@@ -161,10 +161,7 @@ impl Shop {
             let line = format!("deployment.apps/{name} would be rolled back to {} (dry run)", before.version);
             return Executed::done([line], 220);
         }
-        let present = self.deployments.present(node).version;
-        let cause = format!("rolled back from {present}");
-        self.deployments.roll_out(node, Arc::clone(&before.version), Arc::from(cause));
-        self.mend(&Mend::Rollback(node), call.now);
+        self.roll_back(node, &before.version, call.now);
         Executed::done([format!("deployment.apps/{name} rolled back to {}", before.version)], 1_400)
     }
 
