@@ -72,4 +72,6 @@ pub enum Record {
         /// Its value, as JSON text.
         value: String,
     },
+    /// Nothing is to be kept of this series any longer: what was there is removed.
+    SeriesGone(super::model::Fingerprint),
 }

@@ -6,7 +6,7 @@ pub const TICK_MS: i64 = 1_000;
 pub const INPUT_QUEUE_MAX: usize = 4_096;
 /// Requests waiting for the engine.
 pub const REQUEST_QUEUE_MAX: usize = 64;
-/// Series of one source.
+/// Series of one source at once.
 pub const SERIES_PER_SOURCE_MAX: usize = 2_000_000;
 /// Samples in one batch handed to the engine.
 pub const BATCH_SAMPLES_MAX: usize = 20_000;
@@ -117,3 +117,9 @@ pub const PICTURE_FILE_WORK_SHARE: u32 = 50;
 pub const ROTATED_FILES_MAX: usize = 32;
 /// Files of a folder among which rotated ones are looked for.
 pub const TAIL_FOLDER_ENTRIES_MAX: usize = 10_000;
+/// A series silent for this long, while others of the same metric and service go on, leaves memory and store.
+pub const SERIES_RETIRED_MS: i64 = 24 * 3_600_000;
+/// The same for one without others beside it: a weekly job keeps what was learnt of it.
+pub const SERIES_RETIRED_ALONE_MS: i64 = 8 * 24 * 3_600_000;
+/// Retired series whose names are remembered, so that one that returns unannounced is known.
+pub const RETIRED_SERIES_MAX: usize = 100_000;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::live::Live;
-use super::registry::{Meta, Registry};
+use super::registry::{Meta, Registry, SourceSeries};
 use super::tracking::{AnomalyEvent, anomaly_fingerprint};
 use super::{Detection, contextual};
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
@@ -22,6 +22,8 @@ const LOOKED_AT_MIN: usize = 2_000;
 const TICKS_FOR_ALL: usize = 30;
 /// An instance that is gone while others of its service go on was replaced: its absence is over after this long.
 const REPLACED_AFTER_MS: i64 = 15 * MINUTE_MS;
+/// An instance that comes this long before the other one's last sample, or later, may replace it.
+const REPLACED_WITHIN_MS: i64 = 15 * MINUTE_MS;
 /// Any absence is over after this long: the series is gone for good.
 const GONE_AFTER_MS: i64 = 24 * HOUR_MS;
 
@@ -29,8 +31,10 @@ const GONE_AFTER_MS: i64 = 24 * HOUR_MS;
 #[derive(Debug, Clone, Default)]
 pub struct Absences {
     by_series: BTreeMap<u32, Anomaly>,
-    /// Series whose absence was ended although they did not come back.
+    /// Series whose absence was ended although they did not come back, or never raised, with their last sample's time.
     given_up: BTreeMap<u32, i64>,
+    /// When series were told whose source was flowing already, by its clock.
+    arrivals: BTreeMap<u32, i64>,
     next: usize,
 }
 
@@ -39,12 +43,43 @@ impl Absences {
     pub fn resume(&mut self, index: u32, anomaly: Anomaly) {
         self.by_series.insert(index, anomaly);
     }
+
+    /// Notes when a series was told.
+    pub fn note_arrival(&mut self, index: u32, source: &SourceSeries) {
+        if source.newest_at != i64::MIN {
+            self.arrivals.insert(index, source.newest_at);
+        }
+    }
+
+    /// When a series was told; `i64::MIN` where its source was not flowing yet.
+    #[must_use]
+    pub fn arrived_at(&self, index: u32) -> i64 {
+        self.arrivals.get(&index).copied().unwrap_or(i64::MIN)
+    }
+
+    /// True while the absence of a series is an anomaly.
+    #[must_use]
+    pub fn is_absent(&self, index: u32) -> bool {
+        self.by_series.contains_key(&index)
+    }
+
+    /// Forgets a series.
+    pub fn forget(&mut self, index: u32) {
+        self.by_series.remove(&index);
+        self.given_up.remove(&index);
+        self.arrivals.remove(&index);
+    }
+}
+
+/// Samples may be overdue by this much.
+fn patience(meta: &Meta) -> i64 {
+    MISSED_INTERVALS * i64::from(meta.interval_ms) + GRACE_MS
 }
 
 /// Where a series stands beside its source's clock.
 fn missing_since(meta: &Meta, live: &Live, registry: &Registry) -> Option<i64> {
     let source = registry.sources.get(meta.source_at as usize)?;
-    let patience = MISSED_INTERVALS * i64::from(meta.interval_ms) + GRACE_MS;
+    let patience = patience(meta);
     let is_behind = |since: i64| since.saturating_add(patience) < source.newest_at;
     let was_there = live.is_live && live.last_at != i64::MIN;
     (was_there && is_behind(live.last_at) && is_behind(source.flowing_since)).then_some(live.last_at)
@@ -57,13 +92,19 @@ impl Detection {
         if count == 0 {
             return;
         }
+        let mut silent = Vec::new();
         for _ in 0..count.min(LOOKED_AT_MIN.max(count.div_ceil(TICKS_FOR_ALL))) {
             let at = self.absences.next % count;
             self.absences.next = (at + 1) % count;
             // As many series as dense indices, which are 32 bits wide.
-            self.look_for_absence(at as u32, events);
+            let index = at as u32;
+            self.look_for_absence(index, events);
+            if self.is_silent_for_good(index) {
+                silent.push(index);
+            }
         }
         self.end_absences(events);
+        self.retire(&silent, events);
     }
 
     fn look_for_absence(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
@@ -74,12 +115,21 @@ impl Detection {
         let Some(last_at) = missing_since(meta, live, &self.registry) else {
             return;
         };
-        let is_known = self.absences.by_series.contains_key(&index)
-            || self.absences.given_up.get(&index).is_some_and(|given_up| *given_up == last_at);
-        if is_known {
+        if self.absences.given_up.get(&index).is_some_and(|given_up| *given_up == last_at) {
             return;
         }
         let newest = self.registry.sources.get(meta.source_at as usize).map_or(last_at, |source| source.newest_at);
+        if self.is_replaced(index, last_at) {
+            self.absences.given_up.insert(index, last_at);
+            self.end_deviation(index, newest, events);
+            if let Some(anomaly) = self.absences.by_series.remove(&index) {
+                events.push(ended(anomaly, newest));
+            }
+            return;
+        }
+        if self.absences.is_absent(index) {
+            return;
+        }
         let has_peers = self.has_fresh_peer(index);
         let id = self.take_anomaly_id();
         let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
@@ -89,16 +139,45 @@ impl Detection {
         let anomaly = absence(id, meta, live, band, newest, has_peers, &self.settings);
         events.push(AnomalyEvent::Began(anomaly.clone()));
         self.absences.by_series.insert(index, anomaly);
-        // What was wrong with its values can no longer be told.
+        self.end_deviation(index, newest, events);
+    }
+
+    /// What was wrong with the values of a series that is gone can no longer be told.
+    fn end_deviation(&mut self, index: u32, newest: i64, events: &mut Vec<AnomalyEvent>) {
         if self.tracks.end(index, Timestamp(newest), events)
-            && let Some(live) = self.lives.get_mut(at)
+            && let Some(live) = self.lives.get_mut(index as usize)
         {
             live.phase = super::Phase::Normal;
         }
     }
 
+    /// True where at least as many instances of the same metric and service have come as have gone about that time: a pod
+    /// that was replaced is not missed.
+    fn is_replaced(&self, index: u32, last_at: i64) -> bool {
+        let Some(meta) = self.registry.metas.get(index as usize) else {
+            return false;
+        };
+        let about = last_at.saturating_sub(REPLACED_WITHIN_MS);
+        let (mut gone, mut come) = (0_usize, 0_usize);
+        for other in self.registry.of_metric(meta.service.as_str(), &meta.metric) {
+            let at = *other as usize;
+            let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
+                continue;
+            };
+            if let Some(since) = missing_since(meta, live, &self.registry) {
+                gone += usize::from(since >= about);
+            } else if live.is_live && self.absences.arrived_at(*other) >= about {
+                // What is told when a source begins to flow was there before.
+                let source = self.registry.sources.get(meta.source_at as usize);
+                let began = source.map_or(i64::MAX, |source| source.flowing_since.saturating_add(patience(meta)));
+                come += usize::from(self.absences.arrived_at(*other) > began);
+            }
+        }
+        come >= gone
+    }
+
     /// True where another instance of the same metric and service still gives samples.
-    fn has_fresh_peer(&self, index: u32) -> bool {
+    pub(super) fn has_fresh_peer(&self, index: u32) -> bool {
         let Some(meta) = self.registry.metas.get(index as usize) else {
             return false;
         };
@@ -131,18 +210,22 @@ impl Detection {
             }
         }
         for (index, at, is_given_up) in over {
-            if let Some(mut anomaly) = self.absences.by_series.remove(&index) {
+            if let Some(anomaly) = self.absences.by_series.remove(&index) {
                 if is_given_up {
                     self.absences.given_up.insert(index, anomaly.started_at.0);
                 } else {
                     self.absences.given_up.remove(&index);
                 }
-                anomaly.state = AnomalyState::Ended;
-                anomaly.ended_at = Some(Timestamp(at));
-                events.push(AnomalyEvent::Ended(anomaly));
+                events.push(ended(anomaly, at));
             }
         }
     }
+}
+
+fn ended(mut anomaly: Anomaly, at: i64) -> AnomalyEvent {
+    anomaly.state = AnomalyState::Ended;
+    anomaly.ended_at = Some(Timestamp(at));
+    AnomalyEvent::Ended(anomaly)
 }
 
 fn absence(

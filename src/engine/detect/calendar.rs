@@ -257,6 +257,13 @@ impl Calendar {
         bearing
     }
 
+    /// Forgets what events do to a series.
+    pub fn forget(&mut self, index: u32) {
+        if !self.effects.is_empty() {
+            self.effects.retain(|(of, _), _| *of != index);
+        }
+    }
+
     /// True where an event that happens only once touches this series now: it must not teach the weekly profile.
     #[must_use]
     pub fn is_once_only(&self, meta: &Meta) -> bool {

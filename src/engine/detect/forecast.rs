@@ -75,6 +75,17 @@ impl Forecasts {
         self.wait(index);
     }
 
+    /// Forgets a series; [`Self::tidy`] is to follow.
+    pub fn forget(&mut self, index: u32) {
+        self.trends.remove(&index);
+        self.is_waiting.remove(&index);
+    }
+
+    /// Takes forgotten series out of the queue.
+    pub fn tidy(&mut self) {
+        self.waiting.retain(|index| self.is_waiting.contains(index));
+    }
+
     /// Takes up a forecast from before a restart.
     pub fn resume(&mut self, index: u32, anomaly: Anomaly) {
         self.active.insert(index, Foretold { anomaly, misses: 0 });
@@ -123,7 +134,7 @@ impl Detection {
         }
         let overtaken: Vec<u32> = self.forecasts.active.keys().copied().filter(|at| self.is_overtaken(*at)).collect();
         for index in overtaken {
-            self.end_forecast(index, events);
+            self.end_forecast(index, self.last_at(index), events);
         }
     }
 
@@ -165,7 +176,7 @@ impl Detection {
                     foretold.misses
                 });
                 if misses.is_some_and(|misses| misses >= MISSES_MAX) {
-                    self.end_forecast(index, events);
+                    self.end_forecast(index, now, events);
                 }
             }
         }
@@ -239,8 +250,12 @@ impl Detection {
         events.push(AnomalyEvent::Changed(anomaly.clone()));
     }
 
-    fn end_forecast(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
-        let at = self.lives.get(index as usize).map_or(Timestamp(0), |live| Timestamp(live.last_at));
+    fn last_at(&self, index: u32) -> Timestamp {
+        self.lives.get(index as usize).map_or(Timestamp(0), |live| Timestamp(live.last_at))
+    }
+
+    /// Ends the forecast of a series, where there is one.
+    pub(super) fn end_forecast(&mut self, index: u32, at: Timestamp, events: &mut Vec<AnomalyEvent>) {
         if let Some(mut foretold) = self.forecasts.active.remove(&index) {
             foretold.anomaly.state = AnomalyState::Ended;
             foretold.anomaly.ended_at = Some(at);

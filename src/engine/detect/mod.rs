@@ -20,6 +20,7 @@ pub mod log_templates;
 mod observe;
 mod profile;
 mod registry;
+mod retired;
 mod scale;
 mod state;
 mod static_threshold;
@@ -76,6 +77,8 @@ pub struct DetectionCounts {
     pub cold_series_count: u64,
     /// Log templates known.
     pub template_count: u64,
+    /// Series that fell silent for good and were forgotten, since the start.
+    pub retired_series_count: u64,
 }
 
 /// The stage: every series' state and the anomalies under way.
@@ -103,6 +106,9 @@ pub struct Detection {
     sample_count: u64,
     hours_total: u64,
     cold_count: u64,
+    retired_count: u64,
+    /// Series to be removed from the store.
+    gone: Vec<Fingerprint>,
     dropped: BTreeMap<DropReason, u64>,
 }
 
@@ -133,6 +139,8 @@ impl Detection {
             sample_count: 0,
             hours_total: 0,
             cold_count: 0,
+            retired_count: 0,
+            gone: Vec::new(),
             dropped: BTreeMap::new(),
         })
     }
@@ -165,13 +173,23 @@ impl Detection {
 
     /// Binds a source's local number to a series.
     pub fn define(&mut self, notice: &SeriesNotice) {
-        let index = match self.registry.define(notice) {
-            Defined::New(index) => index,
-            Defined::Known => return,
-            Defined::TooMany => return self.drop_one(DropReason::TooMany),
+        match self.registry.define(notice) {
+            Defined::New(index) => self.open(index),
+            Defined::Known => {}
+            Defined::TooMany => self.drop_one(DropReason::TooMany),
+        }
+    }
+
+    /// Makes room for a series the registry has just taken in, and gives it what was kept of it.
+    fn open(&mut self, index: u32) {
+        let Some(meta) = self.registry.metas.get(index as usize) else {
+            return;
         };
-        let fingerprint = notice.descriptor.fingerprint(notice.source.as_str());
-        let (live, profile) = match self.restored.remove(&fingerprint) {
+        let fingerprint = meta.fingerprint;
+        if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
+            self.absences.note_arrival(index, source);
+        }
+        let (mut live, profile) = match self.restored.remove(&fingerprint) {
             Some(state) => {
                 let profile = Profile::from_parts(&state.centres, &state.spreads);
                 if let Some(trend) = state.trend {
@@ -183,14 +201,18 @@ impl Detection {
         };
         self.hours_total += u64::from(live.hours_seen);
         self.cold_count += u64::from(live.hours_seen < self.warm_hours);
-        let mut live = live;
         // Only anomalies that are handed back are tracked.
         if live.phase == Phase::Tracked {
             live.phase = Phase::Normal;
         }
-        self.lives.push(live);
-        self.profiles.push(profile);
-        self.is_unkept.push(false);
+        let at = index as usize;
+        if let (Some(old_live), Some(old_profile)) = (self.lives.get_mut(at), self.profiles.get_mut(at)) {
+            (*old_live, *old_profile) = (live, profile);
+        } else {
+            self.lives.push(live);
+            self.profiles.push(profile);
+            self.is_unkept.push(false);
+        }
         for anomaly in self.unclaimed.remove(&fingerprint).unwrap_or_default() {
             self.claim(index, anomaly);
         }
@@ -212,6 +234,9 @@ impl Detection {
 
     /// Time passed: absences, recoveries, what depends on time alone.
     pub fn tick(&mut self, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
+        if self.first_tick_at.is_none() {
+            self.drop_stale_states();
+        }
         let first_tick_at = *self.first_tick_at.get_or_insert(now);
         if now.since_ms(first_tick_at) > CLAIM_MS && !self.unclaimed.is_empty() {
             for mut anomaly in std::mem::take(&mut self.unclaimed).into_values().flatten() {
@@ -265,7 +290,9 @@ impl Detection {
             .into_iter()
             .filter_map(|index| {
                 let at = index as usize;
-                *self.is_unkept.get_mut(at)? = false;
+                if !std::mem::take(self.is_unkept.get_mut(at)?) {
+                    return None;
+                }
                 let meta = self.registry.metas.get(at)?;
                 let trend = self.forecasts.trend(index).cloned();
                 Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?, trend))
@@ -276,8 +303,10 @@ impl Detection {
     /// Marks every series as changed, so that `series_to_keep` gives all of them: for a clean stop.
     pub fn keep_everything(&mut self) {
         for index in 0..self.lives.len() {
-            // As many series as dense indices, which are 32 bits wide.
-            self.mark_unkept(index as u32);
+            if self.registry.metas.get(index).is_some_and(|meta| !meta.is_vacant()) {
+                // As many series as dense indices, which are 32 bits wide.
+                self.mark_unkept(index as u32);
+            }
         }
     }
 
@@ -293,7 +322,7 @@ impl Detection {
     /// Totals.
     #[must_use]
     pub fn counts(&self) -> DetectionCounts {
-        let series_count = self.lives.len() as u64;
+        let series_count = self.registry.len() as u64;
         let hours_each = if series_count == 0 { 0.0 } else { self.hours_total as f64 / series_count as f64 };
         DetectionCounts {
             series_count,
@@ -302,6 +331,7 @@ impl Detection {
             history_days: (hours_each / HOURS_A_DAY) as f32,
             cold_series_count: self.cold_count,
             template_count: self.logs.template_count() as u64,
+            retired_series_count: self.retired_count,
         }
     }
 

@@ -25,7 +25,7 @@ impl Detection {
         let mut newest = i64::MIN;
         for sample in &batch.samples {
             let index = self.registry.sources.get(source_at as usize).and_then(|source| source.index(sample.local));
-            let Some(index) = index else {
+            let Some(index) = index.or_else(|| self.revive(source_at, sample.local)) else {
                 self.drop_one(DropReason::Malformed);
                 continue;
             };

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::retired::RetiredSeries;
 use super::scale::Scale;
 use crate::engine::limits::SERIES_PER_SOURCE_MAX;
-use crate::engine::model::{
-    BadWhen, Direction, Fingerprint, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, SourceName, Unit,
-};
+use crate::engine::model::{BadWhen, Direction, Fingerprint, SeriesNotice, SeriesRole, ServiceName, SourceName, Unit};
 
 /// Marks a local number that is not bound.
 const UNBOUND: u32 = u32::MAX;
@@ -41,6 +40,8 @@ pub struct Meta {
     pub service_at: u32,
     /// Dense number of the source.
     pub source_at: u32,
+    /// Its number at the source.
+    local: u32,
     /// What the numbers measure.
     pub unit: Unit,
     /// Which golden signal.
@@ -50,6 +51,38 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Holds the place of a series that was retired until another one takes it.
+    fn vacant() -> Self {
+        let nothing: Arc<str> = Arc::from("");
+        Self {
+            fingerprint: Fingerprint(0),
+            service: ServiceName::from(nothing.clone()),
+            metric: nothing,
+            instance: None,
+            limit: f64::NAN,
+            scale: Scale::new(Unit::Count, SeriesRole::Other, false),
+            interval_ms: 0,
+            service_at: UNBOUND,
+            source_at: UNBOUND,
+            local: UNBOUND,
+            unit: Unit::Count,
+            role: SeriesRole::Other,
+            bad_when: BadWhen::Either,
+        }
+    }
+
+    /// True where there is no series.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        self.local == UNBOUND
+    }
+
+    /// Where it is told from: dense number of the source, and its number there.
+    #[must_use]
+    pub fn origin(&self) -> (u32, u32) {
+        (self.source_at, self.local)
+    }
+
     /// The value at which the resource is exhausted: as named, else 1 for a share of a resource.
     #[must_use]
     pub fn limit(&self) -> Option<f64> {
@@ -75,8 +108,8 @@ impl Meta {
 pub struct SourceSeries {
     /// Dense index by local number.
     locals: Vec<u32>,
-    /// Its dense indices in order of definition, for walks.
-    pub members: Vec<u32>,
+    /// How many series it has.
+    series_count: usize,
     /// Newest sample that was not history, in milliseconds since the epoch: the source's own clock.
     pub newest_at: i64,
     /// When its samples began to flow again after a pause.
@@ -87,7 +120,7 @@ pub struct SourceSeries {
 
 impl SourceSeries {
     fn new() -> Self {
-        Self { locals: Vec::new(), members: Vec::new(), newest_at: i64::MIN, flowing_since: i64::MIN, gap_ms: 0 }
+        Self { locals: Vec::new(), series_count: 0, newest_at: i64::MIN, flowing_since: i64::MIN, gap_ms: 0 }
     }
 
     /// Moves the source's clock on; a pause far longer than usual is a break in its flow.
@@ -105,6 +138,21 @@ impl SourceSeries {
             self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 16);
         }
         self.newest_at = self.newest_at.max(newest);
+    }
+
+    fn bind(&mut self, local: u32, index: u32) {
+        let local = local as usize;
+        if self.locals.len() <= local {
+            self.locals.resize(local + 1, UNBOUND);
+        }
+        self.locals[local] = index;
+    }
+
+    /// Takes a number from a series, unless another one has it by now.
+    fn unbind(&mut self, local: u32, index: u32) {
+        if let Some(bound) = self.locals.get_mut(local as usize).filter(|bound| **bound == index) {
+            *bound = UNBOUND;
+        }
     }
 
     /// The dense index behind a local number.
@@ -149,6 +197,11 @@ pub struct Registry {
     pub services: Vec<ServiceSeries>,
     by_metric: FxHashMap<(u32, Arc<str>), Vec<u32>>,
     names: FxHashSet<Arc<str>>,
+    /// Series retired since names were last looked through for those that nobody bears any longer.
+    unswept_count: usize,
+    /// Dense indices without a series.
+    vacant: Vec<u32>,
+    retired: RetiredSeries,
 }
 
 impl Registry {
@@ -156,6 +209,12 @@ impl Registry {
     #[must_use]
     pub fn source_number(&self, name: &SourceName) -> Option<u32> {
         self.source_numbers.get(name).copied()
+    }
+
+    /// How many series there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_fingerprint.len()
     }
 
     /// The series of one metric of one service.
@@ -183,27 +242,63 @@ impl Registry {
         let fingerprint = notice.descriptor.fingerprint(notice.source.as_str());
         let known = self.index_of(fingerprint);
         let is_full =
-            self.sources.get(source_at as usize).is_some_and(|source| source.members.len() >= SERIES_PER_SOURCE_MAX);
+            self.sources.get(source_at as usize).is_some_and(|source| source.series_count >= SERIES_PER_SOURCE_MAX);
         if known.is_none() && is_full {
             return Defined::TooMany;
         }
-        let index = match known {
+        // The number has a new meaning.
+        self.retired.recall((source_at, notice.local));
+        match known {
             Some(index) => {
-                self.describe_again(index, &notice.descriptor);
-                index
+                self.describe_again(index, notice);
+                Defined::Known
             }
-            None => self.add(fingerprint, source_at, &notice.descriptor),
-        };
-        if let Some(source) = self.sources.get_mut(source_at as usize) {
-            if source.locals.len() <= local {
-                source.locals.resize(local + 1, UNBOUND);
-            }
-            source.locals[local] = index;
-            if known.is_none() {
-                source.members.push(index);
+            None => {
+                let meta = self.meta(fingerprint, source_at, notice);
+                Defined::New(self.settle(meta))
             }
         }
-        if known.is_some() { Defined::Known } else { Defined::New(index) }
+    }
+
+    /// Takes back a retired series whose samples come again without a notice; its dense index may be another one.
+    pub fn revive(&mut self, source_at: u32, local: u32) -> Option<u32> {
+        let meta = self.retired.recall((source_at, local))?;
+        self.index_of(meta.fingerprint).is_none().then(|| self.settle(meta))
+    }
+
+    /// Forgets a series but for its name; says which it was. Its dense index is free for another one.
+    pub fn retire(&mut self, index: u32) -> Option<Fingerprint> {
+        let place = self.metas.get_mut(index as usize).filter(|meta| !meta.is_vacant())?;
+        let meta = std::mem::replace(place, Meta::vacant());
+        self.vacant.push(index);
+        self.by_fingerprint.remove(&meta.fingerprint);
+        if let Some(service) = self.services.get_mut(meta.service_at as usize) {
+            service.traffic.retain(|other| *other != index);
+            service.errors.retain(|other| *other != index);
+        }
+        let key = (meta.service_at, meta.metric.clone());
+        if let Some(others) = self.by_metric.get_mut(&key) {
+            others.retain(|other| *other != index);
+            if others.is_empty() {
+                self.by_metric.remove(&key);
+            }
+        }
+        if let Some(source) = self.sources.get_mut(meta.source_at as usize) {
+            source.series_count = source.series_count.saturating_sub(1);
+            source.unbind(meta.local, index);
+        }
+        let fingerprint = meta.fingerprint;
+        self.retired.remember(meta);
+        self.unswept_count += 1;
+        Some(fingerprint)
+    }
+
+    /// Forgets names that nobody bears any longer, once that is worth a walk over all of them.
+    pub fn sweep_names(&mut self) {
+        if 4 * self.unswept_count >= self.names.len() {
+            self.unswept_count = 0;
+            self.names.retain(|name| Arc::strong_count(name) > 1);
+        }
     }
 
     fn source_at(&mut self, name: &SourceName) -> u32 {
@@ -224,52 +319,72 @@ impl Registry {
         name.clone()
     }
 
-    fn add(&mut self, fingerprint: Fingerprint, source_at: u32, descriptor: &SeriesDescriptor) -> u32 {
+    fn service_at(&mut self, service: &ServiceName) -> u32 {
+        if let Some(number) = self.service_numbers.get(service) {
+            return *number;
+        }
+        let number = self.services.len() as u32;
+        self.service_numbers.insert(service.clone(), number);
+        self.services.push(ServiceSeries::default());
+        number
+    }
+
+    fn meta(&mut self, fingerprint: Fingerprint, source_at: u32, notice: &SeriesNotice) -> Meta {
+        let descriptor = &notice.descriptor;
+        Meta {
+            fingerprint,
+            service: ServiceName::from(self.intern(&Arc::from(descriptor.service.as_str()))),
+            metric: self.intern(&descriptor.metric),
+            instance: descriptor.instance.as_ref().map(|name| self.intern(name)),
+            limit: descriptor.limit.unwrap_or(f64::NAN),
+            scale: Scale::new(descriptor.unit, descriptor.role, descriptor.is_skewed),
+            interval_ms: descriptor.interval_ms,
+            service_at: self.service_at(&descriptor.service),
+            source_at,
+            local: notice.local,
+            unit: descriptor.unit,
+            role: descriptor.role,
+            bad_when: descriptor.bad_when,
+        }
+    }
+
+    /// Gives a series that is not there yet its dense index.
+    fn settle(&mut self, meta: Meta) -> u32 {
         // Below u32::MAX: two million series a source, and far fewer than two thousand sources.
-        let index = self.metas.len() as u32;
-        let service_at = if let Some(number) = self.service_numbers.get(&descriptor.service) {
-            *number
-        } else {
-            let number = self.services.len() as u32;
-            self.service_numbers.insert(descriptor.service.clone(), number);
-            self.services.push(ServiceSeries::default());
-            number
-        };
-        let metric = self.intern(&descriptor.metric);
-        let instance = descriptor.instance.as_ref().map(|name| self.intern(name));
-        let service = ServiceName::from(self.intern(&Arc::from(descriptor.service.as_str())));
-        if let Some(of_service) = self.services.get_mut(service_at as usize) {
-            match descriptor.role {
+        let index = self.vacant.pop().unwrap_or(self.metas.len() as u32);
+        if let Some(of_service) = self.services.get_mut(meta.service_at as usize) {
+            match meta.role {
                 SeriesRole::Traffic => of_service.traffic.push(index),
                 SeriesRole::Errors => of_service.errors.push(index),
                 _ => {}
             }
         }
-        self.by_metric.entry((service_at, metric.clone())).or_default().push(index);
-        self.by_fingerprint.insert(fingerprint, index);
-        self.metas.push(Meta {
-            fingerprint,
-            service,
-            metric,
-            instance,
-            limit: descriptor.limit.unwrap_or(f64::NAN),
-            scale: Scale::new(descriptor.unit, descriptor.role, descriptor.is_skewed),
-            interval_ms: descriptor.interval_ms,
-            service_at,
-            source_at,
-            unit: descriptor.unit,
-            role: descriptor.role,
-            bad_when: descriptor.bad_when,
-        });
+        self.by_metric.entry((meta.service_at, meta.metric.clone())).or_default().push(index);
+        self.by_fingerprint.insert(meta.fingerprint, index);
+        if let Some(source) = self.sources.get_mut(meta.source_at as usize) {
+            source.series_count += 1;
+            source.bind(meta.local, index);
+        }
+        match self.metas.get_mut(index as usize) {
+            Some(place) => *place = meta,
+            None => self.metas.push(meta),
+        }
         index
     }
 
-    /// A known series is told again: what may change without making it another series is taken over.
-    fn describe_again(&mut self, index: u32, descriptor: &SeriesDescriptor) {
-        if let Some(meta) = self.metas.get_mut(index as usize) {
-            meta.limit = descriptor.limit.unwrap_or(f64::NAN);
-            meta.interval_ms = descriptor.interval_ms;
-            meta.bad_when = descriptor.bad_when;
+    /// A known series is told again: what may change without making it another series is taken over. It has one number
+    /// at a time.
+    fn describe_again(&mut self, index: u32, notice: &SeriesNotice) {
+        let Some(meta) = self.metas.get_mut(index as usize) else {
+            return;
+        };
+        meta.limit = notice.descriptor.limit.unwrap_or(f64::NAN);
+        meta.interval_ms = notice.descriptor.interval_ms;
+        meta.bad_when = notice.descriptor.bad_when;
+        let before = std::mem::replace(&mut meta.local, notice.local);
+        if let Some(source) = self.sources.get_mut(meta.source_at as usize) {
+            source.unbind(before, index);
+            source.bind(notice.local, index);
         }
     }
 }

@@ -307,6 +307,11 @@ impl Tracks {
         self.flips.get(&index).map_or(0, |times| times.iter().filter(|time| **time > after).count())
     }
 
+    /// Forgets a series' changes of state.
+    pub fn forget(&mut self, index: u32) {
+        self.flips.remove(&index);
+    }
+
     /// Forgets changes of state too old to matter.
     pub fn forget_flips(&mut self, now: Timestamp) {
         let after = now.0.saturating_sub(2 * FLAP_WINDOW_MS);

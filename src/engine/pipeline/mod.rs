@@ -129,8 +129,9 @@ impl Engine {
                         self.store.problem = Some(Arc::from(format!("log templates were not read back: {problem}")));
                     }
                 }
-                // Both belong to the drivers: sources read their cursors and positions, the console its settings.
-                Record::BackfillCursor { .. } | Record::Setting { .. } => {}
+                // These belong to the drivers: sources read their cursors and positions, the console its settings, and
+                // what is gone is not there.
+                Record::BackfillCursor { .. } | Record::Setting { .. } | Record::SeriesGone(_) => {}
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

@@ -80,6 +80,9 @@ impl Engine {
 
     /// Writes what was learned of series, a slice a tick, so that no tick stalls.
     pub(super) fn keep_series(&mut self, turn: &mut Turn) {
+        for fingerprint in self.detection.series_gone() {
+            turn.keep_later(Record::SeriesGone(fingerprint));
+        }
         for state in self.detection.series_to_keep(SERIES_KEPT_PER_TICK_MAX) {
             turn.keep_later(Record::Series(Box::new(state)));
         }
@@ -106,6 +109,9 @@ impl Engine {
     pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
         self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), "hypo ended");
+        for fingerprint in self.detection.series_gone() {
+            turn.keep_later(Record::SeriesGone(fingerprint));
+        }
         self.detection.keep_everything();
         for state in self.detection.series_to_keep(usize::MAX) {
             turn.keep_later(Record::Series(Box::new(state)));

@@ -181,7 +181,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
             stored.settings.insert(name, value);
         }
         // Read by methods of their own.
-        Ok(Record::Audit(_) | Record::Series(_)) => {}
+        Ok(Record::Audit(_) | Record::Series(_) | Record::SeriesGone(_)) => {}
         Err(problem) => name_problem(stored, tree, key, &problem),
     }
 }

@@ -93,6 +93,7 @@ impl TreeName {
 pub(super) struct Entry {
     pub tree: TreeName,
     pub key: Vec<u8>,
+    /// Empty where the entry is to be removed; only series ever are.
     pub value: Vec<u8>,
 }
 
@@ -125,6 +126,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::BackfillCursor { source, until } => {
             (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
         }
+        Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
     };
     Ok(Entry { tree, key, value })

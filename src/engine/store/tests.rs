@@ -6,12 +6,15 @@ use std::os::unix::fs::PermissionsExt;
 use super::schema::{SCHEMA_KEY, VALUE_VERSION};
 use super::*;
 use crate::engine::clock::Timestamp;
+use crate::engine::detect::Detection;
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{
-    AuditEntry, AuditKind, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, IncidentId, Run,
-    RunId, RunState, RunStep, Runbook, ServiceName, SourceName, StepEffect, StepKind, StepSpec, StepState, Topology,
+    AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, IncidentId,
+    Labels, Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName,
+    SourceName, StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
 };
+use crate::engine::settings::DetectionSettings;
 
 fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
@@ -243,6 +246,38 @@ fn a_store_damaged_beyond_repair_is_an_error_that_says_what_to_do() {
     std::fs::create_dir(folder.path().join("store/db")).unwrap();
     let message = Store::open(folder.path()).unwrap_err().to_string();
     assert!(message.contains("hypo import"), "{message}");
+}
+
+#[test]
+fn of_a_series_that_is_gone_nothing_is_left() {
+    let mut detection = Detection::new(&DetectionSettings::default(), &[]).unwrap();
+    for local in 0..2 {
+        let descriptor = SeriesDescriptor {
+            metric: Arc::from("load"),
+            service: ServiceName::new("shop"),
+            instance: Some(Arc::from(format!("pod-{local}"))),
+            unit: Unit::Count,
+            role: SeriesRole::Other,
+            bad_when: BadWhen::Either,
+            is_skewed: false,
+            limit: None,
+            interval_ms: 15_000,
+            labels: Labels::default(),
+        };
+        detection.define(&SeriesNotice { source: SourceName::new("prom"), local, descriptor });
+    }
+    detection.keep_everything();
+    let states = detection.series_to_keep(usize::MAX);
+    let gone = states[0].fingerprint;
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let kept: Vec<Record> = states.into_iter().map(|state| Record::Series(Box::new(state))).collect();
+    store.write(&kept, true).unwrap();
+    assert_eq!(store.series().count(), 2);
+    store.write(&[Record::SeriesGone(gone)], true).unwrap();
+    assert!(store.series().all(|state| state.fingerprint != gone) && store.series().count() == 1);
+    store.write(&[Record::SeriesGone(gone), kept[0].clone()], true).unwrap();
+    assert_eq!(store.series().count(), 2, "what is kept after it is there");
 }
 
 #[test]

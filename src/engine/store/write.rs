@@ -39,7 +39,11 @@ impl Store {
         if !series.is_empty() {
             let mut batch = sled::Batch::default();
             for entry in series {
-                batch.insert(entry.key, entry.value);
+                if entry.value.is_empty() {
+                    batch.remove(entry.key);
+                } else {
+                    batch.insert(entry.key, entry.value);
+                }
             }
             self.tree(TreeName::Series).apply_batch(batch).map_err(|error| self.fail(&error))?;
         }

@@ -7,5 +7,6 @@ mod kept;
 mod logs;
 mod noise;
 mod set_aside;
+mod silent;
 
 use bench_source::Bench;
