@@ -44,7 +44,7 @@ pub struct Runbook {
 pub struct ParamSpec {
     /// Its type.
     pub kind: ParamKind,
-    /// Where it is taken from: `cause.service`, `cause.change.version`, `cause.change.title`,
+    /// Where it is taken from: `cause.service`, `cause.callee`, `cause.change.version`, `cause.change.title`,
     /// `cause.change.external_id`, `cause.change.author`, `incident.id`, `alert.labels.NAME`, or a literal default.
     pub from: Arc<str>,
     /// Regular expression the whole value must match.

@@ -60,7 +60,7 @@ pub fn bind(
     let mut params = BTreeMap::new();
     for (name, spec) in &runbook.params {
         let value = alternatives(&spec.from)
-            .find_map(|from| resolve(from, hypothesis, world, incident))
+            .find_map(|from| resolve(from, spec, hypothesis, world, incident))
             .ok_or_else(|| BindError::Missing { param: Arc::clone(name), from: Arc::clone(&spec.from) })?;
         check(&value, spec, world, incident)
             .map_err(|reason| BindError::Refused { param: Arc::clone(name), reason })?;
@@ -74,6 +74,8 @@ pub fn bind(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin<'a> {
     CauseService,
+    /// The one service that the cause calls, among those that match the parameter's pattern.
+    CauseCallee,
     Change(ChangePart),
     IncidentId,
     AlertLabel(&'a str),
@@ -96,6 +98,7 @@ impl<'a> Origin<'a> {
     pub(super) fn read(from: &'a str) -> Result<Self, String> {
         let origin = match from {
             "cause.service" => Self::CauseService,
+            "cause.callee" => Self::CauseCallee,
             "cause.change.service" => Self::Change(ChangePart::Service),
             "cause.change.version" => Self::Change(ChangePart::Version),
             "cause.change.title" => Self::Change(ChangePart::Title),
@@ -109,7 +112,7 @@ impl<'a> Origin<'a> {
                     Self::AnomalousService(metric)
                 } else if ["cause.", "alert.", "incident.", "anomaly."].iter().any(|root| from.starts_with(root)) {
                     return Err(format!(
-                        "`{from}` is nowhere; values come from cause.service, cause.change.service (version, title, \
+                        "`{from}` is nowhere; values come from cause.service, cause.callee, cause.change.service (version, title, \
                          external_id, author), incident.id, alert.labels.NAME, anomaly.service.METRIC, or are literal"
                     ));
                 } else {
@@ -126,8 +129,20 @@ pub(super) fn alternatives(from: &str) -> impl Iterator<Item = &str> {
     from.split(" or ").map(str::trim)
 }
 
-fn resolve(from: &str, hypothesis: &Hypothesis, world: &World, incident: &Incident) -> Option<Arc<str>> {
+fn resolve(
+    from: &str,
+    spec: &ParamSpec,
+    hypothesis: &Hypothesis,
+    world: &World,
+    incident: &Incident,
+) -> Option<Arc<str>> {
     match Origin::read(from).ok()? {
+        Origin::CauseCallee => {
+            let pattern = spec.pattern.as_deref().map(whole_pattern).transpose().ok()?;
+            let fits = |name: &&str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+            let callees = world.topology.callees(&hypothesis.service);
+            only_one(callees.map(|(callee, _)| callee.as_str()).filter(fits))
+        }
         Origin::CauseService => Some(Arc::from(hypothesis.service.as_str())),
         Origin::Change(part) => change_part(world.changes.get(&hypothesis.change?)?, part),
         Origin::IncidentId => Some(incident.id.to_string().into()),

@@ -116,13 +116,8 @@ impl Shop {
     }
 }
 
-/// The database that the command names, wherever in its words: itself, or the one that the named service uses.
+/// The database that the command names as its host. A service that uses one is none.
 fn database(call: &Call<'_>) -> Option<usize> {
-    let named = |word: &str| {
-        let at = layout::position(word)?;
-        if layout::NODES[at].kind == NodeKind::Database { Some(at) } else { layout::pool_database(&layout::NODES[at]) }
-    };
-    let host = call.flag(&["-h", "--host"]).and_then(named);
-    let parts = |word: &str| word.split(['/', '@', ':', '=', ' ']).find_map(named);
-    host.or_else(|| call.arguments().filter(|word| !word.to_ascii_lowercase().contains("select")).find_map(parts))
+    let at = layout::position(call.flag(&["-h", "--host"])?)?;
+    (layout::NODES[at].kind == NodeKind::Database).then_some(at)
 }

@@ -249,3 +249,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_database_is_the_one_that_the_cause_calls_and_never_the_service_itself() {
+    let library = Library::shipped();
+    let runbook = library.get("release-connections").unwrap();
+    let incident = incident(vec![hypothesis(CauseKind::ConnectionsExhausted, "payment", Some(9), 0.9)]);
+    let lead = &incident.ranking.hypotheses[0];
+    let mut world = world("v1");
+    let bound = bind(runbook, lead, &world, &incident).unwrap();
+    assert_eq!((bound.params["db"].as_ref(), bound.params["client"].as_ref()), ("payment-db", "payment"));
+
+    let mut call = |callee: &str| {
+        let mut topology = (*world.topology).clone();
+        topology.observe(&EdgeNotice {
+            source: SourceName::new("s"),
+            caller: ServiceName::new("payment"),
+            callee: ServiceName::new(callee),
+            origin: EdgeOrigin::Configured,
+            seen_at: Timestamp(0),
+        });
+        world.topology = Arc::new(topology);
+        bind(runbook, lead, &world, &incident).map(|bound| bound.params["db"].clone())
+    };
+    assert_eq!(call("fraud").as_deref(), Ok("payment-db"), "what is no database is not meant");
+    assert!(matches!(call("audit-db"), Err(BindError::Refused { .. })), "one of two would be a guess");
+}
