@@ -123,3 +123,6 @@ pub const SERIES_RETIRED_MS: i64 = 24 * 3_600_000;
 pub const SERIES_RETIRED_ALONE_MS: i64 = 8 * 24 * 3_600_000;
 /// Retired series whose names are remembered, so that one that returns unannounced is known.
 pub const RETIRED_SERIES_MAX: usize = 100_000;
+/// A second failure leaves an incident once both the incident and the second's newest onset are this old: the order in
+/// which the first symptoms are seen says little.
+pub const SPLIT_SETTLE_MS: i64 = 60_000;

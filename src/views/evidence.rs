@@ -38,7 +38,7 @@ fn rank_line(pen: Pen<'_>, index: usize, hypothesis: &Hypothesis, is_selected: b
         pen.plain(&format!(" {} {:>3} % ", index + 1, hypothesis.confidence.percent())),
         pen.cell(Role::BarFilled, &chart::bar(hypothesis.confidence.get(), 10), 11),
         pen.span(title, &hypothesis.title),
-        pen.span(Role::TextMuted, &format!("  {} of {}", hypothesis.kind.title(), hypothesis.service)),
+        pen.span(Role::TextMuted, &format!("  {}", hypothesis.kind.at(&hypothesis.service))),
     ])
 }
 
@@ -54,7 +54,7 @@ fn about(pen: Pen<'_>, hypothesis: &Hypothesis, width: usize) -> Vec<Line<'stati
         [("cause", &buckets.cause), ("failed first", &buckets.first_failure), ("suffers", &buckets.impact)]
     {
         let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = if names.is_empty() { "no other service".to_owned() } else { names.join(", ") };
         lines.extend(paragraph(pen, Role::Text, &format!("  {label:<13}"), &names, width));
     }
     lines.push(heading("Would be disproved by"));

@@ -284,6 +284,7 @@ pub fn incident() -> Incident {
         ],
         ranking: Ranking { hypotheses: hypotheses(), unresolved: None },
         merged_into: None,
+        split_from: None,
         runs: vec![RunId(3)],
     }
 }

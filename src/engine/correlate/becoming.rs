@@ -58,7 +58,14 @@ impl Pass<'_> {
             || anomalies.into_iter().any(|anomaly| identities.contains(&anomaly.fingerprint))
     }
 
-    pub(super) fn merge(&mut self, younger: IncidentId, older: IncidentId, events: &mut Vec<CorrelationEvent>) {
+    /// Makes the younger a part of the older; both say why.
+    pub(super) fn merge(
+        &mut self,
+        younger: IncidentId,
+        older: IncidentId,
+        why: &str,
+        events: &mut Vec<CorrelationEvent>,
+    ) {
         let (Some(mut from), Some(mut into)) = (self.incident(younger).cloned(), self.incident(older).cloned()) else {
             return;
         };
@@ -75,9 +82,15 @@ impl Pass<'_> {
         into.runs.extend(from.runs.iter().copied());
         from.merged_into = Some(older);
         from.updated_at = self.now;
-        lifecycle::resolve(&mut from, &format!("merged into {older}"), None, self.now);
-        let kind = TimelineKind::State;
-        lifecycle::tell(&mut into, self.now, kind, &format!("took {younger} in: {}", from.title), None);
+        lifecycle::resolve(&mut from, &format!("merged into {older}: {why}"), None, self.now);
+        let told = format!("{younger} merged into this one: {why} ({})", from.title);
+        lifecycle::tell(&mut into, self.now, TimelineKind::State, &told, None);
+        // What a person called grave stays grave in whatever it becomes a part of.
+        if from.is_severity_set_by_hand && !into.is_severity_set_by_hand && from.severity > into.severity {
+            let told = format!("severity raised from {} to {}, as set on {younger}", into.severity, from.severity);
+            lifecycle::tell(&mut into, self.now, TimelineKind::State, &told, None);
+            into.severity = from.severity;
+        }
         into.updated_at = self.now;
         self.memory.derived.remove(&younger);
         self.memory.stale.insert(older);

@@ -71,9 +71,13 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         Request::Own { owner, .. } => own(&mut next, if owner.is_empty() { by } else { owner }, by, now)?,
         Request::SetSeverity { severity, .. } => {
             require_live(&next, "given another severity")?;
+            let told = match next.severity {
+                same if same == *severity => format!("severity confirmed as {severity}"),
+                before => format!("severity set from {before} to {severity}"),
+            };
             next.severity = *severity;
             next.is_severity_set_by_hand = true;
-            tell(&mut next, now, TimelineKind::State, &format!("severity set to {severity}"), Some(by));
+            tell(&mut next, now, TimelineKind::State, &told, Some(by));
         }
         Request::Note { text, .. } => note(&mut next, text, by, now)?,
         Request::Mitigate { .. } => {

@@ -164,8 +164,8 @@ fn first_title(incident: &Incident, anomalies: &[&Anomaly], alerts: &[&Alert]) -
     let others = incident.services.len().saturating_sub(1);
     match others {
         0 => Arc::from(what),
-        1 => Arc::from(format!("{what}, 1 more service")),
-        _ => Arc::from(format!("{what}, {others} more services")),
+        1 => Arc::from(format!("{what}; 1 more service affected")),
+        _ => Arc::from(format!("{what}; {others} more services affected")),
     }
 }
 
@@ -190,6 +190,7 @@ pub(super) fn blank(id: IncidentId, started_at: Timestamp, now: Timestamp) -> In
         mitigated_at: None,
         resolved_at: None,
         merged_into: None,
+        split_from: None,
         reopen_count: 0,
         updated_at: now,
         owner: None,

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::CorrelationEvent;
 use super::grouping::{self, Burst, Surroundings};
+use super::lifecycle;
 use super::membership::Reader;
 use super::opening::is_warranted;
 use super::step::Correlator;
 use super::symptom::{Directory, Place, Symptom, SymptomKey, of_alert, of_anomaly};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{CLOCK_SKEW_MS, FORECAST_OPENS_MS, SAME_PLACE_REACH_MS};
-use crate::engine::model::{Fingerprint, Incident, IncidentId, ServiceName, SuppressionReason};
+use crate::engine::model::{
+    Fingerprint, Incident, IncidentId, ServiceName, SuppressionReason, TimelineKind, human_span,
+};
 use crate::engine::world::World;
 
 /// One pass over what waits and what is live.
@@ -124,7 +127,11 @@ impl<'a> Pass<'a> {
                 is_flapping: &is_flapping,
                 now: self.now,
             };
-            let (next, derived) = reader.rebuild(incident);
+            let (mut next, derived) = reader.rebuild(incident);
+            if next.severity != incident.severity && self.world.incidents.contains_key(&id) {
+                let text = format!("severity raised from {} to {}", incident.severity, next.severity);
+                lifecycle::tell(&mut next, self.now, TimelineKind::State, &text, None);
+            }
             self.memory.derived.insert(id, derived);
             self.draft.insert(id, next);
         }
@@ -197,7 +204,9 @@ impl<'a> Pass<'a> {
             if self.are_two_failures(older, *younger) {
                 homes.push(*younger);
             } else {
-                self.merge(*younger, older, events);
+                let window = human_span(self.memory.settings.window.0);
+                let why = format!("symptoms within {window} on services that call each other");
+                self.merge(*younger, older, &why, events);
             }
         }
         for symptom in waiting {

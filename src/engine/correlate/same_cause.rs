@@ -15,36 +15,45 @@ impl Pass<'_> {
         let live: Vec<IncidentId> = self.memory.derived.keys().copied().collect();
         for (nth, older) in live.iter().enumerate() {
             for younger in live.iter().skip(nth + 1) {
-                if self.is_one_failure(*older, *younger) {
-                    self.merge(*younger, *older, events);
+                if let Some(why) = self.why_one_failure(*older, *younger) {
+                    self.merge(*younger, *older, &why, events);
                 }
             }
         }
     }
 
-    fn is_one_failure(&self, older: IncidentId, younger: IncidentId) -> bool {
+    /// Why the two are one failure; `None` where they are not.
+    fn why_one_failure(&self, older: IncidentId, younger: IncidentId) -> Option<String> {
         let derived = &self.memory.derived;
-        let (Some(one), Some(other)) = (self.incident(older), self.incident(younger)) else {
-            return false;
-        };
-        let (Some(of_one), Some(of_other)) = (derived.get(&older), derived.get(&younger)) else {
-            return false;
-        };
+        let (one, other) = (self.incident(older)?, self.incident(younger)?);
+        let (of_one, of_other) = (derived.get(&older)?, derived.get(&younger)?);
         // A run belongs to the incident it was begun for until it is over.
         if !one.state.is_live() || !other.state.is_live() || self.is_held(other) {
-            return false;
+            return None;
         }
+        let is_together = |may_last: bool| self.is_together(of_one, of_other, may_last);
         match (one.ranking.cause(), other.ranking.cause()) {
-            (Some(a), Some(b)) => is_same(a, b) && self.is_together(of_one, of_other, true),
-            (Some(cause), None) => self.explains(cause, one, other) && self.is_together(of_one, of_other, false),
-            (None, Some(cause)) => self.explains(cause, other, one) && self.is_together(of_one, of_other, false),
-            (None, None) => false,
+            (Some(a), Some(b)) if is_same(a, b) && is_together(true) => {
+                Some(format!("both have one cause, {}", a.title))
+            }
+            (Some(cause), None) if self.explains(cause, one, other) && is_together(false) => {
+                Some(format!("{} explains both", cause.title))
+            }
+            (None, Some(cause)) if self.explains(cause, other, one) && is_together(false) => {
+                Some(format!("{} explains both", cause.title))
+            }
+            _ => None,
         }
     }
 
-    /// True where each has a leading cause of its own and neither cause depends on the other: what both reach (the
+    /// True where they were split, or where each has a leading cause of its own and neither cause depends on the other: what both reach (the
     /// users' end, as a rule) makes two failures no single one.
     pub(super) fn are_two_failures(&self, older: IncidentId, younger: IncidentId) -> bool {
+        let split_from = |id| self.incident(id).and_then(|incident| incident.split_from);
+        let origin = |id| split_from(id).unwrap_or(id);
+        if older != younger && origin(older) == origin(younger) {
+            return true;
+        }
         let cause = |id| self.incident(id).and_then(|incident| incident.ranking.cause());
         let (Some(one), Some(other)) = (cause(older), cause(younger)) else {
             return false;

@@ -308,13 +308,90 @@ fn a_bridge_merges_the_younger_into_the_older() {
     assert_eq!(incident.anomalies.len(), 3);
     let younger = &scene.world.incidents[&IncidentId(2)];
     assert_eq!(younger.merged_into, Some(IncidentId(1)));
-    assert!(younger.timeline.iter().any(|entry| entry.text.as_ref() == "merged into INC-1"));
+    assert!(younger.timeline.iter().any(|entry| entry.text.starts_with("merged into INC-1: symptoms within 7 min")));
     assert!(scene.world.anomalies.values().all(|anomaly| anomaly.incident == Some(IncidentId(1))));
     assert!(scene.world.alerts.values().all(|alert| alert.incident == Some(IncidentId(1))));
     assert!(matches!(
         apply(younger, "ann", &Request::Acknowledge { incident: younger.id }, Timestamp(0)),
         Err(LifecycleError::Merged { .. })
     ));
+}
+
+#[test]
+fn both_incidents_say_why_they_were_merged_and_a_set_severity_goes_along() {
+    let mut scene = Scene::on(Build::new().calls("web", "payment").calls("web", "search"));
+    scene.hear(anomaly(1, "payment", "latency_p95", SeriesRole::Latency, 100), 110);
+    scene.hear(errors(2, "search", 120), 125);
+    scene.tick(126);
+    let set = Request::SetSeverity { incident: IncidentId(2), severity: IncidentSeverity::Sev1 };
+    let set = apply(&scene.world.incidents[&IncidentId(2)], "ann", &set, Timestamp(127_000)).unwrap();
+    scene.world.incidents.insert(set.id, Arc::new(set));
+    scene.hear(warning(3, "web", "a", 130), 135);
+    scene.tick(136);
+    let older = scene.only();
+    assert_eq!(older.severity, IncidentSeverity::Sev1);
+    let states = |incident: &Incident| {
+        let told = incident.timeline.iter().filter(|entry| entry.kind == TimelineKind::State);
+        told.map(|entry| entry.text.to_string()).collect::<Vec<_>>()
+    };
+    assert!(states(older).iter().any(|text| text.starts_with("INC-2 merged into this one: symptoms within 7 min")));
+    assert!(states(older).iter().any(|text| text == "severity raised from SEV3 to SEV1, as set on INC-2"));
+    assert!(states(&scene.world.incidents[&IncidentId(2)]).iter().any(|text| text.starts_with("merged into INC-1: ")));
+}
+
+#[test]
+fn a_change_of_severity_is_in_the_timeline_whoever_made_it() {
+    let mut scene = Scene::on(Build::new().calls("web", "payment"));
+    scene.hear(anomaly(1, "payment", "latency_p95", SeriesRole::Latency, 100), 110);
+    scene.tick(111);
+    scene.hear(errors(2, "web", 120), 125);
+    scene.tick(126);
+    let raised = scene.only().clone();
+    let ask = |severity| {
+        apply(&raised, "ann", &Request::SetSeverity { incident: raised.id, severity }, Timestamp(130_000)).unwrap()
+    };
+    let lowered = ask(IncidentSeverity::Sev3);
+    let told = |incident: &Incident, text: &str, by: Option<&str>| {
+        incident.timeline.iter().any(|entry| entry.text.as_ref() == text && entry.by.as_deref() == by)
+    };
+    assert!(told(&raised, "severity raised from SEV3 to SEV1", None), "{:?}", raised.timeline);
+    assert!(told(&lowered, "severity set from SEV1 to SEV3", Some("ann")));
+    assert!(told(&ask(IncidentSeverity::Sev1), "severity confirmed as SEV1", Some("ann")));
+}
+
+#[test]
+fn a_second_failure_leaves_with_its_members_and_stays_apart() {
+    let mut scene = Scene::on(Build::new().calls("web", "payment").calls("web", "search"));
+    scene.hear(errors(1, "payment", 100), 110);
+    scene.hear(errors(2, "search", 105), 110);
+    scene.hear(errors(3, "web", 110), 112);
+    scene.tell(&alert_notice("SearchDown", Some("search"), Severity::Critical, 112), 113);
+    scene.tick(114);
+    assert_eq!(scene.only().anomalies.len(), 3);
+    let services = ["search".into()].into();
+    let split = scene.correlator.split(&scene.world, IncidentId(1), &services, "the index is full", Timestamp(180_000));
+    split.iter().for_each(|event| event.apply(&mut scene.world));
+    scene.hear(anomaly(4, "search", "latency_p95", SeriesRole::Latency, 181), 182);
+    scene.hear(anomaly(5, "web", "latency_p95", SeriesRole::Latency, 182), 183);
+    for second in 183..190 {
+        scene.tick(second);
+    }
+    let [rest, part] = scene.live()[..] else { panic!("{:?}", scene.live().len()) };
+    assert_eq!((part.id, part.split_from), (IncidentId(2), Some(IncidentId(1))));
+    assert_eq!(rest.anomalies, [1, 3, 5].map(AnomalyId).into());
+    assert_eq!(part.anomalies, [2, 4].map(AnomalyId).into());
+    assert_eq!((rest.alerts.len(), part.alerts.len()), (0, 1));
+    assert!(!rest.services.contains_key("search") && part.services.len() == 1);
+    assert_eq!((rest.folded_count, part.folded_count), (3, 3), "nothing counts twice");
+    assert!(rest.timeline.iter().any(|entry| entry.text.as_ref() == "INC-2 split off: the index is full"));
+    assert!(!rest.timeline.iter().any(|entry| entry.text.contains("search error_ratio")));
+    assert!(part.timeline.iter().any(|entry| entry.text.as_ref() == "split off from INC-1: the index is full"));
+    assert!(!part.title.is_empty());
+    // The same cause after all: then they are one.
+    blame(&mut scene, 1, Some("vault"));
+    blame(&mut scene, 2, Some("vault"));
+    scene.tick(190);
+    assert_eq!(scene.only().id, IncidentId(1));
 }
 
 #[test]
@@ -561,7 +638,7 @@ fn the_timeline_tells_what_happened_in_order_with_numbers() {
             "00:01:40 Anomaly auth error_ratio 0.2 % → 61 % 10σ",
             "00:02:00 Impact web error_ratio 0.2 % → 61 % 10σ",
             "00:02:06 State opened",
-            "00:03:20 Recovery auth error_ratio is back to normal",
+            "00:03:20 Recovery auth error_ratio back to normal",
         ]
     );
 }

@@ -11,8 +11,8 @@ use super::severity::{is_entry, is_failure};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::TIMELINE_ENTRIES_MAX;
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Change, Severity, TimelineEntry, TimelineKind,
-    Topology,
+    Alert, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Change, ServiceName, Severity, TimelineEntry,
+    TimelineKind, Topology,
 };
 
 /// What the lines about members are written from.
@@ -89,7 +89,7 @@ fn anomaly_lines(anomaly: &Anomaly, topology: &Topology) -> Vec<(Severity, Timel
     if let (AnomalyState::Ended, Some(ended_at)) = (anomaly.state, anomaly.ended_at)
         && anomaly.kind != AnomalyKind::NewTemplate
     {
-        let text = format!("{} {} is back to normal", anomaly.service, anomaly.metric);
+        let text = format!("{} {} back to normal", anomaly.service, anomaly.metric);
         lines.push((Severity::Warning, entry(ended_at, TimelineKind::Recovery, text)));
     }
     lines
@@ -99,7 +99,7 @@ fn anomaly_lines(anomaly: &Anomaly, topology: &Topology) -> Vec<(Severity, Timel
 fn alert_lines(alerts: &[&Alert]) -> Vec<(Severity, TimelineEntry)> {
     let mut groups: BTreeMap<(Option<&str>, &str), Vec<&Alert>> = BTreeMap::new();
     for alert in alerts {
-        let service = alert.notice.service.as_ref().map(crate::engine::model::ServiceName::as_str);
+        let service = alert.notice.service.as_ref().map(ServiceName::as_str);
         groups.entry((service, &alert.notice.name)).or_default().push(alert);
     }
     groups.into_values().flat_map(|group| group_lines(&group)).collect()
@@ -116,7 +116,8 @@ fn group_lines(group: &[&Alert]) -> Vec<(Severity, TimelineEntry)> {
         Some(service) => format!("{service} {}{times}", notice.name),
         None => format!("{}{times}", notice.name),
     };
-    let told = if notice.summary.is_empty() { name.clone() } else { format!("{name}: {}", notice.summary) };
+    let summary = without_service(&notice.summary, notice.service.as_ref().map_or("", ServiceName::as_str));
+    let told = if summary.is_empty() { name.clone() } else { format!("{name}: {summary}") };
     let entry = |at: Timestamp, kind: TimelineKind, text: String| TimelineEntry {
         at,
         kind,
@@ -134,6 +135,13 @@ fn group_lines(group: &[&Alert]) -> Vec<(Severity, TimelineEntry)> {
     lines
 }
 
+/// A summary without the service it begins with, which the line has named already.
+fn without_service<'a>(summary: &'a str, service: &str) -> &'a str {
+    let rest = summary.strip_prefix(service).filter(|_| !service.is_empty()).unwrap_or(summary);
+    let is_word = rest.len() < summary.len() && rest.starts_with([':', ' ']);
+    if is_word { rest.trim_start_matches([':', ' ']) } else { summary }
+}
+
 fn change_line(change: &Change) -> TimelineEntry {
     let notice = &change.notice;
     TimelineEntry {
@@ -143,5 +151,23 @@ fn change_line(change: &Change) -> TimelineEntry {
         service: notice.service.clone(),
         anomaly: None,
         by: notice.author.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_its_service_once() {
+        for (summary, told) in [
+            ("payment: more than 5 % of requests fail", "more than 5 % of requests fail"),
+            ("payment burns its budget", "burns its budget"),
+            ("payment-db is slow", "payment-db is slow"),
+            ("the queue grows", "the queue grows"),
+        ] {
+            assert_eq!(without_service(summary, "payment"), told);
+        }
+        assert_eq!(without_service(": odd", ""), ": odd");
     }
 }

@@ -44,8 +44,16 @@ pub(super) struct Event {
     pub what: Happening,
 }
 
+#[cfg(test)]
+impl Event {
+    /// The same, this much later.
+    pub(super) fn later(&self, ms: i64) -> Self {
+        Self { at_ms: self.at_ms + ms, what: self.what }
+    }
+}
+
 /// What can happen.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Happening {
     /// Somebody changed something, and says so.
     Change(ChangeSpec),

@@ -240,3 +240,46 @@ fn a_cut_off_service_sets_off_a_storm_of_alerts() {
     assert!(watched.alerts >= 40, "{} alerts", watched.alerts);
     assert!(services.len() >= 6, "{services:?}");
 }
+
+/// The events of two stories in one, the second `gap_ms` later.
+fn both(one: &scenarios::Scenario, other: &scenarios::Scenario, gap_ms: i64) -> &'static scenarios::Scenario {
+    let later = other.events.iter().map(|event| event.later(gap_ms));
+    let mut events: Vec<_> = one.events.iter().map(|event| event.later(0)).chain(later).collect();
+    events.sort_by_key(|event| event.at_ms);
+    Box::leak(Box::new(scenarios::Scenario {
+        name: "both",
+        title: one.title,
+        story: one.story,
+        expected: None,
+        events: events.leak(),
+        is_batch_at_start: false,
+    }))
+}
+
+#[test]
+fn two_failures_at_once_are_two_incidents_with_a_cause_each() {
+    use super::headless::{Approve, Drill, run};
+    for (one, other, gap_ms) in [
+        ("bad-deploy", "memory-leak", 0),
+        ("firewall-rule", "slow-query", 0),
+        ("dependency-down", "disk-filling", 0),
+        ("bad-config", "stuck-consumer", 0),
+        ("bad-deploy", "pool-exhausted", 120_000),
+    ] {
+        let stories = [one, other].map(|name| scenarios::find(name).unwrap());
+        let drill = Drill {
+            lasts_ms: 300_000 + gap_ms,
+            ..Drill::new(both(stories[0], stories[1], gap_ms), 1, START, Approve::None)
+        };
+        let (report, _) = run(&drill, &mut |_| {}).unwrap();
+        let titles: Vec<_> = report.report.incidents.iter().map(|incident| &incident.title).collect();
+        assert_eq!(titles.len(), 2, "{one} and {other}: {titles:?}");
+        for expected in stories.iter().filter_map(|story| story.expected.as_ref()) {
+            let mut causes = report.report.incidents.iter().filter_map(|incident| incident.cause.as_ref());
+            let is_named = causes.any(|cause| {
+                expected.kinds.contains(&cause.kind) && expected.services.contains(&cause.service.as_str())
+            });
+            assert!(is_named, "{one} and {other}: {titles:?}");
+        }
+    }
+}

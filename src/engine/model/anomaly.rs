@@ -181,6 +181,9 @@ impl Anomaly {
         let what = format!("{} {}", self.service, self.metric);
         match (self.kind, &self.forecast, &self.template) {
             (AnomalyKind::Absence, _, _) => format!("{what} has no data"),
+            _ if self.unit == Unit::Boolean && self.metric.ends_with("up") => {
+                format!("{} went {}", self.service, human(self.peak_value, self.unit))
+            }
             (AnomalyKind::Forecast, Some(forecast), _) => {
                 let left = forecast.reached_at.since_ms(self.last_seen_at).max(0);
                 format!("{what} reaches {} in {}", human(forecast.limit, self.unit), human_span(left))

@@ -63,6 +63,27 @@ impl CauseKind {
             Self::Unknown => "unknown",
         }
     }
+
+    /// The kind and its place as a person says them: `outage of auth-db`, `errors that start in cart`.
+    #[must_use]
+    pub fn at(self, service: &ServiceName) -> String {
+        match self {
+            Self::BadDeploy => format!("bad deploy of {service}"),
+            Self::BadConfig => format!("bad configuration of {service}"),
+            Self::NetworkPolicy => format!("network policy on {service}"),
+            Self::ConnectionsExhausted => format!("connections of {service} exhausted"),
+            Self::MemoryLeak => format!("memory of {service} running out"),
+            Self::CpuSaturation => format!("CPU saturation of {service}"),
+            Self::DiskFull => format!("disk of {service} filling up"),
+            Self::SlowQuery => format!("slow queries on {service}"),
+            Self::QueueBacklog => format!("queue backlog at {service}"),
+            Self::Unavailable => format!("outage of {service}"),
+            Self::Overload => format!("overload of {service}"),
+            Self::InternalErrors => format!("errors that start in {service}"),
+            Self::InternalLatency => format!("slowness that starts in {service}"),
+            Self::Unknown => format!("unknown fault in {service}"),
+        }
+    }
 }
 
 /// What a piece of evidence points at, so that Enter can jump to it.
@@ -148,14 +169,14 @@ pub struct Hypothesis {
     pub disproved_by: Arc<str>,
 }
 
-/// Services of the incident by their part in it.
+/// Every service of the incident by its part in it; none is in two of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Buckets {
     /// Where it starts.
     pub cause: Vec<ServiceName>,
     /// What failed first because of it.
     pub first_failure: Vec<ServiceName>,
-    /// What suffers.
+    /// What suffers: fails later, or has less to do because of what failed.
     pub impact: Vec<ServiceName>,
 }
 

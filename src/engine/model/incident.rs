@@ -112,6 +112,9 @@ pub struct Incident {
     pub resolved_at: Option<Timestamp>,
     /// The incident it turned out to be a part of; it is resolved then and never reopened.
     pub merged_into: Option<IncidentId>,
+    /// The incident it was a part of until it turned out to be a failure of its own.
+    #[serde(default)]
+    pub split_from: Option<IncidentId>,
     /// How often it came back.
     pub reopen_count: u32,
     /// When anything about it last changed.

@@ -9,6 +9,7 @@ use crate::engine::job::Record;
 use crate::engine::model::{
     AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, StepKind, StepState, TimelineEntry,
 };
+use crate::engine::root_cause::SecondFailure;
 use crate::engine::{root_cause, runbooks};
 
 impl Engine {
@@ -43,6 +44,24 @@ impl Engine {
             // What was just ranked need not be ranked again for having been ranked.
             self.to_rank.remove(&id);
             self.proposals.remove(&id);
+            self.part_failures(id, turn);
+        }
+    }
+
+    /// Lets a second failure that the ranking shows become an incident of its own.
+    fn part_failures(&mut self, id: IncidentId, turn: &mut Turn) {
+        let Some(incident) = self.world.incidents.get(&id) else { return };
+        match root_cause::second_failure(&self.world, incident, &self.settings.correlation, turn.now) {
+            SecondFailure::None => {}
+            // Time alone may settle it, so it is looked at again.
+            SecondFailure::Unsettled => {
+                self.to_rank.insert(id);
+            }
+            SecondFailure::Found { services, because } => {
+                for event in self.correlator.split(&self.world, id, &services, &because, turn.now) {
+                    self.apply(&event, turn);
+                }
+            }
         }
     }
 

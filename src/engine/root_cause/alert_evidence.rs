@@ -4,7 +4,7 @@
 use super::candidates::Candidate;
 use super::evidence::Findings;
 use super::picture::Picture;
-use crate::engine::model::{EvidenceKind, EvidenceTarget, Severity};
+use crate::engine::model::{AlertState, EvidenceKind, EvidenceTarget, Severity};
 
 pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
     let alerts = picture.view(&candidate.service).into_iter().flat_map(|view| &view.alerts);
@@ -13,7 +13,8 @@ pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &
     });
     if let Some(alert) = worst {
         let weight = if alert.notice.severity == Severity::Critical { 0.5 } else { 0.3 };
-        let text = format!("alert {} on {}", alert.notice.name, candidate.service);
+        let verb = if alert.notice.state == AlertState::Firing { "fires" } else { "fired" };
+        let text = format!("alert {} {verb} on {}", alert.notice.name, candidate.service);
         let target = EvidenceTarget::Alert(alert.notice.fingerprint);
         findings.add(EvidenceKind::Alerts, weight, text, Some(alert.notice.starts_at), target);
     }

@@ -11,7 +11,7 @@ pub fn blast_radius(topology: &Topology, service: &ServiceName) -> usize {
     topology.dependents(service, TOPOLOGY_HOPS_MAX).len()
 }
 
-/// The services of the incident by their part in it, each bucket earliest first.
+/// The services of the incident by their part in it, each bucket earliest first; those that only get fewer requests last.
 pub(super) fn buckets(picture: &Picture<'_>, candidate: &Candidate<'_>) -> Buckets {
     let mut others: Vec<_> = picture.onsets().filter(|(service, _)| **service != candidate.service).collect();
     others.sort_by_key(|(service, onset)| (*onset, *service));
@@ -23,7 +23,9 @@ pub(super) fn buckets(picture: &Picture<'_>, candidate: &Candidate<'_>) -> Bucke
     let (first_failure, impact): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|(service, onset)| is_first(service, *onset));
     let names = |found: Vec<(&ServiceName, _)>| found.into_iter().map(|(service, _)| service.clone()).collect();
-    Buckets { cause: vec![candidate.service.clone()], first_failure: names(first_failure), impact: names(impact) }
+    let mut impact: Vec<ServiceName> = names(impact);
+    impact.extend(picture.starved.iter().filter(|at| ***at != candidate.service).map(|at| (*at).clone()));
+    Buckets { cause: vec![candidate.service.clone()], first_failure: names(first_failure), impact }
 }
 
 /// From the cause outwards along calls to the affected service furthest from it; just the cause where nobody who calls

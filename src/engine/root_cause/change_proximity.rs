@@ -3,6 +3,7 @@
 use super::candidates::Candidate;
 use super::evidence::{Findings, of_change, of_service};
 use super::picture::Picture;
+use super::title::{began, named};
 use crate::engine::clock::MINUTE_MS;
 use crate::engine::limits::CLOCK_SKEW_MS;
 use crate::engine::model::{CauseKind, Change, ChangeKind, EvidenceKind, human_span};
@@ -21,15 +22,15 @@ fn blamed(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change, fin
     let gap_ms = gap_ms(candidate, change);
     let target = of_change(change);
     if gap_ms < -CLOCK_SKEW_MS {
-        let text = format!("{} came {} after the first symptom", notice.title, human_span(gap_ms));
+        let text = format!("{} came {} after the first symptom", named(change), human_span(gap_ms));
         findings.add(KIND, -4.0, text, Some(notice.at), target);
         return;
     }
     let weight = proximity(candidate.kind, gap_ms.max(0)) + readiness(notice.kind);
     let text = if gap_ms <= 0 {
-        format!("{} began as {} took effect", symptom_of(picture, candidate), notice.title)
+        format!("{} at the same time as {}", symptom_of(picture, candidate), named(change))
     } else {
-        format!("{} started {} after {}", symptom_of(picture, candidate), human_span(gap_ms), notice.title)
+        format!("{} {} after {}", symptom_of(picture, candidate), human_span(gap_ms), named(change))
     };
     findings.add(KIND, weight, text, Some(notice.at), target.clone());
     if candidate.is_silent && notice.kind != ChangeKind::Network {
@@ -57,7 +58,7 @@ fn recovery(picture: &Picture<'_>, candidate: &Candidate<'_>, change: &Change, f
     match done.max_by_key(|later| (later.notice.at, later.id)) {
         Some(mended) if mended.notice.at > candidate.onset => {
             let after = human_span(well_at.since_ms(mended.notice.at).max(0));
-            let text = format!("{service} was back to normal {after} after {}", mended.notice.title);
+            let text = format!("{service} was back to normal {after} after {}", named(mended));
             findings.add(KIND, 0.3, text, Some(mended.notice.at), of_change(mended));
         }
         Some(_) => {}
@@ -100,14 +101,14 @@ fn readiness(kind: ChangeKind) -> f64 {
     }
 }
 
+/// What the candidate's onset is the onset of, and that it came.
 fn symptom_of(picture: &Picture<'_>, candidate: &Candidate<'_>) -> String {
-    if let Some(resource) = candidate.resource {
-        return format!("{} {}", resource.service, resource.metric);
-    }
-    let view = picture.view(&candidate.service);
-    match view.and_then(|view| view.metrics.first()) {
-        Some(first) => format!("{} {}", candidate.service, first.metric),
-        None => "the first symptom".to_owned(),
+    let own = picture.view(&candidate.service).into_iter().flat_map(|view| &view.metrics).copied();
+    let first = candidate.resource.into_iter().chain(own).find(|anomaly| anomaly.started_at == candidate.onset);
+    match (first, picture.onset(&candidate.service)) {
+        (Some(anomaly), _) => began(anomaly),
+        (None, Some(_)) => format!("the first symptom of {} came", candidate.service),
+        (None, None) => "the first symptom came".to_owned(),
     }
 }
 
@@ -132,7 +133,7 @@ fn explained_by_change(
         .min_by_key(|(other, change)| (gap_ms(other, change), change.id));
     if let Some((_, change)) = nearest {
         let before = human_span(candidate.onset.since_ms(change.notice.at).max(0));
-        let text = format!("{}, {before} before, explains it", change.notice.title);
+        let text = format!("{}, {before} before, would explain it", named(change));
         findings.add(KIND, -2.0, text, Some(change.notice.at), of_change(change));
     } else if picture.changes.is_empty() && matches!(candidate.kind, CauseKind::MemoryLeak | CauseKind::DiskFull) {
         let text = "nothing was changed within 4 h: it grew by itself".to_owned();

@@ -5,7 +5,7 @@ use super::candidates::Candidate;
 use super::evidence::{Findings, of_service};
 use super::picture::Picture;
 use crate::engine::limits::TOPOLOGY_HOPS_MAX;
-use crate::engine::model::{EvidenceKind, EvidenceTarget, ServiceName};
+use crate::engine::model::{EvidenceKind, EvidenceTarget, ServiceName, human_span};
 
 const KIND: EvidenceKind = EvidenceKind::Topology;
 
@@ -38,50 +38,73 @@ fn callees(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Find
         // What it calls fell after it: it may have pulled it down.
         (false, _) => -0.5,
     };
-    let order = if is_earlier { "which fails too" } else { "which failed later" };
+    let order = if is_earlier {
+        "which shows symptoms as early".to_owned()
+    } else {
+        format!("which shows symptoms too, {} later", human_span(onset.since_ms(candidate.onset)))
+    };
     let target = EvidenceTarget::Edge { caller: service.clone(), callee: callee.clone() };
     findings.add(KIND, weight, format!("{service} depends on {callee}, {order}"), Some(onset), target);
 }
 
+/// What it calls shows no fault. Fewer requests are none: whoever sends them has it.
 fn healthy_callees(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
     let service = &candidate.service;
-    let count = picture.topology.callees(service).count();
-    let is_called = picture.topology.callers(service).next().is_some();
+    let own_resource = candidate.resource.map(|resource| &resource.service);
+    let called: Vec<&ServiceName> =
+        picture.topology.callees(service).map(|(callee, _)| callee).filter(|at| Some(*at) != own_resource).collect();
+    let starved = called.iter().filter(|callee| picture.starved.contains(**callee)).count();
     // Of a silent service nothing is known, so what it calls says little.
     let scale = if candidate.is_silent { 0.3 } else { 1.0 };
-    match (count, is_called) {
-        (0, true) => {
-            let text = format!("{service} calls nothing that is known");
-            findings.add(KIND, 0.8 * scale, text, None, of_service(service));
+    let fewer = |who: &str| if starved > 0 { format!("; {who} fewer requests") } else { String::new() };
+    let (weight, text) = match called.as_slice() {
+        [] if own_resource.is_some_and(|at| at != service) => return,
+        [] if picture.topology.callers(service).next().is_none() => return,
+        [] => (0.8, format!("{service} calls no other service that is known")),
+        [callee] => {
+            (1.0, format!("{callee}, which {service} calls, shows no fault of its own{}", fewer("it only gets")))
         }
-        (0, false) => {}
-        (1, _) => findings.add(KIND, scale, format!("what {service} calls is healthy"), None, of_service(service)),
-        _ => {
-            findings.add(
-                KIND,
-                scale,
-                format!("all {count} services that {service} calls are healthy"),
-                None,
-                of_service(service),
-            );
+        all => {
+            let who = match starved {
+                1 => "1 only gets".to_owned(),
+                count => format!("{count} only get"),
+            };
+            let text = format!("none of the {} services that {service} calls shows a fault of its own", all.len());
+            (1.0, text + &fewer(&who))
         }
-    }
+    };
+    findings.add(KIND, weight * scale, text, None, of_service(service));
 }
 
 /// How much of what fails depends on the candidate.
 fn share(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
     let total = picture.hit_count();
-    let others = total - usize::from(picture.onset(&candidate.service).is_some());
+    let service = &candidate.service;
+    let others = total - usize::from(picture.onset(service).is_some());
     if others == 0 {
         return;
     }
-    let dependents = picture.topology.dependents(&candidate.service, TOPOLOGY_HOPS_MAX);
-    let own_resource = candidate.resource.map(|resource| &resource.service);
-    let is_explained = |service: &ServiceName| {
-        *service == candidate.service || Some(service) == own_resource || dependents.contains_key(service)
-    };
-    let explained = picture.onsets().filter(|(service, _)| is_explained(service)).count();
+    let dependents = picture.topology.dependents(service, TOPOLOGY_HOPS_MAX);
+    let own_resource = candidate.resource.map(|resource| &resource.service).filter(|at| *at != service);
+    let is_explained = |at: &ServiceName| at == service || Some(at) == own_resource || dependents.contains_key(at);
+    let explained = picture.onsets().filter(|(at, _)| is_explained(at)).count();
     let weight = 4.0 * (explained as f64 / total as f64 - 0.5);
-    let text = format!("{explained} of {total} affected services are it or depend on it");
-    findings.add(KIND, weight, text, None, of_service(&candidate.service));
+    let being = match (candidate.is_silent, own_resource) {
+        (true, _) => format!("depend on {service}"),
+        (false, None) => format!("are {service} or depend on it"),
+        (false, Some(resource)) => format!("are {service} or {resource}, or depend on {service}"),
+    };
+    let share = match (explained, total) {
+        (1, 1) => format!("the only service with a fault of its own depends on {service}"),
+        (_, 1) => format!("the only service with a fault of its own does not depend on {service}"),
+        (all, of) if all == of => format!("all {total} services with a fault of their own {being}"),
+        (0, _) => format!("none of the {total} services with a fault of their own depends on {service}"),
+        _ => format!("{explained} of the {total} services with a fault of their own {being}"),
+    };
+    let fewer = match picture.starved.len() {
+        0 => String::new(),
+        1 => "; 1 more only gets fewer requests".to_owned(),
+        count => format!("; {count} more only get fewer requests"),
+    };
+    findings.add(KIND, weight, share + &fewer, None, of_service(service));
 }

@@ -63,7 +63,7 @@ fn network(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Find
             findings.add(KIND, 1.5, text, Some(found.started_at), of_anomaly(found));
         }
         None if candidate.is_silent => {
-            let text = format!("{} went silent while its callers fail", candidate.service);
+            let text = format!("{} shows nothing while its callers fail", candidate.service);
             findings.add(KIND, 0.5, text, None, of_service(&candidate.service));
         }
         None => {
@@ -84,26 +84,24 @@ fn sudden(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findi
         .find(|anomaly| matches!(anomaly.role, SeriesRole::Errors | SeriesRole::Latency | SeriesRole::Availability));
     let changed_at = candidate.change.map_or(candidate.onset, |change| change.notice.at - CLOCK_SKEW_MS);
     if let Some(found) = telling.filter(|found| found.started_at >= changed_at.max(candidate.onset)) {
-        let text = format!("what was changed is what fails: {}", found.departure());
+        let text = format!("what was changed is what departs: {}", found.departure());
         findings.add(KIND, 0.6, text, Some(found.started_at), of_anomaly(found));
     }
 }
 
 fn absent(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findings) {
     let own = picture.view(&candidate.service);
-    if let Some(found) = own.and_then(|view| view.metrics.iter().find(|anomaly| is_absent(anomaly))) {
-        findings.add(
-            KIND,
-            1.5,
-            format!("it does not answer: {}", found.departure()),
-            Some(found.started_at),
-            of_anomaly(found),
-        );
-    } else if let Some(found) = anomalies_around(picture, candidate).find(|anomaly| is_about_connecting(anomaly)) {
+    let gone = own.into_iter().flat_map(|view| view.metrics.iter().filter(|anomaly| is_absent(anomaly)));
+    if let Some(found) = gone.min_by_key(|anomaly| (anomaly.role != SeriesRole::Availability, anomaly.id)) {
+        let text = format!("{} does not answer: {}", candidate.service, found.departure());
+        findings.add(KIND, 1.5, text, Some(found.started_at), of_anomaly(found));
+    } else if let Some(found) =
+        anomalies_around(picture, candidate).find(|anomaly| is_about_connecting(anomaly) && !is_absent(anomaly))
+    {
         findings.add(
             KIND,
             0.8,
-            format!("its callers cannot connect: {}", found.departure()),
+            format!("connections fail around {}: {}", candidate.service, found.departure()),
             Some(found.started_at),
             of_anomaly(found),
         );
@@ -111,7 +109,7 @@ fn absent(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &mut Findi
         findings.add(
             KIND,
             -0.5,
-            "nothing says that it does not answer".to_owned(),
+            format!("nothing says that {} does not answer", candidate.service),
             None,
             of_service(&candidate.service),
         );
@@ -153,7 +151,7 @@ fn said(picture: &Picture<'_>, candidate: &Candidate<'_>, phrases: &[&str], find
         findings.add(
             KIND,
             0.8,
-            format!("the log says so: {}", found.departure()),
+            format!("a log line that goes with it: {}", found.departure()),
             Some(found.started_at),
             of_anomaly(found),
         );

@@ -20,7 +20,8 @@ pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &
     let callers = picture.topology.callers(&candidate.service).filter_map(|caller| picture.view(caller));
     let naming = callers.flat_map(|view| &view.logs).find(|line| template_has(line, &[&name]));
     if let Some(line) = naming {
-        let text = format!("{} names it: {}", line.service, line.departure());
+        let said = line.template.as_ref().map_or("", |(_, text)| text);
+        let text = format!("the log of {} names {}: {said}", line.service, candidate.service);
         findings.add(EvidenceKind::Logs, 0.7, text, Some(line.started_at), of_anomaly(line));
     }
 }

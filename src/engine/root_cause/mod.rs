@@ -16,6 +16,7 @@ mod known_pattern;
 mod log_evidence;
 mod picture;
 mod resource_saturation;
+mod second;
 mod shift_order;
 mod title;
 
@@ -25,6 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use buckets::blast_radius;
+pub use second::{SecondFailure, second_failure};
 pub use title::title;
 
 use self::candidates::{Candidate, candidates};
@@ -115,12 +117,12 @@ fn unresolved(picture: &Picture<'_>, scored: &[(f64, &Candidate<'_>, Hypothesis)
     let settle = if !picture.has_topology() && picture.hit_count() > 1 {
         "who calls whom among them would settle it".to_owned()
     } else if picture.changes.is_empty() {
-        "no change is known within 4 h; what was changed would settle it".to_owned()
+        "no change is known in the 4 h before; knowing what was changed would settle it".to_owned()
     } else {
         format!("it would be ruled out if {}", best.disproved_by)
     };
     if best.confidence.get() < floor {
-        return Some(format!("the best guess, {}, has {} %; {settle}", best.title, best.confidence.percent()));
+        return Some(format!("the best guess has {} %: {}; {settle}", best.confidence.percent(), best.title));
     }
     let rival = scored
         .iter()

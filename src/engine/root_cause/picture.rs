@@ -63,6 +63,8 @@ impl<'a> ServiceView<'a> {
 pub(super) struct Picture<'a> {
     /// Services with a symptom.
     pub(super) hit: BTreeMap<&'a ServiceName, ServiceView<'a>>,
+    /// Services that only get fewer requests: no fault of theirs, but harm that the failure does.
+    pub(super) starved: BTreeSet<&'a ServiceName>,
     /// The suspects, earliest first.
     pub(super) changes: Vec<&'a Change>,
     /// Everything that took effect since the earliest suspect, suspects and our own acts included.
@@ -96,6 +98,7 @@ impl<'a> Picture<'a> {
         }
         add_surroundings(world, incident, &mut hit);
         hit.values_mut().for_each(ServiceView::settle);
+        let starved = hit.iter().filter(|(_, view)| view.is_starved()).map(|(service, _)| *service).collect();
         hit.retain(|_, view| !view.is_starved() && (view.onset.is_some() || !view.forecasts.is_empty()));
         let mut changes: Vec<&Change> =
             incident.changes.iter().filter_map(|id| world.changes.get(id)).map(AsRef::as_ref).collect();
@@ -106,7 +109,7 @@ impl<'a> Picture<'a> {
         let is_later = |change: &&Change| change.notice.has_taken_effect && Some(change.notice.at) >= since;
         let later = world.changes.values().map(AsRef::as_ref).filter(|change| since.is_some() && is_later(change));
         let later = later.collect();
-        Self { hit, changes, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
+        Self { hit, starved, changes, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
     }
 
     pub(super) fn view(&self, service: &ServiceName) -> Option<&ServiceView<'a>> {

@@ -3,6 +3,7 @@
 use super::candidates::{Candidate, resource_kind};
 use super::evidence::{Findings, of_anomaly};
 use super::picture::Picture;
+use super::title::began;
 use crate::engine::model::{
     Anomaly, AnomalyKind, CauseKind, EvidenceKind, SeriesRole, Severity, Unit, human, human_span,
 };
@@ -24,8 +25,9 @@ pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &
         .iter()
         .filter(|forecast| forecast.id != resource.id && resource_kind(forecast) == Some(candidate.kind));
     if let Some(forecast) = foreseen.min_by_key(|forecast| (forecast.started_at, forecast.id)) {
-        let before = human_span(candidate.onset.since_ms(forecast.started_at).max(0));
-        let text = format!("{} was on its way to its limit, seen {before} before", forecast.metric);
+        let lead_ms = candidate.onset.since_ms(forecast.started_at);
+        let when = if lead_ms > 0 { format!(", seen {} before", human_span(lead_ms)) } else { String::new() };
+        let text = format!("{} {} was on its way to its limit{when}", forecast.service, forecast.metric);
         findings.add(KIND, 1.0, text, Some(forecast.started_at), of_anomaly(forecast));
     }
 }
@@ -63,7 +65,7 @@ fn resource_order(picture: &Picture<'_>, resource: &Anomaly, findings: &mut Find
     };
     let lag_ms = resource.started_at.since_ms(first.started_at);
     if lag_ms > 2 * picture.tolerance_ms {
-        let text = format!("it filled up {} after {} {}", human_span(lag_ms), first.service, first.metric);
+        let text = format!("{} only {} after {}", began(resource), human_span(lag_ms), began(first));
         findings.add(KIND, -1.5, text, Some(first.started_at), of_anomaly(first));
     }
 }
@@ -82,11 +84,11 @@ fn harm_order(picture: &Picture<'_>, candidate: &Candidate<'_>, resource: &Anoma
     };
     let lead_ms = harm.started_at.since_ms(resource.started_at);
     let (weight, text) = if lead_ms.abs() <= picture.tolerance_ms {
-        (0.7, format!("it filled up as {} {} rose", harm.service, harm.metric))
+        (0.7, format!("{} as {}", began(resource), began(harm)))
     } else if lead_ms > 0 {
-        (0.7, format!("it filled up before {} {} rose", harm.service, harm.metric))
+        (0.7, format!("{} {} before {}", began(resource), human_span(lead_ms), began(harm)))
     } else {
-        (-0.7, format!("it filled up {} after {} {} rose", human_span(lead_ms), harm.service, harm.metric))
+        (-0.7, format!("{} only {} after {}", began(resource), human_span(lead_ms), began(harm)))
     };
     findings.add(KIND, weight, text, Some(harm.started_at), of_anomaly(harm));
 }

@@ -19,14 +19,16 @@ pub(super) fn look(picture: &Picture<'_>, candidate: &Candidate<'_>, findings: &
     };
     let lead_ms = other_onset.since_ms(candidate.onset);
     let tolerance_ms = picture.tolerance_ms;
-    let service = &candidate.service;
+    // What comes first may be the resource of a service that it calls.
+    let of_resource = candidate.resource.filter(|resource| resource.started_at == candidate.onset);
+    let service = of_resource.map_or(&candidate.service, |resource| &resource.service);
     let (weight, text) = if lead_ms > tolerance_ms {
-        (1.5, format!("{service} was hit first, {} before {other}", human_span(lead_ms)))
+        (1.5, format!("{service} showed the first symptom, {} before {other}", human_span(lead_ms)))
     } else if lead_ms >= -tolerance_ms {
-        (0.4, format!("{service} was among the first to be hit"))
+        (0.4, format!("{service} was among the first to show symptoms"))
     } else {
         let late = (-lead_ms - tolerance_ms) as f64 / tolerance_ms as f64;
-        (-(0.5 + 0.5 * late.ln_1p()).min(2.0), format!("{other} was hit {} earlier", human_span(lead_ms)))
+        (-(0.5 + 0.5 * late.ln_1p()).min(2.0), format!("{other} showed symptoms {} earlier", human_span(lead_ms)))
     };
     findings.add(EvidenceKind::Order, weight, text, Some(candidate.onset), of_service(service));
 }

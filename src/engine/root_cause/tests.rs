@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{blast_radius, rank, title};
+use super::{SecondFailure, blast_radius, rank, second_failure, title};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     AnomalyKind, AnomalyState, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis,
@@ -36,6 +36,7 @@ fn incident(world: &World) -> Incident {
         mitigated_at: None,
         resolved_at: None,
         merged_into: None,
+        split_from: None,
         reopen_count: 0,
         updated_at: started_at,
         owner: None,
@@ -115,10 +116,10 @@ fn a_bad_deploy_among_decoys() {
     let expected = Expected { kind: CauseKind::BadDeploy, service: "payment", change: Some(1), percent_min: 85 };
     let cause = check("bad deploy", build, &expected);
     let said: Vec<&str> = cause.evidence_for.iter().map(|piece| piece.text.as_ref()).collect();
-    assert!(said.contains(&"payment error_ratio started 7 s after change 1 to payment"), "{said:?}");
+    assert!(said.contains(&"payment error_ratio rose 7 s after change 1 to payment"), "{said:?}");
     assert_eq!(cause.impact_chain, ["payment", "checkout", "web"].map(ServiceName::new));
     assert_eq!(cause.buckets.first_failure, ["checkout", "web"].map(ServiceName::new));
-    assert!(cause.disproved_by.contains("is undone"));
+    assert!(cause.disproved_by.contains("this is undone: change 1"));
 }
 
 #[test]
@@ -422,6 +423,102 @@ fn nothing_is_said_without_a_service() {
     assert!(ranking.unresolved.is_some());
 }
 
+/// Requests far below what is usual, and nothing else.
+fn starved(id: u64, service: &str, starts: i64) -> crate::engine::model::Anomaly {
+    let mut less = anomaly(id, service, "requests", SeriesRole::Traffic, starts);
+    less.direction = Direction::Below;
+    less
+}
+
+#[test]
+fn who_only_gets_fewer_requests_is_counted_apart_and_suffers() {
+    let world = shop()
+        .change(1, ChangeKind::Network, Some("auth"), 993)
+        .anomaly(anomaly(1, "auth", "db_connect_errors", SeriesRole::Errors, 1_000))
+        .errors(2, "user", 1_005)
+        .anomaly(starved(3, "auth-db", 1_000))
+        .anomaly(starved(4, "search", 1_010))
+        .world();
+    let ranking = ranked(&world);
+    let cause = ranking.cause().unwrap();
+    let said: Vec<&str> = cause.evidence_for.iter().map(|piece| piece.text.as_ref()).collect();
+    assert!(
+        said.contains(&"auth-db, which auth calls, shows no fault of its own; it only gets fewer requests"),
+        "{said:?}"
+    );
+    let share = "all 2 services with a fault of their own are auth or depend on it; 2 more only get fewer requests";
+    assert!(said.contains(&share), "{said:?}");
+    assert_eq!(cause.buckets.impact, ["auth-db", "search"].map(ServiceName::new));
+    let buckets = [&cause.buckets.cause, &cause.buckets.first_failure, &cause.buckets.impact];
+    assert_eq!(buckets.iter().map(|names| names.len()).sum::<usize>(), incident(&world).services.len());
+}
+
+#[test]
+fn what_is_down_cannot_be_outdone_and_is_called_down() {
+    let mut down = anomaly(1, "payment-db", "up", SeriesRole::Availability, 1_000);
+    down.unit = crate::engine::model::Unit::Boolean;
+    down.direction = Direction::Below;
+    down.peak_value = 0.0;
+    let mut worse = anomaly(2, "payment", "error_ratio", SeriesRole::Errors, 1_000);
+    worse.peak_sigma = 90.0;
+    let world = shop().anomaly(down).anomaly(worse).world();
+    let ranking = ranked(&world);
+    let cause = ranking.cause().unwrap();
+    assert_eq!(cause.title.as_ref(), "outage of payment-db");
+    assert!(cause.evidence_against.is_empty(), "{:?}", cause.evidence_against);
+    let says = "payment-db does not answer: payment-db went down";
+    assert!(cause.evidence_for.iter().any(|piece| piece.text.as_ref() == says), "{:?}", cause.evidence_for);
+}
+
+/// Two failures that meet in `web`: payment after its deploy, search's index by itself.
+fn two_failures() -> Build {
+    shop()
+        .change(1, ChangeKind::Deploy, Some("payment"), 993)
+        .errors(1, "payment", 1_000)
+        .errors(2, "checkout", 1_005)
+        .errors(3, "web", 1_010)
+        .saturation(4, "index", "disk_used_ratio", 1_000)
+        .errors(5, "index", 1_010)
+        .latency(6, "search", 1_020)
+}
+
+fn second_of(world: &World, opened_ago_s: i64) -> SecondFailure {
+    let mut incident = incident(world);
+    incident.ranking = ranked(world);
+    let now = Timestamp((1_020 + opened_ago_s) * 1_000);
+    incident.opened_at = Timestamp(1_015_000);
+    second_failure(world, &incident, &CorrelationSettings::default(), now)
+}
+
+#[test]
+fn a_second_failure_is_found_once_it_has_settled() {
+    let world = two_failures().world();
+    assert_eq!(second_of(&world, 30), SecondFailure::Unsettled);
+    let SecondFailure::Found { services, because } = second_of(&world, 60) else { panic!("not found") };
+    assert_eq!(services, ["index", "search"].map(ServiceName::new).into());
+    assert!(
+        because.contains("disk of index filling up") && because.contains("is not explained by change 1"),
+        "{because}"
+    );
+}
+
+#[test]
+fn one_failure_is_not_taken_apart() {
+    let deploy = || shop().change(1, ChangeKind::Deploy, Some("payment"), 993).errors(1, "payment", 1_000);
+    for (name, build) in [
+        ("callers", deploy().errors(2, "checkout", 1_005).errors(3, "web", 1_010)),
+        ("what it calls is busier for it", deploy().saturation(2, "payment-db", "db_connections_used_ratio", 1_000)),
+        ("what gets less to do", deploy().anomaly(starved(2, "search", 1_000))),
+        ("a mild neighbour", {
+            let mut mild = anomaly(2, "search", "latency_p95", SeriesRole::Latency, 1_000);
+            mild.severity = Severity::Warning;
+            deploy().anomaly(mild)
+        }),
+    ] {
+        assert_eq!(second_of(&build.world(), 600), SecondFailure::None, "{name}");
+    }
+}
+
 #[test]
 fn the_title_says_what_fails_and_why() {
     let deploy = shop()
@@ -431,14 +528,17 @@ fn the_title_says_what_fails_and_why() {
         .world();
     assert_eq!(
         title(&deploy, &incident(&deploy), &ranked(&deploy)),
-        "payment error_ratio rose 7 s after change 1 to payment, 1 more service"
+        "payment error_ratio rose 7 s after change 1 to payment; 1 more service affected"
     );
     let firewall = shop()
         .change(1, ChangeKind::Network, Some("auth"), 993)
         .anomaly(anomaly(1, "auth", "db_connect_errors", SeriesRole::Errors, 1_000))
         .errors(2, "user", 1_010)
         .world();
-    assert_eq!(title(&firewall, &incident(&firewall), &ranked(&firewall)), "auth cannot reach auth-db, 1 more service");
+    assert_eq!(
+        title(&firewall, &incident(&firewall), &ranked(&firewall)),
+        "auth cannot reach auth-db; 1 more service affected"
+    );
     let unknown = Build::new().errors(1, "payment", 1_000).world();
     assert_eq!(title(&unknown, &incident(&unknown), &ranked(&unknown)), "payment error_ratio 0.2 % → 61 % 10σ");
 }

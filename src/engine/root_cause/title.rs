@@ -4,34 +4,54 @@ use std::collections::BTreeSet;
 
 use super::candidates::Candidate;
 use crate::engine::model::{
-    Anomaly, AnomalyKind, CauseKind, Direction, Hypothesis, Incident, Ranking, SeriesRole, ServiceName, human_span,
+    Anomaly, AnomalyKind, CauseKind, Change, ChangeKind, Direction, Hypothesis, Incident, Ranking, SeriesRole,
+    ServiceName, human_span,
 };
 use crate::engine::world::World;
 
-/// `deploy abc123 to payment`, `orders-db connections exhausted`.
+/// The change's own title, with the word for what was changed where the title does not say it.
+pub(super) fn named(change: &Change) -> String {
+    let title = &change.notice.title;
+    let (word, said): (&str, &[&str]) = match change.notice.kind {
+        ChangeKind::Deploy => ("deploy", &["deploy", "roll", "release"]),
+        ChangeKind::Config => ("config change", &["config", "setting"]),
+        ChangeKind::Flag => ("flag", &["flag", "toggle"]),
+        ChangeKind::Migration => ("migration", &["migrat", "schema", "index"]),
+        ChangeKind::Scale => ("scaling", &["scal", "replica"]),
+        ChangeKind::Network => ("network change", &["network", "firewall", "policy", "route", "dns"]),
+        ChangeKind::Release => ("release", &["release"]),
+        ChangeKind::OwnAct => return title.to_string(),
+        ChangeKind::Other => ("change", &["change"]),
+    };
+    let lower = title.to_lowercase();
+    if lower.contains("change") || said.iter().any(|said| lower.contains(said)) {
+        title.to_string()
+    } else {
+        format!("{word} {title}")
+    }
+}
+
+/// `deploy abc123 to payment`, `connections of orders-db exhausted`.
 pub(super) fn hypothesis(candidate: &Candidate<'_>) -> String {
     let service = &candidate.service;
     let place = candidate.resource.map_or(service, |resource| &resource.service);
-    let own = match candidate.kind {
-        CauseKind::BadDeploy => format!("bad deploy of {service}"),
-        CauseKind::BadConfig => format!("bad configuration of {service}"),
-        CauseKind::NetworkPolicy => format!("network policy on {service}"),
-        CauseKind::ConnectionsExhausted => format!("{place} connections exhausted"),
-        CauseKind::MemoryLeak => format!("{place} memory leak"),
-        CauseKind::CpuSaturation => format!("{place} CPU saturation"),
-        CauseKind::DiskFull => format!("{place} disk filling"),
-        CauseKind::SlowQuery => format!("slow queries on {service}"),
-        CauseKind::QueueBacklog => format!("{place} queue backlog"),
-        CauseKind::Unavailable => format!("{service} unavailable"),
-        CauseKind::Overload => format!("{service} overloaded"),
-        CauseKind::InternalErrors => format!("errors that start in {service}"),
-        CauseKind::InternalLatency => format!("slowness that starts in {service}"),
-        CauseKind::Unknown => format!("something in {service}"),
-    };
+    let own = candidate.kind.at(place);
     match (candidate.change, candidate.resource) {
-        (Some(change), Some(_)) => format!("{own} after {}", change.notice.title),
-        (Some(change), None) => change.notice.title.to_string(),
+        (Some(change), Some(_)) => format!("{own} after {}", named(change)),
+        (Some(change), None) => named(change),
         (None, _) => own,
+    }
+}
+
+/// The beginning of a departure as a clause: `payment error_ratio rose`, `cache went down`.
+pub(super) fn began(anomaly: &Anomaly) -> String {
+    let what = format!("{} {}", anomaly.service, anomaly.metric);
+    match (anomaly.kind, anomaly.role, anomaly.direction) {
+        (AnomalyKind::Absence, _, _) => format!("{what} stopped coming in"),
+        (AnomalyKind::Forecast, _, _) => format!("{what} began to run towards its limit"),
+        (_, SeriesRole::Availability, _) => format!("{} went down", anomaly.service),
+        (_, _, Direction::Above) => format!("{what} rose"),
+        (_, _, Direction::Below) => format!("{what} fell"),
     }
 }
 
@@ -39,7 +59,7 @@ pub(super) fn hypothesis(candidate: &Candidate<'_>) -> String {
 pub(super) fn disproof(candidate: &Candidate<'_>) -> String {
     let service = &candidate.service;
     match (candidate.change, candidate.kind) {
-        (Some(change), _) => format!("the symptoms stay after {} is undone", change.notice.title),
+        (Some(change), _) => format!("the symptoms stay after this is undone: {}", named(change)),
         (None, CauseKind::ConnectionsExhausted) => "the symptoms stay while connections are free".to_owned(),
         (None, CauseKind::MemoryLeak) => format!("the symptoms stay after {service} has started afresh"),
         (None, CauseKind::DiskFull) => "the symptoms stay after space was freed".to_owned(),
@@ -138,7 +158,7 @@ fn first_symptom<'a>(world: &'a World, incident: &Incident, service: &ServiceNam
 fn with_others(what: String, count: usize) -> String {
     match count {
         0 => what,
-        1 => format!("{what}, 1 more service"),
-        _ => format!("{what}, {count} more services"),
+        1 => format!("{what}; 1 more service affected"),
+        _ => format!("{what}; {count} more services affected"),
     }
 }

@@ -61,11 +61,11 @@ fn matches_service(runbook: &Runbook, service: &str) -> bool {
 }
 
 fn reason(rank: usize, hypothesis: &Hypothesis, incident: &Incident) -> String {
-    let cause = format!("{} of {}", hypothesis.kind.title(), hypothesis.service);
+    let cause = hypothesis.kind.at(&hypothesis.service);
     let percent = hypothesis.confidence.percent();
     match (rank, incident.ranking.cause().is_some()) {
-        (0, true) => format!("for {cause} ({percent} %)"),
-        (0, false) => format!("if it is {cause} ({percent} %, unresolved)"),
-        (_, _) => format!("if it is rather {cause} ({percent} %)"),
+        (0, true) => format!("against {cause} ({percent} %)"),
+        (0, false) => format!("against {cause}, the best guess ({percent} %)"),
+        (_, _) => format!("against {cause}, less likely ({percent} %)"),
     }
 }

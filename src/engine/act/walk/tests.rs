@@ -46,6 +46,7 @@ fn incident() -> Incident {
         timeline: Vec::new(),
         ranking: Ranking::default(),
         merged_into: None,
+        split_from: None,
         runs: Vec::new(),
     }
 }

@@ -39,6 +39,7 @@ fn incident(hypotheses: Vec<Hypothesis>) -> Incident {
         mitigated_at: None,
         resolved_at: None,
         merged_into: None,
+        split_from: None,
         reopen_count: 0,
         updated_at: Timestamp(0),
         owner: None,
@@ -215,8 +216,8 @@ fn runbooks_are_proposed_for_the_best_hypothesis_first() {
     let proposals = propose(&library, &world("v1"), &incident);
     let ids: Vec<&str> = proposals.iter().map(|proposal| proposal.runbook.id.as_ref()).collect();
     assert_eq!(ids, ["rollback-deploy", "release-connections"]);
-    assert_eq!(proposals[0].reason.as_ref(), "for bad deploy of payment (90 %)");
-    assert!(proposals[1].reason.starts_with("if it is rather connections exhausted of payment-db"));
+    assert_eq!(proposals[0].reason.as_ref(), "against bad deploy of payment (90 %)");
+    assert!(proposals[1].reason.starts_with("against connections of payment-db exhausted, less likely"));
     let StepKind::Act { run, .. } = &proposals[0].steps[1].spec.kind else { panic!("an act") };
     assert_eq!(run.join(" "), "kubectl rollout undo deployment/payment -n prod");
     assert_eq!(proposals[1].params.get("client").unwrap().as_ref(), "payment");
