@@ -75,3 +75,24 @@ pub enum Record {
     /// Nothing is to be kept of this series any longer: what was there is removed.
     SeriesGone(super::model::Fingerprint),
 }
+
+/// First free numbers: those before are taken, by what is there or by what was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextNumbers {
+    /// Of incidents.
+    pub incident: u64,
+    /// Of anomalies.
+    pub anomaly: u64,
+    /// Of changes.
+    pub change: u64,
+    /// Of runs.
+    pub run: u64,
+    /// Of audit entries.
+    pub audit: u64,
+}
+
+impl Default for NextNumbers {
+    fn default() -> Self {
+        Self { incident: 1, anomaly: 1, change: 1, run: 1, audit: 1 }
+    }
+}

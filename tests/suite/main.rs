@@ -27,6 +27,8 @@ mod resume;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_damage;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod tidy;

@@ -56,6 +56,11 @@ impl Correlator {
         self.hear(world, &everything, now);
     }
 
+    /// The next incident has at least this number.
+    pub fn number_from(&mut self, next: u64) {
+        self.next_incident = self.next_incident.max(next);
+    }
+
     /// Takes in what was touched; on a tick, groups, opens, merges, brings up to date and moves life cycles on.
     pub fn step(&mut self, world: &World, touched: &Touched, now: Timestamp) -> Vec<CorrelationEvent> {
         let mut events = self.hear(world, touched, now);

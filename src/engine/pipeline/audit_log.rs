@@ -36,6 +36,11 @@ impl AuditLog {
         self.newest_first.truncate(AUDIT_IN_SNAPSHOT_MAX);
     }
 
+    /// The next entry has at least this number.
+    pub(super) fn number_from(&mut self, next: u64) {
+        self.last = self.last.max(next.saturating_sub(1));
+    }
+
     /// Makes the next entry; the caller keeps it.
     pub(super) fn append(&mut self, at: Timestamp, kind: AuditKind, by: &str, about: About, text: &str) -> AuditEntry {
         self.last += 1;

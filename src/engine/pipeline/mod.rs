@@ -23,7 +23,7 @@ use super::clock::Timestamp;
 use super::correlate::{Correlator, Touched};
 use super::detect::{CalendarError, Detection};
 use super::input::Input;
-use super::job::{Job, Record};
+use super::job::{Job, NextNumbers, Record};
 use super::model::{IncidentId, Proposal, RunId};
 use super::runbooks::Library;
 use super::settings::EngineSettings;
@@ -126,7 +126,9 @@ impl Engine {
                 Record::Topology(topology) => self.world.topology = Arc::new(topology),
                 Record::Templates(bytes) => {
                     if let Err(problem) = self.detection.restore_templates(&bytes) {
-                        self.store.problem = Some(Arc::from(format!("log templates were not read back: {problem}")));
+                        // What the store itself has to tell weighs more.
+                        let told = || Arc::from(format!("log templates were not read back: {problem}"));
+                        self.store.problem.get_or_insert_with(told);
                     }
                 }
                 // These belong to the drivers: sources read their cursors and positions, the console its settings, and
@@ -140,6 +142,15 @@ impl Engine {
         let mut turn = Turn::new(now);
         self.recover_runs(&mut turn);
         turn.into_jobs()
+    }
+
+    /// Numbers from these on are free; called after [`Self::restore`]. What could not be read, or was lost, keeps its number.
+    pub fn number_from(&mut self, next: NextNumbers) {
+        self.next_change = self.next_change.max(next.change);
+        self.next_run = self.next_run.max(next.run);
+        self.detection.set_next_anomaly_id(next.anomaly);
+        self.correlator.number_from(next.incident);
+        self.audit.number_from(next.audit);
     }
 
     /// Takes one input; says what is to be done, in order.

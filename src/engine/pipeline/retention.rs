@@ -102,6 +102,10 @@ impl Engine {
         let live = self.world.incidents.values().filter(|incident| incident.state.is_live()).count();
         let text = format!("hypo {} began with {live} live incidents", env!("CARGO_PKG_VERSION"));
         self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), &text);
+        // The screen shows it until the next write; the log keeps it.
+        if let Some(problem) = self.store.problem.clone() {
+            self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), &problem);
+        }
         turn.into_jobs()
     }
 

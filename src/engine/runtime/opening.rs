@@ -43,6 +43,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     let now = wall_clock::now();
     let mut engine = Engine::new(config.settings.clone(), config.library)?;
     engine.set_store_status(status.clone());
+    let next = stored.next;
     let known = stored.into_records();
     let series = || store.iter().flat_map(Store::series).map(|state| Record::Series(Box::new(state)));
     let recorder = match &config.record_to {
@@ -50,6 +51,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         None => None,
     };
     let mut first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    engine.number_from(next);
     first_jobs.extend(engine.begin(now));
     let with_resume = |spec: SourceSpec| {
         let position = kept.remove(&position_setting(&spec.name)).map(Arc::from);

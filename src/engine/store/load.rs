@@ -8,7 +8,7 @@ use super::write::sequence_of;
 use super::{Store, StoreError};
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::SeriesState;
-use crate::engine::job::Record;
+use crate::engine::job::{NextNumbers, Record};
 use crate::engine::limits::{AUDIT_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX};
 use crate::engine::model::{Alert, Anomaly, AnomalyState, AuditEntry, Change, Incident, Run, SourceName, Topology};
 
@@ -44,27 +44,6 @@ pub struct Stored {
     pub unreadable_count: u64,
     /// Which they are and why, as far as there is room; gaps of the audit log.
     pub problems: Vec<Arc<str>>,
-}
-
-/// First free numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextNumbers {
-    /// Of incidents.
-    pub incident: u64,
-    /// Of anomalies.
-    pub anomaly: u64,
-    /// Of changes.
-    pub change: u64,
-    /// Of runs.
-    pub run: u64,
-    /// Of audit entries.
-    pub audit: u64,
-}
-
-impl Default for NextNumbers {
-    fn default() -> Self {
-        Self { incident: 1, anomaly: 1, change: 1, run: 1, audit: 1 }
-    }
 }
 
 impl Stored {
@@ -151,9 +130,12 @@ impl Store {
     }
 
     fn next_numbers(&self) -> Result<NextNumbers, StoreError> {
+        let acknowledged = self.acknowledged().numbers();
         let next = |tree: TreeName| -> Result<u64, StoreError> {
             let last = self.tree(tree).last().map_err(|error| self.problem(&error))?;
-            Ok(last.map_or(1, |(key, _)| sequence_of(&key).saturating_add(1)))
+            // Numbers that were lost with damage are not given again.
+            let newest = last.map_or(0, |(key, _)| sequence_of(&key)).max(acknowledged.of(tree));
+            Ok(newest.saturating_add(1))
         };
         Ok(NextNumbers {
             incident: next(TreeName::Incidents)?,

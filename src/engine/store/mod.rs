@@ -1,9 +1,10 @@
 //! What outlives the program: incidents, anomalies, runs, the audit log, series, settings; in sled, one process at a time.
 //!
 //! What [`Store::write`] has acknowledged as durable is there after any crash, and a write is there as a whole or not at
-//! all. Layout and versions are in `schema.rs`. The folder holds `store/` (sled's), `holder` (who has it open) and, after
-//! a repair, `set-aside/`.
+//! all. Layout and versions are in `schema.rs`. The folder holds `store/` (sled's), `holder` (who has it open), `acknowledged`
+//! (the newest numbers) and, after a repair, `set-aside/`.
 
+mod acknowledged;
 mod export;
 mod holder;
 mod load;
@@ -15,9 +16,10 @@ mod write;
 pub use load::Stored;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use acknowledged::Acknowledged;
 use schema::TreeName;
 
 /// Why the store cannot do what was asked. The message says what to do.
@@ -64,7 +66,9 @@ pub enum StoreError {
         reason: String,
     },
     /// It cannot be read.
-    #[error("the store {path} is damaged: {reason}; move the folder away and `hypo import` the last export")]
+    #[error(
+        "the store {path} is damaged: {reason}; move that folder away, start anew and `hypo import` the last export"
+    )]
     Damaged {
         /// Which.
         path: PathBuf,
@@ -137,13 +141,15 @@ pub struct Store {
     /// Held for as long as the store is open: its lock is what keeps others out.
     _holder: holder::Holder,
     notices: Vec<Arc<str>>,
+    acknowledged: Mutex<Acknowledged>,
     has_failed: AtomicBool,
 }
 
 impl Store {
     /// Opens the store in the folder `path`, making both where there is none (mode 0700).
     ///
-    /// A damaged snapshot is set aside and rebuilt from the log once; [`Self::notices`] tells of it.
+    /// Damaged files are set aside and rebuilt from the log, up to where that is damaged itself; [`Self::notices`] tells of it, and
+    /// of what had been acknowledged and is not there.
     ///
     /// # Errors
     /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
@@ -175,6 +181,11 @@ impl Store {
     fn tree(&self, name: TreeName) -> &sled::Tree {
         // `trees` is built from `ALL`, whose order is the order of the variants.
         &self.trees[name as usize]
+    }
+
+    fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
+        // Whoever panicked meanwhile left numbers behind that are true.
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn problem(&self, error: &sled::Error) -> StoreError {

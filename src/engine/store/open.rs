@@ -4,15 +4,20 @@ use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::acknowledged::Acknowledged;
 use super::schema::TreeName;
+use super::write::sequence_of;
 use super::{Store, StoreError, holder, migrate};
 
 /// Memory sled may use for pages.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Damaged stores that are kept as they were found.
+const SET_ASIDE_MAX: usize = 8;
 
 /// How sled says that its files are locked; it has no error of its own for it.
 const SLED_LOCK_ERROR: &str = "could not acquire lock";
@@ -30,10 +35,37 @@ pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
         .into_iter()
         .map(|name| db.open_tree(name.word()).map_err(|error| problem(path, &error)))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut store =
-        Store { path: path.to_path_buf(), db, trees, _holder: holder, notices, has_failed: AtomicBool::new(false) };
+    let acknowledged =
+        Acknowledged::open(path).map_err(|reason| StoreError::Folder { path: path.to_path_buf(), reason })?;
+    let mut store = Store {
+        path: path.to_path_buf(),
+        db,
+        trees,
+        _holder: holder,
+        notices,
+        acknowledged: Mutex::new(acknowledged),
+        has_failed: AtomicBool::new(false),
+    };
     migrate::migrate(&mut store)?;
+    tell_losses(&mut store)?;
     Ok(store)
+}
+
+/// Compares what was acknowledged with what is there.
+fn tell_losses(store: &mut Store) -> Result<(), StoreError> {
+    let mut newest = Vec::new();
+    for tree in TreeName::ALL {
+        let last = store.tree(tree).last().map_err(|error| store.problem(&error))?;
+        newest.push(last.map_or(0, |(key, _)| sequence_of(&key)));
+    }
+    let numbers = store.acknowledged().numbers();
+    if let Some(missing) = numbers.missing(|tree| newest.get(tree as usize).copied().unwrap_or(0)) {
+        let notice =
+            format!("the store has lost {missing}; `hypo import --merge` brings back what an export has of it");
+        // Before what was mended: the first one is shown where there is room for one.
+        store.notices.insert(0, notice.into());
+    }
+    Ok(())
 }
 
 /// What sled says, in terms of what to do about it.
@@ -62,25 +94,36 @@ fn prepare_folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens sled's folder. A snapshot that cannot be read makes it refuse all of its data, though the log has everything: a copy
-/// of the whole is kept as it was found, the snapshot is taken away and rebuilt from the log, once.
+/// Opens sled's folder. A configuration or a snapshot that cannot be read makes it refuse all of its data, though it always has
+/// the same configuration and the log has everything: a copy of the whole is kept as it was found, then the one and at last the
+/// other is taken away and made anew.
 fn open_or_repair(path: &Path) -> Result<(sled::Db, Vec<Arc<str>>), StoreError> {
     let first = match open_sled(path) {
-        Err(first @ StoreError::Damaged { .. }) => first,
+        // What is merely locked still is in order.
+        Err(StoreError::Damaged { path, reason }) if !reason.contains(SLED_LOCK_ERROR) => {
+            StoreError::Damaged { path, reason }
+        }
         other => return other.map(|db| (db, Vec::new())),
     };
     let failed = |reason| StoreError::Folder { path: path.to_path_buf(), reason };
-    let snapshots = snapshots(path).map_err(failed)?;
-    if snapshots.is_empty() {
-        return Err(first);
+    let Some(copy) = keep_copy(path).map_err(failed)? else { return Err(first) };
+    let mut last = first;
+    for (beginning, part) in [("conf", "configuration"), ("snap.", "snapshot")] {
+        let files = files_of_sled(path, beginning).map_err(failed)?;
+        for file in &files {
+            std::fs::remove_file(file).map_err(failed)?;
+        }
+        match open_sled(path) {
+            Ok(db) => {
+                let copy = copy.display();
+                let notice =
+                    format!("the store was damaged; its {part} was made anew, and as it was found it is in {copy}");
+                return Ok((db, vec![notice.into()]));
+            }
+            Err(problem) => last = problem,
+        }
     }
-    let copy = keep_copy(path).map_err(failed)?;
-    for snapshot in &snapshots {
-        std::fs::remove_file(snapshot).map_err(failed)?;
-    }
-    let db = open_sled(path)?;
-    let notice = format!("the store was damaged and rebuilt from its log; as it was found it is in {}", copy.display());
-    Ok((db, vec![notice.into()]))
+    Err(last)
 }
 
 /// Opens sled's folder, waiting out a lock of its own. Nobody else has the store (the holder's file says so), but a child
@@ -113,23 +156,23 @@ fn try_open_sled(path: &Path) -> Result<sled::Db, StoreError> {
     }
 }
 
-fn snapshots(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files_of_sled(path: &Path, beginning: &str) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in path.join("store").read_dir()? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
+        if entry.file_name().to_string_lossy().starts_with(beginning) {
             found.push(entry.path());
         }
     }
     Ok(found)
 }
 
-/// Copies sled's files into a new folder under `set-aside/`.
-fn keep_copy(path: &Path) -> std::io::Result<PathBuf> {
+/// Copies sled's files into a new folder under `set-aside/`; `None` when there are as many already as are kept: a store that
+/// cannot be mended would fill the disk, start by start.
+fn keep_copy(path: &Path) -> std::io::Result<Option<PathBuf>> {
     let aside = path.join("set-aside");
-    let target = (1..).map(|number| aside.join(number.to_string())).find(|target| !target.exists());
-    // The numbers do not run out before the disk does.
-    let target = target.unwrap_or(aside);
+    let free = (1..=SET_ASIDE_MAX).map(|number| aside.join(number.to_string())).find(|target| !target.exists());
+    let Some(target) = free else { return Ok(None) };
     DirBuilder::new().recursive(true).mode(0o700).create(&target)?;
     for entry in path.join("store").read_dir()? {
         let entry = entry?;
@@ -137,5 +180,5 @@ fn keep_copy(path: &Path) -> std::io::Result<PathBuf> {
             std::fs::copy(entry.path(), target.join(entry.file_name()))?;
         }
     }
-    Ok(target)
+    Ok(Some(target))
 }

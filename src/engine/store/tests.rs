@@ -244,8 +244,30 @@ fn a_store_damaged_beyond_repair_is_an_error_that_says_what_to_do() {
     }
     std::fs::remove_file(folder.path().join("store/db")).unwrap();
     std::fs::create_dir(folder.path().join("store/db")).unwrap();
-    let message = Store::open(folder.path()).unwrap_err().to_string();
-    assert!(message.contains("hypo import"), "{message}");
+    for _start in 0..12 {
+        let message = Store::open(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("hypo import"), "{message}");
+    }
+    assert_eq!(folder.path().join("set-aside").read_dir().unwrap().count(), 8, "starts fill the disk");
+}
+
+#[test]
+fn numbers_that_were_lost_are_told_once_and_not_given_again() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[change(7), audit(1, "one"), audit(2, "two")], true).unwrap();
+    store.tree(TreeName::Audit).remove(2_u64.to_be_bytes()).unwrap();
+    store.tree(TreeName::Changes).remove(7_u64.to_be_bytes()).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices()[0].contains("has lost changes 1 to 7, audit 2 to 2"), "{:?}", store.notices());
+    let next = store.load().unwrap().next;
+    assert_eq!((next.change, next.audit), (8, 3));
+    store.write(&[change(8), audit(3, "three")], true).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.notices().len(), 0);
+    assert!(matches!(store.check_audit(), Err(StoreError::AuditGap { sequence: 2 })));
 }
 
 #[test]

@@ -29,7 +29,9 @@ impl Store {
     /// When the disk is full, read-only or failing.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
-        self.db.flush().map(|_bytes| ()).map_err(|error| self.fail(&error))
+        self.db.flush().map_err(|error| self.fail(&error))?;
+        self.acknowledged().flushed();
+        Ok(())
     }
 
     pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
@@ -47,7 +49,11 @@ impl Store {
             }
             self.tree(TreeName::Series).apply_batch(batch).map_err(|error| self.fail(&error))?;
         }
-        if small.is_empty() { Ok(()) } else { self.write_together(&small) }
+        if !small.is_empty() {
+            self.write_together(&small)?;
+            self.acknowledged().see(&small);
+        }
+        Ok(())
     }
 
     /// One transaction over the trees that are touched.

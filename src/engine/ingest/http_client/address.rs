@@ -30,7 +30,7 @@ pub(super) fn base_address(name: &str, url: &str) -> Result<Url, IngestError> {
         return Err(refuse(&shown, "it holds a user or password; set `username` and `password` instead".to_owned()));
     }
     if !matches!(base.scheme(), "http" | "https") {
-        return Err(refuse(&shown, format!("`{}` is not http or https", base.scheme())));
+        return Err(refuse(&shown, format!("`{}` is not http or https; write it as http://host:port", base.scheme())));
     }
     let literal = base.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
     if literal.is_some_and(is_refused) {

@@ -1,0 +1,142 @@
+//! The newest numbers that were acknowledged, in a file beside sled's: what sled loses with damage to its files it does not
+//! know itself.
+//!
+//! ```text
+//! hypo acknowledged 1: incidents 3 anomalies 10 changes 2 runs 1 audit 60
+//! ```
+//!
+//! It is written after the flush that it tells of, in one write, and not flushed: after a power failure it may tell of less
+//! than was kept, never of more. One that cannot be read counts as none.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::schema::{Entry, TreeName};
+use super::write::sequence_of;
+
+/// Name of the file in the store's folder.
+const FILE: &str = "acknowledged";
+const MAGIC: &str = "hypo acknowledged 1:";
+/// The trees whose keys count upwards, and are never taken back.
+const COUNTED: [TreeName; 5] =
+    [TreeName::Incidents, TreeName::Anomalies, TreeName::Changes, TreeName::Runs, TreeName::Audit];
+/// Length of the text, so that a shorter one leaves nothing of a longer one.
+const BYTES: usize = 256;
+
+/// The newest number of each counted tree; 0 where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Numbers([u64; COUNTED.len()]);
+
+impl Numbers {
+    /// The newest number of `tree`; 0 for one that is not counted.
+    pub(super) fn of(&self, tree: TreeName) -> u64 {
+        COUNTED.iter().zip(&self.0).find(|(counted, _)| **counted == tree).map_or(0, |(_, number)| *number)
+    }
+
+    /// Takes an entry in.
+    pub(super) fn take(&mut self, entry: &Entry) {
+        let place = COUNTED.iter().zip(&mut self.0).find(|(counted, _)| **counted == entry.tree);
+        if let Some((_, newest)) = place {
+            *newest = (*newest).max(sequence_of(&entry.key));
+        }
+    }
+
+    /// What is told here and not there any more, for people; `None` where nothing is. `there` gives the newest number in a tree.
+    pub(super) fn missing(&self, there: impl Fn(TreeName) -> u64) -> Option<String> {
+        let lost = COUNTED.iter().filter_map(|tree| {
+            let (known, found) = (self.of(*tree), there(*tree));
+            (found < known).then(|| format!("{} {} to {known}", tree.word(), found + 1))
+        });
+        let lost: Vec<String> = lost.collect();
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+
+    fn text(&self) -> String {
+        let numbers: String = COUNTED.iter().map(|tree| format!(" {} {}", tree.word(), self.of(*tree))).collect();
+        format!("{:<width$}\n", format!("{MAGIC}{numbers}"), width = BYTES - 1)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.trim_end().strip_prefix(MAGIC)?.split_whitespace();
+        let mut numbers = Self::default();
+        for (tree, number) in COUNTED.iter().zip(&mut numbers.0) {
+            (words.next()? == tree.word()).then_some(())?;
+            *number = words.next()?.parse().ok()?;
+        }
+        words.next().is_none().then_some(numbers)
+    }
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    file: File,
+    told: Numbers,
+    seen: Numbers,
+}
+
+impl Acknowledged {
+    /// Opens the file in the store's folder, making it where there is none.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+            .open(folder.join(FILE))?;
+        let mut bytes = Vec::new();
+        file.by_ref().take(2 * BYTES as u64).read_to_end(&mut bytes)?;
+        let told = Numbers::from_text(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+        Ok(Self { file, told, seen: told })
+    }
+
+    /// What it told when it was opened, and since.
+    pub(super) fn numbers(&self) -> Numbers {
+        self.told
+    }
+
+    /// These have been written, and are acknowledged by the next flush.
+    pub(super) fn see(&mut self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| self.seen.take(entry));
+    }
+
+    /// Everything seen has reached the disk.
+    pub(super) fn flushed(&mut self) {
+        if self.seen == self.told {
+            return;
+        }
+        match self.file.write_all_at(self.seen.text().as_bytes(), 0) {
+            Ok(()) => self.told = self.seen,
+            Err(reason) => tracing::warn!(%reason, "which numbers were acknowledged is not noted"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_back_and_anything_else_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = |tree, number: u64| Entry { tree, key: number.to_be_bytes().to_vec(), value: Vec::new() };
+        let mut file = Acknowledged::open(folder.path()).unwrap();
+        file.see(&[entry(TreeName::Audit, 60), entry(TreeName::Runs, 7), entry(TreeName::Alerts, 9)]);
+        assert_eq!(Acknowledged::open(folder.path()).unwrap().numbers(), Numbers::default(), "not flushed yet");
+        file.flushed();
+        file.see(&[entry(TreeName::Runs, 3)]);
+        file.flushed();
+        let numbers = Acknowledged::open(folder.path()).unwrap().numbers();
+        assert_eq!((numbers.of(TreeName::Audit), numbers.of(TreeName::Runs), numbers.of(TreeName::Alerts)), (60, 7, 0));
+        assert_eq!(numbers.missing(|tree| numbers.of(tree)), None);
+        assert_eq!(numbers.missing(|_| 20).unwrap(), "audit 21 to 60");
+        for text in ["", "hypo acknowledged 2: audit 1", "hypo acknowledged 1: audit 1", "\u{0}"] {
+            std::fs::write(folder.path().join(FILE), text).unwrap();
+            assert_eq!(Acknowledged::open(folder.path()).unwrap().numbers(), Numbers::default(), "{text:?}");
+        }
+    }
+}
