@@ -4,6 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Heading of the flags that every command takes.
+const EVERYWHERE: &str = "With every command";
+
+/// What stands below the flags.
+const AFTER_HELP: &str = "\
+Environment: HYPO_CONFIG, HYPO_STATE_DIR, HYPO_THEME and HYPO_KEYMAP stand for the flags of those names; HYPO_ASCII, \
+HYPO_MOUSE and HYPO_READ_ONLY are 1 or 0. The command line wins over them, and they win over the configuration file. \
+NO_COLOR takes colours away. HYPO_LOG (info, debug) says how much goes into hypo.log in the state directory.
+
+Exit codes: 0 done, 1 the doctor found something wrong, 2 it could not be done: usage, configuration, store.
+
+Begin with `hypo demo`, or with `hypo`, which watches this machine. For servers of your own: `hypo config init`, take the # \
+off a section and its url, `hypo doctor`, `hypo`.";
+
 /// A terminal incident console: from the first symptom to its cause and through the fix.
 ///
 /// Without a command it opens the console on the configured sources. Without a configuration it watches this machine.
@@ -11,7 +25,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "hypo",
     version,
-    after_help = "Exit codes: 0 done, 1 found something in check modes, 2 usage or start-up failure."
+    after_help = AFTER_HELP
 )]
 pub struct Arguments {
     /// What to do; the console when left out.
@@ -26,22 +40,22 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub struct CommonArguments {
     /// The configuration file [default: hypocenter/config.toml under the XDG config directory].
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub config: Option<PathBuf>,
     /// Where the store is kept [default: hypocenter under the XDG state directory].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub state_dir: Option<PathBuf>,
     /// Theme: dark, light, high-contrast, colour-blind, mono, or the name of a file of your own.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = EVERYWHERE)]
     pub theme: Option<String>,
     /// Keymap: default, vim, emacs, or the name of a file of your own.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = EVERYWHERE)]
     pub keymap: Option<String>,
     /// Draw with ASCII characters only.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub ascii: bool,
     /// Take away every key that changes anything.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub readonly: bool,
 }
 
@@ -54,25 +68,25 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Keep everything that comes in, in a file for `hypo replay`.
     Record(RecordArguments),
-    /// List incidents from the store.
+    /// List incidents: from the store, or from the hypo that runs on it.
     Incidents(ListArguments),
-    /// List anomalies from the store.
+    /// List anomalies: from the store, or from the hypo that runs on it.
     Anomalies(ListArguments),
     /// Check the configuration and every source; say what is wrong and how to mend it.
     Doctor(DoctorArguments),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Write everything in the store as JSON Lines.
+    /// Write everything in the store as JSON Lines; not while a hypo runs on it.
     Export(ExportArguments),
     /// Read back what `hypo export` wrote.
     Import(ImportArguments),
-    /// Print shell completions.
+    /// Print shell completions, such as `hypo completions bash > /etc/bash_completion.d/hypo`.
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
+    /// Print the man page; `hypo man | man -l -` shows it.
     Man,
 }
 

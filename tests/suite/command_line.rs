@@ -171,6 +171,9 @@ fn completions_and_the_man_page_name_every_command() {
         for command in ["demo", "replay", "record", "incidents", "anomalies", "doctor", "export", "import"] {
             assert!(text.contains(command), "{arguments:?} lacks {command}");
         }
+        for flag in ["scenario", "merge", "lasts", "force", "wait", "state"] {
+            assert!(text.contains(flag), "{arguments:?} lacks --{flag}");
+        }
     }
 }
 

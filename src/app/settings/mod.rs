@@ -229,18 +229,43 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
     Ok(Settings { console, engine })
 }
 
-/// Makes "unknown field `a`, expected one of `b`, `c`" name the likely one instead of all of them.
+/// Makes "unknown field `a`, expected one of `b`, `c`" name the likely one instead of all of them, and says what is wrong with
+/// brackets in words of the file.
 fn explain(message: &str) -> String {
+    if message == "invalid type: map, expected a sequence" {
+        return "a section that can be repeated takes two pairs of brackets, such as [[prometheus]]".to_owned();
+    }
     let Some(rest) = message.strip_prefix("unknown field ") else { return message.to_owned() };
     let mut names = rest.split('`').skip(1).step_by(2);
     let Some(written) = names.next() else { return message.to_owned() };
     let known: Vec<&str> = names.chain(["console"]).collect();
+    let sections = sections_with(written);
+    if !sections.is_empty() {
+        let sections = sections.join(" or ");
+        return format!(
+            "there is no key `{written}` here; it belongs under {sections}, so take the # off that line too"
+        );
+    }
     match suggestion(written, known.iter().copied()) {
         meant if meant.is_empty() => {
             format!("there is no key `{written}`; `hypo config init` writes a file with all of them")
         }
         meant => format!("there is no key `{written}`{meant}"),
     }
+}
+
+/// The sections of the default file that have this key.
+fn sections_with(key: &str) -> Vec<&'static str> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in default_config().lines().filter_map(|line| line.strip_prefix('#')) {
+        if line.starts_with('[') {
+            section = line.split_once(" #").map_or(line, |(section, _)| section).trim();
+        } else if line.split_once(" =").is_some_and(|(name, _)| name == key) && found.last() != Some(&section) {
+            found.push(section);
+        }
+    }
+    found
 }
 
 /// The commented default file: every key with what it means, nothing set.

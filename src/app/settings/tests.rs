@@ -64,6 +64,18 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
             "[[prometheus]]\nname = \"a\"\n\nintervall = \"5s\"",
             "c.toml:4: there is no key `intervall`; did you mean `interval`?",
         ),
+        (
+            "url = \"http://prom:9090\"\n",
+            "c.toml:1: there is no key `url` here; it belongs under [[prometheus]] or [[alertmanager]], so take the #",
+        ),
+        (
+            "[console]\nmetric = \"m\"\n",
+            "c.toml:2: there is no key `metric` here; it belongs under [[prometheus.query]]",
+        ),
+        (
+            "[prometheus]\nurl = \"http://prom:9090\"\n",
+            "c.toml:1: a section that can be repeated takes two pairs of brackets",
+        ),
         ("[consol]\n", "c.toml:1: there is no key `consol`; did you mean `console`?"),
         (
             "[detection]\nwhatever_this_is = 3",
