@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::identity::anomaly_fingerprint;
 use super::live::Live;
 use super::registry::{Meta, Registry, SourceSeries};
-use super::tracking::{AnomalyEvent, anomaly_fingerprint};
+use super::tracking::AnomalyEvent;
 use super::{Detection, contextual};
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Detection;
+use super::identity::anomaly_fingerprint;
 use super::registry::Meta;
-use super::tracking::{AnomalyEvent, anomaly_fingerprint};
+use super::tracking::AnomalyEvent;
 use super::trend::{Slope, Trend};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::model::{

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Detection;
+use super::identity::anomaly_fingerprint;
+use super::log_rate::{KeptRate, Rate, SILENT_MINUTES};
 use super::log_templates::{Mined, TemplateMiner, TemplatesError};
-use super::tracking::{AnomalyEvent, anomaly_fingerprint};
+use super::tracking::AnomalyEvent;
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::limits::LOG_TEMPLATES_MAX;
 use crate::engine::model::series::Fnv1a;
@@ -26,16 +28,6 @@ const WARM_UP_MS: i64 = 10 * MINUTE_MS;
 const KNOWN_LINES_MIN: u64 = 100;
 /// Lines older than this when they are read are history: they teach templates only.
 const HISTORY_MS: i64 = 10 * MINUTE_MS;
-/// Minutes of a template's life before its rate is judged.
-const MINUTES_MIN: u32 = 30;
-/// Minutes over which the rate is averaged.
-const MINUTES_MAX: u32 = 240;
-/// A rate is another one from this many sigmas and lines a minute.
-const RATE_SIGMAS: f64 = 6.0;
-const RATE_LINES: f64 = 10.0;
-/// A template that came at least this often a minute and is silent for [`SILENT_MINUTES`] has stopped.
-const REGULAR_RATE: f64 = 5.0;
-const SILENT_MINUTES: u32 = 3;
 /// Calm minutes after which a change of rate is over, and minutes after which the new rate is normal.
 const CALM_MINUTES: u32 = 3;
 const FOLLOW_MINUTES: i64 = 60;
@@ -43,67 +35,10 @@ const FOLLOW_MINUTES: i64 = 60;
 const QUIET_MS: i64 = 10 * MINUTE_MS;
 /// An anomaly that merely goes on is told again at most this often.
 const RETELL_MS: i64 = 10 * SECOND_MS;
+/// First byte of what is kept, where rates are in it.
+const WITH_RATES: u8 = 2;
 /// Lines may arrive this long after they were written.
 const SETTLE_MS: i64 = 2 * SECOND_MS;
-
-/// How often a template comes.
-#[derive(Debug, Clone)]
-struct Rate {
-    service: ServiceName,
-    text: Arc<str>,
-    level: LogLevel,
-    /// Lines in the present minute.
-    count: u32,
-    /// Robust mean of lines a minute, and mean distance from it.
-    mean: f64,
-    deviation: f64,
-    minutes: u32,
-    silent_minutes: u32,
-    calm_minutes: u32,
-    last_line_at: Timestamp,
-    recent: Vec<f32>,
-}
-
-impl Rate {
-    fn sigma(&self) -> f64 {
-        (1.2533 * self.deviation).max(self.mean.sqrt()).max(1.0)
-    }
-
-    fn band(&self) -> Band {
-        let reach = RATE_SIGMAS * self.sigma();
-        Band { low: (self.mean - reach).max(0.0), centre: self.mean, high: self.mean + reach.max(RATE_LINES) }
-    }
-
-    /// Which way the minute that ended departs, where it does.
-    fn departure(&self) -> Option<Direction> {
-        let count = f64::from(self.count);
-        if self.minutes < MINUTES_MIN {
-            None
-        } else if count > self.band().high {
-            Some(Direction::Above)
-        } else {
-            (self.mean >= REGULAR_RATE && self.silent_minutes >= SILENT_MINUTES).then_some(Direction::Below)
-        }
-    }
-
-    fn teach(&mut self) {
-        self.minutes = (self.minutes + 1).min(MINUTES_MAX);
-        let gain = 1.0 / f64::from(self.minutes);
-        let most = if self.minutes > 5 { 3.0 * self.sigma() } else { f64::INFINITY };
-        let step = (f64::from(self.count) - self.mean).clamp(-most, most);
-        self.mean += gain * step;
-        self.deviation += gain * (step.abs() - self.deviation);
-    }
-
-    fn close_minute(&mut self) {
-        if self.recent.len() >= super::live::RECENT {
-            self.recent.remove(0);
-        }
-        // Exact up to sixteen million lines a minute.
-        self.recent.push(self.count as f32);
-        self.count = 0;
-    }
-}
 
 /// Templates, their rates and the anomalies under way.
 #[derive(Debug, Default)]
@@ -125,10 +60,33 @@ impl LogSignals {
         }
     }
 
+    /// The templates alone, as they were kept before there were rates.
+    #[cfg(test)]
+    pub fn miner_bytes(&self) -> Vec<u8> {
+        self.miner.to_bytes()
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let rates: Vec<KeptRate> = self.rates.iter().map(|(template, rate)| rate.kept(*template)).collect();
+        // Writing plain data into memory has no way to fail; nothing kept is what a failure would amount to.
+        postcard::to_extend(&(self.miner.to_bytes(), rates), vec![WITH_RATES]).unwrap_or_default()
+    }
+
     /// How many templates are known.
     #[must_use]
     pub fn template_count(&self) -> usize {
         self.miner.len()
+    }
+}
+
+/// What [`LogSignals::to_bytes`] gave; before there were rates in it, it was the templates alone.
+fn read_kept(bytes: &[u8]) -> Result<(TemplateMiner, Vec<KeptRate>), TemplatesError> {
+    match bytes.split_first() {
+        Some((&WITH_RATES, body)) => {
+            let (templates, rates): (Vec<u8>, Vec<KeptRate>) = postcard::from_bytes(body)?;
+            Ok((TemplateMiner::from_bytes(&templates)?, rates))
+        }
+        _ => Ok((TemplateMiner::from_bytes(bytes)?, Vec::new())),
     }
 }
 
@@ -194,7 +152,9 @@ impl Detection {
     /// # Errors
     /// When the bytes are not what [`Self::templates_to_keep`] gave; templates are then learned anew.
     pub fn restore_templates(&mut self, bytes: &[u8]) -> Result<(), TemplatesError> {
-        self.logs.miner = TemplateMiner::from_bytes(bytes)?;
+        let (miner, rates) = read_kept(bytes)?;
+        self.logs.rates = rates.into_iter().filter_map(|kept| kept.revive(&miner)).collect();
+        self.logs.miner = miner;
         // What is usual for these services is known already: a restart makes nobody deaf to news.
         for service in self.logs.miner.well_known(KNOWN_LINES_MIN) {
             self.logs.heard_since.insert(service, Timestamp(0));
@@ -202,9 +162,9 @@ impl Detection {
         Ok(())
     }
 
-    /// The templates, where any was added since they were last asked for.
+    /// The templates and how often they come, where anything was learnt since they were last asked for.
     pub fn templates_to_keep(&mut self) -> Option<Vec<u8>> {
-        std::mem::take(&mut self.logs.is_unkept).then(|| self.logs.miner.to_bytes())
+        std::mem::take(&mut self.logs.is_unkept).then(|| self.logs.to_bytes())
     }
 
     /// Takes in a log line.
@@ -229,19 +189,7 @@ impl Detection {
     }
 
     fn count_line(&mut self, line: &LogLine, mined: &Mined) {
-        let rate = self.logs.rates.entry(mined.template).or_insert_with(|| Rate {
-            service: line.service.clone(),
-            text: mined.text.clone(),
-            level: line.level,
-            count: 0,
-            mean: 0.0,
-            deviation: 0.0,
-            minutes: 0,
-            silent_minutes: 0,
-            calm_minutes: 0,
-            last_line_at: line.at,
-            recent: Vec::new(),
-        });
+        let rate = self.logs.rates.entry(mined.template).or_insert_with(|| Rate::new(line, mined.text.clone()));
         rate.count = rate.count.saturating_add(1);
         rate.level = rate.level.max(line.level);
         rate.last_line_at = rate.last_line_at.max(line.at);
@@ -292,6 +240,7 @@ impl Detection {
         // After a pause of ours the counts are of more than a minute and say nothing.
         let is_next = minute == self.logs.minute + 1;
         self.logs.minute = minute;
+        self.logs.is_unkept |= !self.logs.rates.is_empty();
         let ended = now - SETTLE_MS;
         let templates: Vec<TemplateId> = self.logs.rates.keys().copied().collect();
         for template in templates {

@@ -134,6 +134,14 @@ impl TemplateMiner {
         lines.into_iter().filter(|(_, count)| *count >= lines_min).map(|(service, _)| service.clone()).collect()
     }
 
+    /// Service and text of a template.
+    #[must_use]
+    pub fn get(&self, id: TemplateId) -> Option<(&ServiceName, &Arc<str>)> {
+        // Numbers grow with places.
+        let at = self.templates.binary_search_by_key(&id, |template| template.id).ok()?;
+        self.templates.get(at).map(|template| (&template.service, &template.text))
+    }
+
     /// True before the first line.
     #[must_use]
     pub fn is_empty(&self) -> bool {

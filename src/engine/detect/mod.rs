@@ -14,7 +14,9 @@ mod calendar;
 mod compound;
 mod contextual;
 mod forecast;
+mod identity;
 mod live;
+mod log_rate;
 mod log_signals;
 pub mod log_templates;
 mod observe;
@@ -39,17 +41,18 @@ use rustc_hash::FxHashMap;
 pub use calendar::CalendarError;
 pub use compound::compounds;
 pub use log_templates::TemplatesError;
-pub use state::SeriesState;
+pub use state::{SeriesState, SeriesState1};
 pub use tracking::AnomalyEvent;
 
 use absence::Absences;
 use calendar::Calendar;
 use forecast::Forecasts;
+use identity::origin_fingerprint;
 use live::{Live, Phase};
 use log_signals::LogSignals;
 use profile::Profile;
 use registry::{Defined, Registry};
-use tracking::{Tracks, origin_fingerprint};
+use tracking::Tracks;
 
 use super::clock::{MINUTE_MS, Timestamp};
 use super::model::{
@@ -189,15 +192,15 @@ impl Detection {
         if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
             self.absences.note_arrival(index, source);
         }
-        let (mut live, profile) = match self.restored.remove(&fingerprint) {
+        let (mut live, profile, progress) = match self.restored.remove(&fingerprint) {
             Some(state) => {
                 let profile = Profile::from_parts(&state.centres, &state.spreads);
                 if let Some(trend) = state.trend {
                     self.forecasts.restore(index, trend);
                 }
-                (state.live, profile)
+                (state.live, profile, state.progress)
             }
-            None => (Live::default(), Profile::default()),
+            None => Default::default(),
         };
         self.hours_total += u64::from(live.hours_seen);
         self.cold_count += u64::from(live.hours_seen < self.warm_hours);
@@ -216,6 +219,7 @@ impl Detection {
         for anomaly in self.unclaimed.remove(&fingerprint).unwrap_or_default() {
             self.claim(index, anomaly);
         }
+        self.tracks.go_on(index, progress);
     }
 
     /// Gives a restored anomaly back to its series.
@@ -295,7 +299,8 @@ impl Detection {
                 }
                 let meta = self.registry.metas.get(at)?;
                 let trend = self.forecasts.trend(index).cloned();
-                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?, trend))
+                let progress = self.tracks.progress(index);
+                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?, trend, progress))
             })
             .collect()
     }

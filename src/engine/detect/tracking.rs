@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::identity::anomaly_fingerprint;
 use super::live::Live;
 use super::registry::Meta;
 use super::verdict::Verdict;
 use crate::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
-use crate::engine::model::{
-    Anomaly, AnomalyId, AnomalyKind, AnomalyState, Direction, Fingerprint, Severity, SuppressionReason,
-};
+use crate::engine::model::{Anomaly, AnomalyId, AnomalyKind, AnomalyState, Direction, Severity, SuppressionReason};
 use crate::engine::settings::DetectionSettings;
 
 /// Share of the threshold below which a value counts as back inside.
@@ -43,32 +44,6 @@ impl AnomalyEvent {
             Self::Began(anomaly) | Self::Changed(anomaly) | Self::Ended(anomaly) => anomaly,
         }
     }
-}
-
-/// Separates the identities of one series' anomalies by kind and direction; reversible, so that an anomaly leads back
-/// to its series after a restart.
-fn code(kind: AnomalyKind, direction: Direction) -> u64 {
-    let kind = match kind {
-        AnomalyKind::Deviation => 1,
-        AnomalyKind::Absence => 2,
-        AnomalyKind::NewTemplate => 3,
-        AnomalyKind::TemplateRate => 4,
-        AnomalyKind::Forecast => 5,
-    };
-    let direction = u64::from(direction == Direction::Below);
-    (2 * kind + direction).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// Identity of an anomaly.
-#[must_use]
-pub fn anomaly_fingerprint(series: Fingerprint, kind: AnomalyKind, direction: Direction) -> Fingerprint {
-    Fingerprint(series.0.wrapping_add(code(kind, direction)))
-}
-
-/// The series (or log template) an anomaly is of.
-#[must_use]
-pub fn origin_fingerprint(anomaly: &Anomaly) -> Fingerprint {
-    Fingerprint(anomaly.fingerprint.0.wrapping_sub(code(anomaly.kind, anomaly.direction)))
 }
 
 /// How grave a departure is once traffic and calendar are taken into account.
@@ -119,6 +94,14 @@ struct Track {
     /// Samples outside on the other side.
     opposite_count: u32,
     told: Told,
+}
+
+/// What is kept of a series' anomaly beside the anomaly itself: how near its end is, and how often it came and went.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    inside_count: u32,
+    opposite_count: u32,
+    flips: Vec<i64>,
 }
 
 /// What was told of an anomaly last.
@@ -233,6 +216,24 @@ impl Tracks {
     pub fn resume(&mut self, index: u32, anomaly: Anomaly) {
         let at = anomaly.last_seen_at;
         self.by_series.insert(index, Track::new(anomaly, at));
+    }
+
+    /// Where the anomaly of a series stands, for keeping.
+    #[must_use]
+    pub fn progress(&self, index: u32) -> Progress {
+        let (inside_count, opposite_count) =
+            self.by_series.get(&index).map_or((0, 0), |track| (track.inside_count, track.opposite_count));
+        Progress { inside_count, opposite_count, flips: self.flips.get(&index).cloned().unwrap_or_default() }
+    }
+
+    /// Takes up where an anomaly from before a restart stood; [`Self::resume`] comes first.
+    pub fn go_on(&mut self, index: u32, progress: Progress) {
+        if let Some(track) = self.by_series.get_mut(&index) {
+            (track.inside_count, track.opposite_count) = (progress.inside_count, progress.opposite_count);
+        }
+        if !progress.flips.is_empty() {
+            self.flips.insert(index, progress.flips);
+        }
     }
 
     /// A further sample of a series with an anomaly under way.

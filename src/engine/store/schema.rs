@@ -8,7 +8,7 @@
 //! changes    id, big-endian           Change
 //! runs       id, big-endian           Run
 //! audit      sequence, big-endian     AuditEntry
-//! series     fingerprint, big-endian  SeriesState
+//! series     fingerprint, big-endian  SeriesState; under version byte 1 without the progress of anomalies
 //! topology   "topology"               Topology
 //! templates  "templates"              bytes, as the miner writes them
 //! cursors    source's name            Timestamp
@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::clock::Timestamp;
+use crate::engine::detect::{SeriesState, SeriesState1};
 use crate::engine::job::Record;
 use crate::engine::model::SourceName;
 
@@ -32,6 +33,8 @@ use crate::engine::model::SourceName;
 pub(super) const SCHEMA_VERSION: u32 = 1;
 /// First byte of every value.
 pub(super) const VALUE_VERSION: u8 = 1;
+/// First byte of a series' value.
+const SERIES_VERSION: u8 = 2;
 /// Key of the schema version in the tree `meta`.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
@@ -120,7 +123,9 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::Change(it) => (TreeName::Changes, number(it.id.0), value(it)?),
         Record::Run(it) => (TreeName::Runs, number(it.id.0), value(it)?),
         Record::Audit(it) => (TreeName::Audit, number(it.sequence), value(it)?),
-        Record::Series(it) => (TreeName::Series, number(it.fingerprint.0), value(it)?),
+        Record::Series(it) => {
+            (TreeName::Series, number(it.fingerprint.0), postcard::to_extend(it, vec![SERIES_VERSION])?)
+        }
         Record::Topology(it) => (TreeName::Topology, TreeName::Topology.word().into(), value(it)?),
         Record::Templates(it) => (TreeName::Templates, TreeName::Templates.word().into(), value(it)?),
         Record::BackfillCursor { source, until } => {
@@ -142,7 +147,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Changes => Record::Change(read(bytes)?),
         TreeName::Runs => Record::Run(read(bytes)?),
         TreeName::Audit => Record::Audit(read(bytes)?),
-        TreeName::Series => Record::Series(Box::new(read(bytes)?)),
+        TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),
         TreeName::Templates => Record::Templates(read(bytes)?),
         TreeName::Cursors => {
@@ -154,6 +159,13 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
 
 fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {
     Ok(postcard::to_extend(it, vec![VALUE_VERSION])?)
+}
+
+fn read_series(bytes: &[u8]) -> Result<SeriesState, ValueProblem> {
+    match bytes.split_first() {
+        Some((&SERIES_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        _ => Ok(read::<SeriesState1>(bytes)?.into()),
+    }
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueProblem> {

@@ -48,36 +48,51 @@ proptest! {
 
     #[test]
     fn a_restored_stage_gives_the_same_verdicts(seed in 0_u64..1_000, cut in 0_usize..500, fault in 0_usize..500) {
-        let mut noise = Noise(seed);
-        let mut first = Bench::new(series());
-        first.run(16, true, |local, at| match local {
-            0 => weekly(at) + 4.0 * noise.normal(),
-            1 => 0.2 * (0.2 * noise.normal()).exp(),
-            _ => 0.01,
-        });
-        let mut value = |step: usize| {
-            let is_fault = (fault..fault + 20).contains(&step);
-            let more = if is_fault { 10.0 } else { 1.0 };
-            [90.0 + 4.0 * noise.normal() * more, 0.2 * more, 0.01 * more]
-        };
-        let mut second = None;
-        for step in 0..600 {
-            if step == cut {
-                second = Some(restarted(&mut first));
-                first.events.clear();
-            }
-            let sample = value(step);
-            first.step(false, &sample);
-            if let Some(second) = &mut second {
-                second.step(false, &sample);
-            }
-        }
-        let second = second.unwrap();
-        prop_assert_eq!(&first.detection.lives, &second.detection.lives);
-        prop_assert_eq!(&first.detection.profiles, &second.detection.profiles);
-        prop_assert_eq!(begun(&first.events), begun(&second.events));
-        prop_assert_eq!(first.detection.readings("shop", "load"), second.detection.readings("shop", "load"));
+        restore_amid(seed, cut, fault);
     }
+
+    #[test]
+    fn a_restart_while_an_anomaly_comes_and_goes_changes_no_verdict(seed in 0_u64..1_000, after in 0_usize..30) {
+        restore_amid(seed, 60 + after, 58);
+    }
+}
+
+#[test]
+fn how_near_its_end_an_anomaly_was_is_kept() {
+    restore_amid(883, 77, 58);
+}
+
+/// Runs a stage with a fault in the middle, and beside it another one that took over from it at `cut`.
+fn restore_amid(seed: u64, cut: usize, fault: usize) {
+    let mut noise = Noise(seed);
+    let mut first = Bench::new(series());
+    first.run(16, true, |local, at| match local {
+        0 => weekly(at) + 4.0 * noise.normal(),
+        1 => 0.2 * (0.2 * noise.normal()).exp(),
+        _ => 0.01,
+    });
+    let mut value = |step: usize| {
+        let is_fault = (fault..fault + 20).contains(&step);
+        let more = if is_fault { 10.0 } else { 1.0 };
+        [90.0 + 4.0 * noise.normal() * more, 0.2 * more, 0.01 * more]
+    };
+    let mut second = None;
+    for step in 0..600 {
+        if step == cut {
+            second = Some(restarted(&mut first));
+            first.events.clear();
+        }
+        let sample = value(step);
+        first.step(false, &sample);
+        if let Some(second) = &mut second {
+            second.step(false, &sample);
+        }
+    }
+    let second = second.unwrap();
+    assert_eq!(&first.detection.lives, &second.detection.lives);
+    assert_eq!(&first.detection.profiles, &second.detection.profiles);
+    assert_eq!(begun(&first.events), begun(&second.events));
+    assert_eq!(first.detection.readings("shop", "load"), second.detection.readings("shop", "load"));
 }
 
 #[test]

@@ -119,6 +119,59 @@ fn a_rate_that_jumps_is_an_anomaly_and_one_that_wobbles_is_not() {
     assert_eq!(logs.events.last().unwrap().anomaly().state, AnomalyState::Ended);
 }
 
+/// The stage that comes after `before`, with what that one left on disk.
+fn restarted(before: &mut Logs) -> Logs {
+    let mut after = Logs::new();
+    after.now = before.now;
+    after.detection.restore_templates(&before.detection.templates_to_keep().unwrap()).unwrap();
+    let mut latest = std::collections::BTreeMap::new();
+    for event in &before.events {
+        latest.insert(event.anomaly().id, event.anomaly());
+    }
+    for anomaly in latest.into_values() {
+        after.detection.restore_anomaly(anomaly);
+    }
+    after
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_burst_goes_on_with_it() {
+    let mut before = Logs::new();
+    before.minutes(60, 12);
+    before.minutes(3, 60);
+    assert_eq!(before.began(AnomalyKind::TemplateRate), 1);
+    let burst = before.events.last().unwrap().anomaly().id;
+    let mut after = restarted(&mut before);
+    after.minutes(10, 60);
+    assert!(after.events.iter().all(|event| matches!(event, AnomalyEvent::Changed(_))), "{:?}", after.events);
+    after.minutes(6, 12);
+    let over = after.events.last().unwrap().anomaly();
+    assert_eq!((over.id, over.state), (burst, AnomalyState::Ended));
+    assert_eq!(after.began(AnomalyKind::TemplateRate), 0);
+}
+
+#[test]
+fn a_restart_makes_nobody_deaf_to_a_burst_and_raises_none() {
+    let mut before = Logs::new();
+    before.minutes(60, 12);
+    let mut after = restarted(&mut before);
+    after.minutes(10, 12);
+    assert_eq!(after.events, []);
+    after.minutes(3, 60);
+    assert_eq!(after.began(AnomalyKind::TemplateRate), 1);
+}
+
+#[test]
+fn templates_kept_without_rates_are_read() {
+    let mut before = Logs::new();
+    before.minutes(60, 12);
+    let kept = before.detection.logs.miner_bytes();
+    let mut after = Logs::new();
+    after.detection.restore_templates(&kept).unwrap();
+    assert_eq!(after.detection.counts().template_count, before.detection.counts().template_count);
+    assert!(after.detection.restore_templates(&[2, 255]).is_err());
+}
+
 #[test]
 fn a_regular_template_that_stops_is_an_anomaly() {
     let mut logs = Logs::new();

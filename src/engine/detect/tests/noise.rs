@@ -3,7 +3,7 @@
 use super::Bench;
 use super::bench_source::{Noise, descriptor, plain, weekly};
 use crate::engine::clock::{DAY_MS, HOUR_MS, Timestamp};
-use crate::engine::model::{BadWhen, SeriesRole, Unit};
+use crate::engine::model::{BadWhen, DetectionMethod, SeriesNotice, SeriesRole, SourceName, Unit};
 
 #[test]
 fn a_weekly_season_with_noise_gives_hardly_a_false_anomaly() {
@@ -89,6 +89,38 @@ fn a_young_series_is_quiet_unless_it_is_plainly_broken() {
     bench.step(false, &[0.5, 100.0]);
     bench.step(false, &[0.5, 100.0]);
     let anomaly = bench.last_of("error_ratio");
-    assert_eq!(anomaly.method, crate::engine::model::DetectionMethod::StaticThreshold);
+    assert_eq!(anomaly.method, DetectionMethod::StaticThreshold);
     assert!(anomaly.history_days < 4.0 && anomaly.is_harmful);
+}
+
+#[test]
+fn a_metric_first_seen_long_after_the_start_is_judged_by_the_cold_limits_and_says_so() {
+    let ratio = descriptor("error_ratio", SeriesRole::Errors, Unit::Ratio, BadWhen::High);
+    let mut bench = Bench::new(vec![plain("load")]);
+    let mut noise = Noise(7);
+    bench.run(30, true, |_, at| weekly(at) + 4.0 * noise.normal());
+    bench.run(5, false, |_, at| weekly(at) + 4.0 * noise.normal());
+    assert_eq!(bench.detection.counts().cold_series_count, 0);
+    let began = bench.began();
+    // Five weeks in, without any history of its own.
+    let notice = SeriesNotice { source: SourceName::new("made-up"), local: 1, descriptor: ratio };
+    bench.detection.define(&notice);
+    bench.notices.push(notice);
+    let mut values = |at, errors| [weekly(at) + 4.0 * noise.normal(), errors];
+    for step in 0..24 {
+        // Ten times its own level and more, and still under five per cent.
+        let sample = values(bench.now, if step % 6 == 5 { 0.04 } else { 0.003 });
+        bench.step(false, &sample);
+    }
+    assert_eq!(bench.began(), began);
+    let counts = bench.detection.counts();
+    assert_eq!((counts.series_count, counts.cold_series_count), (2, 1));
+    assert!((bench.detection.readings("shop", "error_ratio")[0].band.high - 0.05).abs() < 1e-9);
+    for _ in 0..4 {
+        let sample = values(bench.now, 0.09);
+        bench.step(false, &sample);
+    }
+    let anomaly = bench.last_of("error_ratio");
+    assert_eq!(anomaly.method, DetectionMethod::StaticThreshold);
+    assert!(anomaly.history_days < 1.0 && anomaly.is_harmful, "{anomaly:?}");
 }
