@@ -72,6 +72,13 @@ fn files(folder: &Path, below: &Path, found: &mut Vec<PathBuf>) {
     found.sort();
 }
 
+fn files_of_sled(folder: &Path, beginning: &str) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    files(folder, Path::new(""), &mut names);
+    let is_it = |name: &PathBuf| name.file_name().unwrap().to_string_lossy().starts_with(beginning);
+    names.into_iter().filter(is_it).map(|name| folder.join(name)).collect()
+}
+
 fn copy(from: &Path, to: &Path, names: &[PathBuf]) {
     for name in names {
         let target = to.join(name);
@@ -185,6 +192,9 @@ async fn a_loss_is_in_the_audit_log_and_its_numbers_are_not_given_again() {
     write_store(folder.path());
     let told = "hypo acknowledged 1: incidents 9 anomalies 4 changes 3 runs 2 audit 75\n";
     fs::write(folder.path().join("acknowledged"), told).unwrap();
+    let snapshots = files_of_sled(folder.path(), "snap.");
+    assert!(!snapshots.is_empty());
+    snapshots.iter().for_each(|file| fs::write(file, "").unwrap());
     let settings = EngineSettings::default();
     let mut runtime = Runtime::start(RuntimeConfig {
         runner: Arc::new(Executor::new(&settings.runbooks, tokio::runtime::Handle::current())),
@@ -201,4 +211,5 @@ async fn a_loss_is_in_the_audit_log_and_its_numbers_are_not_given_again() {
     let entries: Vec<(u64, &str)> = stored.audit.iter().skip(60).map(|entry| (entry.sequence, &*entry.text)).collect();
     let loss = "the store has lost incidents 1 to 9, anomalies 1 to 4, changes 1 to 3, runs 1 to 2, audit 61 to 75";
     assert!(entries[0].0 == 76 && entries[1].1.contains(loss), "{entries:?}");
+    assert!(entries[1].1.contains("as it was found it is in"), "{entries:?}");
 }

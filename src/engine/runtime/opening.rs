@@ -38,7 +38,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     let mut kept = std::mem::take(&mut stored.settings);
     let status = StoreStatus {
         path: Arc::from(store.as_ref().map(|store| store.path().display().to_string()).unwrap_or_default()),
-        problem: first_problem(store.as_ref(), &stored),
+        problem: problem(store.as_ref(), &stored),
     };
     let now = wall_clock::now();
     let mut engine = Engine::new(config.settings.clone(), config.library)?;
@@ -62,6 +62,11 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     Ok(Opened { engine, store, status, recorder, sources, runner: config.runner, first_jobs, now })
 }
 
-fn first_problem(store: Option<&Store>, stored: &Stored) -> Option<Arc<str>> {
-    store.and_then(|store| store.notices().first()).or_else(|| stored.problems.first()).cloned()
+/// All that happened on opening, what was lost first: it belongs together. Of entries that cannot be read, the first.
+fn problem(store: Option<&Store>, stored: &Stored) -> Option<Arc<str>> {
+    match store.map(Store::notices) {
+        Some([one]) => Some(Arc::clone(one)),
+        Some(notices @ [_, ..]) => Some(Arc::from(notices.join("; "))),
+        _ => stored.problems.first().cloned(),
+    }
 }
