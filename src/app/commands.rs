@@ -23,6 +23,8 @@ pub enum Scope {
     Panes(&'static [Pane]),
     /// While text is typed.
     Prompt,
+    /// While a note is written.
+    Note,
     /// While a question is asked.
     Confirm,
 }
@@ -79,6 +81,7 @@ pub enum Command {
     Happened,
     NotHappened,
     Submit,
+    SaveNote,
     NewLine,
     Cancel,
     PromptUp,
@@ -144,7 +147,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Evidence, "evidence", "Show the evidence", "evidence", "What speaks for and against each hypothesis", OF_INCIDENT, Observes),
     row(C::Acknowledge, "acknowledge", "Acknowledge the incident", "acknowledge", "Takes responsibility: stops escalation, not detection", OF_INCIDENT, Incident),
     row(C::Own, "own", "Own the incident", "own", "Makes you the owner", OF_INCIDENT, Incident),
-    row(C::Note, "note", "Write a note", "note", "Writes a note into the timeline; Esc keeps it as a draft", OF_INCIDENT, Incident),
+    row(C::Note, "note", "Write a note", "note", "Writes a note for the timeline; the box says which key saves it and which keeps it as a draft", OF_INCIDENT, Incident),
     row(C::Why, "why", "Why is it an anomaly?", "why", "What was seen, what was expected, from which history, by which rule", ANOMALIES, Observes),
     row(C::Suppressed, "suppressed", "Show or hide what is suppressed", "suppressed", "Lists suppressed anomalies too, each with its reason", ANOMALIES, Observes),
     row(C::SetAside, "set-aside", "Set the anomaly aside", "set aside", "Takes the anomaly off the list; it stays within reach with this reason", Scope::Panes(&[Pane::Anomalies]), Incident),
@@ -188,8 +191,9 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Quit, "quit", "Back, in the end nowhere", "back", "Goes back one, as Esc does", EVERY, Observes),
     row(C::Leave, "leave", "Leave", "leave", "Ends the console", EVERY, Observes),
     row(C::Submit, "submit", "Take it", "take", "Takes what was typed", Scope::Prompt, Observes),
-    row(C::NewLine, "new-line", "New line", "new line", "Begins a new line of the note", Scope::Prompt, Observes),
-    row(C::Cancel, "cancel", "Back", "back", "Closes the line; a note stays as a draft", Scope::Prompt, Observes),
+    row(C::SaveNote, "save-note", "Save the note", "save", "Writes the note into the timeline", Scope::Note, Observes),
+    row(C::NewLine, "new-line", "New line", "new line", "Begins a new line of the note", Scope::Note, Observes),
+    row(C::Cancel, "cancel", "Back", "back", "Closes the line; a note is kept as a draft", Scope::Prompt, Observes),
     row(C::PromptUp, "prompt-up", "Match above", "up", "Selects the match above, or brings the last filter back", Scope::Prompt, Observes),
     row(C::PromptDown, "prompt-down", "Match below", "down", "Selects the match below", Scope::Prompt, Observes),
     row(C::DeleteChar, "delete-char", "Delete a character", "delete", "Deletes the character before", Scope::Prompt, Observes),

@@ -11,6 +11,7 @@ use crate::views::ui_state::Overlay;
 #[must_use]
 pub fn layers(state: &AppState) -> &'static [Layer] {
     match &state.ui.overlay {
+        Overlay::Note { .. } => &[Layer::Note, Layer::Prompt],
         _ if state.is_typing() => &[Layer::Prompt],
         Overlay::Confirm(_) => &[Layer::Confirm],
         Overlay::None => Layer::of_pane(state.ui.pane),
@@ -25,6 +26,10 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
         return false;
     }
     match &state.ui.overlay {
+        // What takes a line would take a note at its first line's end, or at that of a text pasted as keys.
+        Overlay::Note { .. } => {
+            info.scope == Scope::Note || info.scope == Scope::Prompt && info.command != Command::Submit
+        }
         _ if state.is_typing() => info.scope == Scope::Prompt,
         Overlay::Confirm(_) => info.scope == Scope::Confirm,
         Overlay::None => info.fits(state.ui.pane),
@@ -33,9 +38,18 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
     }
 }
 
+/// The key that gives a command where the screen is now, for text that names it; its title where it has none.
+#[must_use]
+pub fn key_of(state: &AppState, command: Command) -> String {
+    let pane = state.ui.pane;
+    let here = state.keymap.keys_of(command, Layer::of_pane(pane), |info| info.fits(pane)).into_iter().next();
+    let elsewhere = || state.keymap.all_keys(command).into_iter().next();
+    here.or_else(elsewhere).unwrap_or_else(|| format!("“{}”", command.info().title))
+}
+
 /// Makes the hints again. Help lists those of the pane beneath it.
 pub fn refresh(state: &mut AppState) {
-    let is_of_pane = !state.is_typing() && !matches!(state.ui.overlay, Overlay::Confirm(_));
+    let is_of_pane = matches!(state.ui.overlay, Overlay::None | Overlay::Help { .. });
     let layers = if is_of_pane { Layer::of_pane(state.ui.pane) } else { layers(state) };
     let fits = |info: &CommandInfo| {
         if is_of_pane {
@@ -59,14 +73,23 @@ pub fn refresh(state: &mut AppState) {
         .map(|(_, info, keys)| KeyHint {
             keys: keys.first().cloned().unwrap_or_default(),
             short: info.short.to_owned(),
-            help: help(info, &keys),
+            help: help(state, info, &keys),
             is_act: info.is_act(),
         })
         .collect();
 }
 
 /// The sentence in help, with the keys that the bottom line has no room for.
-fn help(info: &CommandInfo, keys: &[String]) -> String {
+fn help(state: &AppState, info: &CommandInfo, keys: &[String]) -> String {
+    if info.command == Command::Note {
+        let key = |command| {
+            let is_of_note = |info: &CommandInfo| matches!(info.scope, Scope::Note | Scope::Prompt);
+            state.keymap.keys_of(command, &[Layer::Note, Layer::Prompt], is_of_note).into_iter().next()
+        };
+        if let (Some(save), Some(line)) = (key(Command::SaveNote), key(Command::NewLine)) {
+            return format!("{}: {save} saves it, {line}: new line", info.title);
+        }
+    }
     match keys {
         [_, others @ ..] if !others.is_empty() => format!("{}: {} (also {})", info.title, info.help, others.join(", ")),
         _ => format!("{}: {}", info.title, info.help),

@@ -3,15 +3,28 @@
 use super::commands::{COMMANDS, Scope};
 use super::keymap::Keymap;
 
-/// A Markdown table of what can be pressed in the panes, most useful first.
+/// Markdown tables of what can be pressed: in the panes, while text is typed, while a question is asked; most useful first.
 #[must_use]
 pub fn key_table(keymap: &Keymap) -> String {
-    let mut table = String::from("| keys | what it does | in words |\n| --- | --- | --- |\n");
-    for info in COMMANDS.iter().filter(|info| matches!(info.scope, Scope::Panes(_))) {
+    let in_panes = rows(keymap, |scope| matches!(scope, Scope::Panes(_)));
+    let in_notes = rows(keymap, |scope| scope == Scope::Note);
+    let in_text = rows(keymap, |scope| scope == Scope::Prompt);
+    let asked = rows(keymap, |scope| scope == Scope::Confirm);
+    format!(
+        "{HEAD}{in_panes}\nWhile a note is written:\n\n{HEAD}{in_notes}\nWhile any text is typed:\n\n{HEAD}{in_text}\n\
+         While a question is asked:\n\n{HEAD}{asked}"
+    )
+}
+
+const HEAD: &str = "| keys | what it does | in words |\n| --- | --- | --- |\n";
+
+fn rows(keymap: &Keymap, is_wanted: impl Fn(Scope) -> bool) -> String {
+    let mut rows = String::new();
+    for info in COMMANDS.iter().filter(|info| is_wanted(info.scope)) {
         let keys: Vec<String> = keymap.all_keys(info.command).iter().map(|keys| format!("`{keys}`")).collect();
         if !keys.is_empty() {
-            table.push_str(&format!("| {} | {} | {} |\n", keys.join(", "), info.title, info.help));
+            rows.push_str(&format!("| {} | {} | {} |\n", keys.join(", "), info.title, info.help));
         }
     }
-    table
+    rows
 }

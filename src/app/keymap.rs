@@ -44,19 +44,22 @@ pub enum Layer {
     Runbook,
     /// While text is typed.
     Prompt,
+    /// While a note is written, over [`Layer::Prompt`].
+    Note,
     /// While a question is asked.
     Confirm,
 }
 
 impl Layer {
     /// Every layer with its name in files.
-    pub const ALL: [(&str, Self); 7] = [
+    pub const ALL: [(&str, Self); 8] = [
         ("global", Self::Global),
         ("list", Self::List),
         ("incident", Self::Incident),
         ("chain", Self::Chain),
         ("runbook", Self::Runbook),
         ("prompt", Self::Prompt),
+        ("note", Self::Note),
         ("confirm", Self::Confirm),
     ];
 
@@ -74,6 +77,7 @@ impl Layer {
     fn takes(self, info: &CommandInfo) -> bool {
         match self {
             Self::Prompt => info.scope == Scope::Prompt,
+            Self::Note => matches!(info.scope, Scope::Note | Scope::Prompt),
             Self::Confirm => info.scope == Scope::Confirm,
             _ => matches!(info.scope, Scope::Panes(_)),
         }
@@ -145,7 +149,8 @@ impl Keymap {
             let layer = Layer::ALL.iter().find(|(known, _)| *known == name.get_ref()).map(|(_, layer)| *layer);
             match (layer, value.get_ref()) {
                 (Some(layer), DeValue::Table(entries)) => {
-                    for (keys, command) in as_written(entries) {
+                    // Each goes to the front, so that hints show the keys of this file before those beneath it.
+                    for (keys, command) in as_written(entries).into_iter().rev() {
                         let line = line_of(text, Some(keys.span()));
                         if let Err(problem) = self.bind(layer, keys.get_ref(), command) {
                             problems.push(problem_at(file, line, problem));
@@ -163,6 +168,7 @@ impl Keymap {
                 }
             }
         }
+        problems.sort_by_key(|problem| problem.line);
         problems.extend(self.hidden().into_iter().map(|text| problem_at(file, 0, text)));
         problems
     }
@@ -183,13 +189,14 @@ impl Keymap {
         if !layer.takes(command.info()) {
             let right = match command.info().scope {
                 Scope::Prompt => "[prompt]",
+                Scope::Note => "[note]",
                 Scope::Confirm => "[confirm]",
                 Scope::Panes(_) => "[global], [list] or the layer of a pane",
             };
             return Err(format!("`{name}` cannot be given here; it belongs into {right}"));
         }
         entries.retain(|(known, _)| *known != sequence);
-        entries.push((sequence, command));
+        entries.insert(0, (sequence, command));
         Ok(())
     }
 
@@ -233,17 +240,19 @@ impl Keymap {
         Lookup::Nothing
     }
 
-    /// The keys of a command in these layers that no more specific layer shadows, first written first.
+    /// The keys of a command in these layers that no more specific layer shadows, each once, the preferred first: those
+    /// of the more specific layer and of the file on top, in the order in which they were written.
     #[must_use]
     pub fn keys_of(&self, command: Command, layers: &[Layer], fits: impl Fn(&CommandInfo) -> bool) -> Vec<String> {
-        layers
-            .iter()
-            .filter_map(|layer| self.layers.get(layer))
-            .flatten()
-            .filter(|(_, bound)| *bound == command)
-            .filter(|(keys, _)| self.lookup(layers, keys, &fits) == Lookup::Command(command))
-            .map(|(keys, _)| display_sequence(keys))
-            .collect()
+        let mut found: Vec<String> = Vec::new();
+        for (keys, bound) in layers.iter().filter_map(|layer| self.layers.get(layer)).flatten() {
+            let text = display_sequence(keys);
+            let counts = *bound == command && self.lookup(layers, keys, &fits) == Lookup::Command(command);
+            if counts && !found.contains(&text) {
+                found.push(text);
+            }
+        }
+        found
     }
 
     /// The keys of a command in every layer, each once.
@@ -272,25 +281,6 @@ fn short_fits_where(short: Command, long: Command) -> bool {
         (Scope::Panes(short), Scope::Panes(long)) => short.iter().any(|pane| long.contains(pane)),
         (short, long) => short == long,
     }
-}
-
-/// The table of keys for the README, in Markdown.
-#[must_use]
-pub fn key_table(keymap: &Keymap) -> String {
-    let mut text = String::from("| keys | what happens |\n| --- | --- |\n");
-    for info in COMMANDS.iter().filter(|info| matches!(info.scope, Scope::Panes(_))) {
-        let keys = keymap.all_keys(info.command);
-        if !keys.is_empty() {
-            let keys: Vec<String> = keys.iter().map(|keys| format!("`{keys}`")).collect();
-            text.push_str(&format!("| {} | {}: {} |\n", keys.join(" "), info.title, lower_first(info.help)));
-        }
-    }
-    text
-}
-
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 fn problem_at(file: &str, line: u32, text: String) -> FileProblem {
@@ -391,6 +381,5 @@ mod tests {
         for info in COMMANDS {
             assert!(!keymap.all_keys(info.command).is_empty(), "{}", info.name);
         }
-        assert!(key_table(&keymap).contains("| `g g` `Home` | To the first row: selects the first row |"));
     }
 }

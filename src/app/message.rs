@@ -37,6 +37,8 @@ pub enum Message {
         offset: usize,
         /// Rows of the list that fit.
         page_rows: usize,
+        /// How far the open overlay can be scrolled.
+        overlay_offset_max: usize,
     },
     /// Somebody asked the program to end: SIGTERM, SIGHUP, SIGINT.
     Terminate,

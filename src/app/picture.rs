@@ -2,4 +2,4 @@
 
 pub use crate::views::chain::{Direction, neighbour};
 pub use crate::views::focus::{incident, run};
-pub use crate::views::rows;
+pub use crate::views::{incident_of, rows};

@@ -17,8 +17,10 @@ use ratatui::layout::{Rect, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::commands::Command;
 use super::effect::Effect;
 use super::engine_link::EngineLink;
+use super::hints;
 use super::key::Key;
 use super::keymap::Keymap;
 use super::message::{Click, Message};
@@ -234,7 +236,8 @@ impl Console {
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
                 self.is_engine_alive = false;
-                self.state.refuse("the engine has ended; Q leaves");
+                let leave = hints::key_of(&self.state, Command::Leave);
+                self.state.refuse(format!("the engine has ended; {leave} leaves"));
                 self.is_dirty = true;
             }
             Wake::LiveDue => self.take_picture(),
@@ -307,7 +310,8 @@ impl Console {
         let mut drawn = Drawn::default();
         let bytes = self.painter.paint(|frame| drawn = views::draw(frame, &ctx));
         self.output.write(bytes);
-        update(&mut self.state, Message::Drawn { offset: drawn.offset, page_rows: drawn.page_rows }, wall_clock());
+        let Drawn { offset, page_rows, overlay_offset_max, .. } = drawn;
+        update(&mut self.state, Message::Drawn { offset, page_rows, overlay_offset_max }, wall_clock());
     }
 
     fn click(&self, mouse: MouseEvent) -> Option<Click> {

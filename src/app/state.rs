@@ -93,6 +93,8 @@ pub struct AppState {
     pub pending: Vec<Key>,
     /// The note being written.
     pub note: Option<TextArea<'static>>,
+    /// When a note was sent, or a key pressed right after it was last held back.
+    pub note_sent_at: Option<Timestamp>,
     /// Notes begun and not sent, by incident.
     pub drafts: BTreeMap<IncidentId, Vec<String>>,
     /// What the palette lists while it is open.
@@ -137,6 +139,7 @@ impl AppState {
             keymap,
             pending: Vec::new(),
             note: None,
+            note_sent_at: None,
             drafts: BTreeMap::new(),
             palette: Palette::default(),
             hints: Vec::new(),
@@ -166,14 +169,14 @@ impl AppState {
         self.ui.lists.entry(self.ui.pane).or_default()
     }
 
-    /// The selected row and its index: the one chosen, else the one that took its place, else the first.
+    /// The selected row and its index: the one chosen, else the one that took its place, else the
+    /// first, or the last in a pane that starts at its end.
     #[must_use]
     pub fn selected(&self) -> Option<(usize, RowKey)> {
         let list = self.ui.list();
         let rows = self.rows();
         let chosen = list.selected.as_ref().and_then(|key| rows.iter().position(|row| row == key));
-        let fallback = if list.selected.is_some() { list.last_index.min(rows.len().saturating_sub(1)) } else { 0 };
-        let index = chosen.unwrap_or(fallback);
+        let index = chosen.unwrap_or(list.last_index.min(rows.len().saturating_sub(1)));
         rows.get(index).map(|row| (index, row.clone()))
     }
 
@@ -228,6 +231,10 @@ impl AppState {
     /// screen changes once a minute.
     #[must_use]
     pub fn view_now(&self, now: Timestamp) -> Timestamp {
+        if self.snapshot.replay.is_some() {
+            // What was recorded grows older by what was recorded after it, not by our own clock.
+            return self.snapshot.at;
+        }
         let at = self.snapshot.at + now.since_ms(self.arrived_at).max(0);
         let minute = Timestamp(at.0.div_euclid(MINUTE_MS) * MINUTE_MS);
         // Nothing on the screen may lie in the future of its clock.

@@ -80,6 +80,15 @@ pub struct FileProblem {
     pub text: Arc<str>,
 }
 
+/// That what is shown is a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Replaying {
+    /// How many times faster than it was recorded.
+    pub speed: f64,
+    /// True once its last line has been played.
+    pub is_over: bool,
+}
+
 /// The picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -117,6 +126,9 @@ pub struct Snapshot {
     pub file_problems: Vec<FileProblem>,
     /// The store.
     pub store: StoreStatus,
+    /// The recording that is played; `None` where what is shown happens now.
+    #[serde(default)]
+    pub replay: Option<Replaying>,
 }
 
 impl Snapshot {
@@ -141,6 +153,7 @@ impl Snapshot {
             audit: Vec::new(),
             file_problems: Vec::new(),
             store: StoreStatus::default(),
+            replay: None,
         }
     }
 

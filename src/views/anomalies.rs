@@ -1,6 +1,7 @@
 //! The live table of anomalies: value against its expected band, how far off, since when, how often, and for the
 //! suppressed ones why. Nothing that was suppressed is out of reach.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
@@ -13,7 +14,8 @@ use super::context::ViewContext;
 use super::focus;
 use super::footer::keys_for;
 use super::layout;
-use super::list::{self, Entry, Filter, Window};
+use super::list::{self, BETWEEN_PARTS, Entry, Filter, Window};
+use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{RowKey, UiState};
 use crate::engine::model::{Anomaly, AnomalyState, human_count};
@@ -46,14 +48,18 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
 }
 
 fn passes(filter: &Filter, anomaly: &Anomaly) -> bool {
-    if filter.is_empty() {
-        return true;
-    }
-    let instance = anomaly.instance.as_deref().unwrap_or("");
-    let template = anomaly.template.as_ref().map_or("", |(_, template)| template);
-    let incident = anomaly.incident.map(|id| id.to_string()).unwrap_or_default();
-    let parts = [anomaly.service.as_str(), &anomaly.metric, instance, anomaly.severity.word(), template, &incident];
-    filter.matches(&parts)
+    filter.passes(|row| {
+        let instance = anomaly.instance.as_deref().unwrap_or("");
+        let template = anomaly.template.as_ref().map_or("", |(_, template)| template);
+        for part in [anomaly.service.as_str(), &anomaly.metric, instance, anomaly.severity.word(), template] {
+            row.push_str(part);
+            row.push(BETWEEN_PARTS);
+        }
+        if let Some(incident) = anomaly.incident {
+            // Writing into a string cannot fail.
+            let _ = write!(row, "{incident}");
+        }
+    })
 }
 
 /// The pane's title: how many, and how many are suppressed.
@@ -226,10 +232,13 @@ fn cell(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, column: Column, 
         }
         Column::Metric => left(role, &anomaly_text::subject(anomaly)),
         Column::Value => right(role, &anomaly_text::value(anomaly)),
-        Column::Expected => right(Role::TextMuted, &anomaly_text::expected(anomaly)),
+        Column::Expected => {
+            let choices = [anomaly_text::expected(anomaly), anomaly_text::edge(anomaly)];
+            right(Role::TextMuted, &text::fitting(choices, width, pen.glyphs))
+        }
         Column::Sigma => right(role, &anomaly_text::sigma(anomaly.deviation_sigma)),
         Column::Since => right(role, &anomaly_text::since(anomaly, ctx.now)),
-        Column::Repeats => right(Role::TextMuted, &super::text::times(anomaly.repeat_count)),
+        Column::Repeats => right(Role::TextMuted, &text::times(anomaly.repeat_count)),
         Column::Sparkline => {
             let role = if is_grey { role } else { Role::ChartValue };
             left(role, &chart::sparkline(&anomaly.recent, width))
@@ -259,9 +268,9 @@ fn subject(pen: Pen<'_>, anomaly: &Anomaly, is_grey: bool, width: usize) -> Vec<
     let (strong, plain) = if is_grey { (Role::TextStale, Role::TextStale) } else { (Role::TextStrong, Role::Text) };
     let rest = format!(" {}", anomaly_text::subject(anomaly));
     // The service may have what the metric leaves, and half of the column in any case.
-    let room = width.saturating_sub(super::text::width(&rest)).max(width / 2);
-    let service = super::text::truncate(anomaly.service.as_str(), room, pen.glyphs);
-    let taken = super::text::width(&service);
+    let room = width.saturating_sub(text::width(&rest)).max(width / 2);
+    let service = text::truncate(anomaly.service.as_str(), room, pen.glyphs);
+    let taken = text::width(&service);
     vec![pen.span(strong, &service), pen.cell(plain, &rest, width.saturating_sub(taken))]
 }
 

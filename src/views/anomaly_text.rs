@@ -26,6 +26,14 @@ pub fn expected(anomaly: &Anomaly) -> String {
     }
 }
 
+/// The edge of the band that was left, where there is no room for both: `≤ 340 ms`.
+pub fn edge(anomaly: &Anomaly) -> String {
+    match anomaly.direction {
+        Direction::Above => format!("≤ {}", human(anomaly.expected.high, anomaly.unit)),
+        Direction::Below => format!("≥ {}", human(anomaly.expected.low, anomaly.unit)),
+    }
+}
+
 /// A band with its unit said once: `0.2..1.3 %`; one value where both edges read the same.
 pub fn band(band: Band, unit: Unit) -> String {
     let (low, high) = (human(band.low, unit), human(band.high, unit));

@@ -6,7 +6,9 @@ use ratatui::text::{Line, Span};
 use super::canvas::Pen;
 use super::chart;
 use super::context::ViewContext;
+use super::entry::{in_a_line, short_place};
 use super::focus;
+use super::footer::keys_for;
 use super::text;
 use super::theme::Role;
 use super::ui_state::Pane;
@@ -17,23 +19,46 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'sta
     let snapshot = ctx.snapshot;
     let mut lines = Vec::new();
     if let Some(problem) = &snapshot.store.problem {
-        let text = format!(" ✗ Store {}: {problem}", snapshot.store.path);
-        lines.push(Line::from(pen.span(Role::TextProblem, &text)));
+        let text = format!("Store {}: {problem}", snapshot.store.path);
+        lines.extend(wrapped(pen, " ✗ ", &text, width));
     }
     let is_now = ctx.ui.pane == Pane::Now;
-    if let Some(first) = snapshot.file_problems.first().filter(|_| is_now) {
-        let place = if first.line > 0 { format!("{}:{}", first.file, first.line) } else { first.file.to_string() };
-        let more = match snapshot.file_problems.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        lines.push(Line::from(pen.span(Role::TextProblem, &format!(" △ {place}: {}{more}", first.text))));
+    if is_now {
+        lines.extend(files(pen, ctx, width));
     }
     // The first pane lists its sources one by one, and the log does not age.
     if !is_now && ctx.ui.pane != Pane::Log {
         lines.extend(down(pen, ctx));
     }
     lines.extend(backfill(pen, ctx, width));
+    lines
+}
+
+/// Rows that one problem may take: room for what is wrong and what would be right.
+const PROBLEM_ROWS_MAX: usize = 3;
+
+fn wrapped(pen: Pen<'_>, mark: &str, content: &str, width: usize) -> Vec<Line<'static>> {
+    let indent = text::width(&text::clean(mark, pen.glyphs));
+    let rows = text::wrap(content, width.saturating_sub(indent + 1), pen.glyphs);
+    let line = |(index, row): (usize, &String)| {
+        let head = if index == 0 { mark.to_owned() } else { " ".repeat(indent) };
+        Line::from(pen.span(Role::TextProblem, &format!("{head}{row}")))
+    };
+    rows.iter().take(PROBLEM_ROWS_MAX).enumerate().map(line).collect()
+}
+
+/// The first file that could not be read, how many more there are, and where all of it can be read.
+fn files(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'static>> {
+    let Some((first, others)) = ctx.snapshot.file_problems.split_first() else { return Vec::new() };
+    let first = format!("{}: {}", short_place(first), in_a_line(&first.text));
+    let mut lines = wrapped(pen, " △ ", &first, width);
+    let log = keys_for(ctx.hints, "Log").map(|keys| format!("{keys} ")).unwrap_or_default();
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!("and {more} more · "),
+    };
+    let told = format!("   {more}`hypo doctor` checks them · whole texts in {log}Log");
+    lines.push(Line::from(pen.span(Role::TextMuted, &told)));
     lines
 }
 

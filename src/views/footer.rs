@@ -7,7 +7,7 @@ use super::canvas::Canvas;
 use super::context::{KeyHint, ViewContext};
 use super::text;
 use super::theme::Role;
-use super::ui_state::Overlay;
+use super::ui_state::{Notice, Overlay};
 
 /// Draws the last row.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
@@ -15,13 +15,40 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
         return filter(canvas, area, ctx);
     }
     let spans = match &ctx.ui.notice {
-        Some(notice) => {
-            let (role, symbol) = if notice.is_problem { (Role::NoticeProblem, "✗ ") } else { (Role::Notice, "") };
-            vec![canvas.pen.span(role, &format!("{symbol}{}", notice.text))]
-        }
+        Some(notice) => return said(canvas, area, notice),
         None => hints(canvas, usize::from(area.width).saturating_sub(6), ctx.hints),
     };
     canvas.rule(area, 0, ("└", "┘"), spans, Vec::new());
+}
+
+/// Rows that a message may take from the pane above.
+const NOTICE_ROWS_MAX: usize = 4;
+
+/// The message, whole: what does not fit into the last row begins in the rows above it.
+fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
+    let pen = canvas.pen;
+    let (role, symbol) = if notice.is_problem { (Role::NoticeProblem, "✗ ") } else { (Role::Notice, "") };
+    let width = usize::from(area.width).saturating_sub(4);
+    let mut lines = text::wrap(&format!("{symbol}{}", notice.text), width, pen.glyphs);
+    if lines.len() > NOTICE_ROWS_MAX || lines.len() > usize::from(area.y) {
+        lines = vec![text::truncate(&format!("{symbol}{}", notice.text), width, pen.glyphs)];
+    }
+    let last = lines.pop().unwrap_or_default();
+    let above = u16::try_from(lines.len()).unwrap_or(0);
+    for (row, line) in (area.y.saturating_sub(above)..).zip(lines) {
+        let edge = pen.span(Role::PaneBorder, "│");
+        let spans = vec![edge.clone(), pen.plain(" "), pen.span(role, &text::cell(&line, width, pen.glyphs))];
+        let spans = [spans, vec![pen.plain(" "), edge]].concat();
+        canvas.line(Rect { y: row, height: 1, ..area }, 0, spans);
+    }
+    canvas.rule(area, 0, ("└", "┘"), vec![pen.span(role, &last)], Vec::new());
+}
+
+/// `Ctrl-d save  Enter new line`: the keys of these hints (by their short names), each with what it does here.
+#[must_use]
+pub fn keys_line(hints: &[KeyHint], wanted: &[(&str, &str)]) -> String {
+    let known = wanted.iter().filter_map(|(short, what)| Some(format!("{} {what}", keys_for(hints, short)?)));
+    known.collect::<Vec<_>>().join("  ")
 }
 
 /// As many keys as fit, whole ones only.

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, Pen};
 use super::chart;
 use super::context::ViewContext;
+use super::entry::in_a_line;
 use super::evidence;
 use super::focus;
 use super::footer::keys_for;
@@ -18,14 +19,14 @@ use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
     Anomaly, AnomalyId, AnomalyState, Hypothesis, Incident, IncidentState, Proposal, Run, RunState, ServiceName,
-    Severity, StepEffect, StepState, TimelineEntry, human_span,
+    Severity, StepEffect, StepState, TimelineEntry, TimelineKind, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
 /// Columns of the labels in the header.
 const LABEL_WIDTH: usize = 12;
 
-/// The timeline, oldest first.
+/// The timeline, oldest first: the newest line is the last, and is followed until another one is selected.
 pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<&'s TimelineEntry>> {
     let Some(incident) = focus::incident(snapshot, ui) else { return Vec::new() };
     let filter = ui.lists.get(&Pane::Incident).map(|list| Filter::new(&list.filter)).unwrap_or_default();
@@ -67,7 +68,11 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
 fn header_height(inner: Rect, ctx: &ViewContext<'_>) -> u16 {
     let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
     let rows = if incident.ranking.cause().is_some() { 5 } else { 6 };
-    if inner.height >= rows + 3 { rows } else { inner.height.min(1) }
+    // The last three lines of the timeline keep their place; below that the cause alone is told.
+    match inner.height.saturating_sub(3) {
+        0..=2 => inner.height.min(1),
+        room => rows.min(room),
+    }
 }
 
 /// The pane, and on a wide screen the evidence beside it.
@@ -96,17 +101,20 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
     }
     let height = header_height(inner, ctx);
     let padded = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let header = header(canvas.pen, ctx, incident, usize::from(padded.width));
+    let mut header = header(canvas.pen, ctx, incident, usize::from(padded.width));
     let shown = usize::from(height.saturating_sub(1).max(1));
-    for (row, line) in (0..).zip(header.into_iter().take(shown)) {
+    while header.len() > shown {
+        // The cause goes last, and what comes next just before it.
+        let weakest = if header.len() > 2 { header.len() - 2 } else { 1 };
+        header.remove(weakest);
+    }
+    for (row, line) in (0..).zip(header) {
         canvas.line(padded, row, line);
     }
     if height > 1 {
-        // From the left side of the pane to its right side, or to the evidence's line.
-        let width = inner.width + if beside.is_some() { 3 } else { 2 };
-        let rule = Rect { x: inner.x.saturating_sub(1), width, ..inner };
-        let heading = vec![canvas.pen.span(Role::PaneHeading, "Timeline")];
-        canvas.rule(rule, height - 1, ("├", "┤"), heading, Vec::new());
+        let row = Rect { y: inner.y + height - 1, height: 1, ..inner };
+        let area = list_area(whole, ctx);
+        timeline_heading(canvas, row, beside.is_some(), ctx, usize::from(area.height));
     }
     let entries = entries(ctx.snapshot, ctx.ui);
     let (pen, list, area) = (canvas.pen, ctx.ui.list(), list_area(whole, ctx));
@@ -124,6 +132,38 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
     })
 }
 
+/// The rule above the timeline: what happened first, whether or not it is in sight, and how much is out of sight.
+fn timeline_heading(canvas: &mut Canvas<'_>, row: Rect, is_beside: bool, ctx: &ViewContext<'_>, height: usize) {
+    let pen = canvas.pen;
+    let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return };
+    let entries = entries(ctx.snapshot, ctx.ui);
+    let window = list::window(&entries.iter().map(|entry| entry.key.as_ref()), &ctx.ui.list(), height);
+    let is_symptom = |entry: &&TimelineEntry| {
+        matches!(entry.kind, TimelineKind::Anomaly | TimelineKind::Alert | TimelineKind::Impact)
+    };
+    let newer = entries.len().saturating_sub(window.offset + height);
+    let out_of_sight = [(window.offset, "↑", "earlier"), (newer, "↓", "newer")];
+    let told: Vec<String> = out_of_sight
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, arrow, word)| format!("{arrow} {count} {word}"))
+        .collect();
+    let right = if told.is_empty() { Vec::new() } else { vec![pen.span(Role::TextMuted, &told.join("  "))] };
+    let mut left = vec![pen.span(Role::PaneHeading, "Timeline")];
+    if let Some(first) = incident.timeline.iter().find(is_symptom) {
+        let at = first.at.hh_mm_ss();
+        let service = first.service.as_ref().map(|service| format!(" {service}")).unwrap_or_default();
+        let choices =
+            [format!("  first symptom {at}{service}"), format!("  first symptom {at}"), format!("  first {at}")];
+        let taken = 12 + right.iter().map(Span::width).sum::<usize>();
+        let room = usize::from(row.width).saturating_sub(taken);
+        left.push(pen.plain(&text::fitting(choices, room, pen.glyphs)));
+    }
+    // From the left side of the pane to its right side, or to the evidence's line.
+    let width = row.width + if is_beside { 3 } else { 2 };
+    canvas.rule(Rect { x: row.x.saturating_sub(1), width, ..row }, 0, ("├", "┤"), left, right);
+}
+
 /// The evidence for the leading hypothesis, behind a line of its own.
 fn draw_evidence(canvas: &mut Canvas<'_>, area: Rect, incident: &Incident) {
     let edge = canvas.pen.span(Role::PaneBorder, "│");
@@ -139,11 +179,11 @@ fn draw_evidence(canvas: &mut Canvas<'_>, area: Rect, incident: &Incident) {
 
 fn header(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Vec<Line<'static>> {
     let mut lines = match incident.ranking.cause() {
-        Some(cause) => vec![cause_line(pen, ctx, incident, cause), confidence_line(pen, ctx, cause)],
+        Some(cause) => vec![cause_line(pen, ctx, incident, cause, width), confidence_line(pen, ctx, cause, width)],
         None => unresolved_lines(pen, incident),
     };
     lines.push(impact_line(pen, ctx, incident, width));
-    lines.push(next_line(pen, ctx, incident));
+    lines.push(next_line(pen, ctx, incident, width));
     lines
 }
 
@@ -153,27 +193,40 @@ fn labelled(pen: Pen<'_>, label: &str, spans: Vec<Span<'static>>) -> Line<'stati
     Line::from(all)
 }
 
-fn cause_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, cause: &Hypothesis) -> Line<'static> {
+fn cause_line(
+    pen: Pen<'_>,
+    ctx: &ViewContext<'_>,
+    incident: &Incident,
+    cause: &Hypothesis,
+    width: usize,
+) -> Line<'static> {
     let change = cause.change.and_then(|id| ctx.snapshot.changes.iter().find(|change| change.id == id));
     let when = change.map(|change| match incident.started_at.since_ms(change.notice.at) {
         ms if ms >= 0 => format!(", {} before the onset", human_span(ms)),
         ms => format!(", {} after the onset", human_span(ms)),
     });
-    let spans = vec![pen.span(Role::TextStrong, &cause.title), pen.plain(&when.unwrap_or_default())];
-    labelled(pen, "Cause", spans)
+    let room = width.saturating_sub(LABEL_WIDTH + text::width(&cause.title));
+    let when = text::fitting([when.unwrap_or_default(), String::new()], room, pen.glyphs);
+    labelled(pen, "Cause", vec![pen.span(Role::TextStrong, &cause.title), pen.plain(&when)])
 }
 
-fn confidence_line(pen: Pen<'_>, ctx: &ViewContext<'_>, cause: &Hypothesis) -> Line<'static> {
+fn confidence_line(pen: Pen<'_>, ctx: &ViewContext<'_>, cause: &Hypothesis, width: usize) -> Line<'static> {
+    const BAR_WIDTH: usize = 10;
     let kinds: BTreeSet<_> = cause.evidence_for.iter().map(|evidence| evidence.kind).collect();
-    let from = match kinds.len() {
-        1 => "from 1 kind of evidence".to_owned(),
-        count => format!("from {count} kinds of evidence"),
-    };
+    let kinds = text::counted(kinds.len() as u64, "kind", "kinds");
     let keys = keys_for(ctx.hints, "evidence").map(|keys| format!(" · {keys} to see them")).unwrap_or_default();
+    let percent = format!("{} % ", cause.confidence.percent());
+    let choices = [
+        format!("  from {kinds} of evidence{keys}"),
+        format!("  from {kinds} of evidence"),
+        format!("  {kinds}"),
+        String::new(),
+    ];
+    let room = width.saturating_sub(LABEL_WIDTH + percent.len() + BAR_WIDTH);
     let spans = vec![
-        pen.span(Role::TextStrong, &format!("{} % ", cause.confidence.percent())),
-        pen.cell(Role::BarFilled, &chart::bar(cause.confidence.get(), 10), 10),
-        pen.plain(&format!("  {from}{keys}")),
+        pen.span(Role::TextStrong, &percent),
+        pen.cell(Role::BarFilled, &chart::bar(cause.confidence.get(), BAR_WIDTH), BAR_WIDTH),
+        pen.plain(&text::fitting(choices, room, pen.glyphs)),
     ];
     labelled(pen, "Confidence", spans)
 }
@@ -206,10 +259,32 @@ fn impact_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: 
         _ => incident.services.keys().take(6).map(ServiceName::as_str).collect(),
     };
     let critical = critical_services(ctx.snapshot, incident);
-    let services = incident.services.len();
-    let counts = format!("{services} service{} · {critical} critical", if services == 1 { "" } else { "s" });
-    let left = vec![pen.cell(Role::TextMuted, "Impact", LABEL_WIDTH), pen.plain(&chain.join(" → "))];
+    let services = text::counted(incident.services.len() as u64, "service", "services");
+    let counts = [format!("{services} · {critical} critical"), services, String::new()];
+    let (chain, counts) = impact(&chain, counts, width.saturating_sub(LABEL_WIDTH + 1), pen);
+    let left = vec![pen.cell(Role::TextMuted, "Impact", LABEL_WIDTH), pen.plain(&chain)];
     pen.spread(left, vec![pen.plain(&counts)], width)
+}
+
+/// As much of the chain as fits beside the longest count that leaves room for its first three services: the cause end
+/// is what counts, the rest is told by its number.
+fn impact(chain: &[&str], counts: [String; 3], width: usize, pen: Pen<'_>) -> (String, String) {
+    let part = |kept: usize| match chain.len() - kept {
+        0 => chain.join(" → "),
+        left => format!("{} → {left} more", chain[..kept].join(" → ")),
+    };
+    let columns = |content: &str| text::width(&text::clean(content, pen.glyphs));
+    for counts in counts {
+        let least = if counts.is_empty() { 1 } else { 3 };
+        let taken = if counts.is_empty() { 0 } else { columns(&counts) + 1 };
+        for kept in (least.min(chain.len())..=chain.len()).rev() {
+            let chain = part(kept);
+            if columns(&chain) + taken <= width {
+                return (chain, counts);
+            }
+        }
+    }
+    (part(chain.len().min(1)), String::new())
 }
 
 /// Services with something critical in this incident now.
@@ -224,22 +299,29 @@ fn critical_services(snapshot: &Snapshot, incident: &Incident) -> usize {
 }
 
 /// The run that is under way, else the runbook that fits best, else what remains.
-fn next_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident) -> Line<'static> {
+fn next_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Line<'static> {
     let run = ctx.snapshot.latest_run(incident.id);
     let proposal = ctx.snapshot.proposals.get(&incident.id).and_then(|proposals| proposals.first());
-    let text = match (incident.state, run, proposal) {
-        (IncidentState::Resolved, ..) => "nothing: it is over".to_owned(),
-        (_, Some(run), _) if matches!(run.state, RunState::Active | RunState::Interrupted) => run_text(run),
-        (_, _, Some(proposal)) => proposal_text(proposal),
-        (_, Some(run), None) => run_text(run),
-        (_, None, None) => "no runbook fits; the evidence says where to look".to_owned(),
+    let keys = keys_for(ctx.hints, "Runbook").map(|keys| format!("{keys} ")).unwrap_or_default();
+    let choices = match (incident.state, run, proposal) {
+        (IncidentState::Resolved, ..) => vec!["nothing: it is over".to_owned()],
+        (_, Some(run), _) if matches!(run.state, RunState::Active | RunState::Interrupted) => run_texts(&keys, run),
+        (_, _, Some(proposal)) => proposal_texts(&keys, proposal),
+        (_, Some(run), None) => run_texts(&keys, run),
+        (_, None, None) => {
+            ["no runbook fits; the evidence says where to look", "no runbook fits"].map(str::to_owned).into()
+        }
     };
-    labelled(pen, "Next", vec![pen.plain(&text)])
+    let room = width.saturating_sub(LABEL_WIDTH);
+    labelled(pen, "Next", vec![pen.plain(&text::fitting(choices, room, pen.glyphs))])
 }
 
-fn run_text(run: &Run) -> String {
+/// What the run waits for, from the whole of it to the least that helps.
+fn run_texts(keys: &str, run: &Run) -> Vec<String> {
     let title = &run.runbook.title;
-    let Some(current) = run.current_step() else { return format!("5 Runbook: {title} is done") };
+    let Some(current) = run.current_step() else {
+        return vec![format!("{keys}Runbook: {title} is done"), format!("{title} is done")];
+    };
     let state = match run.steps.get(current).map(|step| &step.state) {
         Some(StepState::Waiting) => "waits for you",
         Some(StepState::Running { .. }) => "runs",
@@ -248,11 +330,12 @@ fn run_text(run: &Run) -> String {
         Some(StepState::Unknown { .. }) => "was interrupted",
         _ => "is next",
     };
-    format!("5 Runbook: {title}, step {} of {} {state}", current + 1, run.steps.len())
+    let step = format!("step {} of {} {state}", current + 1, run.steps.len());
+    vec![format!("{keys}Runbook: {title}, {step}"), format!("{keys}Runbook: {step}"), step]
 }
 
-fn proposal_text(proposal: &Proposal) -> String {
-    let steps = proposal.steps.len();
+fn proposal_texts(keys: &str, proposal: &Proposal) -> Vec<String> {
+    let steps = text::counted(proposal.steps.len() as u64, "step", "steps");
     let worst = proposal.steps.iter().map(|step| step.spec.effect).max().unwrap_or(StepEffect::None);
     let reach = match worst {
         StepEffect::None | StepEffect::Read => "only looks",
@@ -260,7 +343,15 @@ fn proposal_text(proposal: &Proposal) -> String {
         StepEffect::Irreversible => "cannot be undone",
     };
     let estimate = human_span(i64::from(proposal.runbook.estimate_seconds) * 1_000);
-    format!("5 Runbook: {} ({steps} steps, {reach}, est. {estimate})", proposal.runbook.title)
+    let title = &proposal.runbook.title;
+    let head = format!("{keys}Runbook: {title}");
+    vec![
+        format!("{head} ({steps}, {reach}, est. {estimate})"),
+        format!("{head} ({reach}, est. {estimate})"),
+        format!("{head} ({reach})"),
+        head,
+        title.to_string(),
+    ]
 }
 
 fn timeline_line(pen: Pen<'_>, entry: &TimelineEntry, anomaly: Option<&Anomaly>, width: usize) -> Line<'static> {
@@ -272,7 +363,7 @@ fn timeline_line(pen: Pen<'_>, entry: &TimelineEntry, anomaly: Option<&Anomaly>,
     if let Some(service) = entry.service.as_ref().filter(|service| !entry.text.contains(service.as_str())) {
         left.push(pen.plain(&format!("{service} ")));
     }
-    left.push(pen.plain(&entry.text));
+    left.push(pen.plain(&in_a_line(&entry.text)));
     let right = match (anomaly, &entry.by) {
         (Some(anomaly), _) => pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 9)),
         (None, Some(by)) => pen.span(Role::TextMuted, by),

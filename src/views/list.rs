@@ -1,5 +1,7 @@
 //! Lists: which rows a filter leaves, which of them is selected, and which are on the screen.
 
+use std::cell::RefCell;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -33,6 +35,8 @@ impl<T> Entry<T> {
 pub struct Filter {
     wanted: Vec<String>,
     unwanted: Vec<String>,
+    /// The text of the row that is looked at, kept so that ten thousand rows need no memory of their own.
+    row: RefCell<String>,
 }
 
 impl Filter {
@@ -47,7 +51,7 @@ impl Filter {
                 None => wanted.push(word.to_lowercase()),
             }
         }
-        Self { wanted, unwanted }
+        Self { wanted, unwanted, row: RefCell::default() }
     }
 
     /// True where nothing is filtered.
@@ -59,20 +63,36 @@ impl Filter {
     /// True where the parts of a row, taken together, hold every wanted word and no unwanted one.
     #[must_use]
     pub fn matches(&self, parts: &[&str]) -> bool {
-        let holds = |word: &String| parts.iter().any(|part| contains_lowercase(part, word));
-        self.wanted.iter().all(holds) && !self.unwanted.iter().any(holds)
+        self.passes(|row| {
+            for part in parts {
+                row.push_str(part);
+                row.push(BETWEEN_PARTS);
+            }
+        })
+    }
+
+    /// As [`Filter::matches`], for a row whose parts `write` puts together, each followed by [`BETWEEN_PARTS`].
+    ///
+    /// Ten thousand rows are looked at in every frame, so the row's text is put into lower case once for all words.
+    pub fn passes(&self, write: impl FnOnce(&mut String)) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let mut row = self.row.borrow_mut();
+        row.clear();
+        write(&mut row);
+        if row.is_ascii() {
+            row.make_ascii_lowercase();
+        } else {
+            *row = row.to_lowercase();
+        }
+        self.wanted.iter().all(|word| row.contains(word.as_str()))
+            && !self.unwanted.iter().any(|word| row.contains(word.as_str()))
     }
 }
 
-/// True where `text`, in lower case, holds `word`, which is in lower case. Plain ASCII, the usual case, allocates nothing:
-/// ten thousand rows are looked at with every character typed.
-fn contains_lowercase(text: &str, word: &str) -> bool {
-    if !text.is_ascii() || !word.is_ascii() {
-        return text.to_lowercase().contains(word);
-    }
-    let word = word.as_bytes();
-    word.is_empty() || text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
-}
+/// Stands between the parts of a row: no word of a filter holds it, so none is found across two parts.
+pub const BETWEEN_PARTS: char = '\n';
 
 /// What of a list is on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,11 +112,8 @@ pub fn window<'k>(
 ) -> Window {
     let rows = || keys.clone().enumerate().filter_map(|(line, key)| key.map(|key| (line, key)));
     let found = list.selected.as_ref().and_then(|selected| rows().find(|(_, key)| *key == selected));
-    let neighbour = || {
-        let index = if list.selected.is_some() { list.last_index } else { 0 };
-        // Where the row is gone, the one that took its place; at the end, the last.
-        rows().take(index.saturating_add(1)).last()
-    };
+    // Where the row is gone, the one that took its place; at the end, the last.
+    let neighbour = || rows().take(list.last_index.saturating_add(1)).last();
     let selected = found.or_else(neighbour).map(|(line, _)| line);
     let count = keys.clone().count();
     let mut offset = list.offset.min(count.saturating_sub(height));
@@ -163,6 +180,8 @@ mod tests {
             ("auth !errors", false),
             ("!", true),
             ("öl", false),
+            ("apierrors", false),
+            ("!apierrors", true),
         ] {
             assert_eq!(Filter::new(filter).matches(&["Auth-API", "errors_total"]), expected, "{filter}");
         }
@@ -177,12 +196,13 @@ mod tests {
             let window = window(&keys.iter().map(Option::as_ref), &list, 5);
             (window.offset, window.selected)
         };
-        assert_eq!(at(None, 9, 0), (0, Some(1)), "nothing selected is the first row");
+        assert_eq!(at(None, 0, 0), (0, Some(1)), "nothing selected is the first row");
         assert_eq!(at(Some(step(0)), 0, 3), (0, Some(1)), "the first row brings its heading");
         assert_eq!(at(Some(step(10)), 10, 0), (7, Some(11)));
         assert_eq!(at(Some(step(10)), 10, 99), (11, Some(11)), "an offset past the row comes back");
         assert_eq!(at(Some(step(99)), 3, 0), (0, Some(4)), "gone: the row in its place");
         assert_eq!(at(Some(step(99)), 99, 0), (16, Some(20)), "gone at the end: the last");
+        assert_eq!(at(None, usize::MAX, 0), (16, Some(20)), "a list that starts at its end");
         let none = window(&std::iter::empty(), &ListState::default(), 5);
         assert_eq!(none, Window::default());
     }

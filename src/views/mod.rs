@@ -17,6 +17,7 @@ mod banner;
 mod canvas;
 mod chart;
 mod code;
+mod entry;
 mod evidence;
 mod footer;
 mod incident;
@@ -50,6 +51,8 @@ pub struct Drawn {
     pub offset: usize,
     /// Lines of the list that fit: what a page is.
     pub page_rows: usize,
+    /// First line of the open overlay beyond which scrolling shows nothing more.
+    pub overlay_offset_max: usize,
 }
 
 /// What is under a click.
@@ -74,8 +77,9 @@ pub fn draw(frame: &mut Frame<'_>, ctx: &ViewContext<'_>) -> Drawn {
 fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>) -> Drawn {
     let mut canvas = Canvas::new(buffer, Pen { theme: ctx.theme, glyphs: ctx.glyphs });
     let Some(screen) = layout::screen(area) else {
-        let text = format!("too small: needs {}x{}", layout::WIDTH_MIN, layout::HEIGHT_MIN);
-        let line = canvas.pen.plain(&text);
+        let size = format!("{}x{}", layout::WIDTH_MIN, layout::HEIGHT_MIN);
+        let choices = [format!("too small: needs {size}"), format!("needs {size}"), size];
+        let line = canvas.pen.plain(&text::fitting(choices, usize::from(area.width), ctx.glyphs));
         canvas.line(area, 0, line);
         return Drawn::default();
     };
@@ -91,8 +95,13 @@ fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>
     }
     let window = draw_pane(&mut canvas, inner, ctx);
     footer::draw(&mut canvas, screen.footer, ctx);
-    overlay::draw(&mut canvas, screen.body.union(screen.footer), ctx);
-    Drawn { cursor: canvas.cursor, offset: window.offset, page_rows: usize::from(list_area(inner, ctx).height) }
+    let overlay_offset_max = overlay::draw(&mut canvas, screen.body.union(screen.footer), ctx);
+    Drawn {
+        cursor: canvas.cursor,
+        offset: window.offset,
+        page_rows: usize::from(list_area(inner, ctx).height),
+        overlay_offset_max,
+    }
 }
 
 /// The banner's rows and the pane's; a pane is never crowded out.
@@ -159,6 +168,9 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
 pub fn rows(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<RowKey> {
     keys(pane, snapshot, ui).into_iter().flatten().collect()
 }
+
+/// The incident that an entry of the audit log is about, with the run it names.
+pub use entry::incident_of;
 
 /// True where text passes a filter: it holds every word, in any order and case, and none that follows a `!`.
 #[must_use]

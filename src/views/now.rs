@@ -235,12 +235,9 @@ fn cause_line(pen: Pen<'_>, incident: &Incident, width: usize) -> Line<'static> 
         Some(cause) => format!("cause: {} ({} %)", cause.title, cause.confidence.percent()),
         None => "cause not known yet".to_owned(),
     };
-    let services = match incident.services.len() {
-        1 => "1 service".to_owned(),
-        count => format!("{count} services"),
-    };
+    let services = text::counted(incident.services.len() as u64, "service", "services");
     let folded = if incident.folded_count > 1 && width >= 90 {
-        format!(" · {} signals", human_count(incident.folded_count))
+        format!(" · {}", text::counted(incident.folded_count, "signal", "signals"))
     } else {
         String::new()
     };

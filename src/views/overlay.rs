@@ -5,41 +5,61 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
+use super::entry;
 use super::evidence;
 use super::focus;
+use super::footer::keys_line;
 use super::layout;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{Confirmation, Overlay};
 use super::why;
 
-/// Draws the open overlay over `body` (the pane and its last row), if one is open.
-pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) {
+/// Draws the open overlay over `body` (the pane and its last row), if one is open. Returns how far its lines can be
+/// scrolled.
+pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize {
     match &ctx.ui.overlay {
         Overlay::None | Overlay::Filter => {}
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
         Overlay::Note { incident } => note(canvas, body, ctx, &incident.to_string()),
-        Overlay::Confirm(confirmation) => confirm(canvas, body, confirmation),
+        Overlay::Confirm(confirmation) => confirm(canvas, body, ctx, confirmation),
         Overlay::Evidence { hypothesis, offset } => {
-            let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return };
-            let inner = open(canvas, body, (100, 40), &format!("Evidence for {}", incident.id), SCROLL_KEYS);
+            let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
+            let keys = scroll_keys(ctx, &[("next", "next hypothesis")]);
+            let inner = open(canvas, body, (100, 40), &format!("Evidence for {}", incident.id), &keys);
             let lines = evidence::lines(canvas.pen, incident, *hypothesis, usize::from(inner.width));
-            scrolled(canvas, inner, &lines, *offset);
+            return scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::Entry { row, offset } => {
+            let incident = entry::incident_of(ctx.snapshot, row).map(|(incident, _)| format!("go to {incident}"));
+            let keys: Vec<_> = incident.iter().map(|go| ("open", go.as_str())).collect();
+            let title = entry::title(ctx.snapshot, row);
+            let inner = open(canvas, body, (90, 32), &title, &scroll_keys(ctx, &keys));
+            let lines = entry::lines(canvas.pen, ctx, row, usize::from(inner.width));
+            return scrolled(canvas, inner, &lines, *offset);
         }
         Overlay::Why { anomaly, offset } => {
-            let inner = open(canvas, body, (90, 32), &format!("Why {anomaly} is an anomaly"), SCROLL_KEYS);
+            let incident = ctx.snapshot.anomaly(*anomaly).and_then(|anomaly| anomaly.incident);
+            let go = incident.map(|incident| format!("go to {incident}"));
+            let keys: Vec<_> = go.iter().map(|go| ("open", go.as_str())).collect();
+            let title = format!("Why {anomaly} is an anomaly");
+            let inner = open(canvas, body, (90, 32), &title, &scroll_keys(ctx, &keys));
             let lines = match ctx.snapshot.anomaly(*anomaly) {
                 Some(anomaly) => why::lines(canvas.pen, ctx, anomaly, usize::from(inner.width)),
                 None => vec![Line::from(canvas.pen.plain("It is over, and no longer in the picture."))],
             };
-            scrolled(canvas, inner, &lines, *offset);
+            return scrolled(canvas, inner, &lines, *offset);
         }
     }
+    0
 }
 
-/// The keys of a box that only shows.
-const SCROLL_KEYS: &str = "j/k scroll  Esc back";
+/// The keys of a box that only shows, with what else it knows.
+fn scroll_keys(ctx: &ViewContext<'_>, more: &[(&str, &str)]) -> String {
+    let wanted = [&[("down", "down"), ("up", "up")][..], more, &[("back", "back")][..]].concat();
+    keys_line(ctx.hints, &wanted)
+}
 
 /// Opens a box of at most this size in the middle of the body; returns the area for its text.
 fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
@@ -56,10 +76,11 @@ fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title:
     Rect { x: inside.x + inside.width.min(1), width: inside.width.saturating_sub(2), ..inside }
 }
 
-/// Draws lines from `offset` on, as far as there is more below than fits.
-fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line<'static>], offset: usize) {
+/// Draws lines from `offset` on, as far as there is more below than fits; returns the largest offset of use.
+fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line<'static>], offset: usize) -> usize {
     let height = usize::from(area.height);
-    let offset = offset.min(lines.len().saturating_sub(height));
+    let offset_max = lines.len().saturating_sub(height);
+    let offset = offset.min(offset_max);
     for (row, line) in (0..area.height).zip(lines.iter().skip(offset)) {
         canvas.line(area, row, line.clone());
     }
@@ -71,6 +92,7 @@ fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line<'static>], offset
         canvas.line(area, last, span);
     }
     canvas.put_cursor(area.x, area.y);
+    offset_max
 }
 
 /// Draws the lines around the selected one, which carries the marker and the cursor.
@@ -92,7 +114,8 @@ fn choose(canvas: &mut Canvas<'_>, area: Rect, count: usize, selected: usize, li
 
 fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: usize) {
     let title = format!("Help for {}", ctx.ui.pane.title());
-    let inner = open(canvas, body, (100, 40), &title, "j/k move  ⏎ do it  Esc back");
+    let keys = scroll_keys(ctx, &[("open", "do it")]);
+    let inner = open(canvas, body, (100, 40), &title, &keys);
     let pen = canvas.pen;
     choose(canvas, inner, ctx.hints.len(), selected, |index| {
         let Some(hint) = ctx.hints.get(index) else { return Line::default() };
@@ -103,7 +126,8 @@ fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: us
 }
 
 fn palette(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, input: &str, selected: usize) {
-    let inner = open(canvas, body, (64, 16), "Command", "⏎ do it  Esc back");
+    let keys = keys_line(ctx.hints, &[("take", "do it"), ("up", "up"), ("down", "down"), ("back", "back")]);
+    let inner = open(canvas, body, (64, 16), "Command", &keys);
     let (line, list) = layout::split_top(inner, 1);
     let pen = canvas.pen;
     choose(canvas, list, ctx.palette.len(), selected, |index| {
@@ -136,7 +160,8 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
 }
 
 fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &str) {
-    let inner = open(canvas, body, (72, 10), &format!("Note for {incident}"), "⏎ save  Esc keep as a draft");
+    let keys = [("save", "save"), ("new line", "new line"), ("back", "keep as a draft")];
+    let inner = open(canvas, body, (72, 10), &format!("Note for {incident}"), &keys_line(ctx.hints, &keys));
     let Some(note) = ctx.note else { return };
     let cursor = note.cursor();
     let height = usize::from(inner.height).max(1);
@@ -159,12 +184,13 @@ fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &s
 }
 
 /// The question, the command argument by argument, and what to type. What does not fit is said, never left out silently.
-fn confirm(canvas: &mut Canvas<'_>, body: Rect, confirmation: &Confirmation) {
+fn confirm(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, confirmation: &Confirmation) {
     let width = 72;
     let lines = confirm_lines(canvas.pen, confirmation, usize::from(width.min(body.width).saturating_sub(4)));
     let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX);
-    let keys = if confirmation.typed_target.is_some() { "⏎ do it  Esc leave it" } else { "y do it  Esc leave it" };
-    let inner = open(canvas, body, (width, height), "This changes the world", keys);
+    let (take, leave) = if confirmation.typed_target.is_some() { ("take", "back") } else { ("yes", "no") };
+    let keys = keys_line(ctx.hints, &[(take, "do it"), (leave, "leave it")]);
+    let inner = open(canvas, body, (width, height), "This changes the world", &keys);
     let (top, answer) = layout::split_top(inner, inner.height.saturating_sub(1));
     for (row, line) in (0..top.height).zip(&lines) {
         canvas.line(top, row, line.clone());

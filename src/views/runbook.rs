@@ -98,7 +98,8 @@ fn proposal_entries<'s>(proposals: &'s [Arc<Proposal>], list: &ListState, has_ru
 pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
     let incident = focus::incident(ctx.snapshot, ctx.ui).map(|incident| incident.id.to_string()).unwrap_or_default();
     let Some(run) = focus::run(ctx.snapshot, ctx.ui) else {
-        return (vec![pen.span(Role::PaneTitle, "Runbook")], vec![pen.plain(&incident)]);
+        let right = if incident.is_empty() { Vec::new() } else { vec![pen.plain(&incident)] };
+        return (vec![pen.span(Role::PaneTitle, "Runbook")], right);
     };
     let left = vec![pen.span(Role::PaneTitle, &format!("Runbook: {}", run.runbook.title))];
     let count = run.steps.len();
@@ -166,14 +167,15 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
 
 fn empty(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) {
     let text = match focus::incident(ctx.snapshot, ctx.ui) {
-        None => "  No incident is open, so there is nothing to mend.".to_owned(),
-        Some(_) if !ctx.ui.list().filter.trim().is_empty() => "  Nothing passes the filter.".to_owned(),
+        None => "No incident is open, so there is nothing to mend.".to_owned(),
+        Some(_) if !ctx.ui.list().filter.trim().is_empty() => "Nothing passes the filter.".to_owned(),
         Some(incident) => match incident.ranking.cause() {
-            Some(cause) => format!("  No runbook fits {} of {}.", cause.kind.title(), cause.service),
-            None => "  No runbook is proposed before the cause is known.".to_owned(),
+            Some(cause) => format!("No runbook fits this cause ({}: {}).", cause.service, cause.kind.title()),
+            None => "No runbook is proposed before the cause is known.".to_owned(),
         },
     };
-    canvas.wrapped(inner, 1, Role::Text, &text);
+    let indented = Rect { x: inner.x + inner.width.min(2), width: inner.width.saturating_sub(3), ..inner };
+    canvas.wrapped(indented, 1, Role::Text, &text);
 }
 
 fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Line<'static> {
@@ -200,10 +202,15 @@ fn step_line(pen: Pen<'_>, index: usize, step: &RunStep, is_current: bool, width
         pen.span(title_role, &format!("{} {:<6} ", index + 1, step_facts::kind_word(&spec.kind))),
         pen.span(title_role, &spec.title),
     ];
-    let mut right = vec![pen.span(role, &outcome)];
-    if is_current && matches!(step.state, StepState::Waiting | StepState::Pending) {
-        right.extend([pen.plain("  "), effect(pen, spec.effect, &spec.kind)]);
+    let outcome = pen.span(role, &outcome);
+    if !is_current || !matches!(step.state, StepState::Waiting | StepState::Pending) {
+        return pen.spread(left, vec![outcome], width);
     }
+    let effect = effect(pen, spec.effect, &spec.kind);
+    // That it waits is told by its marker, too; what it does to the world is told here only.
+    let used: usize = left.iter().map(Span::width).sum();
+    let has_room = used + outcome.width() + 2 + effect.width() < width;
+    let right = if has_room { vec![outcome, pen.plain("  "), effect] } else { vec![effect] };
     pen.spread(left, right, width)
 }
 
@@ -238,7 +245,8 @@ fn effect(pen: Pen<'_>, effect: StepEffect, kind: &StepKind) -> Span<'static> {
 fn proposal_line(pen: Pen<'_>, proposal: &Proposal, width: usize) -> Line<'static> {
     let estimate = human_span(i64::from(proposal.runbook.estimate_seconds) * 1_000);
     let left = vec![pen.span(Role::TextStrong, &proposal.runbook.title), pen.plain(&format!("  {}", proposal.reason))];
-    let right = format!("{} steps, est. {estimate}", proposal.steps.len());
+    let steps = text::counted(proposal.steps.len() as u64, "step", "steps");
+    let right = format!("{steps}, est. {estimate}");
     pen.spread(left, vec![pen.span(Role::TextMuted, &right)], width)
 }
 
@@ -274,7 +282,7 @@ fn draw_output(canvas: &mut Canvas<'_>, area: Rect, inner: Rect, index: usize, s
     let scroll = scroll.min(step.output.len().saturating_sub(shown));
     let end = step.output.len() - scroll;
     let lines = step.output.get(end.saturating_sub(shown)..end).unwrap_or_default();
-    let mut facts = format!("{} lines", step.output.len());
+    let mut facts = text::counted(step.output.len() as u64, "line", "lines");
     if step.output_dropped_count > 0 {
         facts += &format!(", {} more left out of the middle", step.output_dropped_count);
     }

@@ -8,7 +8,7 @@ use super::context::ViewContext;
 use super::text;
 use super::theme::Role;
 use crate::engine::model::{SourceReport, SourceState, human_count};
-use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::{Replaying, Snapshot};
 
 /// A part of the bar and how long it holds its place: the lowest gives way first.
 struct Part {
@@ -55,6 +55,7 @@ fn joined(pen: Pen<'_>, parts: &[Part]) -> Line<'static> {
 fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     let snapshot = ctx.snapshot;
     let mut parts = vec![part(4, pen.span(Role::StatusName, "hypo"))];
+    parts.extend(snapshot.replay.map(|replay| part(11, pen.span(Role::StatusMode, &replaying(replay)))));
     parts.extend(sources(pen, ctx));
     parts.push(part(8, pen.span(Role::StatusMode, snapshot.mode.word())));
     if ctx.ui.is_read_only {
@@ -73,6 +74,14 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     parts
 }
 
+/// `REPLAY 10×`: nobody may take what was recorded for what happens now.
+fn replaying(replay: Replaying) -> String {
+    match replay {
+        Replaying { is_over: true, .. } => "REPLAY, at its end".to_owned(),
+        Replaying { speed, .. } => format!("REPLAY {speed}×"),
+    }
+}
+
 fn live_count(snapshot: &Snapshot) -> usize {
     snapshot.incidents.iter().filter(|incident| incident.state.is_live()).count()
 }
@@ -89,7 +98,7 @@ fn folded(pen: Pen<'_>, snapshot: &Snapshot) -> Option<Part> {
     let live = live_count(snapshot);
     let folded = snapshot.counts.folded_count;
     (live > 0 && folded > 0).then(|| {
-        let text = format!("{} signals → {live}", human_count(folded));
+        let text = format!("{} → {live}", text::counted(folded, "signal", "signals"));
         part(2, pen.plain(&text))
     })
 }

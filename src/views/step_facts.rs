@@ -4,7 +4,7 @@
 use super::anomaly_text;
 use super::context::Glyphs;
 use super::text;
-use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, Unit, human, human_count, human_span};
+use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, Unit, human, human_span};
 
 /// Columns of the labels.
 pub const LABEL_WIDTH: usize = 14;
@@ -82,7 +82,7 @@ pub fn of_step(step: &RunStep) -> Vec<Fact> {
                 facts.extend(wrapped("", &text::command_line(undo), Fact::Command));
             }
         }
-        StepKind::Verify { .. } => facts.extend(wrapped("waits for", &goal(&spec.kind), Fact::Text)),
+        StepKind::Verify { .. } => facts.extend(wrapped("waits for", &goal(&step.state, &spec.kind), Fact::Text)),
     }
     if !step.gate_text.is_empty() {
         facts.extend(wrapped("gate", &step.gate_text, |label, line| match label {
@@ -94,17 +94,21 @@ pub fn of_step(step: &RunStep) -> Vec<Fact> {
 }
 
 /// What a verify step waits for, in words.
-fn goal(kind: &StepKind) -> String {
+fn goal(state: &StepState, kind: &StepKind) -> String {
     let StepKind::Verify { metric, service, hold_ms, samples_min, below, above } = kind else { return String::new() };
+    // The first sample says in what it is measured.
+    let unit = match state {
+        StepState::Watching { unit, last: Some(_), .. } => *unit,
+        _ => Unit::Count,
+    };
     let place = match (below, above) {
         (None, None) => "inside its band".to_owned(),
-        (Some(below), None) => format!("below {}", human(*below, Unit::Count)),
-        (None, Some(above)) => format!("above {}", human(*above, Unit::Count)),
-        (Some(below), Some(above)) => {
-            format!("between {} and {}", human(*above, Unit::Count), human(*below, Unit::Count))
-        }
+        (Some(below), None) => format!("below {}", human(*below, unit)),
+        (None, Some(above)) => format!("above {}", human(*above, unit)),
+        (Some(below), Some(above)) => format!("between {} and {}", human(*above, unit), human(*below, unit)),
     };
-    format!("{metric} of {service} {place} for {}, at least {samples_min} samples", human_span(*hold_ms))
+    let samples = text::counted(u64::from(*samples_min), "sample", "samples");
+    format!("{metric} of {service} {place} for {}, at least {samples}", human_span(*hold_ms))
 }
 
 /// Where the step stands, as far as its line does not say it.
@@ -119,8 +123,8 @@ fn progress(step: &RunStep) -> Vec<Fact> {
             facts
         }
         (StepState::Running { since, .. }, _) => {
-            let lines = human_count(step.output.len() as u64);
-            vec![Fact::Text("running", format!("since {}, {lines} lines of output", since.hh_mm_ss()))]
+            let lines = text::counted(step.output.len() as u64, "line", "lines");
+            vec![Fact::Text("running", format!("since {}, {lines} of output", since.hh_mm_ss()))]
         }
         _ => Vec::new(),
     }
@@ -128,8 +132,8 @@ fn progress(step: &RunStep) -> Vec<Fact> {
 
 /// How far a watch has come: how long it has been inside, how many samples say so, the last of them.
 fn watching(state: &StepState, kind: &StepKind) -> Vec<Fact> {
-    let StepState::Watching { inside_since, seen_until, samples, last, until, .. } = state else { return Vec::new() };
-    let StepKind::Verify { hold_ms, samples_min, .. } = kind else { return Vec::new() };
+    let StepState::Watching { inside_since, seen_until, samples, last, unit, until } = state else { return Vec::new() };
+    let StepKind::Verify { metric, hold_ms, samples_min, .. } = kind else { return Vec::new() };
     let mut lines = match inside_since {
         Some(since) => {
             let held_ms = seen_until.since_ms(*since).max(0);
@@ -141,8 +145,8 @@ fn watching(state: &StepState, kind: &StepKind) -> Vec<Fact> {
         None => vec![Fact::Text("inside", "not yet".to_owned())],
     };
     if let Some((value, band)) = last {
-        let band = anomaly_text::band(*band, Unit::Count);
-        lines.push(Fact::Text("last", format!("{}, expected {band}", human(*value, Unit::Count))));
+        let band = anomaly_text::band(*band, *unit);
+        lines.extend(wrapped("last", &format!("{metric} {}, band {band}", human(*value, *unit)), Fact::Text));
     }
     lines.push(Fact::Text("gives up", format!("at {}", until.hh_mm_ss())));
     lines

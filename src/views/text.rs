@@ -10,6 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::context::Glyphs;
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::engine::model::human_count;
 
 /// Marks on one base character; a fourth is shown by its number, so that a flood of them cannot pile up over the lines above.
 const MARKS_MAX: usize = 3;
@@ -193,6 +194,25 @@ fn push_last(lines: &mut [String], text: &str) {
     if let Some(line) = lines.last_mut() {
         line.push_str(text);
     }
+}
+
+/// The first of `choices`, best first, that takes at most `width_max` columns; the last where none does.
+#[must_use]
+pub fn fitting(choices: impl IntoIterator<Item = String>, width_max: usize, glyphs: Glyphs) -> String {
+    let mut last = String::new();
+    for choice in choices {
+        last = choice;
+        if width(&clean(&last, glyphs)) <= width_max {
+            break;
+        }
+    }
+    last
+}
+
+/// `1 line`, `1,204 lines`.
+#[must_use]
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", human_count(count), if count == 1 { one } else { many })
 }
 
 /// An age, by the minute so that an idle screen stays still: `<1 m`, `44 m`, `2 h 05`, `3 d 04`.

@@ -30,6 +30,12 @@ impl Pane {
     /// Every pane, in order.
     pub const ALL: [Self; 6] = [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Log];
 
+    /// True where the newest row is the last one: a pane on which nothing is selected shows that row and follows it.
+    #[must_use]
+    pub fn starts_at_end(self) -> bool {
+        self == Self::Incident
+    }
+
     /// Its title in the tab line.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -67,14 +73,17 @@ pub enum RowKey {
     Change(ChangeId),
     /// A piece of evidence: hypothesis index, true for evidence for, index.
     Evidence(usize, bool, usize),
+    /// A file that could not be read, by its place among them; the list stays the same while the program runs.
+    File(usize),
 }
 
 /// One list's selection, scroll and filter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListState {
-    /// The selected row; `None` selects the first.
+    /// The selected row; `None` selects the first, or the last in a pane that [starts at the end](Pane::starts_at_end).
     pub selected: Option<RowKey>,
-    /// Where the selected row was when it was last seen, so that the neighbour takes over when it goes.
+    /// Where the selected row was when it was last seen, so that the neighbour takes over when it goes. As
+    /// [`UiState::list`] gives it: the row to take where nothing is selected, too.
     pub last_index: usize,
     /// First row on the screen; views clamp it so that the selection is visible.
     pub offset: usize,
@@ -136,6 +145,13 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
+    /// The whole of a row of the log: an audit entry, a change, or what is wrong with a file.
+    Entry {
+        /// Which.
+        row: RowKey,
+        /// First line shown.
+        offset: usize,
+    },
 }
 
 /// A short message about the console itself.
@@ -176,6 +192,10 @@ impl UiState {
     /// The list state of the pane on the screen.
     #[must_use]
     pub fn list(&self) -> ListState {
-        self.lists.get(&self.pane).cloned().unwrap_or_default()
+        let mut list = self.lists.get(&self.pane).cloned().unwrap_or_default();
+        if list.selected.is_none() {
+            list.last_index = if self.pane.starts_at_end() { usize::MAX } else { 0 };
+        }
+        list
     }
 }

@@ -402,6 +402,7 @@ pub fn watching() -> Snapshot {
             inside_since: Some(at("14:30:10")),
             samples: 9,
             last: Some((0.1, Band { low: 0.0, centre: 0.1, high: 0.4 })),
+            unit: Unit::PerSecond,
             seen_until: at("14:32:50"),
             until: at("14:47:50"),
         },

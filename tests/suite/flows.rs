@@ -11,7 +11,7 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepState,
+    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepState, TimelineEntry,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
@@ -403,16 +403,132 @@ fn a_note_is_kept_as_a_draft_until_the_engine_has_it() {
     assert!(console.requests().is_empty());
     console.press("Q");
     assert!(matches!(console.state.ui.overlay, Overlay::Confirm(_)), "leaving would lose the draft");
-    console.press("n n Enter");
+    console.press("n n Ctrl-d");
     let note = Request::Note { incident: IncidentId(42), text: "confirmed, a b\nq Q 1".into() };
     assert_eq!(console.requests(), [&note]);
     console.tell(Message::Reply(note.clone(), Reply::Refused { reason: "the disk is full".into() }));
     assert!(console.notice().contains("kept as a draft"));
-    console.press("n Enter");
+    console.press("n Ctrl-d");
     assert_eq!(console.requests(), [&note, &note]);
     console.tell(Message::Reply(note, Reply::Done { text: "noted".into() }));
     console.press("Q");
     assert_eq!(console.effects.last(), Some(&Effect::Quit));
+}
+
+#[test]
+fn a_pasted_second_line_is_never_taken_for_commands() {
+    // Where a terminal does not mark a paste, its lines come as keys.
+    for keymap in ["default", "vim", "emacs"] {
+        let mut console = Console::with(keymap, fixtures::live());
+        console.press("3").rush("n f i r s t Enter A R y Q Enter 1");
+        assert_eq!(console.state.note.as_ref().unwrap().lines(), ["first", "ARyQ", "1"], "{keymap}");
+        assert!(console.effects.is_empty(), "{keymap}");
+    }
+    // What is typed on after the note is sent does nothing until the hand has rested.
+    let mut console = Console::live();
+    console.press("3 n").type_text("first").rush("Ctrl-d A + R y Enter 1 Q");
+    assert_eq!(console.requests(), [&Request::Note { incident: IncidentId(42), text: "first".into() }]);
+    assert_eq!((console.state.ui.pane, console.effects.len()), (Pane::Incident, 1));
+    assert!(console.notice().contains("not taken for commands"), "{}", console.notice());
+    console.now = console.now + 399;
+    console.rush("A");
+    console.now = console.now + 399;
+    console.rush("A");
+    assert_eq!(console.effects.len(), 1, "each such key begins the rest anew");
+    console.now = console.now + 400;
+    console.rush("A");
+    assert_eq!(console.requests().last(), Some(&&Request::Acknowledge { incident: IncidentId(42) }));
+}
+
+#[test]
+fn what_follows_a_filter_or_a_palette_in_one_breath_does_not_act() {
+    for keys in ["3 / a u t h Enter", "3 : c o p y Enter"] {
+        let mut console = Console::live();
+        console.press(keys).rush("A +");
+        assert_eq!(console.requests(), Vec::<&Request>::new(), "{keys}");
+    }
+}
+
+#[test]
+fn the_timeline_follows_its_newest_line_until_another_is_chosen() {
+    let with_notes = |count: i64| {
+        let mut snapshot = fixtures::live();
+        let mut incident = fixtures::incident();
+        let last = incident.timeline.last().unwrap().clone();
+        incident.timeline.extend((1..=count).map(|number| TimelineEntry { at: last.at + number, ..last.clone() }));
+        snapshot.incidents[0] = Arc::new(incident);
+        snapshot
+    };
+    let mut console = Console::with("default", with_notes(1));
+    console.press("3");
+    assert_eq!(console.selected(), console.state.rows().last().cloned());
+    console.show(with_notes(2));
+    assert_eq!(console.selected(), console.state.rows().last().cloned());
+    console.press("k");
+    let chosen = console.selected();
+    console.show(with_notes(4));
+    assert_eq!(console.selected(), chosen);
+    console.press("G");
+    console.show(with_notes(5));
+    assert_eq!(console.selected(), console.state.rows().last().cloned());
+    // Another incident begins at its own newest line, not where the reader was in this one.
+    console.press("g g 1");
+    let row = RowKey::Incident(IncidentId(41));
+    console.tell(Message::Mouse(Click::Row(row.clone())));
+    console.tell(Message::Mouse(Click::Row(row)));
+    assert_eq!(console.state.ui.incident, Some(IncidentId(41)));
+    assert_eq!(console.selected(), console.state.rows().last().cloned());
+}
+
+#[test]
+fn a_row_of_the_log_opens_whole_and_esc_leads_back() {
+    let mut console = Console::live();
+    console.press("6 Enter");
+    let open = Overlay::Entry { row: RowKey::Audit(6), offset: 0 };
+    assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (open, Pane::Log));
+    console.press("j j j j");
+    console.tell(Message::Drawn { offset: 0, page_rows: 20, overlay_offset_max: 2 });
+    assert!(matches!(console.state.ui.overlay, Overlay::Entry { offset: 2, .. }));
+    console.press("k");
+    assert!(matches!(console.state.ui.overlay, Overlay::Entry { offset: 1, .. }));
+    console.press("Esc");
+    assert_eq!((console.state.ui.overlay.clone(), console.selected()), (Overlay::None, Some(RowKey::Audit(6))));
+    console.press("Enter Enter");
+    assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (Overlay::None, Pane::Incident));
+}
+
+#[test]
+fn the_incident_that_is_read_stays_when_it_ends() {
+    let ended = || {
+        let mut snapshot = fixtures::live();
+        let mut over = fixtures::incident();
+        over.state = IncidentState::Resolved;
+        let mut other = fixtures::incident();
+        other.id = IncidentId(50);
+        snapshot.incidents = vec![Arc::new(other), Arc::new(over)];
+        snapshot
+    };
+    for (key, expected) in [("3", 42), ("4", 42), ("5", 42), ("6", 50)] {
+        let mut console = Console::live();
+        console.press(key);
+        console.show(ended());
+        // In a pane of no one incident, the worst live one is meant again.
+        console.press("3");
+        assert_eq!(console.state.incident().map(|shown| shown.id), Some(IncidentId(expected)), "{key}");
+    }
+}
+
+#[test]
+fn keys_in_messages_are_those_of_the_keymap() {
+    let mut state = AppState::new(Keymap::load("default", None).0, false, Vec::new());
+    let problems =
+        state.keymap.add_text("mine.toml", "[global]\n\"?\" = \"none\"\n\"F1\" = \"none\"\n\"F2\" = \"help\"");
+    assert_eq!(problems, []);
+    update(&mut state, Message::Key("F9".parse().unwrap()), fixtures::now());
+    assert_eq!(state.ui.notice.as_ref().unwrap().text, "F9 does nothing here; F2 lists the keys");
+    let mut state = AppState::new(Keymap::load("default", None).0, true, Vec::new());
+    update(&mut state, Message::Key("A".parse().unwrap()), fixtures::now());
+    assert_eq!(state.ui.notice.as_ref().unwrap().text, "read-only: “Acknowledge the incident” is off");
 }
 
 #[test]
@@ -589,7 +705,7 @@ fn message() -> impl Strategy<Value = Message> {
         1 => ".{0,20}".prop_map(Message::Paste),
         1 => (-5..5_isize).prop_map(|rows| Message::Mouse(Click::Wheel(rows))),
         1 => prop::sample::select(Pane::ALL.to_vec()).prop_map(|pane| Message::Mouse(Click::Pane(pane))),
-        1 => (0..50_usize, 0..40_usize).prop_map(|(offset, page_rows)| Message::Drawn { offset, page_rows }),
+        1 => (0..50_usize, 0..40_usize).prop_map(|(offset, page_rows)| Message::Drawn { offset, page_rows, overlay_offset_max: page_rows }),
         1 => Just(Message::Reply(Request::Acknowledge { incident: IncidentId(42) }, Reply::Done { text: "done".into() })),
     ]
 }

@@ -1,7 +1,12 @@
 //! What is on the screen: every pane in every state, at the sizes people have.
 
-use hypocenter::engine::model::{AnomalyId, IncidentId};
-use hypocenter::engine::snapshot::Snapshot;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use hypocenter::app::keymap::Keymap;
+use hypocenter::app::state::AppState;
+use hypocenter::engine::model::{AnomalyId, IncidentId, TimelineKind};
+use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
 use hypocenter::views::ui_state::{Confirmation, ListState, Notice, Overlay, Pane, RowKey, UiState};
@@ -18,24 +23,16 @@ use crate::fixtures;
 const UNICODE: Glyphs = Glyphs { is_ascii: false };
 const ASCII: Glyphs = Glyphs { is_ascii: true };
 
-fn hints() -> Vec<KeyHint> {
-    let hint = |keys: &str, short: &str, is_act: bool| KeyHint {
-        keys: keys.to_owned(),
-        short: short.to_owned(),
-        help: format!("does what `{short}` says, for the row that is selected"),
-        is_act,
-    };
-    vec![
-        hint("j/k", "move", false),
-        hint("⏎", "open", false),
-        hint("e", "evidence", false),
-        hint("a", "approve", true),
-        hint("n", "note", false),
-        hint("o", "own", true),
-        hint("z", "suppressed", false),
-        hint("/", "filter", false),
-        hint(":", "command", false),
-    ]
+static KEYMAPS: LazyLock<BTreeMap<&str, Keymap>> =
+    LazyLock::new(|| ["default", "vim", "emacs"].map(|name| (name, Keymap::load(name, None).0)).into());
+
+/// The keys that the console would name with this on the screen.
+fn hints(keymap: &str, snapshot: &Snapshot, ui: &UiState) -> Vec<KeyHint> {
+    let mut state = AppState::new(KEYMAPS[keymap].clone(), false, Vec::new());
+    state.snapshot = Arc::new(snapshot.clone());
+    state.ui = ui.clone();
+    hypocenter::app::hints::refresh(&mut state);
+    state.hints
 }
 
 struct Shot<'a> {
@@ -43,11 +40,19 @@ struct Shot<'a> {
     ui: &'a UiState,
     theme: &'a str,
     glyphs: Glyphs,
+    keymap: &'a str,
+}
+
+impl<'a> Shot<'a> {
+    fn of(snapshot: &'a Snapshot, ui: &'a UiState) -> Self {
+        Self { snapshot, ui, theme: "dark", glyphs: UNICODE, keymap: "default" }
+    }
 }
 
 impl Shot<'_> {
     fn with_context<T>(&self, use_context: impl FnOnce(&ViewContext<'_>) -> T) -> T {
-        let (hints, theme) = (hints(), Theme::shipped(self.theme).unwrap());
+        let hints = hints(self.keymap, self.snapshot, self.ui);
+        let theme = Theme::shipped(self.theme).unwrap();
         let palette = [PaletteMatch { title: "Acknowledge".into(), keys: "A".into(), matched: vec![0, 2] }];
         let note = TextArea::from(["confirmed with netops", "reverting \u{202e}now"]);
         use_context(&ViewContext {
@@ -96,7 +101,7 @@ fn on(pane: Pane) -> UiState {
 }
 
 fn shown(snapshot: &Snapshot, ui: &UiState, width: u16, height: u16) -> String {
-    text(&Shot { snapshot, ui, theme: "dark", glyphs: UNICODE }.draw(width, height).0)
+    text(&Shot::of(snapshot, ui).draw(width, height).0)
 }
 
 fn states() -> Vec<(&'static str, Snapshot)> {
@@ -127,6 +132,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ),
         ("evidence", Overlay::Evidence { hypothesis: 0, offset: 0 }),
         ("why", Overlay::Why { anomaly: AnomalyId(7), offset: 0 }),
+        ("entry", Overlay::Entry { row: RowKey::Audit(4), offset: 0 }),
     ]
 }
 
@@ -182,8 +188,7 @@ fn nothing_panics_or_escapes_at_the_usual_odd_sizes() {
             for (_, overlay) in overlays() {
                 for glyphs in [UNICODE, ASCII] {
                     let ui = UiState { overlay: overlay.clone(), shows_suppressed: true, ..on(pane) };
-                    let (buffer, drawn) =
-                        Shot { snapshot: &snapshot, ui: &ui, theme: "dark", glyphs }.draw(width, height);
+                    let (buffer, drawn) = Shot { glyphs, ..Shot::of(&snapshot, &ui) }.draw(width, height);
                     for cell in buffer.content() {
                         let symbol = cell.symbol();
                         assert!(!symbol.chars().any(views::text::is_hostile), "{symbol:?}");
@@ -200,13 +205,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..7, state in 0_usize..6, offset in 0_usize..50) {
+    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..8, state in 0_usize..6, offset in 0_usize..50) {
         let (_, snapshot) = states().swap_remove(state);
         let overlay = overlays().swap_remove(overlay).1;
         let mut ui = UiState { overlay, ..on(Pane::ALL[pane]) };
         ui.lists.insert(ui.pane, ListState { offset, ..ListState::default() });
         ui.output_scroll = offset;
-        let shot = Shot { snapshot: &snapshot, ui: &ui, theme: "dark", glyphs: UNICODE };
+        let shot = Shot::of(&snapshot, &ui);
         let (buffer, _) = shot.draw(width, height);
         prop_assert_eq!(buffer.area, Rect::new(0, 0, width, height));
         let hits = shot.with_context(|context| {
@@ -226,7 +231,7 @@ fn the_cursor_stands_on_the_selected_row_and_a_click_finds_it() {
         for (index, key) in rows.iter().enumerate() {
             let mut ui = on(pane);
             ui.lists.insert(pane, ListState { selected: Some(key.clone()), last_index: index, ..ListState::default() });
-            let shot = Shot { snapshot: &snapshot, ui: &ui, theme: "dark", glyphs: UNICODE };
+            let shot = Shot::of(&snapshot, &ui);
             let cursor = shot.draw(80, 24).1.cursor.unwrap_or_else(|| panic!("{pane:?} {key:?}"));
             let hit = shot.with_context(|context| views::hit(area, context, cursor.x, cursor.y));
             assert_eq!(hit, Some(Hit::Row(key.clone())));
@@ -237,7 +242,7 @@ fn the_cursor_stands_on_the_selected_row_and_a_click_finds_it() {
 #[test]
 fn a_click_on_a_name_finds_the_pane() {
     let (snapshot, ui) = (fixtures::empty(), on(Pane::Now));
-    let shot = Shot { snapshot: &snapshot, ui: &ui, theme: "dark", glyphs: UNICODE };
+    let shot = Shot::of(&snapshot, &ui);
     let hit = |column| shot.with_context(|context| views::hit(Rect::new(0, 0, 80, 24), context, column, 1));
     assert_eq!(hit(1), Some(Hit::Tab(Pane::Now)));
     assert_eq!(hit(10), Some(Hit::Tab(Pane::Anomalies)));
@@ -268,14 +273,14 @@ fn a_notice_takes_the_place_of_the_keys() {
     let mut ui = on(Pane::Now);
     ui.notice = Some(Notice { text: "copied 12 bytes".into(), is_problem: false });
     let screen = shown(&fixtures::empty(), &ui, 80, 24);
-    assert!(screen.contains("copied 12 bytes") && !screen.contains("j/k move"), "{screen}");
+    assert!(screen.contains("copied 12 bytes") && !screen.contains("? help  y copy"), "{screen}");
 }
 
 #[test]
 fn severities_look_as_the_theme_says() {
     let (snapshot, ui) = (fixtures::live(), on(Pane::Anomalies));
     for theme in ["dark", "mono", "high-contrast"] {
-        let (buffer, _) = Shot { snapshot: &snapshot, ui: &ui, theme, glyphs: UNICODE }.draw(80, 24);
+        let (buffer, _) = Shot { theme, ..Shot::of(&snapshot, &ui) }.draw(80, 24);
         let theme = Theme::shipped(theme).unwrap();
         for (word, role) in [("▲", Role::SeverityCritical), ("△", Role::SeverityWarning)] {
             let cell = buffer.content().iter().find(|cell| cell.symbol() == word).unwrap();
@@ -292,7 +297,7 @@ fn without_colour_no_cell_has_one() {
     let snapshot = fixtures::live();
     for pane in Pane::ALL {
         let ui = on(pane);
-        let (buffer, _) = Shot { snapshot: &snapshot, ui: &ui, theme: "mono", glyphs: UNICODE }.draw(80, 24);
+        let (buffer, _) = Shot { theme: "mono", ..Shot::of(&snapshot, &ui) }.draw(80, 24);
         assert!(buffer.content().iter().all(|cell| cell.fg == ratatui::style::Color::Reset && cell.bg == cell.fg));
     }
 }
@@ -302,7 +307,7 @@ fn ascii_says_the_same() {
     let snapshot = fixtures::live();
     for pane in Pane::ALL {
         let ui = on(pane);
-        let (buffer, _) = Shot { snapshot: &snapshot, ui: &ui, theme: "mono", glyphs: ASCII }.draw(80, 24);
+        let (buffer, _) = Shot { theme: "mono", glyphs: ASCII, ..Shot::of(&snapshot, &ui) }.draw(80, 24);
         insta::assert_snapshot!(format!("{}_live_80x24_ascii", pane.title().to_lowercase()), text(&buffer));
     }
 }
@@ -314,5 +319,204 @@ fn a_wide_screen_shows_more() {
             let name = format!("{}_{name}_200x60", pane.title().to_lowercase());
             insta::assert_snapshot!(name, shown(&snapshot, &on(pane), 200, 60));
         }
+    }
+}
+
+/// `INC-42` whose timeline has grown by so many notes, a second apart.
+fn with_notes(count: i64) -> Snapshot {
+    let mut snapshot = fixtures::live();
+    let mut incident = fixtures::incident();
+    let last = incident.timeline.last().unwrap().clone();
+    incident.timeline.extend((1..=count).map(|number| {
+        let text = format!("note {number}").into();
+        hypocenter::engine::model::TimelineEntry { at: last.at + number * 1_000, text, ..last.clone() }
+    }));
+    snapshot.incidents[0] = Arc::new(incident);
+    snapshot
+}
+
+#[test]
+fn a_timeline_longer_than_the_screen_begins_at_its_newest_line_and_names_the_first_symptom() {
+    let (mut snapshot, mut ui) = (with_notes(30), on(Pane::Incident));
+    let screen = shown(&snapshot, &ui, 80, 24);
+    assert!(screen.contains("note 30 ") && !screen.contains("note 10 "), "{screen}");
+    assert!(screen.contains("first symptom 14:31:52") && screen.contains("↑ 23 earlier"), "{screen}");
+    snapshot = with_notes(31);
+    assert!(shown(&snapshot, &ui, 80, 24).contains("note 31 "), "the newest is followed");
+    let first = views::rows(Pane::Incident, &snapshot, &ui)[0].clone();
+    ui.lists.insert(Pane::Incident, ListState { selected: Some(first), ..ListState::default() });
+    let screen = shown(&snapshot, &ui, 80, 24);
+    assert!(screen.contains("firewall rule v847") && screen.contains("↓ 24 newer"), "{screen}");
+}
+
+#[test]
+fn what_an_operator_says_of_the_severity_is_the_newest_line() {
+    let mut snapshot = fixtures::live();
+    let request = hypocenter::engine::request::Request::SetSeverity {
+        incident: IncidentId(42),
+        severity: hypocenter::engine::model::IncidentSeverity::Sev2,
+    };
+    let changed =
+        hypocenter::engine::correlate::lifecycle::apply(&fixtures::incident(), "mira", &request, fixtures::now());
+    snapshot.incidents[0] = Arc::new(changed.unwrap());
+    let screen = shown(&snapshot, &on(Pane::Incident), 80, 24);
+    let line = screen.lines().find(|line| line.starts_with("│▶")).unwrap();
+    assert!(line.contains("severity set from SEV1 to SEV2") && line.contains("mira"), "{screen}");
+}
+
+#[test]
+fn rows_of_other_days_stand_in_line_with_those_of_today() {
+    let mut snapshot = fixtures::live();
+    let mut old = snapshot.changes[1].as_ref().clone();
+    old.notice.at = old.notice.at - hypocenter::engine::clock::DAY_MS;
+    snapshot.changes[1] = Arc::new(old);
+    let screen = shown(&snapshot, &on(Pane::Log), 80, 24);
+    let column = |what: &str| {
+        screen.lines().find_map(|line| Some(line.chars().count() - line[line.find(what)?..].chars().count()))
+    };
+    assert!(screen.contains("11-20 13:02"), "{screen}");
+    assert_eq!(column("outcome"), column("Δ change mira"), "{screen}");
+}
+
+#[test]
+fn an_entry_of_the_log_is_whole_with_the_digest_of_its_step() {
+    let mut snapshot = fixtures::live();
+    let mut entry = snapshot.audit[1].as_ref().clone();
+    entry.run = Some(hypocenter::engine::model::RunId(3));
+    entry.text = format!("$ kubectl get netpol -n prod {} (step 2 of RUN-3)", "--selector=app ".repeat(12)).into();
+    snapshot.audit[1] = Arc::new(entry);
+    let ui = UiState { overlay: Overlay::Entry { row: RowKey::Audit(5), offset: 0 }, ..on(Pane::Log) };
+    let screen = shown(&snapshot, &ui, 80, 24);
+    assert!(screen.contains("│ $ kubectl get netpol"), "{screen}");
+    assert_eq!(screen.matches("--selector=app").count(), 12, "{screen}");
+    for fact in [
+        "2026-11-21 14:32:46Z",
+        "engine",
+        "INC-42  auth-api",
+        "RUN-3  revert network policy",
+        "3f9a",
+        "Enter go to INC-42",
+    ] {
+        assert!(screen.contains(fact), "{fact}: {screen}");
+    }
+}
+
+#[test]
+fn a_note_of_several_lines_is_one_line_in_the_timeline_and_whole_in_its_box() {
+    let mut snapshot = with_notes(1);
+    let mut incident = snapshot.incidents[0].as_ref().clone();
+    let entry = incident.timeline.last_mut().unwrap();
+    (entry.text, entry.kind) = ("confirmed\nreverting now".into(), TimelineKind::Note);
+    let row = RowKey::Timeline(entry.at.0, 0);
+    snapshot.incidents[0] = Arc::new(incident);
+    let mut ui = on(Pane::Incident);
+    assert!(shown(&snapshot, &ui, 80, 24).contains("confirmed · reverting now"));
+    ui.overlay = Overlay::Entry { row, offset: 0 };
+    let screen = shown(&snapshot, &ui, 80, 24);
+    assert!(screen.contains("│ confirmed  ") && screen.contains("│ reverting now  "), "{screen}");
+}
+
+#[test]
+fn a_broken_file_is_told_with_what_would_be_right_and_where_all_of_it_is() {
+    let mut snapshot = fixtures::empty();
+    let problem = |line, text: &str| FileProblem {
+        file: "/home/mira/a/very/long/way/down/.config/hypocenter/keymaps/mine.toml".into(),
+        line,
+        text: text.into(),
+    };
+    snapshot.file_problems = vec![
+        problem(3, "there is no command `severity-upp`, nor can it be given here; did you mean `severity-up`?"),
+        problem(9, "there is no layer `lsit`; did you mean `list`?"),
+    ];
+    let screen = shown(&snapshot, &on(Pane::Now), 80, 24);
+    for part in ["△ keymaps/mine.toml:3: there", "`severity-up`?", "and 1 more", "`hypo doctor`", "6 Log"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+    let log = shown(&snapshot, &on(Pane::Log), 80, 24);
+    assert!(log.contains("△ file"), "{log}");
+    let ui = UiState { overlay: Overlay::Entry { row: RowKey::File(1), offset: 0 }, ..on(Pane::Log) };
+    let whole = shown(&snapshot, &ui, 80, 24);
+    for part in ["/home/mira/a/very/long/way", "mean `list`?", "`severity-up`?"] {
+        assert!(whole.contains(part), "{part}: {whole}");
+    }
+}
+
+#[test]
+fn a_recording_says_so() {
+    let mut snapshot = fixtures::live();
+    assert!(!shown(&snapshot, &on(Pane::Now), 80, 24).contains("REPLAY"));
+    for (replay, expected) in [
+        (Replaying { speed: 10.0, is_over: false }, "REPLAY 10× ▏"),
+        (Replaying { speed: 0.5, is_over: false }, "REPLAY 0.5× ▏"),
+        (Replaying { speed: 10.0, is_over: true }, "REPLAY, at its end ▏"),
+    ] {
+        snapshot.replay = Some(replay);
+        for width in [80, 48] {
+            let screen = shown(&snapshot, &on(Pane::Now), width, 24);
+            assert!(screen.lines().next().unwrap().contains(expected), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn what_matters_is_not_cut_where_there_is_little_room() {
+    let mut snapshot = fixtures::proposed(false);
+    snapshot.sources.clear();
+    let wide = shown(&snapshot, &on(Pane::Incident), 80, 24);
+    assert!(wide.contains("revert network policy (reversible, est. 45 s)"), "{wide}");
+    let narrow = shown(&snapshot, &on(Pane::Incident), 40, 12);
+    let line = |label: &str| narrow.lines().find(|line| line.contains(label)).unwrap().to_owned();
+    for label in ["Confidence", "Impact", "Next"] {
+        assert!(!line(label).contains('…'), "{narrow}");
+    }
+    assert!(line("Impact").contains("auth-api → 4 more"), "{narrow}");
+    for (width, expected) in [(19, "needs 20x5"), (10, "needs 20x5"), (5, "20x5")] {
+        assert_eq!(shown(&snapshot, &on(Pane::Now), width, 4).trim(), expected);
+    }
+}
+
+#[test]
+fn a_long_message_is_read_whole() {
+    let mut ui = on(Pane::Runbook);
+    let text =
+        format!("$ kubectl rollout undo deployment/payment -n prod (step 2 of RUN-1 ({}))", "roll it back ".repeat(6));
+    ui.notice = Some(Notice { text: text.clone(), is_problem: false });
+    let screen = shown(&fixtures::live(), &ui, 80, 24);
+    let tail: Vec<&str> = screen.lines().rev().take(2).collect();
+    let said = [tail[1], tail[0]].map(|line| line.trim_matches(|c: char| "│└┘─ ".contains(c))).join(" ");
+    assert_eq!(said, text);
+}
+
+#[test]
+fn boxes_name_the_keys_of_the_keymap() {
+    let snapshot = fixtures::live();
+    let box_of = |keymap: &str, overlay: Overlay| {
+        let ui = UiState { overlay, ..on(Pane::Runbook) };
+        text(&Shot { keymap, ..Shot::of(&snapshot, &ui) }.draw(80, 24).0)
+    };
+    let note = || Overlay::Note { incident: IncidentId(42) };
+    let confirm = || {
+        let (question, argv, typed) = ("Stop RUN-3?".to_owned(), Vec::new(), String::new());
+        Overlay::Confirm(Confirmation { question, argv, typed_target: None, typed })
+    };
+    let palette = || Overlay::Palette { input: String::new(), selected: 0 };
+    let why = || Overlay::Why { anomaly: AnomalyId(7), offset: 0 };
+    for (keymap, overlay, expected) in [
+        ("default", note(), "Ctrl-d save  Enter new line  Esc keep as a draft"),
+        ("vim", note(), "Ctrl-d save  Enter new line  Esc keep as a draft"),
+        ("emacs", note(), "Ctrl-x Ctrl-w save  Enter new line  Ctrl-g keep as a draft"),
+        ("default", confirm(), "y do it  n leave it"),
+        ("emacs", confirm(), "y do it  Ctrl-g leave it"),
+        ("default", palette(), "Enter do it  Up up  Down down  Esc back"),
+        ("emacs", palette(), "Enter do it  Up up  Down down  Ctrl-g back"),
+        ("default", why(), "j down  k up  Enter go to INC-42  Esc back"),
+        ("vim", why(), "Ctrl-e down  Ctrl-y up  Enter go to INC-42  Esc back"),
+        ("emacs", why(), "Ctrl-n down  Ctrl-p up  Ctrl-f go to INC-42  Esc back"),
+        ("emacs", Overlay::Help { selected: 0 }, "Ctrl-n down  Ctrl-p up  Ctrl-f do it  Esc back"),
+        ("default", Overlay::Help { selected: 0 }, "Write a note: Ctrl-d saves it, Enter: new line"),
+        ("emacs", Overlay::Help { selected: 0 }, "Write a note: Ctrl-x Ctrl-w saves it, Enter: new line"),
+    ] {
+        let screen = box_of(keymap, overlay);
+        assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
     }
 }

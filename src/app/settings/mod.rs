@@ -16,7 +16,7 @@ pub use paths::Paths;
 
 use super::keymap::line_of;
 use crate::engine::settings::EngineSettings;
-use crate::nearest::suggestion;
+use crate::nearest::{nearest, suggestion};
 
 /// Asks for one environment variable.
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -239,33 +239,42 @@ fn explain(message: &str) -> String {
     let mut names = rest.split('`').skip(1).step_by(2);
     let Some(written) = names.next() else { return message.to_owned() };
     let known: Vec<&str> = names.chain(["console"]).collect();
-    let sections = sections_with(written);
+    let all = keys_by_section();
+    let mut sections: Vec<&str> = all.iter().filter(|(_, key)| *key == written).map(|(section, _)| *section).collect();
+    sections.dedup();
     if !sections.is_empty() {
         let sections = sections.join(" or ");
         return format!(
             "there is no key `{written}` here; it belongs under {sections}, so take the # off that line too"
         );
     }
-    match suggestion(written, known.iter().copied()) {
-        meant if meant.is_empty() => {
-            format!("there is no key `{written}`; `hypo config init` writes a file with all of them")
+    let here = suggestion(written, known.iter().copied());
+    if !here.is_empty() {
+        return format!("there is no key `{written}`{here}");
+    }
+    // Nearly a key of another section.
+    match nearest(written, all.iter().map(|(_, key)| *key)) {
+        Some(meant) => {
+            let section = all.iter().find(|(_, key)| *key == meant).map_or("", |(section, _)| section);
+            format!("there is no key `{written}` here; did you mean `{meant}` under {section}?")
         }
-        meant => format!("there is no key `{written}`{meant}"),
+        None => format!("there is no key `{written}`; `hypo config init` writes a file with all of them"),
     }
 }
 
-/// The sections of the default file that have this key.
-fn sections_with(key: &str) -> Vec<&'static str> {
+/// Every key of the default file with the section it stands in: `[console]`, `keymap`.
+fn keys_by_section() -> Vec<(&'static str, &'static str)> {
     let mut section = "";
-    let mut found = Vec::new();
+    let mut keys = Vec::new();
     for line in default_config().lines().filter_map(|line| line.strip_prefix('#')) {
-        if line.starts_with('[') {
-            section = line.split_once(" #").map_or(line, |(section, _)| section).trim();
-        } else if line.split_once(" =").is_some_and(|(name, _)| name == key) && found.last() != Some(&section) {
-            found.push(section);
+        let end = line.find("  # example").unwrap_or(line.len());
+        match line.split_once(" = ") {
+            _ if line.starts_with('[') => section = line.get(..end).unwrap_or(line),
+            Some((key, _)) if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') => keys.push((section, key)),
+            _ => {}
         }
     }
-    found
+    keys
 }
 
 /// The commented default file: every key with what it means, nothing set.

@@ -76,6 +76,12 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
             "[prometheus]\nurl = \"http://prom:9090\"\n",
             "c.toml:1: a section that can be repeated takes two pairs of brackets",
         ),
+        ("keymp = \"vim\"", "c.toml:1: there is no key `keymp` here; did you mean `keymap` under [console]?"),
+        ("[console]\nkeymp = \"vim\"", "c.toml:2: there is no key `keymp`; did you mean `keymap`?"),
+        (
+            "[console]\nintervl = \"5s\"",
+            "c.toml:2: there is no key `intervl` here; did you mean `interval` under [[prometheus]]?",
+        ),
         ("[consol]\n", "c.toml:1: there is no key `consol`; did you mean `console`?"),
         (
             "[detection]\nwhatever_this_is = 3",

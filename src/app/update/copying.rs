@@ -67,6 +67,10 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             let (version, author, url) = (&change.version, &change.author, &change.url);
             format!("{} {}{}{}{}", change.at, change.title, or_nothing(version), or_nothing(author), or_nothing(url))
         }
+        RowKey::File(index) => {
+            let problem = snapshot.file_problems.get(*index)?;
+            format!("{}:{}: {}", problem.file, problem.line, problem.text)
+        }
         RowKey::Evidence(hypothesis, is_for, index) => {
             let hypothesis = state.incident()?.ranking.hypotheses.get(*hypothesis)?;
             let evidence = if *is_for { &hypothesis.evidence_for } else { &hypothesis.evidence_against };

@@ -5,18 +5,19 @@ use tui_textarea::TextArea;
 use super::ask;
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
+use crate::app::hints::key_of;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{IncidentId, IncidentSeverity, IncidentState};
 use crate::engine::request::Request;
-use crate::views::ui_state::{Confirmation, Overlay, RowKey};
+use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
 
 pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
     if command == Command::SetAside {
         return set_aside(state);
     }
     let Some(incident) = state.incident().cloned() else {
-        state.refuse("no incident is selected; 1 lists them");
+        state.refuse(format!("no incident is selected; {} lists them", key_of(state, Command::Pane(Pane::Now))));
         return Vec::new();
     };
     let id = incident.id;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::commands::{Command, CommandInfo};
 use super::effect::Effect;
-use super::hints;
+use super::hints::{self, key_of};
 use super::key::Key;
 use super::keymap::Lookup;
 use super::message::Message;
@@ -51,13 +51,14 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             Vec::new()
         }
         Message::NotSuspended => {
-            state.refuse("no shell is there to return to; Q leaves");
+            state.refuse(format!("no shell is there to return to; {} leaves", key_of(state, Command::Leave)));
             Vec::new()
         }
-        Message::Drawn { offset, page_rows } => {
+        Message::Drawn { offset, page_rows, overlay_offset_max } => {
             // No hints to make: what is on the screen is what was there when they were made.
             state.list_mut().offset = offset;
             state.page_rows = page_rows.max(1);
+            overlays::keep_in_sight(state, overlay_offset_max);
             return Vec::new();
         }
         Message::Terminate => vec![Effect::Quit],
@@ -71,6 +72,9 @@ fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
     state.ui.notice = None;
     if key.to_string() == "Ctrl-c" {
         return interrupt(state, now);
+    }
+    if is_typed_on(state, key, now) {
+        return Vec::new();
     }
     state.pending.push(key);
     let keys = state.pending.clone();
@@ -88,6 +92,19 @@ fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
     // What the operator brought on the screen has been looked for; only a refresh surprises.
     state.offered = Offered::of(&state.snapshot, &state.ui);
     effects
+}
+
+/// Holds back what is typed on when a note has just been sent: it was meant as text, so none of it is a command until
+/// the hand has rested for a moment.
+fn is_typed_on(state: &mut AppState, key: Key, now: Timestamp) -> bool {
+    let is_text = key.typed_char().is_some() || key.code == crossterm::event::KeyCode::Enter;
+    let is_soon = |sent: Timestamp| (0..ACT_KEY_INERT_MS).contains(&now.since_ms(sent));
+    if state.is_typing() || !is_text || !state.note_sent_at.is_some_and(is_soon) {
+        return false;
+    }
+    state.note_sent_at = Some(now);
+    state.refuse("the note is sent; what was typed after it was not taken for commands");
+    true
 }
 
 /// Ctrl-C leaves at the second press within a second: one press is an accident too often.
@@ -118,9 +135,9 @@ fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
         && let Lookup::Command(command) =
             state.keymap.lookup(hints::layers(state), keys, |info| info.fits(state.ui.pane))
     {
-        state.refuse(format!("read-only: {} is taken away", command.info().title.to_lowercase()));
+        state.refuse(read_only(command.info()));
     } else if !is_esc && !matches!(state.ui.overlay, Overlay::Confirm(_)) {
-        state.say(format!("{text} does nothing here; ? lists the keys"));
+        state.say(format!("{text} does nothing here; {} lists the keys", key_of(state, Command::Help)));
     }
     Vec::new()
 }
@@ -191,10 +208,14 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
     }
 }
 
+fn read_only(info: &CommandInfo) -> String {
+    format!("read-only: “{}” is off", info.title)
+}
+
 /// Why a command that acts is not given now.
 fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<String> {
     if state.ui.is_read_only {
-        return Some(format!("read-only: {} is taken away", info.title.to_lowercase()));
+        return Some(read_only(info));
     }
     if state.is_frozen {
         return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));

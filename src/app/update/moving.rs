@@ -52,9 +52,16 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
             if let Some(row) = all.get(index) {
                 state.select(index, row.clone());
             }
+            if state.ui.pane.starts_at_end() && index + 1 == all.len() {
+                // Whoever goes to the newest row follows it.
+                state.list_mut().selected = None;
+            }
         }
         Overlay::Help { selected } | Overlay::Palette { selected, .. } => *selected = moved(*selected, rows, lines),
-        Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } => *offset = moved(*offset, rows, lines),
+        Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } | Overlay::Entry { offset, .. } => {
+            // The frame says where it ends.
+            *offset = offset.saturating_add_signed(rows);
+        }
         Overlay::Filter | Overlay::Note { .. } | Overlay::Confirm(_) => {}
     }
 }
@@ -63,16 +70,11 @@ fn moved(index: usize, rows: isize, count: usize) -> usize {
     index.saturating_add_signed(rows).min(count.saturating_sub(1))
 }
 
-/// Lines of the overlay, as far as they can be told without drawing it; views stop at the last one.
+/// Lines of an overlay in which one is selected.
 fn overlay_lines(state: &AppState) -> usize {
     match &state.ui.overlay {
         Overlay::Help { .. } => state.hints.len(),
         Overlay::Palette { .. } => state.palette.commands.len(),
-        Overlay::Evidence { hypothesis, .. } => {
-            let found = state.incident().and_then(|incident| incident.ranking.hypotheses.get(*hypothesis));
-            found.map_or(1, |one| 8 + 2 * (one.evidence_for.len() + one.evidence_against.len()))
-        }
-        Overlay::Why { .. } => 40,
         _ => 0,
     }
 }

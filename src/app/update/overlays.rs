@@ -5,6 +5,7 @@ use tui_textarea::{Input, Key as TextKey};
 use super::{give as give_command, panes, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
+use crate::app::hints::key_of;
 use crate::app::key::Key;
 use crate::app::palette::Palette;
 use crate::app::state::{AppState, Asked};
@@ -39,6 +40,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             });
         }
         Command::Submit => return submit(state, now),
+        Command::SaveNote => return save_note(state, now),
         Command::NewLine => type_text(state, "\n"),
         Command::Cancel | Command::No => cancel(state),
         Command::PromptUp => prompt_move(state, -1),
@@ -220,7 +222,7 @@ fn keep_draft(state: &mut AppState, incident: IncidentId) {
         state.drafts.remove(&incident);
     } else {
         state.drafts.insert(incident, lines);
-        state.say("the note is kept as a draft; n goes on with it");
+        state.say(format!("the note is kept as a draft; {} goes on with it", key_of(state, Command::Note)));
     }
 }
 
@@ -232,17 +234,20 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
                 state.refuse("no command matches");
                 return Vec::new();
             };
-            give_command(state, command, now)
+            let effects = give_command(state, command, now);
+            // What follows in the same breath was typed, or pasted as keys.
+            state.offered_at = now;
+            effects
         }
         Overlay::Filter => {
             state.ui.overlay = Overlay::None;
+            state.offered_at = now;
             let filter = state.ui.list().filter;
             if !filter.is_empty() {
                 state.filter_last = filter;
             }
             Vec::new()
         }
-        Overlay::Note { incident } => send_note(state, incident),
         Overlay::Confirm(question) => {
             let wanted = question.typed_target.unwrap_or_default();
             if question.typed.trim() == wanted.trim() {
@@ -256,7 +261,9 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
 }
 
 /// Sends the note; it stays a draft until the engine has it on disk.
-fn send_note(state: &mut AppState, incident: IncidentId) -> Vec<Effect> {
+fn save_note(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    let Overlay::Note { incident } = state.ui.overlay else { return Vec::new() };
+    state.note_sent_at = Some(now);
     let text = state.note.as_ref().map(|note| note.lines().join("\n")).unwrap_or_default();
     state.ui.overlay = Overlay::None;
     keep_draft(state, incident);
@@ -287,6 +294,15 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             }
             vec![Effect::Request(request)]
         }
+    }
+}
+
+/// After a frame: what is scrolled stands no further than its last line.
+pub(super) fn keep_in_sight(state: &mut AppState, offset_max: usize) {
+    if let Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } | Overlay::Entry { offset, .. } =
+        &mut state.ui.overlay
+    {
+        *offset = (*offset).min(offset_max);
     }
 }
 

@@ -1,13 +1,13 @@
 //! Going in, going back, and leaving.
 
-use std::sync::Arc;
-
 use super::{ask, settle_selection, take_picture};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
+use crate::app::hints::key_of;
+use crate::app::picture;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{AnomalyId, RunState, StepState};
+use crate::engine::model::{AnomalyId, IncidentId, RunState, StepState, TimelineEntry, TimelineKind};
 use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
 
 /// Panes remembered to go back to.
@@ -33,7 +33,7 @@ pub(super) fn go(state: &mut AppState, pane: Pane) {
     if let (Pane::Incident | Pane::Chain | Pane::Runbook, Pane::Now, Some((_, RowKey::Incident(id)))) =
         (pane, state.ui.pane, state.selected())
     {
-        state.ui.incident = Some(id);
+        focus(state, id);
     }
     if pane != state.ui.pane {
         state.ui.back.push(state.ui.pane);
@@ -43,6 +43,14 @@ pub(super) fn go(state: &mut AppState, pane: Pane) {
         state.ui.pane = pane;
         settle_selection(state);
     }
+}
+
+/// Makes an incident the one that panes speak of; the timeline of another one begins at its newest line.
+fn focus(state: &mut AppState, id: IncidentId) {
+    if picture::incident(&state.snapshot, &state.ui).map(|shown| shown.id) != Some(id) {
+        state.ui.lists.remove(&Pane::Incident);
+    }
+    state.ui.incident = Some(id);
 }
 
 /// Tab: the next hypothesis where evidence is shown, else the next pane.
@@ -69,7 +77,8 @@ pub(super) fn back(state: &mut AppState) {
     }
     let filter = std::mem::take(&mut state.list_mut().filter);
     if !filter.is_empty() {
-        state.say(format!("filter `{filter}` taken away; / and Up bring it back"));
+        let (open, up) = (key_of(state, Command::Filter), key_of(state, Command::PromptUp));
+        state.say(format!("filter `{filter}` taken away; {open} and {up} bring it back"));
         state.filter_last = filter;
         settle_selection(state);
         return;
@@ -83,7 +92,7 @@ pub(super) fn back(state: &mut AppState) {
             state.ui.pane = Pane::Now;
             settle_selection(state);
         }
-        None => state.say("this is the first pane; Q leaves"),
+        None => state.say(format!("this is the first pane; {} leaves", key_of(state, Command::Leave))),
     }
 }
 
@@ -97,10 +106,20 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         }
         Overlay::Why { anomaly, .. } => {
             if let Some(id) = state.snapshot.anomaly(anomaly).and_then(|anomaly| anomaly.incident) {
-                state.ui.incident = Some(id);
+                focus(state, id);
                 go(state, Pane::Incident);
             } else {
                 state.say("this anomaly belongs to no incident");
+            }
+            return Vec::new();
+        }
+        Overlay::Entry { row, .. } => {
+            if let Some((id, run)) = picture::incident_of(&state.snapshot, &row) {
+                focus(state, id);
+                state.ui.run = run;
+                go(state, Pane::Incident);
+            } else {
+                state.say("this is about no one incident");
             }
             return Vec::new();
         }
@@ -115,31 +134,29 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
 fn open_row(state: &mut AppState, row: RowKey) {
     match row {
         RowKey::Incident(id) => {
-            state.ui.incident = Some(id);
+            focus(state, id);
             state.ui.run = None;
             go(state, Pane::Incident);
         }
         RowKey::Anomaly(anomaly) => why(state, anomaly),
         RowKey::Source(name) => filtered(state, Pane::Log, &name),
         RowKey::Service(service) => filtered(state, Pane::Anomalies, service.as_str()),
-        RowKey::Timeline(at, number) => match timeline_anomaly(state, at, number) {
-            Some(anomaly) => why(state, anomaly),
-            None => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
+        RowKey::Timeline(at, number) => match timeline_entry(state, at, number) {
+            Some(TimelineEntry { anomaly: Some(anomaly), .. }) => why(state, *anomaly),
+            Some(TimelineEntry { kind: TimelineKind::Hypothesis, .. }) => {
+                state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 };
+            }
+            _ => state.ui.overlay = Overlay::Entry { row: RowKey::Timeline(at, number), offset: 0 },
         },
-        RowKey::Change(_) => state.say("y copies the change with its version and author"),
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
-        RowKey::Proposal(_) => state.say("a starts this runbook; its steps then wait for you one by one"),
+        RowKey::Proposal(_) => {
+            let key = key_of(state, Command::Approve);
+            state.say(format!("{key} starts this runbook; its steps then wait for you one by one"));
+        }
         RowKey::Step(_) => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
-        RowKey::Audit(sequence) => {
-            let entry = state.snapshot.audit.iter().find(|entry| entry.sequence == sequence).map(Arc::clone);
-            if let Some(incident) = entry.as_ref().and_then(|entry| entry.incident) {
-                state.ui.incident = Some(incident);
-                state.ui.run = entry.and_then(|entry| entry.run);
-                go(state, Pane::Incident);
-            } else {
-                state.say("this entry is about no incident");
-            }
+        row @ (RowKey::Audit(_) | RowKey::Change(_) | RowKey::File(_)) => {
+            state.ui.overlay = Overlay::Entry { row, offset: 0 };
         }
     }
 }
@@ -153,14 +170,17 @@ fn filtered(state: &mut AppState, pane: Pane, filter: &str) {
     let list = state.list_mut();
     list.filter = filter.to_owned();
     list.selected = None;
-    state.say(format!("filtered by `{filter}`; Esc shows all"));
+    state.say(format!("filtered by `{filter}`; {} shows all", key_of(state, Command::Back)));
 }
 
 /// The anomaly behind a line of the timeline.
 pub(super) fn timeline_anomaly(state: &AppState, at: i64, number: u32) -> Option<AnomalyId> {
-    let incident = state.incident()?;
-    let of_that_time = incident.timeline.iter().filter(|entry| entry.at.0 == at);
-    of_that_time.into_iter().nth(usize::try_from(number).ok()?)?.anomaly
+    timeline_entry(state, at, number)?.anomaly
+}
+
+fn timeline_entry(state: &AppState, at: i64, number: u32) -> Option<&TimelineEntry> {
+    let mut of_that_time = state.incident()?.timeline.iter().filter(|entry| entry.at.0 == at);
+    of_that_time.nth(usize::try_from(number).ok()?)
 }
 
 fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {

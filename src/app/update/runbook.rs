@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{ask, panes};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
+use crate::app::hints::key_of;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{Run, RunState, RunStep, StepEffect, StepKind, StepState};
@@ -30,7 +31,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             } else {
                 // The exact command is read before it is run, and it is read there.
                 panes::go(state, Pane::Runbook);
-                state.say("this is the next step; a approves it");
+                state.say(format!("this is the next step; {} approves it", key_of(state, Command::Approve)));
                 Vec::new()
             }
         }
@@ -38,7 +39,8 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         (Command::Stop, _) => stop(state, run.as_deref(), now),
         (_, Some((run, index, step))) if is_open(run) => on_step(state, command, run, index, step, now),
         _ => {
-            state.refuse("no run is under way; a starts the runbook that fits best");
+            let key = key_of(state, Command::Approve);
+            state.refuse(format!("no run is under way; {key} starts the runbook that fits best"));
             Vec::new()
         }
     }
@@ -80,27 +82,36 @@ fn on_step(
             Vec::new()
         }
         (_, step) => {
-            state.refuse(format!("the step {}", standing(step)));
+            state.refuse(format!("the step {}", standing(state, step)));
             Vec::new()
         }
     }
 }
 
 /// Why a step cannot be answered now.
-fn standing(step: &StepState) -> &'static str {
+fn standing(state: &AppState, step: &StepState) -> String {
+    let key = |command| key_of(state, command);
     match step {
-        StepState::Running { .. } => "is running; x stops the run",
-        StepState::Watching { .. } => "is watching its metric; s passes it over, x stops the run",
-        StepState::Unknown { .. } => "was interrupted; say whether it happened (H) or not (N)",
-        StepState::Failed { .. } => "failed, and the run with it",
-        StepState::Waiting => "waits for approval, so there is nothing to settle",
-        StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped { .. } => "is not offered now",
+        StepState::Running { .. } => format!("is running; {} stops the run", key(Command::Stop)),
+        StepState::Watching { .. } => format!(
+            "is watching its metric; {} passes it over, {} stops the run",
+            key(Command::Skip),
+            key(Command::Stop)
+        ),
+        StepState::Unknown { .. } => format!(
+            "was interrupted; say whether it happened ({}) or not ({})",
+            key(Command::Happened),
+            key(Command::NotHappened)
+        ),
+        StepState::Failed { .. } => "failed, and the run with it".to_owned(),
+        StepState::Waiting => "waits for approval, so there is nothing to settle".to_owned(),
+        StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped { .. } => "is not offered now".to_owned(),
     }
 }
 
 fn approve(state: &mut AppState, run: &Run, index: usize, step: &RunStep, now: Timestamp) -> Vec<Effect> {
     if step.state != StepState::Waiting {
-        state.refuse(format!("the step {}", standing(&step.state)));
+        state.refuse(format!("the step {}", standing(state, &step.state)));
         return Vec::new();
     }
     let spec = &step.bound.spec;
@@ -140,7 +151,7 @@ pub(super) fn argv(step: &RunStep) -> Vec<Arc<str>> {
 /// Begins a run: of the selected proposal in Runbook, else of the one that fits best. Its first step then waits.
 fn start(state: &mut AppState) -> Vec<Effect> {
     let Some(incident) = state.incident().map(|incident| incident.id) else {
-        state.refuse("no incident is selected; 1 lists them");
+        state.refuse(format!("no incident is selected; {} lists them", key_of(state, Command::Pane(Pane::Now))));
         return Vec::new();
     };
     let chosen = match state.selected() {
@@ -153,7 +164,8 @@ fn start(state: &mut AppState) -> Vec<Effect> {
         chosen.or_else(|| all.first())
     });
     let Some(runbook) = proposal.map(|proposal| Arc::clone(&proposal.runbook.id)) else {
-        state.refuse(format!("no runbook fits {incident}; e shows what is known of its cause"));
+        let key = key_of(state, Command::Evidence);
+        state.refuse(format!("no runbook fits {incident}; {key} shows what is known of its cause"));
         return Vec::new();
     };
     panes::go(state, Pane::Runbook);

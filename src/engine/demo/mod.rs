@@ -13,6 +13,7 @@ pub mod shop;
 mod faults;
 mod layout;
 mod load;
+mod mending;
 mod routine;
 
 mod performance;

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 use super::alerts::Alerts;
 use super::deployments::Deployments;
-use super::faults::{self, ActiveFault, Effects, Mend};
+use super::faults::{self, ActiveFault, Effects};
 use super::layout;
 use super::load;
 use super::logs::Logs;
@@ -70,9 +70,9 @@ pub struct Shop {
     sampled_at: Timestamp,
     pub(super) model: Model,
     pub(super) deployments: Deployments,
-    faults: Vec<ActiveFault>,
+    pub(super) faults: Vec<ActiveFault>,
     /// Versions of nodes that have a fault in them: it comes back with them.
-    faulty_versions: Vec<(usize, Arc<str>, ActiveFault)>,
+    pub(super) faulty_versions: Vec<(usize, Arc<str>, ActiveFault)>,
     /// Events of the story that have not happened, and their changes told; by position in the story.
     next_event: usize,
     next_told: usize,
@@ -293,26 +293,6 @@ impl Shop {
         }
     }
 
-    fn begin(&mut self, active: ActiveFault) {
-        for mend in &active.mended_by {
-            if let Mend::Rollback(node) = mend {
-                self.faulty_versions.push((*node, self.deployments.present(*node).version, active.clone()));
-            }
-        }
-        self.faults.push(active);
-    }
-
-    /// An earlier version runs again; what was wrong with the present one goes, and what is wrong with that one comes back.
-    pub(super) fn roll_back(&mut self, node: usize, version: &Arc<str>, now: Timestamp) {
-        let cause = format!("rolled back from {}", self.deployments.present(node).version);
-        self.deployments.roll_out(node, Arc::clone(version), cause.into());
-        self.mend(&Mend::Rollback(node), now);
-        let of_version = self.faulty_versions.iter().filter(|(at, faulty, _)| *at == node && faulty == version);
-        let back: Vec<_> =
-            of_version.map(|(_, _, fault)| ActiveFault { begun_at: now, mended_at: None, ..fault.clone() }).collect();
-        self.faults.extend(back);
-    }
-
     /// Tells of the story's changes; those before the live part are told as it begins.
     fn tell_changes(&mut self, until: Timestamp, signals: &mut Vec<Signal>) {
         if until < self.start {
@@ -377,26 +357,6 @@ impl Shop {
             poll_ms: Some(1),
             warnings: Vec::new(),
         })
-    }
-
-    /// Does one thing to the shop; what was wrong because of its opposite begins to go away.
-    pub(super) fn mend(&mut self, mend: &Mend, now: Timestamp) {
-        match mend {
-            Mend::Restart(node) | Mend::Rollback(node) => self.model.nodes[*node].restarted_at = Some(now),
-            Mend::EndIdleSessions(database) => {
-                for node in self.model.nodes.iter_mut().filter(|node| node.pool_database == Some(*database)) {
-                    node.stocks.connections = 0.0;
-                }
-            }
-            Mend::CleanDisk(node) => self.model.nodes[*node].stocks.disk = 0.0,
-            Mend::ScaleOut(node, times) => self.model.nodes[*node].scale = *times,
-            Mend::RevertConfig(_) | Mend::DropPolicy(_) | Mend::CancelQueries(_) => {}
-        }
-        for fault in &mut self.faults {
-            if fault.mended_at.is_none() && fault.mended_by.contains(mend) {
-                fault.mended_at = Some(now);
-            }
-        }
     }
 }
 

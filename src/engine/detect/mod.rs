@@ -268,6 +268,7 @@ impl Detection {
                     instance: meta.instance.clone(),
                     at: Timestamp(live.last_at),
                     value: live.last_value,
+                    unit: meta.unit,
                     band: self.band(*index, Timestamp(live.last_at))?,
                     is_anomalous: live.phase == Phase::Tracked,
                 })

@@ -83,6 +83,8 @@ pub struct Reading {
     pub at: Timestamp,
     /// What was measured.
     pub value: f64,
+    /// In what.
+    pub unit: Unit,
     /// What was expected then.
     pub band: Band,
     /// True while an anomaly of the series is active or recovering.

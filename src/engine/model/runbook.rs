@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::anomaly::Band;
 use super::hypothesis::CauseKind;
 use super::ids::{IncidentId, RunId, ServiceName};
+use super::series::Unit;
 use crate::engine::clock::Timestamp;
 
 /// A runbook as read from its file.
@@ -173,6 +174,9 @@ pub enum StepState {
         samples: u32,
         /// The last value and its band.
         last: Option<(f64, Band)>,
+        /// What both are measured in.
+        #[serde(default)]
+        unit: Unit,
         /// Samples up to this instant have been looked at, so that none counts twice.
         seen_until: Timestamp,
         /// When watching ends in failure.

@@ -50,6 +50,7 @@ impl Engine {
             audit: self.audit.newest().cloned().collect(),
             file_problems: self.library.problems().to_vec(),
             store: self.store.clone(),
+            replay: None,
         })
     }
 

@@ -19,7 +19,7 @@ use crate::engine::input::{Input, TimedInput};
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::runbooks::Library;
 use crate::engine::settings::EngineSettings;
-use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::{Replaying, Snapshot};
 
 /// Why a recording could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +136,7 @@ impl Replay {
     /// When no thread can be started.
     pub fn start_paced(mut self, speed: f64) -> std::io::Result<EngineHandle> {
         let start = self.first.as_ref().map_or(Timestamp(0), |input| input.now);
-        let (handle, HandleEnds { mut requests, snapshots }) = EngineHandle::pair(self.engine.snapshot(start));
+        let (handle, HandleEnds { mut requests, snapshots }) = EngineHandle::pair(self.picture(start, speed, false));
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {
             let mut last = start;
             loop {
@@ -148,7 +148,7 @@ impl Replay {
                         let is_tick = input == Input::Tick;
                         self.engine.handle(input, now);
                         if is_tick && self.engine.has_changed() {
-                            snapshots.send_replace(self.engine.snapshot(now));
+                            snapshots.send_replace(self.picture(now, speed, false));
                         }
                     }
                     Ok(None) => break,
@@ -161,13 +161,20 @@ impl Replay {
                     return;
                 }
             }
-            snapshots.send_replace(self.engine.snapshot(last));
+            snapshots.send_replace(self.picture(last, speed, true));
             // The last picture stays up, and requests are refused, until the console has gone.
             while let Some(envelope) = requests.blocking_recv() {
                 refuse(envelope);
             }
         })?;
         Ok(handle)
+    }
+
+    /// A picture that says that it is of a recording.
+    fn picture(&mut self, now: Timestamp, speed: f64, is_over: bool) -> Arc<Snapshot> {
+        let mut snapshot = self.engine.snapshot(now);
+        Arc::make_mut(&mut snapshot).replay = Some(Replaying { speed, is_over });
+        snapshot
     }
 }
 

@@ -79,6 +79,7 @@ fn run(id: u64, value: f64) -> Record {
             inside_since: Some(Timestamp(7)),
             samples: 2,
             last: Some((value, Band { low: -0.0, centre: 0.1, high: 1e300 })),
+            unit: Unit::Seconds,
             seen_until: Timestamp(8),
             until: Timestamp(9),
         },

@@ -7,7 +7,7 @@ use crate::engine::act::walk::{on_report, on_tick, recover, settle_unknown};
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::model::{
     Band, BoundStep, CauseKind, Incident, IncidentId, IncidentSeverity, IncidentState, ParamSpec, Ranking, Reading,
-    Runbook, StepEffect, StepSpec,
+    Runbook, StepEffect, StepSpec, Unit,
 };
 use crate::engine::settings::RunbookSettings;
 use crate::engine::snapshot::AutonomyMode;
@@ -199,6 +199,7 @@ impl Drive {
                 instance: None,
                 at: Timestamp(*at),
                 value: *value,
+                unit: Unit::Ratio,
                 band: Band { low: 0.0, centre: 0.01, high: 0.02 },
                 is_anomalous: *value > 0.02,
             })

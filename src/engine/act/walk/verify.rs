@@ -6,7 +6,7 @@ use super::super::policy::Gate;
 use super::{ENGINE, WalkOutcome, name_of};
 use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::limits::{STEP_OVERDUE_MS, VERIFY_FRESH_MS};
-use crate::engine::model::{AuditKind, Band, Reading, Run, RunState, StepKind, StepState};
+use crate::engine::model::{AuditKind, Band, Reading, Run, RunState, StepKind, StepState, Unit, human};
 
 /// What a verify step waits for.
 struct Goal<'a> {
@@ -24,13 +24,21 @@ struct Watch {
     inside_since: Option<Timestamp>,
     samples: u32,
     last: Option<(f64, Band)>,
+    unit: Unit,
     seen_until: Timestamp,
     until: Timestamp,
 }
 
 /// The state in which a verify step begins: what was measured before does not count.
 pub(super) fn begin(now: Timestamp, timeout_ms: i64) -> StepState {
-    StepState::Watching { inside_since: None, samples: 0, last: None, seen_until: now, until: now + timeout_ms }
+    StepState::Watching {
+        inside_since: None,
+        samples: 0,
+        last: None,
+        unit: Unit::Count,
+        seen_until: now,
+        until: now + timeout_ms,
+    }
 }
 
 /// Lets time pass over the run: a verify step looks at its metric, a step that is overdue becomes unknown. `None` where
@@ -51,12 +59,12 @@ pub fn on_tick(
             Some(overdue(run, index, *since))
         }
         (
-            &StepState::Watching { inside_since, samples, last, seen_until, until },
+            &StepState::Watching { inside_since, samples, last, unit, seen_until, until },
             StepKind::Verify { metric, service, hold_ms, samples_min, below, above },
         ) if run.state == RunState::Active => {
             let goal =
                 Goal { metric, service, hold_ms: *hold_ms, samples_min: *samples_min, below: *below, above: *above };
-            let before = Watch { inside_since, samples, last, seen_until, until };
+            let before = Watch { inside_since, samples, last, unit, seen_until, until };
             let after = look(before, &goal, &readings(service, metric));
             watched(run, index, &goal, before, after, gate, now)
         }
@@ -86,8 +94,8 @@ fn watched(
     } else if after == before {
         return None;
     } else {
-        let Watch { inside_since, samples, last, seen_until, until } = after;
-        outcome.run.steps[index].state = StepState::Watching { inside_since, samples, last, seen_until, until };
+        let Watch { inside_since, samples, last, unit, seen_until, until } = after;
+        outcome.run.steps[index].state = StepState::Watching { inside_since, samples, last, unit, seen_until, until };
     }
     Some(outcome)
 }
@@ -105,12 +113,12 @@ fn look(before: Watch, goal: &Goal<'_>, readings: &[Reading]) -> Watch {
     else {
         return before;
     };
-    let last = Some((worst.value, worst.band));
+    let (last, unit) = (Some((worst.value, worst.band)), worst.unit);
     if is_inside(worst, goal) {
         let inside_since = before.inside_since.or(Some(newest));
-        Watch { inside_since, samples: before.samples.saturating_add(1), last, seen_until: newest, ..before }
+        Watch { inside_since, samples: before.samples.saturating_add(1), last, unit, seen_until: newest, ..before }
     } else {
-        Watch { inside_since: None, samples: 0, last, seen_until: newest, ..before }
+        Watch { inside_since: None, samples: 0, last, unit, seen_until: newest, ..before }
     }
 }
 
@@ -132,37 +140,40 @@ fn is_reached(watch: Watch, goal: &Goal<'_>) -> bool {
         && watch.inside_since.is_some_and(|since| watch.seen_until.since_ms(since) >= goal.hold_ms)
 }
 
-fn wanted_text(goal: &Goal<'_>, band: Option<Band>) -> String {
-    match (goal.below, goal.above, band) {
-        (Some(below), Some(above), _) => format!("between {above} and {below}"),
-        (Some(below), None, _) => format!("below {below}"),
-        (None, Some(above), _) => format!("above {above}"),
-        (None, None, Some(band)) => format!("inside its band {:.4} to {:.4}", band.low, band.high),
+fn wanted_text(goal: &Goal<'_>, watch: Watch) -> String {
+    let told = |value: f64| human(value, watch.unit);
+    match (goal.below, goal.above, watch.last) {
+        (Some(below), Some(above), _) => format!("between {} and {}", told(above), told(below)),
+        (Some(below), None, _) => format!("below {}", told(below)),
+        (None, Some(above), _) => format!("above {}", told(above)),
+        (None, None, Some((_, band))) => format!("inside its band {} to {}", told(band.low), told(band.high)),
         (None, None, None) => "inside its band".to_owned(),
     }
 }
 
 fn reached_text(watch: Watch, goal: &Goal<'_>) -> String {
-    let wanted = wanted_text(goal, watch.last.map(|(_, band)| band));
+    let wanted = wanted_text(goal, watch);
     let held = watch.inside_since.map_or(0, |since| watch.seen_until.since_ms(since) / SECOND_MS);
-    let value = watch.last.map_or(f64::NAN, |(value, _)| value);
-    format!(
-        "{} of {} is {wanted} for {held} s over {} samples, now {value:.4}",
-        goal.metric, goal.service, watch.samples
-    )
+    let value = human(watch.last.map_or(f64::NAN, |(value, _)| value), watch.unit);
+    format!("{} of {} is {wanted} for {held} s over {} samples, now {value}", goal.metric, goal.service, watch.samples)
 }
 
 fn missed_text(watch: Watch, goal: &Goal<'_>) -> String {
-    let wanted = wanted_text(goal, watch.last.map(|(_, band)| band));
+    let wanted = wanted_text(goal, watch);
     let hold = goal.hold_ms / SECOND_MS;
     match (watch.last, watch.inside_since) {
         (None, _) => format!("no data of {} for {} came in; no data is not success", goal.metric, goal.service),
         (Some((value, _)), None) => {
-            format!("{} of {} is {value:.4}, not {wanted}; it has not helped", goal.metric, goal.service)
+            let value = human(value, watch.unit);
+            format!("{} of {} is {value}, not {wanted}; it has not helped", goal.metric, goal.service)
         }
         (Some((value, _)), Some(_)) => format!(
-            "{} of {} is {value:.4}, {wanted}, but not yet for {hold} s with {} samples ({} seen)",
-            goal.metric, goal.service, goal.samples_min, watch.samples
+            "{} of {} is {}, {wanted}, but not yet for {hold} s with {} samples ({} seen)",
+            goal.metric,
+            goal.service,
+            human(value, watch.unit),
+            goal.samples_min,
+            watch.samples
         ),
     }
 }
