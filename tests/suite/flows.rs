@@ -508,7 +508,8 @@ fn the_incident_that_is_read_stays_when_it_ends() {
         snapshot.incidents = vec![Arc::new(other), Arc::new(over)];
         snapshot
     };
-    for (key, expected) in [("3", 42), ("4", 42), ("5", 42), ("6", 50)] {
+    // Not from Now, where going in chooses the incident: here it is only the worst one.
+    for (key, expected) in [("2 3", 42), ("2 4", 42), ("2 5", 42), ("6", 50)] {
         let mut console = Console::live();
         console.press(key);
         console.show(ended());
