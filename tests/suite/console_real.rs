@@ -150,7 +150,7 @@ async fn what_was_acknowledged_and_noted_is_there_after_a_kill() {
     session.press(b"n");
     session.settle(Duration::from_millis(300));
     session.press(b"the batch job is stuck");
-    session.press(b"\r");
+    session.press(b"\x04");
     session.wait_for("note on INC-1");
     kill(session.pid(), Signal::SIGKILL).unwrap();
     drop(session);
