@@ -282,6 +282,7 @@ impl Session {
             self.sink.send(Signal::Samples(batch)).await;
         }
         let poll_counts: Vec<u64> = self.states.iter().map(|state| state.poll_count).collect();
+        self.table.forget(&poll_counts);
         let (series_count, vanished_count) = self.table.counts(&poll_counts);
         self.health.series(series_count, vanished_count);
         self.health.clock_skew(self.clock.skew_ms());

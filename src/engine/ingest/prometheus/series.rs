@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::answer::{Entry, Pairs, Point};
 use super::queries::Query;
-use crate::engine::clock::Timestamp;
+use crate::engine::clock::{HOUR_MS, Timestamp};
 use crate::engine::ingest::normalize;
 use crate::engine::limits::SERIES_PER_SOURCE_MAX;
 use crate::engine::model::series::Fnv1a;
@@ -12,6 +12,10 @@ use crate::engine::model::{DropReason, Fingerprint, Sample, SeriesDescriptor, Se
 
 /// A series that did not appear in this many polls of its query is gone.
 const MISSED_POLLS_MAX: u64 = 3;
+
+/// A series that stayed away for this long is forgotten, its number free for another: pods come and go for years. It is
+/// longer than detection waits before it retires a series whose siblings go on.
+const FORGOTTEN_AFTER_MS: i64 = 25 * HOUR_MS;
 
 /// What a poll gave.
 #[derive(Debug, Default)]
@@ -48,13 +52,15 @@ pub struct SeriesTable {
     interval_ms: u32,
     known: FxHashMap<u64, Known>,
     fingerprints: FxHashSet<Fingerprint>,
+    /// Numbers given so far, and those of them that are free again.
     local_count: u32,
+    free: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Known {
-    /// The local number, or why the series is not taken.
-    local: Result<u32, DropReason>,
+    /// The local number and what the series is told apart by, or why it is not taken.
+    local: Result<(u32, Fingerprint), DropReason>,
     query: usize,
     last: Option<(Timestamp, f64)>,
     seen_in_poll: u64,
@@ -72,6 +78,7 @@ impl SeriesTable {
             known: FxHashMap::default(),
             fingerprints: FxHashSet::default(),
             local_count: 0,
+            free: Vec::new(),
         }
     }
 
@@ -94,7 +101,7 @@ impl SeriesTable {
         let Some(known) = self.known.get_mut(&key) else { return };
         known.seen_in_poll = poll;
         let local = match known.local {
-            Ok(local) => local,
+            Ok((local, _)) => local,
             Err(reason) => return into.drop_for(reason, entry.values.len() + usize::from(entry.value.is_some())),
         };
         for point in entry.values.iter().chain(&entry.value) {
@@ -111,7 +118,12 @@ impl SeriesTable {
     }
 
     /// Gives a series that is new its local number.
-    fn meet(&mut self, query: &Query, metric: &Pairs<'_>, notices: &mut Vec<SeriesNotice>) -> Result<u32, DropReason> {
+    fn meet(
+        &mut self,
+        query: &Query,
+        metric: &Pairs<'_>,
+        notices: &mut Vec<SeriesNotice>,
+    ) -> Result<(u32, Fingerprint), DropReason> {
         let taken = normalize::labels(metric.0.iter().map(|(name, value)| (&*name.0, &*value.0)));
         if taken.left_out_count > 0 {
             // Without the missing labels it could be taken for another series.
@@ -134,31 +146,51 @@ impl SeriesTable {
             interval_ms: self.interval_ms,
             labels,
         };
-        let local = self.local_count;
-        if usize::try_from(local).unwrap_or(usize::MAX) >= SERIES_PER_SOURCE_MAX {
+        let is_full = usize::try_from(self.local_count).unwrap_or(usize::MAX) >= SERIES_PER_SOURCE_MAX;
+        if self.free.is_empty() && is_full {
             return Err(DropReason::TooMany);
         }
-        if !self.fingerprints.insert(descriptor.fingerprint(self.source.as_str())) {
+        let fingerprint = descriptor.fingerprint(self.source.as_str());
+        if !self.fingerprints.insert(fingerprint) {
             // Another query tells of the same: it came first, and two tellers of one series would contradict each other.
             return Err(DropReason::Duplicate);
         }
-        self.local_count += 1;
+        let local = self.free.pop().unwrap_or_else(|| {
+            self.local_count += 1;
+            self.local_count - 1
+        });
         notices.push(SeriesNotice { source: self.source.clone(), local, descriptor });
-        Ok(local)
+        Ok((local, fingerprint))
+    }
+
+    /// Forgets the series that stayed away for [`FORGOTTEN_AFTER_MS`]. `polls` holds, for each query, the number of its
+    /// polls that succeeded.
+    pub fn forget(&mut self, polls: &[u64]) {
+        let away_max = u64::try_from(FORGOTTEN_AFTER_MS / i64::from(self.interval_ms.max(1))).unwrap_or(u64::MAX);
+        let (fingerprints, free) = (&mut self.fingerprints, &mut self.free);
+        self.known.retain(|_, known| {
+            let polled = polls.get(known.query).copied().unwrap_or(0);
+            let is_kept = polled.saturating_sub(known.seen_in_poll) <= away_max;
+            if let (false, Ok((local, fingerprint))) = (is_kept, known.local) {
+                fingerprints.remove(&fingerprint);
+                free.push(local);
+            }
+            is_kept
+        });
     }
 
     /// How many series there are, and how many of them were there and are gone. `polls` holds, for each query, the number of its
     /// polls that succeeded.
     #[must_use]
     pub fn counts(&self, polls: &[u64]) -> (usize, usize) {
-        let taken = self.known.values().filter(|known| known.local.is_ok());
-        let gone = taken
+        let taken = || self.known.values().filter(|known| known.local.is_ok());
+        let gone = taken()
             .filter(|known| {
                 let polled = polls.get(known.query).copied().unwrap_or(0);
                 polled.saturating_sub(known.seen_in_poll) >= MISSED_POLLS_MAX
             })
             .count();
-        (usize::try_from(self.local_count).unwrap_or(usize::MAX) - gone, gone)
+        (taken().count() - gone, gone)
     }
 }
 
@@ -279,6 +311,23 @@ mod tests {
         let back = take(&mut table, &query, 5, 0, r#"[{"metric":{"service":"b"},"values":[[50,"1"]]}]"#);
         assert_eq!((back.notices.len(), back.samples[0].local), (0, 1));
         assert_eq!(table.counts(&[5]), (2, 0));
+    }
+
+    #[test]
+    fn a_series_that_stays_away_for_a_day_leaves_its_number_to_another() {
+        let (mut table, query) = table();
+        let both = r#"[{"metric":{"service":"a"},"values":[[10,"1"]]},{"metric":{"service":"b"},"values":[[10,"1"]]}]"#;
+        take(&mut table, &query, 1, 0, both);
+        let day = 25 * 240;
+        take(&mut table, &query, day + 1, 0, r#"[{"metric":{"service":"a"},"values":[[40,"1"]]}]"#);
+        table.forget(&[day + 1]);
+        assert_eq!(table.counts(&[day + 1]), (1, 1), "not before its time");
+        table.forget(&[day + 2]);
+        assert_eq!(table.counts(&[day + 2]), (1, 0));
+        let other = take(&mut table, &query, day + 3, 0, r#"[{"metric":{"service":"c"},"values":[[50,"1"]]}]"#);
+        assert_eq!((other.notices[0].local, other.samples[0].local), (1, 1));
+        let back = take(&mut table, &query, day + 3, 0, r#"[{"metric":{"service":"b"},"values":[[60,"1"]]}]"#);
+        assert_eq!((back.notices[0].local, back.dropped.len()), (2, 0), "it is told anew, and not as told twice");
     }
 
     #[test]
