@@ -22,6 +22,8 @@ pub enum Message {
     Reply(Request, Reply),
     /// A minute is over.
     Minute,
+    /// What was to go by itself may have to go: see `AppState::due_at`.
+    Due,
     /// So many characters went to the clipboard.
     Copied {
         /// Characters taken.
@@ -39,6 +41,8 @@ pub enum Message {
         page_rows: usize,
         /// How far the open overlay can be scrolled.
         overlay_offset_max: usize,
+        /// True where a question is on the screen whole, with its whole command.
+        is_question_whole: bool,
     },
     /// Somebody asked the program to end: SIGTERM, SIGHUP, SIGINT.
     Terminate,

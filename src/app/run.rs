@@ -116,6 +116,7 @@ enum Wake {
     LiveDue,
     ResizeDue,
     Minute,
+    Due,
 }
 
 struct Console {
@@ -191,6 +192,10 @@ impl Console {
     async fn wait(&mut self, signals: &mut Signals, inputs: &mut mpsc::Receiver<Input>) -> Wake {
         let minute = Instant::now() + self.until_next_minute();
         let resize = self.resize_due;
+        let due = self.state.due_at().map(|at| {
+            let ms = at.since_ms(wall_clock()).max(0);
+            Instant::now() + Duration::from_millis(ms.unsigned_abs())
+        });
         tokio::select! {
             biased;
             notice = signals.next() => Wake::Notice(notice),
@@ -198,6 +203,7 @@ impl Console {
             outcome = self.output.written(), if self.output.is_busy() => Wake::Written(outcome),
             Some((request, reply)) = self.replies.next() => Wake::Reply(request, reply),
             () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
+            () = sleep_until(due.unwrap_or(minute)), if due.is_some() => Wake::Due,
             () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
             changed = self.snapshots.changed(), if !self.has_picture && self.is_engine_alive => Wake::Picture(changed.is_ok()),
             () = sleep_until(minute) => Wake::Minute,
@@ -241,10 +247,8 @@ impl Console {
                 self.is_dirty = true;
             }
             Wake::LiveDue => self.take_picture(),
-            Wake::Minute => {
-                self.tell(Message::Minute);
-                self.is_dirty = true;
-            }
+            Wake::Due => self.tell(Message::Due),
+            Wake::Minute => self.tell(Message::Minute),
         }
     }
 
@@ -310,8 +314,9 @@ impl Console {
         let mut drawn = Drawn::default();
         let bytes = self.painter.paint(|frame| drawn = views::draw(frame, &ctx));
         self.output.write(bytes);
-        let Drawn { offset, page_rows, overlay_offset_max, .. } = drawn;
-        update(&mut self.state, Message::Drawn { offset, page_rows, overlay_offset_max }, wall_clock());
+        let Drawn { offset, page_rows, overlay_offset_max, is_question_whole, .. } = drawn;
+        let drawn = Message::Drawn { offset, page_rows, overlay_offset_max, is_question_whole };
+        update(&mut self.state, drawn, wall_clock());
     }
 
     fn click(&self, mouse: MouseEvent) -> Option<Click> {

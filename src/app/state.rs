@@ -17,6 +17,11 @@ use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
 use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState};
 
+/// A message has been read after so long; the keys come back.
+const NOTICE_MS: i64 = 10_000;
+/// A sequence of keys waits so long for its next one.
+const PENDING_MS: i64 = 1_500;
+
 /// What keys that act would act on. When a refresh changes it, such keys are inert for a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Offered {
@@ -27,6 +32,12 @@ pub struct Offered {
 }
 
 impl Offered {
+    /// True where run and step are the same, and stand where they stood.
+    #[must_use]
+    pub fn is_same_step(&self, other: &Self) -> bool {
+        (&self.run, &self.step) == (&other.run, &other.step)
+    }
+
     /// What the picture offers, given what is in focus.
     #[must_use]
     pub fn of(snapshot: &Snapshot, ui: &UiState) -> Self {
@@ -75,8 +86,12 @@ pub struct Question {
 /// Everything the console remembers.
 #[derive(Debug, Clone)]
 pub struct AppState {
-    /// True once a minute has gone by since the message line last changed.
-    pub has_notice_aged: bool,
+    /// True where the message line was written since the last message came in.
+    pub is_notice_new: bool,
+    /// When the message line was last written.
+    pub notice_at: Timestamp,
+    /// True where the message line is about the step on offer, and is of no use once that has changed.
+    pub is_notice_of_step: bool,
     /// What views see.
     pub ui: UiState,
     /// The picture on the screen.
@@ -85,12 +100,12 @@ pub struct AppState {
     pub arrived_at: Timestamp,
     /// The newest picture while the screen is frozen.
     pub held: Option<Arc<Snapshot>>,
-    /// True while the picture is held still.
-    pub is_frozen: bool,
     /// Which keys give which command.
     pub keymap: Keymap,
     /// Keys of a sequence begun.
     pub pending: Vec<Key>,
+    /// When the last of them was pressed.
+    pub pending_at: Timestamp,
     /// The note being written.
     pub note: Option<TextArea<'static>>,
     /// When a note was sent, or a key pressed right after it was last held back.
@@ -109,6 +124,8 @@ pub struct AppState {
     pub filter_last: String,
     /// The question on the screen.
     pub question: Option<Question>,
+    /// True once a frame has shown all of it: only then is it answered with yes.
+    pub is_question_whole: bool,
     /// What keys that act would act on.
     pub offered: Offered,
     /// When a refresh last changed it.
@@ -130,14 +147,16 @@ impl AppState {
         let mut snapshot = Snapshot::empty();
         snapshot.file_problems.clone_from(&file_problems);
         let mut state = Self {
-            has_notice_aged: false,
+            is_notice_new: false,
+            notice_at: Timestamp::default(),
+            is_notice_of_step: false,
             ui: UiState { is_read_only, ..UiState::default() },
             snapshot: Arc::new(snapshot),
             arrived_at: Timestamp::default(),
             held: None,
-            is_frozen: false,
             keymap,
             pending: Vec::new(),
+            pending_at: Timestamp::default(),
             note: None,
             note_sent_at: None,
             drafts: BTreeMap::new(),
@@ -147,6 +166,7 @@ impl AppState {
             filter_before: String::new(),
             filter_last: String::new(),
             question: None,
+            is_question_whole: false,
             offered: Offered::default(),
             offered_at: Timestamp::default(),
             page_rows: 10,
@@ -207,14 +227,38 @@ impl AppState {
 
     /// Says something in the message line.
     pub fn say(&mut self, text: impl Into<String>) {
-        self.has_notice_aged = false;
-        self.ui.notice = Some(Notice { text: text.into(), is_problem: false });
+        self.tell(&text.into(), false);
     }
 
     /// Says that something did not work, and what to do.
     pub fn refuse(&mut self, text: impl Into<String>) {
-        self.has_notice_aged = false;
-        self.ui.notice = Some(Notice { text: text.into(), is_problem: true });
+        self.tell(&text.into(), true);
+    }
+
+    fn tell(&mut self, text: &str, is_problem: bool) {
+        // A note that is confirmed may have several lines; the message line has one.
+        let text = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" · ");
+        (self.is_notice_new, self.is_notice_of_step) = (true, false);
+        self.ui.notice = Some(Notice { text, is_problem });
+    }
+
+    /// When [`super::message::Message::Due`] is next of use: when a message has been there for long enough, or a
+    /// sequence of keys waits in vain.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let notice = self.ui.notice.is_some().then(|| self.notice_at + NOTICE_MS);
+        let pending = (!self.pending.is_empty()).then(|| self.pending_at + PENDING_MS);
+        [notice, pending].into_iter().flatten().min()
+    }
+
+    /// Lets go of what was to go by itself by `now`.
+    pub fn let_go(&mut self, now: Timestamp) {
+        if now >= self.notice_at + NOTICE_MS {
+            self.ui.notice = None;
+        }
+        if now >= self.pending_at + PENDING_MS {
+            self.pending.clear();
+        }
     }
 
     /// True while keys type text.
@@ -233,7 +277,7 @@ impl AppState {
     pub fn view_now(&self, now: Timestamp) -> Timestamp {
         if self.snapshot.replay.is_some() {
             // What was recorded grows older by what was recorded after it, not by our own clock.
-            return self.snapshot.at;
+            return self.held.as_ref().unwrap_or(&self.snapshot).at;
         }
         let at = self.snapshot.at + now.since_ms(self.arrived_at).max(0);
         let minute = Timestamp(at.0.div_euclid(MINUTE_MS) * MINUTE_MS);

@@ -16,6 +16,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
     }
     let spans = match &ctx.ui.notice {
         Some(notice) => return said(canvas, area, notice),
+        None if !ctx.ui.pending.is_empty() => {
+            let pen = canvas.pen;
+            vec![pen.span(Role::Input, &ctx.ui.pending), pen.span(Role::TextMuted, " …  Esc drops it")]
+        }
         None => hints(canvas, usize::from(area.width).saturating_sub(6), ctx.hints),
     };
     canvas.rule(area, 0, ("└", "┘"), spans, Vec::new());

@@ -25,6 +25,7 @@ mod layout;
 mod log;
 mod now;
 mod overlay;
+mod question;
 mod runbook;
 mod status_bar;
 mod step_facts;
@@ -38,6 +39,7 @@ use ratatui::text::Span;
 use self::canvas::{Canvas, Pen};
 use self::context::ViewContext;
 use self::list::{Filter, Window};
+use self::overlay::Extent;
 use self::theme::Role;
 use self::ui_state::{Pane, RowKey, UiState};
 use crate::engine::snapshot::Snapshot;
@@ -53,6 +55,8 @@ pub struct Drawn {
     pub page_rows: usize,
     /// First line of the open overlay beyond which scrolling shows nothing more.
     pub overlay_offset_max: usize,
+    /// True where a question was asked and all of it, the command included, is on the screen.
+    pub is_question_whole: bool,
 }
 
 /// What is under a click.
@@ -95,12 +99,13 @@ fn paint(buffer: &mut ratatui::buffer::Buffer, area: Rect, ctx: &ViewContext<'_>
     }
     let window = draw_pane(&mut canvas, inner, ctx);
     footer::draw(&mut canvas, screen.footer, ctx);
-    let overlay_offset_max = overlay::draw(&mut canvas, screen.body.union(screen.footer), ctx);
+    let Extent { offset_max, is_question_whole } = overlay::draw(&mut canvas, screen.body.union(screen.footer), ctx);
     Drawn {
         cursor: canvas.cursor,
         offset: window.offset,
         page_rows: usize::from(list_area(inner, ctx).height),
-        overlay_offset_max,
+        overlay_offset_max: offset_max,
+        is_question_whole,
     }
 }
 

@@ -3,27 +3,43 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, Pen};
+use super::canvas::Canvas;
 use super::context::ViewContext;
 use super::entry;
 use super::evidence;
 use super::focus;
 use super::footer::keys_line;
 use super::layout;
+use super::question;
 use super::text;
 use super::theme::Role;
-use super::ui_state::{Confirmation, Overlay};
+use super::ui_state::Overlay;
 use super::why;
 
-/// Draws the open overlay over `body` (the pane and its last row), if one is open. Returns how far its lines can be
-/// scrolled.
-pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize {
+/// How much of an overlay is on the screen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent {
+    /// How far its lines can be scrolled.
+    pub offset_max: usize,
+    /// True for a question of which nothing is out of sight.
+    pub is_question_whole: bool,
+}
+
+/// Draws the open overlay over `body` (the pane and its last row), if one is open.
+pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> Extent {
+    if let Overlay::Confirm(confirmation) = &ctx.ui.overlay {
+        return Extent { offset_max: 0, is_question_whole: question::draw(canvas, body, ctx, confirmation) };
+    }
+    Extent { offset_max: draw_box(canvas, body, ctx), is_question_whole: false }
+}
+
+/// Draws what is no question; returns how far its lines can be scrolled.
+fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize {
     match &ctx.ui.overlay {
-        Overlay::None | Overlay::Filter => {}
+        Overlay::None | Overlay::Filter | Overlay::Confirm(_) => {}
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
         Overlay::Note { incident } => note(canvas, body, ctx, &incident.to_string()),
-        Overlay::Confirm(confirmation) => confirm(canvas, body, ctx, confirmation),
         Overlay::Evidence { hypothesis, offset } => {
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
             let keys = scroll_keys(ctx, &[("next", "next hypothesis")]);
@@ -58,11 +74,13 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
 /// The keys of a box that only shows, with what else it knows.
 fn scroll_keys(ctx: &ViewContext<'_>, more: &[(&str, &str)]) -> String {
     let wanted = [&[("down", "down"), ("up", "up")][..], more, &[("back", "back")][..]].concat();
-    keys_line(ctx.hints, &wanted)
+    let keys = keys_line(ctx.hints, &wanted);
+    // A box lies over the row in which keys that wait are shown.
+    if ctx.ui.pending.is_empty() { keys } else { format!("{} …  {keys}", ctx.ui.pending) }
 }
 
 /// Opens a box of at most this size in the middle of the body; returns the area for its text.
-fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
+pub fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
     // A box that would nearly cover the pane covers it whole, edge on edge.
     let width = if width + 4 >= body.width { body.width } else { width };
     let area = layout::centred(body, width, height);
@@ -147,7 +165,7 @@ fn palette(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, input: &s
 }
 
 /// A prompt with what was typed, its end in sight, and the cursor behind it.
-fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
+pub fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
     let pen = canvas.pen;
     let input = text::clean(input, pen.glyphs).into_owned();
     let prompt_width = text::width(prompt);
@@ -181,48 +199,4 @@ fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &s
             canvas.line(inner, row, span);
         }
     }
-}
-
-/// The question, the command argument by argument, and what to type. What does not fit is said, never left out silently.
-fn confirm(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, confirmation: &Confirmation) {
-    let width = 72;
-    let lines = confirm_lines(canvas.pen, confirmation, usize::from(width.min(body.width).saturating_sub(4)));
-    let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX);
-    let (take, leave) = if confirmation.typed_target.is_some() { ("take", "back") } else { ("yes", "no") };
-    let keys = keys_line(ctx.hints, &[(take, "do it"), (leave, "leave it")]);
-    let inner = open(canvas, body, (width, height), "This changes the world", &keys);
-    let (top, answer) = layout::split_top(inner, inner.height.saturating_sub(1));
-    for (row, line) in (0..top.height).zip(&lines) {
-        canvas.line(top, row, line.clone());
-    }
-    if lines.len() > usize::from(top.height) && top.height > 0 {
-        let span = canvas.pen.span(Role::GateDeny, "✗ not all of it fits: make the window larger");
-        let last = top.height - 1;
-        canvas.clear(Rect { y: top.y + last, height: 1, ..top });
-        canvas.line(top, last, span);
-    }
-    match &confirmation.typed_target {
-        Some(target) => {
-            let target = text::truncate(target, 40, canvas.pen.glyphs);
-            typed(canvas, answer, &format!("Type {target}: "), &confirmation.typed);
-        }
-        None => typed(canvas, answer, "Do it? ", &confirmation.typed),
-    }
-}
-
-fn confirm_lines(pen: Pen<'_>, confirmation: &Confirmation, width: usize) -> Vec<Line<'static>> {
-    let mut lines: Vec<Line<'static>> = text::wrap(&confirmation.question, width, pen.glyphs)
-        .iter()
-        .map(|line| Line::from(pen.span(Role::TextStrong, line)))
-        .collect();
-    if !confirmation.argv.is_empty() {
-        lines.push(Line::default());
-    }
-    for (index, argument) in confirmation.argv.iter().enumerate() {
-        let role = if index == 0 { Role::CodeCommand } else { Role::Code };
-        let escaped = text::escape_argument(argument);
-        lines.extend(evidence::paragraph(pen, role, &format!("  {index:>2}  "), &escaped, width));
-    }
-    lines.push(Line::default());
-    lines
 }

@@ -55,6 +55,10 @@ fn joined(pen: Pen<'_>, parts: &[Part]) -> Line<'static> {
 fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     let snapshot = ctx.snapshot;
     let mut parts = vec![part(4, pen.span(Role::StatusName, "hypo"))];
+    if ctx.ui.is_frozen {
+        let age = text::age_short(ctx.now.since_ms(snapshot.at));
+        parts.push(part(12, pen.span(Role::StatusProblem, &format!("FROZEN {age}"))));
+    }
     parts.extend(snapshot.replay.map(|replay| part(11, pen.span(Role::StatusMode, &replaying(replay)))));
     parts.extend(sources(pen, ctx));
     parts.push(part(8, pen.span(Role::StatusMode, snapshot.mode.word())));

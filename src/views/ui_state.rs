@@ -92,8 +92,10 @@ pub struct ListState {
 }
 
 /// A question that a key which changes the world asks first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Confirmation {
+    /// Above the question: whether the world changes, or only what is recorded of it.
+    pub heading: &'static str,
     /// What will happen, to what, with what reach: one sentence.
     pub question: String,
     /// The exact command, argument by argument, where there is one.
@@ -186,6 +188,10 @@ pub struct UiState {
     pub output_scroll: usize,
     /// True where keys that change the world are taken away.
     pub is_read_only: bool,
+    /// True while the picture is held still.
+    pub is_frozen: bool,
+    /// Keys of a sequence begun, as a person reads them; empty where none is.
+    pub pending: String,
 }
 
 impl UiState {

@@ -11,13 +11,18 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepState, TimelineEntry,
+    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepKind, StepState,
+    TimelineEntry,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
-use hypocenter::views;
+use hypocenter::views::context::{Glyphs, ViewContext};
+use hypocenter::views::theme::Theme;
 use hypocenter::views::ui_state::{Overlay, Pane, RowKey};
+use hypocenter::views::{self, Drawn};
 use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 use super::fixtures;
 
@@ -26,6 +31,7 @@ struct Console {
     state: AppState,
     now: Timestamp,
     effects: Vec<Effect>,
+    size: (u16, u16),
 }
 
 impl Console {
@@ -33,7 +39,7 @@ impl Console {
         let (keymap, problems) = Keymap::load(keymap, None);
         assert_eq!(problems, []);
         let state = AppState::new(keymap, false, Vec::new());
-        let mut console = Self { state, now: fixtures::now(), effects: Vec::new() };
+        let mut console = Self { state, now: fixtures::now(), effects: Vec::new(), size: (80, 24) };
         console.show(snapshot);
         console
     }
@@ -49,15 +55,44 @@ impl Console {
 
     fn show(&mut self, snapshot: Snapshot) {
         self.tell(Message::Snapshot(Arc::new(snapshot)));
+        self.draw();
     }
 
-    /// Presses keys, a second apart.
+    /// Presses keys, a second and a frame apart.
     fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse_sequence(keys).unwrap() {
             self.now = self.now + SECOND_MS;
             self.tell(Message::Key(key));
+            self.draw();
         }
         self
+    }
+
+    /// Draws a frame, tells the core of it as the driver does, and returns what is on the screen.
+    fn draw(&mut self) -> String {
+        let theme = Theme::default();
+        let context = ViewContext {
+            snapshot: &self.state.snapshot,
+            ui: &self.state.ui,
+            theme: &theme,
+            glyphs: Glyphs::default(),
+            hints: &self.state.hints,
+            palette: &self.state.palette.matches,
+            note: self.state.note.as_ref(),
+            now: self.state.view_now(self.now),
+        };
+        let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
+        let mut drawn = Drawn::default();
+        terminal.draw(|frame| drawn = views::draw(frame, &context)).unwrap();
+        let Drawn { offset, page_rows, overlay_offset_max, is_question_whole, .. } = drawn;
+        self.tell(Message::Drawn { offset, page_rows, overlay_offset_max, is_question_whole });
+        terminal.backend().to_string()
+    }
+
+    /// The same on a screen of another size.
+    fn resize(&mut self, width: u16, height: u16) -> String {
+        self.size = (width, height);
+        self.draw()
     }
 
     /// Presses keys all at once.
@@ -212,6 +247,130 @@ fn an_irreversible_step_wants_its_target_typed() {
     let target = Some("netpol/gke-prod-firewall-rule (prod)".into());
     let expected = Request::Approve { run: RunId(3), step: 1, digest: "3f9a".into(), typed_target: target };
     assert_eq!(console.requests(), [&expected]);
+}
+
+#[test]
+fn what_is_not_on_the_screen_whole_is_not_approved() {
+    for (effect, answer) in [(StepEffect::Reversible, "y"), (StepEffect::Irreversible, "Enter")] {
+        for ((width, height), is_whole) in [((20, 5), false), ((19, 4), false), ((30, 8), false), ((40, 12), true)] {
+            let mut console = Console::with("default", with_run(|run| run.steps[1].bound.spec.effect = effect));
+            console.press("5 a");
+            if effect == StepEffect::Irreversible {
+                console.type_text("netpol/gke-prod-firewall-rule (prod)");
+            }
+            let screen = console.resize(width, height).replace(['\n', '"', '│', ' '], "");
+            console.press(answer);
+            assert_eq!(console.requests().len(), usize::from(is_whole), "{width}x{height}: {screen}");
+            if is_whole {
+                let command = "$kubectlrolloutundonetpol/gke-prod-firewall-rule-nprod";
+                assert!(screen.contains(command), "{screen}");
+            } else {
+                assert!(console.notice().contains("make the window larger"), "{}", console.notice());
+                // On a larger window the same question is answered.
+                console.resize(80, 24);
+                console.press(answer);
+                assert_eq!(console.requests().len(), 1, "{width}x{height}");
+            }
+        }
+    }
+    let many = || (0..120).map(|number| format!("--flag-{number}=on").into());
+    let long = with_run(|run| {
+        if let StepKind::Act { run, .. } = &mut run.steps[1].bound.spec.kind {
+            run.extend(many());
+        }
+    });
+    let mut console = Console::with("default", long);
+    console.press("5 a y");
+    assert!(console.requests().is_empty(), "{}", console.draw());
+    let screen = console.resize(140, 40);
+    assert!(screen.contains("--flag-0=on") && screen.contains("--flag-119=on"), "{screen}");
+    console.press("y");
+    assert_eq!(console.requests().len(), 1);
+}
+
+#[test]
+fn a_question_says_whether_the_world_changes() {
+    for (keys, heading) in [("5 a", "This changes the world"), ("5 s", "Nothing is run"), ("5 x", "This ends the run")]
+    {
+        let mut console = Console::live();
+        console.press(keys);
+        let screen = console.draw();
+        assert!(screen.contains(heading), "{keys}: {screen}");
+        assert_eq!(screen.contains("This changes the world"), keys == "5 a", "{screen}");
+    }
+}
+
+#[test]
+fn a_frozen_picture_says_so_with_its_age_for_as_long_as_it_is() {
+    let mut console = Console::live();
+    console.press("f 2 5");
+    console.now = console.now + 6 * 60 * SECOND_MS;
+    let screen = console.draw();
+    assert!(screen.contains("FROZEN 5m"), "{screen}");
+    assert!(console.resize(40, 12).contains("FROZEN"));
+    console.press("f");
+    assert!(!console.draw().contains("FROZEN"));
+}
+
+#[test]
+fn esc_and_a_key_that_arrive_as_one_are_two() {
+    let mut console = Console::live();
+    console.press("2 ? Alt-6");
+    assert_eq!((console.state.ui.pane, console.state.ui.overlay.clone()), (Pane::Log, Overlay::None));
+    console.press("2 / a u Alt-6");
+    assert_eq!((console.state.ui.pane, console.state.ui.list().filter.as_str()), (Pane::Log, ""));
+    // What has a meaning keeps it.
+    console.press("3 n a Space b Alt-b");
+    assert!(matches!(console.state.ui.overlay, Overlay::Note { .. }));
+    let mut console = Console::with("emacs", fixtures::live());
+    console.press("Alt-x");
+    assert!(matches!(console.state.ui.overlay, Overlay::Palette { .. }));
+}
+
+#[test]
+fn keys_that_wait_are_shown_and_let_go() {
+    let mut console = Console::live();
+    console.press("2 j j").press("g");
+    let before = console.selected();
+    assert!(console.draw().contains("g …"));
+    console.now = console.now + 1_499;
+    console.tell(Message::Due);
+    assert_eq!(console.state.ui.pending, "g");
+    assert_eq!(console.state.due_at(), Some(console.now + 1));
+    console.now = console.now + 1;
+    console.tell(Message::Due);
+    assert!(!console.draw().contains("g …"));
+    console.rush("6");
+    assert_eq!((console.selected() == before, console.state.ui.pane), (false, Pane::Log));
+    // Esc lets go at once, and does no more than that; a key that comes too late is a key by itself.
+    console.press("g Esc");
+    assert_eq!((console.state.ui.pending.as_str(), console.state.ui.pane), ("", Pane::Log));
+    console.press("g");
+    console.now = console.now + 5 * SECOND_MS;
+    console.rush("2");
+    assert_eq!(console.state.ui.pane, Pane::Anomalies);
+}
+
+#[test]
+fn a_message_goes_after_ten_seconds_and_with_what_it_was_about() {
+    let mut console = Console::live();
+    console.press("F9");
+    for (later, is_there) in [(9_999, true), (1, false)] {
+        console.now = console.now + later;
+        console.tell(Message::Due);
+        assert_eq!(!console.notice().is_empty(), is_there);
+    }
+    assert_eq!(console.state.due_at(), None);
+    let mut console = Console::with("default", fixtures::watching());
+    console.press("5 a");
+    assert!(console.notice().contains("is watching its metric"), "{}", console.notice());
+    console.show(fixtures::watching());
+    assert!(!console.notice().is_empty(), "nothing has changed");
+    console.show(fixtures::proposed(false));
+    assert_eq!(console.notice(), "");
+    let note = Request::Note { incident: IncidentId(42), text: "one\ntwo".into() };
+    console.tell(Message::Reply(note, Reply::Done { text: "noted: one\ntwo".into() }));
+    assert_eq!(console.notice(), "noted: one · two");
 }
 
 #[test]
@@ -486,10 +645,10 @@ fn a_row_of_the_log_opens_whole_and_esc_leads_back() {
     console.press("6 Enter");
     let open = Overlay::Entry { row: RowKey::Audit(6), offset: 0 };
     assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (open, Pane::Log));
-    console.press("j j j j");
-    console.tell(Message::Drawn { offset: 0, page_rows: 20, overlay_offset_max: 2 });
+    console.rush("j j j j");
+    console.tell(Message::Drawn { offset: 0, page_rows: 20, overlay_offset_max: 2, is_question_whole: false });
     assert!(matches!(console.state.ui.overlay, Overlay::Entry { offset: 2, .. }));
-    console.press("k");
+    console.rush("k");
     assert!(matches!(console.state.ui.overlay, Overlay::Entry { offset: 1, .. }));
     console.press("Esc");
     assert_eq!((console.state.ui.overlay.clone(), console.selected()), (Overlay::None, Some(RowKey::Audit(6))));
@@ -706,7 +865,7 @@ fn message() -> impl Strategy<Value = Message> {
         1 => ".{0,20}".prop_map(Message::Paste),
         1 => (-5..5_isize).prop_map(|rows| Message::Mouse(Click::Wheel(rows))),
         1 => prop::sample::select(Pane::ALL.to_vec()).prop_map(|pane| Message::Mouse(Click::Pane(pane))),
-        1 => (0..50_usize, 0..40_usize).prop_map(|(offset, page_rows)| Message::Drawn { offset, page_rows, overlay_offset_max: page_rows }),
+        1 => (0..50_usize, 0..40_usize).prop_map(|(offset, page_rows)| Message::Drawn { offset, page_rows, overlay_offset_max: page_rows, is_question_whole: page_rows % 2 == 0 }),
         1 => Just(Message::Reply(Request::Acknowledge { incident: IncidentId(42) }, Reply::Done { text: "done".into() })),
     ]
 }

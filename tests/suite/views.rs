@@ -124,6 +124,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         (
             "confirm",
             Overlay::Confirm(Confirmation {
+                heading: "This changes the world",
                 question: "Reverts gke-prod-firewall-rule in prod: 23 services get their database back".into(),
                 argv: ["kubectl", "rollout", "undo", "netpol/gke prod\u{202e}"].map(Into::into).to_vec(),
                 typed_target: Some("gke-prod-firewall-rule".into()),
@@ -496,8 +497,8 @@ fn boxes_name_the_keys_of_the_keymap() {
     };
     let note = || Overlay::Note { incident: IncidentId(42) };
     let confirm = || {
-        let (question, argv, typed) = ("Stop RUN-3?".to_owned(), Vec::new(), String::new());
-        Overlay::Confirm(Confirmation { question, argv, typed_target: None, typed })
+        let heading = "This ends the run";
+        Overlay::Confirm(Confirmation { heading, question: "Stop RUN-3?".to_owned(), ..Confirmation::default() })
     };
     let palette = || Overlay::Palette { input: String::new(), selected: 0 };
     let why = || Overlay::Why { anomaly: AnomalyId(7), offset: 0 };

@@ -39,7 +39,8 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         }
         Command::Resolve => {
             let question = format!("Resolve {id}, {}? It can be reopened.", incident.title);
-            let confirmation = Confirmation { question, argv: Vec::new(), typed_target: None, typed: String::new() };
+            let confirmation =
+                Confirmation { heading: "This closes the incident", question, ..Confirmation::default() };
             ask(state, confirmation, Asked::Request(Request::Resolve { incident: id }), now);
             return Vec::new();
         }

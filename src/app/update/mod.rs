@@ -43,32 +43,36 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             state.say(format!("copied {taken}{cut} characters"));
             Vec::new()
         }
-        Message::Minute => {
-            // A message that has been there for a whole minute was read; the keys come back.
-            if std::mem::replace(&mut state.has_notice_aged, true) {
-                state.ui.notice = None;
-            }
+        Message::Minute => Vec::new(),
+        Message::Due => {
+            state.let_go(now);
             Vec::new()
         }
         Message::NotSuspended => {
             state.refuse(format!("no shell is there to return to; {} leaves", key_of(state, Command::Leave)));
             Vec::new()
         }
-        Message::Drawn { offset, page_rows, overlay_offset_max } => {
+        Message::Drawn { offset, page_rows, overlay_offset_max, is_question_whole } => {
             // No hints to make: what is on the screen is what was there when they were made.
             state.list_mut().offset = offset;
             state.page_rows = page_rows.max(1);
+            state.is_question_whole = is_question_whole;
             overlays::keep_in_sight(state, overlay_offset_max);
             return Vec::new();
         }
         Message::Terminate => vec![Effect::Quit],
         Message::Stop => vec![Effect::Suspend],
     };
+    if std::mem::take(&mut state.is_notice_new) {
+        state.notice_at = now;
+    }
+    state.ui.pending = super::key::display_sequence(&state.pending);
     hints::refresh(state);
     effects
 }
 
 fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
+    state.let_go(now);
     state.ui.notice = None;
     if key.to_string() == "Ctrl-c" {
         return interrupt(state, now);
@@ -77,6 +81,7 @@ fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
         return Vec::new();
     }
     state.pending.push(key);
+    state.pending_at = now;
     let keys = state.pending.clone();
     let effects = match state.keymap.lookup(hints::layers(state), &keys, |info| hints::fits(state, info)) {
         Lookup::Prefix => return Vec::new(),
@@ -119,6 +124,9 @@ fn interrupt(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
 }
 
 fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
+    if let Some(key) = keys.last().filter(|key| key.is_alt && is_apart(state, **key)) {
+        return apart(state, keys.len() > 1, *key, now);
+    }
     if state.is_typing() {
         if let [key] = keys {
             overlays::type_key(state, *key);
@@ -140,6 +148,21 @@ fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
         state.say(format!("{text} does nothing here; {} lists the keys", key_of(state, Command::Help)));
     }
     Vec::new()
+}
+
+/// True for what may be two keys: functions of a terminal's own come with Alt in a shape that no two keys give.
+fn is_apart(state: &AppState, key: Key) -> bool {
+    use crossterm::event::KeyCode;
+    matches!(key.code, KeyCode::Char(_) | KeyCode::Enter) && !overlays::takes(state, key)
+}
+
+/// Esc and a key right after it reach us as one, that key with Alt: where that means nothing, they are two. An Esc
+/// within a sequence only ends it.
+fn apart(state: &mut AppState, is_in_sequence: bool, key: Key, now: Timestamp) -> Vec<Effect> {
+    let esc = Key::plain(crossterm::event::KeyCode::Esc);
+    let mut effects = if is_in_sequence { Vec::new() } else { press(state, esc, now) };
+    effects.extend(press(state, Key { is_alt: false, ..key }, now));
+    effects
 }
 
 /// Gives a command, from a key, the palette or help. The one place where keys that act are held back.
@@ -217,7 +240,7 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
     if state.ui.is_read_only {
         return Some(read_only(info));
     }
-    if state.is_frozen {
+    if state.ui.is_frozen {
         return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));
     }
     let for_ms = now.since_ms(state.offered_at);
@@ -229,6 +252,7 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
 /// Asks before something is done. With a target to type, `y` is not enough.
 fn ask(state: &mut AppState, confirmation: Confirmation, asked: Asked, now: Timestamp) {
     state.ui.overlay = Overlay::Confirm(confirmation);
+    state.is_question_whole = false;
     state.question = Some(Question { asked, offered: Offered::of(&state.snapshot, &state.ui), at: now });
 }
 
@@ -260,7 +284,7 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
 }
 
 fn arrive(state: &mut AppState, snapshot: Arc<Snapshot>, now: Timestamp) -> Vec<Effect> {
-    if state.is_frozen {
+    if state.ui.is_frozen {
         state.held = Some(snapshot);
     } else {
         take_picture(state, snapshot, now);
@@ -278,6 +302,9 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     state.arrived_at = now;
     let is_lost = settle_selection(state);
     let offered = Offered::of(&state.snapshot, &state.ui);
+    if state.is_notice_of_step && !offered.is_same_step(&state.offered) {
+        state.ui.notice = None;
+    }
     if is_lost || offered != state.offered {
         state.offered_at = now;
     }

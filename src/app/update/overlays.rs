@@ -101,6 +101,14 @@ pub(super) fn type_key(state: &mut AppState, key: Key) {
     }
 }
 
+/// True where a key that types nothing means something in the text that is being typed.
+pub(super) fn takes(state: &AppState, key: Key) -> bool {
+    use crossterm::event::KeyCode;
+    // With Alt, letters move by words or mean nothing.
+    let is_letter = matches!(key.code, KeyCode::Char(c) if !matches!(c, 'f' | 'b'));
+    matches!(state.ui.overlay, Overlay::Note { .. }) && text_key(key).is_some() && !is_letter
+}
+
 /// Keys that move within a note.
 fn text_key(key: Key) -> Option<TextKey> {
     use crossterm::event::KeyCode;
@@ -284,6 +292,10 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         return Vec::new();
     }
     let asked = question.asked.clone();
+    if matches!(asked, Asked::Request(_)) && !state.is_question_whole {
+        state.refuse("not all of the question is on the screen, so nothing was done; make the window larger");
+        return Vec::new();
+    }
     state.question = None;
     state.ui.overlay = Overlay::None;
     match asked {

@@ -194,14 +194,14 @@ fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     } else {
         return vec![Effect::Quit];
     };
-    let confirmation = Confirmation { question, argv: Vec::new(), typed_target: None, typed: String::new() };
+    let confirmation = Confirmation { heading: "Leave", question, ..Confirmation::default() };
     ask(state, confirmation, Asked::Leave, now);
     Vec::new()
 }
 
 fn freeze(state: &mut AppState, now: Timestamp) {
-    state.is_frozen = !state.is_frozen;
-    if state.is_frozen {
+    state.ui.is_frozen = !state.ui.is_frozen;
+    if state.ui.is_frozen {
         state.say(format!("frozen at {}; the same key goes on", state.snapshot.at.hh_mm_ss()));
     } else {
         if let Some(snapshot) = state.held.take() {

@@ -70,7 +70,7 @@ fn on_step(
                 index + 1,
                 step.bound.spec.title
             );
-            ask(state, plain(question), Asked::Request(request), now);
+            ask(state, plain(RECORDED, question), Asked::Request(request), now);
             Vec::new()
         }
         (Command::Happened | Command::NotHappened, StepState::Unknown { .. }) => {
@@ -78,14 +78,18 @@ fn on_step(
             let outcome = if has_happened { "took effect" } else { "took no effect" };
             let question = format!("Record that step {}, {}, {outcome}?", index + 1, step.bound.spec.title);
             let request = Request::SettleUnknown { run: run.id, step: index, has_happened };
-            ask(state, Confirmation { argv: argv(step), ..plain(question) }, Asked::Request(request), now);
+            ask(state, Confirmation { argv: argv(step), ..plain(RECORDED, question) }, Asked::Request(request), now);
             Vec::new()
         }
-        (_, step) => {
-            state.refuse(format!("the step {}", standing(state, step)));
-            Vec::new()
-        }
+        (_, step) => refuse_step(state, step),
     }
+}
+
+/// Says why the step cannot be answered now, for as long as that is so.
+fn refuse_step(state: &mut AppState, step: &StepState) -> Vec<Effect> {
+    state.refuse(format!("the step {}", standing(state, step)));
+    state.is_notice_of_step = true;
+    Vec::new()
 }
 
 /// Why a step cannot be answered now.
@@ -111,8 +115,7 @@ fn standing(state: &AppState, step: &StepState) -> String {
 
 fn approve(state: &mut AppState, run: &Run, index: usize, step: &RunStep, now: Timestamp) -> Vec<Effect> {
     if step.state != StepState::Waiting {
-        state.refuse(format!("the step {}", standing(state, &step.state)));
-        return Vec::new();
+        return refuse_step(state, &step.state);
     }
     let spec = &step.bound.spec;
     let request = |typed_target| Request::Approve {
@@ -131,13 +134,16 @@ fn approve(state: &mut AppState, run: &Run, index: usize, step: &RunStep, now: T
         (StepEffect::Irreversible, _) => ("It CANNOT be undone.".to_owned(), Some(spec.touches.to_string())),
     };
     let question = format!("{}?{reach} {undo}", spec.title);
-    let confirmation = Confirmation { argv: argv(step), typed_target, ..plain(question) };
+    let confirmation = Confirmation { argv: argv(step), typed_target, ..plain("This changes the world", question) };
     ask(state, confirmation, Asked::Request(request(None)), now);
     Vec::new()
 }
 
-fn plain(question: String) -> Confirmation {
-    Confirmation { question, argv: Vec::new(), typed_target: None, typed: String::new() }
+/// Above questions after which nothing is run.
+const RECORDED: &str = "Nothing is run; the answer is recorded";
+
+fn plain(heading: &'static str, question: String) -> Confirmation {
+    Confirmation { heading, question, ..Confirmation::default() }
 }
 
 /// The command of a step, where it has one.
@@ -182,6 +188,6 @@ fn stop(state: &mut AppState, run: Option<&Run>, now: Timestamp) -> Vec<Effect> 
     };
     let question =
         format!("Stop {}, {}? A running command is ended; what is done stays done.", run.id, run.runbook.title);
-    ask(state, plain(question), Asked::Request(Request::StopRun { run: run.id }), now);
+    ask(state, plain("This ends the run", question), Asked::Request(Request::StopRun { run: run.id }), now);
     Vec::new()
 }
