@@ -50,7 +50,7 @@ fn show(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static 
         address: Arc::from(format!("simulated, scenario {}", scenario.name)),
         make: {
             let shop = Arc::clone(&shop);
-            Box::new(move |_| Ok(Box::new(DemoSource::new(Arc::clone(&shop)))))
+            Box::new(move |resume| Ok(Box::new(DemoSource::new(Arc::clone(&shop), resume.backfilled_until))))
         },
     };
     let _entered = tokio.enter();

@@ -346,7 +346,7 @@ impl Shop {
             address: Arc::from(format!("simulated shop, scenario {}", self.scenario.name)),
             state,
             last_ok_at: Some(self.sampled_at),
-            backfilled_until: Some(self.sampled_at.min(self.start)),
+            backfilled_until: Some(self.sampled_at),
             position: None,
             accepted_count: self.accepted_count,
             dropped: BTreeMap::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::shop::{self, Shop};
 use super::step_runner::{SharedShop, lock};
+use crate::engine::clock::Timestamp;
 use crate::engine::ingest::{SignalSink, Source, StopSignal, wall_clock};
 use crate::engine::model::{Signal, SourceName};
 
@@ -16,13 +17,29 @@ const STEP_MS: u64 = 1_000;
 pub struct DemoSource {
     name: SourceName,
     shop: SharedShop,
+    known_until: Option<Timestamp>,
 }
 
 impl DemoSource {
-    /// A source for this shop, whose live part should begin about now.
+    /// A source for this shop, whose live part should begin about now. What an earlier life told up to `known_until` is
+    /// not told again.
     #[must_use]
-    pub fn new(shop: SharedShop) -> Self {
-        Self { name: SourceName::new(shop::SOURCE), shop }
+    pub fn new(shop: SharedShop, known_until: Option<Timestamp>) -> Self {
+        Self { name: SourceName::new(shop::SOURCE), shop, known_until }
+    }
+}
+
+/// What of a signal of the history is later than `known_until`.
+fn unknown(signal: Signal, known_until: Option<Timestamp>) -> Option<Signal> {
+    let is_new = |at: Timestamp| known_until.is_none_or(|known| at > known);
+    match signal {
+        Signal::Samples(mut batch) => {
+            batch.samples.retain(|sample| is_new(sample.at));
+            (!batch.samples.is_empty()).then_some(Signal::Samples(batch))
+        }
+        Signal::Change(notice) => is_new(notice.at).then_some(Signal::Change(notice)),
+        Signal::Log(line) => is_new(line.at).then_some(Signal::Log(line)),
+        other => Some(other),
     }
 }
 
@@ -38,7 +55,8 @@ impl Source for DemoSource {
                 let shop = Arc::clone(&self.shop);
                 move || lock(&shop).history().collect::<Vec<Signal>>()
             });
-            for signal in history.await.unwrap_or_default() {
+            let history = history.await.unwrap_or_default();
+            for signal in history.into_iter().filter_map(|signal| unknown(signal, self.known_until)) {
                 if stop.is_stopped() {
                     return;
                 }
@@ -56,4 +74,33 @@ impl Source for DemoSource {
 
 fn advance(shop: &mut Shop) -> Vec<Signal> {
     shop.advance(wall_clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::demo::scenarios;
+
+    #[test]
+    fn a_second_life_tells_nothing_that_the_first_has_told() {
+        let start = Timestamp(1_793_577_600_000);
+        let mut shop = Shop::new(&scenarios::SCENARIOS[0], 1, start);
+        let history: Vec<Signal> = shop.history().collect();
+        let known = start - 10 * crate::engine::clock::MINUTE_MS;
+        let left: Vec<Signal> = history.iter().cloned().filter_map(|signal| unknown(signal, Some(known))).collect();
+        let times = |signals: &[Signal]| -> Vec<Timestamp> {
+            let of = |signal: &Signal| match signal {
+                Signal::Samples(batch) => batch.samples.iter().map(|sample| sample.at).collect(),
+                Signal::Change(notice) => vec![notice.at],
+                Signal::Log(line) => vec![line.at],
+                _ => Vec::new(),
+            };
+            signals.iter().flat_map(of).collect()
+        };
+        let (all, left_over) = (times(&history), times(&left));
+        assert!(left_over.iter().all(|at| *at > known));
+        assert_eq!(left_over.len(), all.iter().filter(|at| **at > known).count());
+        assert!(left.iter().any(|signal| matches!(signal, Signal::Series(_))), "series are bound in every life");
+        assert_eq!(history.iter().cloned().filter_map(|signal| unknown(signal, None)).count(), history.len());
+    }
 }
