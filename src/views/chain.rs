@@ -83,6 +83,11 @@ fn start(incident: &Incident) -> Option<&ServiceName> {
     candidate.or_else(|| incident.services.iter().min_by_key(|(_, at)| **at).map(|(service, _)| service))
 }
 
+/// The row that is selected until another one is: where the failure starts.
+pub fn home(snapshot: &Snapshot, ui: &UiState) -> Option<RowKey> {
+    start(focus::incident(snapshot, ui)?).cloned().map(RowKey::Service)
+}
+
 /// Layers by their distance from the start: callers above, furthest first, then the start, what it calls, and the rest.
 fn around(topology: &Topology, incident: &Incident, start: &ServiceName) -> Vec<Layer> {
     let mut by_distance: BTreeMap<Reverse<usize>, Vec<ServiceName>> = BTreeMap::new();
@@ -202,8 +207,21 @@ fn healths(snapshot: &Snapshot) -> BTreeMap<&ServiceName, Health<'_>> {
 }
 
 /// Where the services are: above the edges of the selected one.
-pub fn list_area(inner: Rect) -> Rect {
-    if inner.height < 12 { inner } else { layout::split_top(inner, inner.height - EDGES_HEIGHT).0 }
+pub fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
+    areas(inner, entries(ctx.snapshot, ctx.ui).len()).0
+}
+
+/// The list of so many lines, the row that says how many are out of sight, and the edges.
+fn areas(inner: Rect, count: usize) -> (Rect, Option<Rect>, Option<Rect>) {
+    let (list, edges) = match inner.height {
+        0..12 => (inner, None),
+        height => {
+            let (list, edges) = layout::split_top(inner, height - EDGES_HEIGHT);
+            (list, Some(edges))
+        }
+    };
+    let (list, more) = list::split_more(list, count);
+    (list, more, edges)
 }
 
 /// Draws the pane.
@@ -220,7 +238,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         return Window::default();
     }
     let health = healths(ctx.snapshot);
-    let list = list_area(inner);
+    let (list, more, edges) = areas(inner, entries.len());
     let window = list::draw(canvas, list, &entries, &ctx.ui.list(), |row, width| match row {
         Row::Heading(heading) => Line::from(pen.span(Role::PaneHeading, heading)),
         Row::Service(service, is_start) => {
@@ -228,8 +246,11 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         }
     });
     let selected = window.selected.and_then(|index| entries.get(index)).map(|entry| &entry.what);
-    if let (Some(Row::Service(service, _)), true) = (selected, list.height < inner.height) {
-        draw_edges(canvas, Rect { y: list.bottom(), height: EDGES_HEIGHT, ..inner }, ctx, service);
+    if let (Some(Row::Service(service, _)), Some(area)) = (selected, edges) {
+        draw_edges(canvas, area, ctx, service);
+    }
+    if let Some(more) = more {
+        list::draw_more(canvas, more, window.offset, list.height, entries.len());
     }
     window
 }

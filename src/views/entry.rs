@@ -8,11 +8,14 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::focus;
 use super::log;
+use super::step_facts;
 use super::text;
 use super::theme::{self, Role};
 use super::ui_state::RowKey;
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{AuditEntry, AuditKind, Change, IncidentId, RunId, TimelineEntry};
+use crate::engine::model::{
+    AuditEntry, AuditKind, BoundStep, Change, IncidentId, Proposal, RunId, RunStep, StepKind, TimelineEntry,
+};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 
 /// Columns of the labels.
@@ -34,6 +37,8 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
             1 => "A file is not as it should be".to_owned(),
             count => format!("{count} places in files are not as they should be"),
         },
+        RowKey::Step(index) => format!("Step {}", index + 1),
+        RowKey::Proposal(_) => "Runbook".to_owned(),
         _ => "Line of the timeline".to_owned(),
     }
 }
@@ -70,6 +75,12 @@ fn whole(ctx: &ViewContext<'_>, row: &RowKey) -> Option<Whole> {
             timeline(ctx, of_that_time.nth(usize::try_from(*number).ok()?)?)
         }
         RowKey::File(index) => files(snapshot, *index)?,
+        RowKey::Step(index) => step(focus::run(snapshot, ctx.ui)?.steps.get(*index)?),
+        RowKey::Proposal(id) => {
+            let proposals = focus::proposals(snapshot, focus::incident(snapshot, ctx.ui)?.id);
+            let (proposal, ran_as) = proposals.into_iter().find(|(proposal, _)| proposal.runbook.id == *id)?;
+            runbook(proposal, ran_as)
+        }
         _ => return None,
     })
 }
@@ -122,6 +133,76 @@ fn timeline(ctx: &ViewContext<'_>, entry: &TimelineEntry) -> Whole {
     facts.extend(entry.by.as_ref().map(|by| ("who", by.to_string())));
     facts.extend(entry.service.as_ref().map(|service| ("service", service.to_string())));
     Whole { role: Role::TextStrong, text: entry.text.to_string(), facts }
+}
+
+/// A step of a run: all of its prose, and all that is known of it.
+fn step(step: &RunStep) -> Whole {
+    let mut facts = command_facts(&step.bound);
+    if !step.gate_text.is_empty() {
+        facts.push(("gate", step.gate_text.to_string()));
+    }
+    facts.push(("digest", step.bound.digest.to_string()));
+    Whole { role: Role::Text, text: format!("{}\n\n{}", step.bound.spec.title, prose(&step.bound)), facts }
+}
+
+/// A runbook that fits: its introduction and every step with its prose.
+fn runbook(proposal: &Proposal, ran_as: Option<RunId>) -> Whole {
+    let mut text = proposal.runbook.title.to_string();
+    for (index, step) in proposal.steps.iter().enumerate() {
+        // The prose before the first step introduces the whole.
+        let kind = step_facts::kind_word(&step.spec.kind);
+        let prose = prose(step);
+        let before = if prose.is_empty() { String::new() } else { format!("\n\n{prose}") };
+        text += &format!("{before}\n\n{} {kind}: {}", index + 1, step.spec.title);
+        for (label, content) in command_facts(step) {
+            text += &format!("\n   {label}: {content}");
+        }
+    }
+    let mut facts = vec![("fits", proposal.reason.to_string())];
+    facts.extend(ran_as.map(|run| ("ran as", run.to_string())));
+    facts.push(("owner", proposal.runbook.owner.to_string()));
+    facts.push(("from", proposal.runbook.origin.to_string()));
+    Whole { role: Role::Text, text, facts }
+}
+
+/// What a step runs, touches, and how it is undone.
+fn command_facts(step: &BoundStep) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    match &step.spec.kind {
+        StepKind::Check { run, expect, .. } => {
+            facts.push(("runs", text::command_line(run)));
+            facts.push(("expects", expect.to_string()));
+        }
+        StepKind::Act { run, dry_run, undo, rollback_text, .. } => {
+            facts.push(("runs", text::command_line(run)));
+            facts.push(("dry run", text::command_line(dry_run)));
+            facts.push(("touches", step.spec.touches.to_string()));
+            facts.push(("rollback", rollback_text.to_string()));
+            facts.push(("undo", text::command_line(undo)));
+        }
+        StepKind::Note | StepKind::Verify { .. } => {}
+    }
+    facts.retain(|(_, content)| !content.is_empty());
+    facts
+}
+
+/// The prose around a step, a paragraph a line, the points of a list by themselves.
+fn prose(step: &BoundStep) -> String {
+    let joined = |paragraph: &str| {
+        let mut joined = String::new();
+        for line in paragraph.lines().map(str::trim) {
+            let between = if joined.is_empty() {
+                ""
+            } else if line.starts_with(['-', '*']) {
+                "\n"
+            } else {
+                " "
+            };
+            joined += &format!("{between}{line}");
+        }
+        joined
+    };
+    step.spec.text.trim().split("\n\n").map(joined).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The chosen problem first, then all others: whoever mends files mends all of them.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::ui_state::UiState;
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, AnomalyId, AnomalyState, Incident, Run, SourceKind, SourceReport, SourceState};
+use crate::engine::model::{
+    Anomaly, AnomalyId, AnomalyState, Incident, IncidentId, Proposal, Run, RunId, SourceKind, SourceReport, SourceState,
+};
 use crate::engine::snapshot::Snapshot;
 
 /// The incident that Incident, Chain and Runbook speak of: the chosen one, else the worst live one.
@@ -21,6 +23,19 @@ pub fn run<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Run>> {
     let incident = incident(snapshot, ui)?;
     let chosen = ui.run.and_then(|id| snapshot.runs.iter().find(|run| run.id == id && run.incident == incident.id));
     chosen.or_else(|| snapshot.latest_run(incident.id))
+}
+
+/// The runbooks that fit an incident, best first; those that already ran for it come last, each with its newest run.
+#[must_use]
+pub fn proposals(snapshot: &Snapshot, incident: IncidentId) -> Vec<(&Arc<Proposal>, Option<RunId>)> {
+    let ran_as = |proposal: &Proposal| {
+        let runs = snapshot.runs.iter().filter(|run| run.incident == incident && run.runbook.id == proposal.runbook.id);
+        runs.map(|run| run.id).max()
+    };
+    let all = snapshot.proposals.get(&incident).into_iter().flatten();
+    let mut proposals: Vec<_> = all.map(|proposal| (proposal, ran_as(proposal))).collect();
+    proposals.sort_by_key(|(_, ran_as)| ran_as.is_some());
+    proposals
 }
 
 /// True where a source gives samples of metrics.

@@ -301,11 +301,16 @@ fn critical_services(snapshot: &Snapshot, incident: &Incident) -> usize {
 /// The run that is under way, else the runbook that fits best, else what remains.
 fn next_line(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize) -> Line<'static> {
     let run = ctx.snapshot.latest_run(incident.id);
-    let proposal = ctx.snapshot.proposals.get(&incident.id).and_then(|proposals| proposals.first());
+    let proposals = focus::proposals(ctx.snapshot, incident.id);
+    let proposal = proposals.first().map(|(proposal, _)| *proposal);
     let keys = keys_for(ctx.hints, "Runbook").map(|keys| format!("{keys} ")).unwrap_or_default();
     let choices = match (incident.state, run, proposal) {
         (IncidentState::Resolved, ..) => vec!["nothing: it is over".to_owned()],
         (_, Some(run), _) if matches!(run.state, RunState::Active | RunState::Interrupted) => run_texts(&keys, run),
+        (state, Some(run), _) if run.state == RunState::Succeeded && state != IncidentState::Reopened => {
+            let done = "done, watching for recovery";
+            vec![format!("{} {}: {done}", run.id, run.runbook.title), format!("{}: {done}", run.id), done.to_owned()]
+        }
         (_, _, Some(proposal)) => proposal_texts(&keys, proposal),
         (_, Some(run), None) => run_texts(&keys, run),
         (_, None, None) => {
@@ -326,6 +331,7 @@ fn run_texts(keys: &str, run: &Run) -> Vec<String> {
         Some(StepState::Waiting) => "waits for you",
         Some(StepState::Running { .. }) => "runs",
         Some(StepState::Watching { .. }) => "watches",
+        _ if run.state == RunState::Stopped => "was stopped",
         Some(StepState::Failed { .. }) => "failed",
         Some(StepState::Unknown { .. }) => "was interrupted",
         _ => "is next",

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
+use super::layout;
 use super::theme::Role;
 use super::ui_state::{ListState, RowKey};
 
@@ -157,6 +158,33 @@ pub fn draw<T>(
         }
     }
     window
+}
+
+/// Takes the last row off a list that does not fit, for [`draw_more`].
+pub fn split_more(area: Rect, count: usize) -> (Rect, Option<Rect>) {
+    if count <= usize::from(area.height) || area.height < 4 {
+        return (area, None);
+    }
+    let (list, more) = layout::split_top(area, area.height - 1);
+    (list, Some(more))
+}
+
+/// Says how many lines are out of sight.
+pub fn draw_more(canvas: &mut Canvas<'_>, area: Rect, offset: usize, shown: u16, count: usize) {
+    let below = count.saturating_sub(offset + usize::from(shown));
+    let told = [(offset, "↑"), (below, "↓")].into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, arrow)| format!("{arrow} {count} more")).collect();
+    let span = canvas.pen.span(Role::TextMuted, &format!("  {}", told.join("  ")));
+    canvas.line(area, 0, span);
+}
+
+/// Scrolls so far that what hangs on the selected row is on the screen with it, as far as it fits.
+pub fn with_whole_selection<T>(entries: &[Entry<T>], list: ListState, height: usize) -> ListState {
+    let window = window(&entries.iter().map(|entry| entry.key.as_ref()), &list, height);
+    let Some(selected) = window.selected else { return list };
+    let after = entries.iter().skip(selected + 1).take_while(|entry| entry.key.is_none()).count();
+    let offset = window.offset.max((selected + 1 + after).saturating_sub(height)).min(selected);
+    ListState { offset, ..list }
 }
 
 /// Columns of the selection's marker and the blank after it.

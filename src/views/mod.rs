@@ -146,8 +146,8 @@ fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
     match ctx.ui.pane {
         Pane::Anomalies => anomalies::list_area(inner),
         Pane::Incident => incident::list_area(inner, ctx),
-        Pane::Chain => chain::list_area(inner),
-        Pane::Runbook => runbook::list_area(inner, ctx),
+        Pane::Chain => chain::list_area(inner, ctx),
+        Pane::Runbook => runbook::laid_out(inner, ctx).list,
         Pane::Log => inner,
         Pane::Now => now::list_area(inner),
     }
@@ -162,7 +162,7 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
         Pane::Anomalies => of(anomalies::entries(snapshot, ui)),
         Pane::Incident => of(incident::entries(snapshot, ui)),
         Pane::Chain => of(chain::entries(snapshot, ui)),
-        Pane::Runbook => of(runbook::entries(snapshot, ui)),
+        Pane::Runbook => of(runbook::entries(snapshot, ui, 0)),
         Pane::Log => of(log::entries(snapshot, ui)),
         Pane::Now => of(now::entries(snapshot, ui)),
     }
@@ -172,6 +172,16 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
 #[must_use]
 pub fn rows(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<RowKey> {
     keys(pane, snapshot, ui).into_iter().flatten().collect()
+}
+
+/// The row that a pane's mark is on until it is moved; `None` where that is the list's own affair.
+#[must_use]
+pub fn home(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Option<RowKey> {
+    match pane {
+        Pane::Chain => chain::home(snapshot, ui),
+        Pane::Runbook => runbook::home(snapshot, ui),
+        _ => None,
+    }
 }
 
 /// The incident that an entry of the audit log is about, with the run it names.
@@ -197,7 +207,12 @@ pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<H
     if !list.contains(at) {
         return None;
     }
-    let keys = keys(ctx.ui.pane, ctx.snapshot, ctx.ui);
-    let window = list::window(&keys.iter().map(Option::as_ref), &ctx.ui.list(), usize::from(list.height));
+    let (keys, state) = if ctx.ui.pane == Pane::Runbook {
+        let laid_out = runbook::laid_out(banner_split(screen.inner, banner.len()).1, ctx);
+        (laid_out.entries.into_iter().map(|entry| entry.key).collect(), laid_out.state)
+    } else {
+        (keys(ctx.ui.pane, ctx.snapshot, ctx.ui), ctx.ui.list())
+    };
+    let window = list::window(&keys.iter().map(Option::as_ref), &state, usize::from(list.height));
     keys.into_iter().nth(window.offset + usize::from(row - list.y)).flatten().map(Hit::Row)
 }

@@ -16,7 +16,9 @@ use super::step_facts::{self, Fact};
 use super::text;
 use super::theme::Role;
 use super::ui_state::{ListState, Pane, RowKey, UiState};
-use crate::engine::model::{BoundStep, Proposal, Run, RunState, RunStep, StepEffect, StepKind, StepState, human_span};
+use crate::engine::model::{
+    BoundStep, Proposal, Run, RunId, RunState, RunStep, StepEffect, StepKind, StepState, human_span,
+};
 use crate::engine::snapshot::Snapshot;
 
 /// One line of the pane.
@@ -26,36 +28,61 @@ pub enum Row<'s> {
     Blank,
     /// Above a group.
     Heading(&'static str),
-    /// A step of the run, by its index; true for the one that is next.
-    Step(usize, &'s RunStep, bool),
-    /// A runbook that fits.
-    Proposal(&'s Proposal),
+    /// A step of the run, by its index, and where it stands in it.
+    Step(usize, &'s RunStep, Place),
+    /// A runbook that fits, and the run of it that there was.
+    Proposal(&'s Proposal, Option<RunId>),
     /// A step of the proposal above.
     Preview(usize, &'s BoundStep),
     /// Something about the step or proposal above.
     Fact(Fact),
 }
 
-/// The lines of the pane in order: the steps of the run, then, where none is under way, the runbooks that fit.
-pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> {
+/// Where a step stands in its run.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// It is the next one.
+    is_current: bool,
+    /// A person stopped the run.
+    is_stopped: bool,
+}
+
+/// The row that is selected until another one is: the step that is next.
+pub fn home(snapshot: &Snapshot, ui: &UiState) -> Option<RowKey> {
+    focus::run(snapshot, ui)?.current_step().map(RowKey::Step)
+}
+
+/// Lines of prose to try: all, and then fewer until everything fits.
+const PROSE_LINES: [usize; 6] = [usize::MAX, 16, 10, 6, 3, 1];
+
+/// The lines of the pane with as much prose as leaves all of them on the screen, else with little.
+fn fitting<'s>(ctx: &ViewContext<'s>, height: u16) -> Vec<Entry<Row<'s>>> {
+    let mut choices = PROSE_LINES.map(|lines_max| entries(ctx.snapshot, ctx.ui, lines_max)).into_iter();
+    let fewest = choices.next_back().unwrap_or_default();
+    choices.find(|entries| entries.len() <= usize::from(height)).unwrap_or(fewest)
+}
+
+/// The lines of the pane in order: the steps of the run, then, where none is under way, the runbooks that fit. Of the
+/// prose of each, at most so many lines.
+pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, prose_lines_max: usize) -> Vec<Entry<Row<'s>>> {
     let Some(incident) = focus::incident(snapshot, ui) else { return Vec::new() };
     let list = ui.lists.get(&Pane::Runbook).cloned().unwrap_or_default();
     let run = focus::run(snapshot, ui);
-    let mut entries = run.map(|run| step_entries(run, &list)).unwrap_or_default();
+    let mut entries = run.map(|run| step_entries(run, &list, prose_lines_max)).unwrap_or_default();
     let is_under_way = run.is_some_and(|run| matches!(run.state, RunState::Active | RunState::Interrupted));
-    let proposals = snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
+    let proposals = focus::proposals(snapshot, incident.id);
     if !is_under_way && !proposals.is_empty() {
         if !entries.is_empty() {
             entries.push(Entry::fixed(Row::Blank));
         }
         entries.push(Entry::fixed(Row::Heading("Runbooks that fit, best first")));
-        entries.extend(proposal_entries(proposals, &list, run.is_some()));
+        entries.extend(proposal_entries(&proposals, &list, run.is_some(), prose_lines_max));
     }
     entries
 }
 
 /// Every step; the next one and the selected one unfolded.
-fn step_entries<'s>(run: &'s Run, list: &ListState) -> Vec<Entry<Row<'s>>> {
+fn step_entries<'s>(run: &'s Run, list: &ListState, prose_lines_max: usize) -> Vec<Entry<Row<'s>>> {
     let current = run.current_step();
     let filter = Filter::new(&list.filter);
     let mut entries = Vec::new();
@@ -63,27 +90,36 @@ fn step_entries<'s>(run: &'s Run, list: &ListState) -> Vec<Entry<Row<'s>>> {
         if !filter.matches(&[&step.bound.spec.title, &step.bound.spec.name]) {
             continue;
         }
-        let is_current = current == Some(index);
-        entries.push(Entry::row(RowKey::Step(index), Row::Step(index, step, is_current)));
-        if is_current || list.selected == Some(RowKey::Step(index)) {
-            entries.extend(step_facts::of_step(step).into_iter().map(|fact| Entry::fixed(Row::Fact(fact))));
+        let place = Place { is_current: current == Some(index), is_stopped: run.state == RunState::Stopped };
+        entries.push(Entry::row(RowKey::Step(index), Row::Step(index, step, place)));
+        if place.is_current || list.selected == Some(RowKey::Step(index)) {
+            let facts = step_facts::of_step(step, place.is_stopped, prose_lines_max);
+            entries.extend(facts.into_iter().map(|fact| Entry::fixed(Row::Fact(fact))));
         }
     }
     entries
 }
 
 /// Every proposal; the selected one, or the first, unfolded.
-fn proposal_entries<'s>(proposals: &'s [Arc<Proposal>], list: &ListState, has_run: bool) -> Vec<Entry<Row<'s>>> {
+fn proposal_entries<'s>(
+    proposals: &[(&'s Arc<Proposal>, Option<RunId>)],
+    list: &ListState,
+    has_run: bool,
+    prose_lines_max: usize,
+) -> Vec<Entry<Row<'s>>> {
     let filter = Filter::new(&list.filter);
     let is_selected = |proposal: &Proposal| list.selected == Some(RowKey::Proposal(Arc::clone(&proposal.runbook.id)));
-    let is_any_selected = has_run || proposals.iter().any(|proposal| is_selected(proposal));
+    let is_any_selected = has_run || proposals.iter().any(|(proposal, _)| is_selected(proposal));
     let mut entries = Vec::new();
-    for (index, proposal) in proposals.iter().enumerate() {
+    for (index, (proposal, ran_as)) in proposals.iter().enumerate() {
         if !filter.matches(&[&proposal.runbook.title, &proposal.reason]) {
             continue;
         }
-        entries.push(Entry::row(RowKey::Proposal(Arc::clone(&proposal.runbook.id)), Row::Proposal(proposal)));
+        entries.push(Entry::row(RowKey::Proposal(Arc::clone(&proposal.runbook.id)), Row::Proposal(proposal, *ran_as)));
         if is_selected(proposal) || !is_any_selected && index == 0 {
+            // The prose before the first step introduces the whole.
+            let introduction = proposal.steps.first().map(|step| step_facts::prose(step, prose_lines_max));
+            entries.extend(introduction.into_iter().flatten().map(|fact| Entry::fixed(Row::Fact(fact))));
             for (index, step) in proposal.steps.iter().enumerate() {
                 entries.push(Entry::fixed(Row::Preview(index, step)));
                 let commands = step_facts::command_of(step).into_iter();
@@ -122,19 +158,50 @@ fn areas(inner: Rect, ctx: &ViewContext<'_>) -> (Rect, Option<Rect>) {
     if inner.width >= layout::WIDE - 2 {
         return layout::split_wide(inner, true, 43);
     }
-    let wanted = u16::try_from(entries(ctx.snapshot, ctx.ui).len()).unwrap_or(u16::MAX);
+    if inner.height < 9 {
+        return (inner, None);
+    }
     // What is to be approved is worth more than what was printed.
     let output_min = (inner.height / 5).max(3);
-    if inner.height < 9 {
+    let room = inner.height - output_min;
+    let wanted = u16::try_from(fitting(ctx, room).len()).unwrap_or(u16::MAX);
+    if wanted > room && is_offer_read(ctx) {
         return (inner, None);
     }
     let (list, output) = layout::split_top(inner, wanted.min(inner.height - output_min));
     (list, Some(output))
 }
 
-/// Where the list of steps is.
-pub fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
-    areas(inner, ctx).0
+/// True while a step waits for an answer and the mark is on it: then all that is known of it comes first.
+fn is_offer_read(ctx: &ViewContext<'_>) -> bool {
+    let run = focus::run(ctx.snapshot, ctx.ui);
+    let offered = run.and_then(|run| run.current_step().filter(|at| is_waiting(run, *at)));
+    offered.is_some_and(|at| ctx.ui.list().selected == Some(RowKey::Step(at)))
+}
+
+fn is_waiting(run: &Run, at: usize) -> bool {
+    run.steps.get(at).is_some_and(|step| step.state == StepState::Waiting)
+}
+
+/// The pane as it is laid out: its lines, where they are, how far they are scrolled, and where the output is.
+pub struct Layout<'s> {
+    /// The lines.
+    pub entries: Vec<Entry<Row<'s>>>,
+    /// Where they are.
+    pub list: Rect,
+    /// Which of them are on the screen.
+    pub state: ListState,
+    more: Option<Rect>,
+    output: Option<Rect>,
+}
+
+/// Lays the pane out.
+pub fn laid_out<'s>(inner: Rect, ctx: &ViewContext<'s>) -> Layout<'s> {
+    let (area, output) = areas(inner, ctx);
+    let entries = fitting(ctx, area.height);
+    let (list, more) = list::split_more(area, entries.len());
+    let state = list::with_whole_selection(&entries, ctx.ui.list(), usize::from(list.height));
+    Layout { entries, list, state, more, output }
 }
 
 /// The step whose output is shown: the selected one where it has any, else the last that has.
@@ -151,14 +218,16 @@ fn output_step<'s>(ctx: &ViewContext<'s>) -> Option<(usize, &'s RunStep)> {
 
 /// Draws the pane.
 pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Window {
-    let entries = entries(ctx.snapshot, ctx.ui);
+    let Layout { entries, list, state, more, output } = laid_out(inner, ctx);
     if entries.is_empty() {
         empty(canvas, inner, ctx);
         return Window::default();
     }
-    let (area, output) = areas(inner, ctx);
     let pen = canvas.pen;
-    let window = list::draw(canvas, area, &entries, &ctx.ui.list(), |row, width| line(pen, ctx, row, width));
+    let window = list::draw(canvas, list, &entries, &state, |row, width| line(pen, ctx, row, width));
+    if let Some(more) = more {
+        list::draw_more(canvas, more, window.offset, list.height, entries.len());
+    }
     if let (Some(area), Some((index, step))) = (output, output_step(ctx)) {
         draw_output(canvas, area, inner, index, step, ctx.ui.output_scroll);
     }
@@ -182,8 +251,8 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
     match row {
         Row::Blank => Line::default(),
         Row::Heading(heading) => Line::from(pen.span(Role::PaneHeading, heading)),
-        Row::Step(index, step, is_current) => step_line(pen, *index, step, *is_current, width),
-        Row::Proposal(proposal) => proposal_line(pen, proposal, width),
+        Row::Step(index, step, place) => step_line(pen, *index, step, *place, width),
+        Row::Proposal(proposal, ran_as) => proposal_line(pen, proposal, *ran_as, width),
         Row::Preview(index, step) => {
             let number = format!("  {} {:<6} ", index + 1, step_facts::kind_word(&step.spec.kind));
             let left = vec![pen.span(Role::TextMuted, &number), pen.plain(&step.spec.title)];
@@ -193,8 +262,9 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
     }
 }
 
-fn step_line(pen: Pen<'_>, index: usize, step: &RunStep, is_current: bool, width: usize) -> Line<'static> {
-    let (role, symbol, outcome) = outcome(step, is_current);
+fn step_line(pen: Pen<'_>, index: usize, step: &RunStep, place: Place, width: usize) -> Line<'static> {
+    let is_current = place.is_current;
+    let (role, symbol, outcome) = outcome(step, place);
     let spec = &step.bound.spec;
     let title_role = if is_current { Role::StepCurrent } else { role };
     let left = vec![
@@ -215,10 +285,10 @@ fn step_line(pen: Pen<'_>, index: usize, step: &RunStep, is_current: bool, width
 }
 
 /// Role, symbol and words of where a step stands.
-fn outcome(step: &RunStep, is_current: bool) -> (Role, &'static str, String) {
+fn outcome(step: &RunStep, place: Place) -> (Role, &'static str, String) {
     let exit = step.exit_code.map(|code| format!("  exit {code}")).unwrap_or_default();
     match &step.state {
-        StepState::Pending if is_current => (Role::StepCurrent, "▶", "next".to_owned()),
+        StepState::Pending if place.is_current && !place.is_stopped => (Role::StepCurrent, "▶", "next".to_owned()),
         StepState::Pending => (Role::Step, "○", String::new()),
         StepState::Waiting => (Role::StepCurrent, "▶", "waits for you".to_owned()),
         StepState::Running { is_dry_run: true, .. } => (Role::StepCurrent, "▶", "dry run under way".to_owned()),
@@ -226,6 +296,7 @@ fn outcome(step: &RunStep, is_current: bool) -> (Role, &'static str, String) {
         StepState::Watching { .. } => (Role::StepCurrent, "▶", "watching".to_owned()),
         StepState::Succeeded { at } => (Role::StepDone, "✓", format!("ok{exit}  {}", at.hh_mm_ss())),
         StepState::Skipped { by, .. } => (Role::StepDone, "–", format!("skipped by {by}")),
+        StepState::Failed { .. } if place.is_stopped => (Role::StepFailed, "–", format!("stopped{exit}")),
         StepState::Failed { .. } => (Role::StepFailed, "✗", format!("failed{exit}")),
         StepState::Unknown { .. } => (Role::GateAsk, "?", "interrupted".to_owned()),
     }
@@ -242,9 +313,11 @@ fn effect(pen: Pen<'_>, effect: StepEffect, kind: &StepKind) -> Span<'static> {
     }
 }
 
-fn proposal_line(pen: Pen<'_>, proposal: &Proposal, width: usize) -> Line<'static> {
+fn proposal_line(pen: Pen<'_>, proposal: &Proposal, ran_as: Option<RunId>, width: usize) -> Line<'static> {
     let estimate = human_span(i64::from(proposal.runbook.estimate_seconds) * 1_000);
-    let left = vec![pen.span(Role::TextStrong, &proposal.runbook.title), pen.plain(&format!("  {}", proposal.reason))];
+    let ran = ran_as.map(|run| format!("ran as {run} · ")).unwrap_or_default();
+    let left =
+        vec![pen.span(Role::TextStrong, &proposal.runbook.title), pen.plain(&format!("  {ran}{}", proposal.reason))];
     let steps = text::counted(proposal.steps.len() as u64, "step", "steps");
     let right = format!("{steps}, est. {estimate}");
     pen.spread(left, vec![pen.span(Role::TextMuted, &right)], width)

@@ -54,17 +54,29 @@ pub fn command_of(step: &BoundStep) -> Vec<Fact> {
     }
 }
 
-/// Everything about a step of a run.
-pub fn of_step(step: &RunStep) -> Vec<Fact> {
-    let spec = &step.bound.spec;
-    let mut facts = Vec::new();
-    if !spec.text.trim().is_empty() {
-        let prose = spec.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        facts.extend(wrapped("about", &prose, Fact::Text).into_iter().take(3));
+/// At most so many lines of the prose around a step, marked where there is more.
+pub fn prose(step: &BoundStep, lines_max: usize) -> Vec<Fact> {
+    let prose = step.spec.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if prose.is_empty() {
+        return Vec::new();
     }
+    let mut facts = wrapped("about", &prose, Fact::Text);
+    if facts.len() > lines_max {
+        facts.truncate(lines_max);
+        if let Some(Fact::Text(_, line)) = facts.last_mut() {
+            line.push('…');
+        }
+    }
+    facts
+}
+
+/// Everything about a step of a run, with at most so many lines of prose.
+pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<Fact> {
+    let spec = &step.bound.spec;
+    let mut facts = prose(&step.bound, prose_lines_max);
     facts.extend(command_of(&step.bound));
     // What asks for an answer comes before what only informs: it must be in sight on a low screen.
-    facts.extend(progress(step));
+    facts.extend(progress(step, is_stopped));
     match &spec.kind {
         StepKind::Note => {}
         StepKind::Check { expect, .. } => {
@@ -112,10 +124,12 @@ fn goal(state: &StepState, kind: &StepKind) -> String {
 }
 
 /// Where the step stands, as far as its line does not say it.
-fn progress(step: &RunStep) -> Vec<Fact> {
+fn progress(step: &RunStep, is_stopped: bool) -> Vec<Fact> {
     match (&step.state, &step.bound.spec.kind) {
         (StepState::Watching { .. }, kind) => watching(&step.state, kind),
-        (StepState::Failed { reason, .. }, _) => wrapped("failed", reason, Fact::Problem),
+        (StepState::Failed { reason, .. }, _) => {
+            wrapped(if is_stopped { "stopped" } else { "failed" }, reason, Fact::Problem)
+        }
         (StepState::Unknown { since }, _) => {
             let text = format!("the program ended after {}, while this ran: did it take effect?", since.hh_mm_ss());
             let mut facts = wrapped("unknown", &text, Fact::Problem);

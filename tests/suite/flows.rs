@@ -373,6 +373,121 @@ fn a_message_goes_after_ten_seconds_and_with_what_it_was_about() {
     assert_eq!(console.notice(), "noted: one · two");
 }
 
+/// Prose of so many sentences, the last of them a warning.
+fn long_prose(sentences: usize) -> Arc<str> {
+    format!("{}\n\nNever restart the database first.", "One sentence of what is to be known. ".repeat(sentences)).into()
+}
+
+#[test]
+fn the_prose_of_a_step_is_whole_where_there_is_room_and_else_opens_whole() {
+    let told = || with_run(|run| run.steps[1].bound.spec.text = long_prose(12));
+    let mut console = Console::with("default", told());
+    console.press("5");
+    let screen = console.resize(200, 60);
+    assert!(screen.contains("Never") && screen.contains("first.") && !screen.contains('…'), "{screen}");
+    let screen = console.resize(80, 24);
+    let (about, marked) = (screen.matches("One sentence").count(), screen.contains('…'));
+    assert!(about > 0 && marked && !screen.contains("Never restart"), "{screen}");
+    assert!(screen.contains("touches") && screen.contains("gate"), "{screen}");
+    console.press("Enter");
+    let screen = console.draw();
+    assert!(screen.contains("Never restart the database first.") && screen.contains("rollback"), "{screen}");
+    assert!(matches!(console.state.ui.overlay, Overlay::Entry { row: RowKey::Step(1), .. }));
+    console.press("Enter");
+    assert_eq!(console.state.ui.overlay, Overlay::None);
+}
+
+#[test]
+fn a_proposal_opens_with_its_introduction_and_every_step() {
+    let mut snapshot = without_run();
+    for proposal in snapshot.proposals.values_mut().flatten() {
+        let proposal = Arc::make_mut(proposal);
+        proposal.steps[0].spec.text = long_prose(1);
+        proposal.steps[2].spec.text = "Watch it for five minutes.".into();
+    }
+    let mut console = Console::with("default", snapshot);
+    console.press("5");
+    assert!(console.draw().contains("One sentence"));
+    console.press("Enter");
+    let screen = console.resize(100, 50);
+    for part in ["Never restart the database first.", "Watch it for five minutes.", "kubectl rollout undo", "touches"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+}
+
+#[test]
+fn the_step_on_offer_is_selected_and_in_sight_until_the_mark_is_moved_away() {
+    let second = || with_run(|run| run.steps[1].bound.spec.text = long_prose(12));
+    let first = with_run(|run| {
+        run.steps[0].state = StepState::Waiting;
+        run.steps[1].state = StepState::Pending;
+    });
+    let mut console = Console::with("default", without_run());
+    console.press("5");
+    console.show(first.clone());
+    assert_eq!(console.selected(), Some(RowKey::Step(0)));
+    console.show(second());
+    assert_eq!(console.selected(), Some(RowKey::Step(1)));
+    for (width, height) in [(140, 40), (80, 24), (80, 18)] {
+        let screen = console.resize(width, height);
+        for part in ["touches", "rollback", "gate"] {
+            assert!(screen.contains(part), "{width}x{height} {part}: {screen}");
+        }
+    }
+    console.press("k");
+    console.show(first);
+    console.press("G");
+    console.show(second());
+    assert_eq!(console.selected(), Some(RowKey::Step(2)), "it was moved away");
+}
+
+#[test]
+fn chain_begins_at_the_cause_and_says_what_is_out_of_sight() {
+    let mut console = Console::live();
+    console.press("4");
+    assert_eq!(console.selected(), Some(RowKey::Service("auth-api".into())));
+    let screen = console.resize(80, 16);
+    assert!(screen.contains("↓") && screen.contains("auth-api"), "{screen}");
+    assert!(!console.resize(140, 50).contains(['↓', '↑']));
+}
+
+#[test]
+fn a_runbook_that_ran_is_not_proposed_first_again() {
+    let done = |state| {
+        with_run(|run| {
+            run.state = state;
+            for step in &mut run.steps {
+                step.state = StepState::Succeeded { at: fixtures::now() };
+            }
+        })
+    };
+    let mut snapshot = done(RunState::Succeeded);
+    let mut other = fixtures::proposal();
+    let mut runbook = other.runbook.as_ref().clone();
+    (runbook.id, runbook.title) = ("other".into(), "another way".into());
+    other.runbook = Arc::new(runbook);
+    snapshot.proposals.get_mut(&IncidentId(42)).unwrap().push(Arc::new(other));
+    let mut console = Console::with("default", snapshot);
+    console.press("3");
+    assert!(console.draw().contains("RUN-3 revert network policy: done, watching for recovery"), "{}", console.draw());
+    console.press("5");
+    let screen = console.resize(140, 40);
+    let place = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
+    assert!(place("another way") < place("ran as RUN-3"), "{screen}");
+    console.press("a");
+    let expected = Request::StartRun { incident: IncidentId(42), runbook: "other".into() };
+    assert_eq!(console.requests(), [&expected]);
+    // What a person stopped has not failed.
+    let stopped = with_run(|run| {
+        run.state = RunState::Stopped;
+        run.steps[1].state = StepState::Failed { at: fixtures::now(), reason: "stopped by a person".into() };
+    });
+    let mut console = Console::with("default", stopped);
+    console.press("5");
+    let screen = console.draw();
+    assert!(screen.contains("– 2 act") && !screen.contains("failed"), "{screen}");
+}
+
 #[test]
 fn the_other_keys_of_a_run() {
     let (run, step) = (RunId(3), 1);

@@ -4,6 +4,7 @@
 //! ([`give`]), a paste never acts ([`paste`]), and selections follow what a row *is* ([`take_picture`]).
 
 mod copying;
+mod home;
 mod incidents;
 mod mouse;
 mod moving;
@@ -298,9 +299,11 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
         Arc::make_mut(&mut snapshot).file_problems.extend(state.file_problems.iter().cloned());
     }
     keep_in_focus(state, &snapshot);
+    let homes = home::of(state);
     state.snapshot = snapshot;
     state.arrived_at = now;
     let is_lost = settle_selection(state);
+    home::follow(state, &homes);
     let offered = Offered::of(&state.snapshot, &state.ui);
     if state.is_notice_of_step && !offered.is_same_step(&state.offered) {
         state.ui.notice = None;

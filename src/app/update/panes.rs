@@ -1,6 +1,6 @@
 //! Going in, going back, and leaving.
 
-use super::{ask, settle_selection, take_picture};
+use super::{ask, home, settle_selection, take_picture};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -41,6 +41,7 @@ pub(super) fn go(state: &mut AppState, pane: Pane) {
             state.ui.back.remove(0);
         }
         state.ui.pane = pane;
+        home::settle(state);
         settle_selection(state);
     }
 }
@@ -49,6 +50,7 @@ pub(super) fn go(state: &mut AppState, pane: Pane) {
 fn focus(state: &mut AppState, id: IncidentId) {
     if picture::incident(&state.snapshot, &state.ui).map(|shown| shown.id) != Some(id) {
         state.ui.lists.remove(&Pane::Incident);
+        home::forget(state);
     }
     state.ui.incident = Some(id);
 }
@@ -113,9 +115,16 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             }
             return Vec::new();
         }
+        Overlay::Entry { row: RowKey::Proposal(_) | RowKey::Step(_), .. } => {
+            state.ui.overlay = Overlay::None;
+            return Vec::new();
+        }
         Overlay::Entry { row, .. } => {
             if let Some((id, run)) = picture::incident_of(&state.snapshot, &row) {
                 focus(state, id);
+                if state.ui.run != run {
+                    home::forget(state);
+                }
                 state.ui.run = run;
                 go(state, Pane::Incident);
             } else {
@@ -150,12 +159,7 @@ fn open_row(state: &mut AppState, row: RowKey) {
         },
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
-        RowKey::Proposal(_) => {
-            let key = key_of(state, Command::Approve);
-            state.say(format!("{key} starts this runbook; its steps then wait for you one by one"));
-        }
-        RowKey::Step(_) => state.ui.overlay = Overlay::Evidence { hypothesis: 0, offset: 0 },
-        row @ (RowKey::Audit(_) | RowKey::Change(_) | RowKey::File(_)) => {
+        row @ (RowKey::Proposal(_) | RowKey::Step(_) | RowKey::Audit(_) | RowKey::Change(_) | RowKey::File(_)) => {
             state.ui.overlay = Overlay::Entry { row, offset: 0 };
         }
     }

@@ -7,6 +7,7 @@ use super::{ask, panes};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
+use crate::app::picture;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{Run, RunState, RunStep, StepEffect, StepKind, StepState};
@@ -164,12 +165,10 @@ fn start(state: &mut AppState) -> Vec<Effect> {
         Some((_, RowKey::Proposal(id))) => Some(id),
         _ => None,
     };
-    let proposals = state.snapshot.proposals.get(&incident);
-    let proposal = proposals.and_then(|all| {
-        let chosen = all.iter().find(|proposal| Some(&proposal.runbook.id) == chosen.as_ref());
-        chosen.or_else(|| all.first())
-    });
-    let Some(runbook) = proposal.map(|proposal| Arc::clone(&proposal.runbook.id)) else {
+    let proposals = picture::proposals(&state.snapshot, incident);
+    let chosen = proposals.iter().find(|(proposal, _)| Some(&proposal.runbook.id) == chosen.as_ref());
+    let Some(runbook) = chosen.or_else(|| proposals.first()).map(|(proposal, _)| Arc::clone(&proposal.runbook.id))
+    else {
         let key = key_of(state, Command::Evidence);
         state.refuse(format!("no runbook fits {incident}; {key} shows what is known of its cause"));
         return Vec::new();
