@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{
-    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Incident, IncidentId, Proposal, Run, SourceReport,
-    Topology,
+    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Incident, IncidentId, Misfit, Proposal, Run,
+    SourceReport, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -118,6 +118,9 @@ pub struct Snapshot {
     pub runs: Vec<Arc<Run>>,
     /// Runbooks that fit, best first, by incident.
     pub proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
+    /// Runbooks that fit and cannot be filled in, by incident.
+    #[serde(default)]
+    pub misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Anomalies that are forecasts, soonest first.
     pub predictions: Vec<AnomalyId>,
     /// The newest entries of the audit log, newest first.
@@ -149,6 +152,7 @@ impl Snapshot {
             topology: Arc::new(Topology::default()),
             runs: Vec::new(),
             proposals: BTreeMap::new(),
+            misfits: BTreeMap::new(),
             predictions: Vec::new(),
             audit: Vec::new(),
             file_problems: Vec::new(),

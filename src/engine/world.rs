@@ -6,12 +6,12 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{
-    Alert, Anomaly, AnomalyId, Change, ChangeId, Fingerprint, Incident, IncidentId, Run, RunId, SourceName,
-    SourceReport, Topology,
+    Alert, Anomaly, AnomalyId, Change, ChangeId, Fingerprint, Incident, IncidentId, Run, RunId, ServiceName,
+    SourceName, SourceReport, Topology,
 };
 
 /// Everything the stages after detection look at.
@@ -31,4 +31,6 @@ pub struct World {
     pub topology: Arc<Topology>,
     /// Every source's last word.
     pub sources: BTreeMap<SourceName, Arc<SourceReport>>,
+    /// This machine and its units, by the series that it tells; told anew at every start.
+    pub machines: BTreeSet<ServiceName>,
 }

@@ -14,9 +14,14 @@ use super::list::{self, Entry, Filter, Window};
 use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
-use crate::engine::model::{Anomaly, Change, Incident, IncidentState, SourceReport, SourceState, human, human_count};
+use crate::engine::model::{
+    Alert, AlertState, Anomaly, Change, Incident, IncidentState, SourceReport, SourceState, SuppressionReason, human,
+    human_count,
+};
 use crate::engine::snapshot::Snapshot;
 
+/// Alerts of no incident listed here, worst first; all of them are counted, and a filter reaches the others.
+const ALERTS_MAX: usize = 8;
 /// Changes listed here; all of them are in the log.
 const CHANGES_MAX: usize = 5;
 /// Resolved incidents listed here.
@@ -33,6 +38,8 @@ pub enum Row<'s> {
     Incident(&'s Incident),
     /// The cause and the reach of the incident above.
     Cause(&'s Incident),
+    /// A firing alert that belongs to no incident.
+    Alert(&'s Alert),
     /// A resource that will run out.
     Prediction(&'s Anomaly),
     /// A source in trouble.
@@ -53,6 +60,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
     let over = over.into_iter().take(RESOLVED_MAX).map(incident_row).collect::<Vec<_>>();
     let groups = [
         ("Open incidents", live.into_iter().flat_map(live_rows).collect()),
+        ("Alerts that are no incident", alerts(snapshot, &filter)),
         ("Coming", predictions(snapshot, &filter)),
         (sources_heading(snapshot), sources(snapshot, &filter)),
         ("Recent changes", changes(snapshot, &filter)),
@@ -89,6 +97,27 @@ fn predictions<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>
     found
         .filter(|anomaly| filter.matches(&[anomaly.service.as_str(), &anomaly.metric]))
         .map(|anomaly| Entry::row(RowKey::Anomaly(anomaly.id), Row::Prediction(anomaly)))
+        .collect()
+}
+
+/// Firing alerts of no incident that nobody muted: too mild to open one by themselves, and not to be missed.
+fn lone_alerts(snapshot: &Snapshot) -> impl Iterator<Item = &Alert> {
+    snapshot.alerts.iter().map(AsRef::as_ref).filter(|alert: &&Alert| {
+        let is_muted = matches!(
+            alert.suppressed,
+            Some(SuppressionReason::MutedAtSource { .. } | SuppressionReason::Operator { .. })
+        );
+        let is_live = |id| snapshot.incident(id).is_some_and(|incident| incident.state.is_live());
+        alert.notice.state == AlertState::Firing && !is_muted && !alert.incident.is_some_and(is_live)
+    })
+}
+
+fn alerts<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    let service = |alert: &'s Alert| alert.notice.service.as_ref().map_or("", |service| service.as_str());
+    lone_alerts(snapshot)
+        .filter(|alert| filter.matches(&[&alert.notice.name, service(alert), &alert.notice.summary]))
+        .take(ALERTS_MAX)
+        .map(|alert| Entry::fixed(Row::Alert(alert)))
         .collect()
 }
 
@@ -173,7 +202,12 @@ fn verdict(ctx: &ViewContext<'_>) -> (Role, String) {
     };
     let of = if services > 0 { format!(" of {services} services") } else { String::new() };
     let so_far = if focus::backfill(snapshot).is_some() { " so far" } else { "" };
-    let text = format!("All quiet{so_far}: {} series{of} watched, {found}", human_count(counts.series_count));
+    let watched = format!("{} series{of} watched", human_count(counts.series_count));
+    let text = match lone_alerts(snapshot).count() {
+        0 => format!("All quiet{so_far}: {watched}, {found}"),
+        1 => format!("No incident{so_far}, 1 alert fires: {watched}, {found}"),
+        count => format!("No incident{so_far}, {count} alerts fire: {watched}, {found}"),
+    };
     (Role::TextStrong, text)
 }
 
@@ -207,6 +241,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Heading(text) => Line::from(pen.span(Role::PaneHeading, text)),
         Row::Incident(incident) => incident_line(pen, ctx, incident, width),
         Row::Cause(incident) => cause_line(pen, incident, width),
+        Row::Alert(alert) => alert_line(pen, ctx, alert, width),
         Row::Prediction(anomaly) => prediction_line(pen, ctx, anomaly, width),
         Row::Source(source) => source_line(pen, ctx, source, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
@@ -243,6 +278,18 @@ fn cause_line(pen: Pen<'_>, incident: &Incident, width: usize) -> Line<'static> 
     };
     let left = vec![pen.plain("       "), pen.plain(&cause)];
     pen.spread(left, vec![pen.span(Role::TextMuted, &format!("{services}{folded}"))], width)
+}
+
+fn alert_line(pen: Pen<'_>, ctx: &ViewContext<'_>, alert: &Alert, width: usize) -> Line<'static> {
+    let notice = &alert.notice;
+    let place = notice.service.as_ref().map_or_else(String::new, |service| format!("{service} "));
+    let left = vec![
+        pen.badge(theme::severity(notice.severity)),
+        pen.span(Role::TextStrong, &format!(" {place}{}", notice.name)),
+        pen.plain(&format!("  {}", notice.summary)),
+    ];
+    let age = text::age(ctx.now.since_ms(notice.starts_at));
+    pen.spread(left, vec![pen.span(Role::TextMuted, &age)], width)
 }
 
 fn prediction_line(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, width: usize) -> Line<'static> {

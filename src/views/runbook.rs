@@ -17,7 +17,7 @@ use super::text;
 use super::theme::Role;
 use super::ui_state::{ListState, Pane, RowKey, UiState};
 use crate::engine::model::{
-    BoundStep, Proposal, Run, RunId, RunState, RunStep, StepEffect, StepKind, StepState, human_span,
+    BoundStep, Misfit, Proposal, Run, RunId, RunState, RunStep, StepEffect, StepKind, StepState, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -32,6 +32,10 @@ pub enum Row<'s> {
     Step(usize, &'s RunStep, Place),
     /// A runbook that fits, and the run of it that there was.
     Proposal(&'s Proposal, Option<RunId>),
+    /// A runbook that fits and cannot be filled in.
+    Misfit(&'s Misfit),
+    /// What the runbook above needs.
+    Need(&'s Misfit),
     /// A step of the proposal above.
     Preview(usize, &'s BoundStep),
     /// Something about the step or proposal above.
@@ -77,6 +81,13 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, prose_lines_max: usize)
         }
         entries.push(Entry::fixed(Row::Heading("Runbooks that fit, best first")));
         entries.extend(proposal_entries(&proposals, &list, run.is_some(), prose_lines_max));
+    }
+    let misfits = snapshot.misfits.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
+    for misfit in misfits.iter().filter(|_| !is_under_way && list.filter.trim().is_empty()) {
+        if !entries.is_empty() {
+            entries.push(Entry::fixed(Row::Blank));
+        }
+        entries.extend([Row::Misfit(misfit), Row::Need(misfit)].map(Entry::fixed));
     }
     entries
 }
@@ -239,7 +250,7 @@ fn empty(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) {
         None => "No incident is open, so there is nothing to mend.".to_owned(),
         Some(_) if !ctx.ui.list().filter.trim().is_empty() => "Nothing passes the filter.".to_owned(),
         Some(incident) => match incident.ranking.cause() {
-            Some(cause) => format!("No runbook fits this cause ({}: {}).", cause.service, cause.kind.title()),
+            Some(cause) => format!("No runbook fits this cause: {}.", cause.kind.at(&cause.service)),
             None => "No runbook is proposed before the cause is known.".to_owned(),
         },
     };
@@ -253,6 +264,11 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Heading(heading) => Line::from(pen.span(Role::PaneHeading, heading)),
         Row::Step(index, step, place) => step_line(pen, *index, step, *place, width),
         Row::Proposal(proposal, ran_as) => proposal_line(pen, proposal, *ran_as, width),
+        Row::Misfit(misfit) => pen.spread(vec![pen.plain(&misfit.title)], Vec::new(), width),
+        Row::Need(misfit) => {
+            let reason = pen.span(Role::TextMuted, &format!("  {}", misfit.reason));
+            pen.spread(vec![reason], Vec::new(), width)
+        }
         Row::Preview(index, step) => {
             let number = format!("  {} {:<6} ", index + 1, step_facts::kind_word(&step.spec.kind));
             let left = vec![pen.span(Role::TextMuted, &number), pen.plain(&step.spec.title)];

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band, BoundStep, Buckets, CauseKind, Change,
-    ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, DetectionMethod, Direction, DropReason, EdgeNotice,
-    EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis, Incident, IncidentId, IncidentSeverity,
-    IncidentState, Proposal, Ranking, Run, RunId, RunState, RunStep, Runbook, Score, SeriesRole, ServiceName, Severity,
-    SourceKind, SourceReport, SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry,
-    TimelineKind, Topology, Unit,
+    Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band,
+    BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, DetectionMethod,
+    Direction, DropReason, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis, Incident,
+    IncidentId, IncidentSeverity, IncidentState, Labels, Proposal, Ranking, Run, RunId, RunState, RunStep, Runbook,
+    RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState, StepEffect,
+    StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry, TimelineKind, Topology, Unit,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -154,6 +154,34 @@ pub fn anomaly(id: u64, service: &str, metric: &str, severity: Severity) -> Anom
         suppressed: None,
         recent: vec![0.002, 0.001, 0.003, 0.002, 0.002, 0.001, 0.003, 0.4, 0.61, 0.64, 0.61],
         forecast: None,
+    }
+}
+
+/// A firing alert that belongs to no incident.
+pub fn alert(name: &str, service: &str, severity: Severity) -> Alert {
+    let notice = AlertNotice {
+        source: "alertmanager".into(),
+        fingerprint: Fingerprint(1),
+        name: name.into(),
+        service: Some(service.into()),
+        severity,
+        state: AlertState::Firing,
+        starts_at: at("14:25:00"),
+        ends_at: None,
+        muted_by: None,
+        summary: "the certificate ends in 9 days".into(),
+        generator_url: "".into(),
+        labels: Labels::default(),
+    };
+    Alert {
+        told_by: [notice.source.clone()].into(),
+        firing_by: [notice.source.clone()].into(),
+        repeat_count: 1,
+        first_seen_at: notice.starts_at,
+        last_seen_at: notice.starts_at,
+        incident: None,
+        suppressed: None,
+        notice,
     }
 }
 
@@ -345,6 +373,7 @@ fn runbook() -> Arc<Runbook> {
         origin: "shipped".into(),
         problems: vec![CauseKind::NetworkPolicy],
         service_pattern: "".into(),
+        place: RunbookPlace::Anywhere,
         params: BTreeMap::new(),
         acts_max: 1,
         estimate_seconds: 45,

@@ -17,6 +17,8 @@ mod fixtures;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod machine;
+#[cfg(test)]
 mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;

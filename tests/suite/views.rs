@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use hypocenter::app::keymap::Keymap;
 use hypocenter::app::state::AppState;
-use hypocenter::engine::model::{AnomalyId, IncidentId, TimelineKind};
+use hypocenter::engine::model::{
+    Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineKind,
+};
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
@@ -520,4 +522,58 @@ fn boxes_name_the_keys_of_the_keymap() {
         let screen = box_of(keymap, overlay);
         assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
     }
+}
+
+#[test]
+fn a_runbook_that_cannot_be_filled_in_says_what_it_needs() {
+    let title = "Revert a network policy";
+    let reason = "fits but needs `policy`: there is no cause.change.version";
+    let misfit = Misfit { runbook: "revert".into(), title: title.into(), reason: reason.into() };
+    let ui = on(Pane::Runbook);
+    let with = |mut snapshot: Snapshot| {
+        snapshot.misfits.insert(IncidentId(42), vec![misfit.clone()]);
+        snapshot
+    };
+    let mut none_fits = fixtures::proposed(false);
+    none_fits.proposals.clear();
+    assert!(shown(&none_fits, &ui, 80, 24).contains("No runbook fits this cause"));
+    let none_fits = with(none_fits);
+    let screen = shown(&none_fits, &ui, 80, 24);
+    assert!(screen.contains(title) && screen.contains(reason), "{screen}");
+    assert!(!screen.contains("No runbook fits"), "{screen}");
+    assert_eq!(views::rows(Pane::Runbook, &none_fits, &ui), [], "it cannot be started, so it cannot be selected");
+
+    let screen = shown(&with(fixtures::proposed(false)), &ui, 80, 24);
+    assert!(screen.find("Runbooks that fit, best first") < screen.find(title), "{screen}");
+    assert!(screen.contains(reason), "{screen}");
+    let screen = shown(&with(fixtures::live()), &ui, 80, 24);
+    assert!(!screen.contains(title), "a run that is under way is not talked over: {screen}");
+}
+
+#[test]
+fn a_lone_alert_is_counted_and_listed_and_takes_no_selection() {
+    let with = |mut snapshot: Snapshot, change: &dyn Fn(&mut Alert)| {
+        let mut alert = fixtures::alert("CertificateExpiresSoon", "web", Severity::Warning);
+        change(&mut alert);
+        snapshot.alerts = vec![Arc::new(alert)];
+        snapshot
+    };
+    let ui = on(Pane::Now);
+    let quiet = shown(&fixtures::empty(), &ui, 80, 24);
+    assert!(quiet.contains("All quiet"), "{quiet}");
+    let lone = shown(&with(fixtures::empty(), &|_| ()), &ui, 80, 24);
+    assert!(lone.contains("No incident, 1 alert fires") && !lone.contains("All quiet"), "{lone}");
+    assert!(lone.contains("web CertificateExpiresSoon") && lone.contains("the certificate ends in 9 days"), "{lone}");
+    for (why, change) in [
+        ("resolved", &(|alert: &mut Alert| alert.notice.state = AlertState::Resolved) as &dyn Fn(&mut Alert)),
+        ("muted", &|alert| alert.suppressed = Some(SuppressionReason::MutedAtSource { by: "silence 7".into() })),
+    ] {
+        assert_eq!(shown(&with(fixtures::empty(), change), &ui, 80, 24), quiet, "{why}");
+    }
+    let live = fixtures::live();
+    let beside = with(fixtures::live(), &|_| ());
+    assert!(shown(&beside, &ui, 80, 24).contains("CertificateExpiresSoon"));
+    assert_eq!(views::rows(Pane::Now, &beside, &ui), views::rows(Pane::Now, &live, &ui));
+    let folded = with(live, &|alert| alert.incident = Some(IncidentId(42)));
+    assert!(!shown(&folded, &ui, 80, 24).contains("CertificateExpiresSoon"));
 }

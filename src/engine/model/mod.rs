@@ -30,11 +30,11 @@ pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;
 pub use runbook::{
-    BoundStep, ParamKind, ParamSpec, Proposal, Run, RunState, RunStep, Runbook, StepEffect, StepKind, StepSpec,
-    StepState,
+    BoundStep, Misfit, ParamKind, ParamSpec, Proposal, Run, RunState, RunStep, Runbook, RunbookPlace, StepEffect,
+    StepKind, StepSpec, StepState,
 };
 pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
 pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
-pub use source::{DropReason, SourceKind, SourceReport, SourceState, position_setting};
+pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};

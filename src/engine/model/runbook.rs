@@ -30,6 +30,9 @@ pub struct Runbook {
     pub problems: Vec<CauseKind>,
     /// Regular expression the causing service must match; empty for any.
     pub service_pattern: Arc<str>,
+    /// Where the causing service must run.
+    #[serde(default)]
+    pub place: RunbookPlace,
     /// Parameters by name.
     pub params: BTreeMap<Arc<str>, ParamSpec>,
     /// Acts it may take at most.
@@ -40,13 +43,38 @@ pub struct Runbook {
     pub steps: Vec<StepSpec>,
 }
 
+/// Where the service runs that a runbook is for: what its commands reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunbookPlace {
+    /// Does not matter.
+    #[default]
+    Anywhere,
+    /// This very machine, or a unit of it.
+    Machine,
+    /// Anywhere but this machine.
+    Cluster,
+}
+
+/// A runbook that fits an incident and cannot be offered, for want of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misfit {
+    /// The runbook's id.
+    pub runbook: Arc<str>,
+    /// Its title.
+    pub title: Arc<str>,
+    /// Which parameter cannot be filled, and why.
+    pub reason: Arc<str>,
+}
+
 /// Where a parameter's value comes from and what it may be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParamSpec {
     /// Its type.
     pub kind: ParamKind,
-    /// Where it is taken from: `cause.service`, `cause.callee`, `cause.change.version`, `cause.change.title`,
-    /// `cause.change.external_id`, `cause.change.author`, `incident.id`, `alert.labels.NAME`, or a literal default.
+    /// Where it is taken from: `cause.service`, `cause.callee`, `cause.change.service`, `cause.change.version`,
+    /// `cause.change.title`, `cause.change.external_id`, `cause.change.author`, `incident.id`, `alert.labels.NAME`,
+    /// `anomaly.service.METRIC`, or a literal default; several with ` or ` between them.
     pub from: Arc<str>,
     /// Regular expression the whole value must match.
     pub pattern: Option<Arc<str>>,

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::ids::SourceName;
 use crate::engine::clock::Timestamp;
 
+/// The name of the source that is this machine.
+pub const HOST_SOURCE: &str = "host";
+
 /// What a kind of source reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,8 @@ use super::turn::Turn;
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
 use crate::engine::model::{
-    AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, StepKind, StepState, TimelineEntry,
+    AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, ServiceName, StepKind, StepState,
+    TimelineEntry,
 };
 use crate::engine::root_cause::SecondFailure;
 use crate::engine::{root_cause, runbooks};
@@ -84,13 +85,25 @@ impl Engine {
         }
     }
 
+    /// Has the runbooks picked anew where `service` is suspected: after a restart it is known only now where it runs.
+    pub(super) fn forget_proposals_for(&mut self, service: &ServiceName) {
+        let incidents = &self.world.incidents;
+        let is_suspect = |incident: &Arc<Incident>| {
+            incident.ranking.hypotheses.iter().any(|hypothesis| hypothesis.service == *service)
+        };
+        self.proposals.retain(|id, _| !incidents.get(id).is_some_and(is_suspect));
+    }
+
     /// Picks the runbooks for every live incident that has none picked for its present ranking.
     pub(super) fn propose_runbooks(&mut self) {
         let incidents = &self.world.incidents;
-        self.proposals.retain(|id, _| incidents.get(id).is_some_and(|incident| incident.state.is_live()));
+        let is_live = |id: &IncidentId| incidents.get(id).is_some_and(|incident| incident.state.is_live());
+        self.proposals.retain(|id, _| is_live(id));
+        self.misfits.retain(|id, _| is_live(id));
         for (id, incident) in &self.world.incidents {
             if incident.state.is_live() && !self.proposals.contains_key(id) {
                 let proposals = runbooks::propose(&self.library, &self.world, incident);
+                self.misfits.insert(*id, runbooks::misfits(&self.library, &self.world, incident, &proposals));
                 self.proposals.insert(*id, proposals.into_iter().map(Arc::new).collect());
                 self.has_changed = true;
             }

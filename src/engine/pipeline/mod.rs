@@ -24,7 +24,7 @@ use super::correlate::{Correlator, Touched};
 use super::detect::{CalendarError, Detection};
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
-use super::model::{IncidentId, Proposal, RunId};
+use super::model::{IncidentId, Misfit, Proposal, RunId};
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::{AutonomyMode, StoreStatus};
@@ -46,6 +46,8 @@ pub struct Engine {
     to_rank: BTreeSet<IncidentId>,
     /// Runbooks that fit, by live incident.
     proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
+    /// Runbooks that fit and cannot be filled in, by live incident.
+    misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Runs whose output grew since they were last kept: a chatty command costs one write a tick.
     runs_to_keep: BTreeSet<RunId>,
     next_change: u64,
@@ -79,6 +81,7 @@ impl Engine {
             touched: Touched::default(),
             to_rank: BTreeSet::new(),
             proposals: BTreeMap::new(),
+            misfits: BTreeMap::new(),
             runs_to_keep: BTreeSet::new(),
             next_change: 1,
             next_run: 1,

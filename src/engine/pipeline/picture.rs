@@ -47,6 +47,7 @@ impl Engine {
             topology: Arc::clone(&self.world.topology),
             runs: self.runs_in_order(),
             proposals: self.proposals.clone(),
+            misfits: self.misfits.clone(),
             audit: self.audit.newest().cloned().collect(),
             file_problems: self.library.problems().to_vec(),
             store: self.store.clone(),

@@ -10,7 +10,8 @@ use crate::engine::detect::AnomalyEvent;
 use crate::engine::job::Record;
 use crate::engine::limits::{ACTIVE_ANOMALIES_MAX, ALERTS_MAX};
 use crate::engine::model::{
-    AlertNotice, AuditKind, ChangeId, ChangeNotice, EdgeNotice, Signal, SourceReport, SourceState, position_setting,
+    AlertNotice, AuditKind, ChangeId, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport, SourceState,
+    position_setting,
 };
 
 impl Engine {
@@ -19,6 +20,10 @@ impl Engine {
         match signal {
             Signal::Series(notice) => {
                 self.detection.define(&notice);
+                let service = &notice.descriptor.service;
+                if notice.source.as_str() == HOST_SOURCE && self.world.machines.insert(service.clone()) {
+                    self.forget_proposals_for(service);
+                }
                 self.has_changed = true;
             }
             Signal::Samples(batch) => self.detection.observe(&batch, turn.now, &mut events),

@@ -7,8 +7,8 @@ use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    AlertNotice, AlertState, EdgeNotice, EdgeOrigin, Fingerprint, IncidentId, IncidentState, Labels, ServiceName,
-    Severity, Signal, SourceName,
+    AlertNotice, AlertState, BadWhen, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentState,
+    Labels, Misfit, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Severity, Signal, SourceName, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -145,4 +145,37 @@ fn a_restart_brings_back_the_incidents_and_goes_on_numbering() {
         _ => None,
     });
     assert_eq!(sequence, before.audit.first().map(|entry| entry.sequence + 1));
+}
+
+#[test]
+fn runbooks_are_picked_anew_once_it_is_known_that_a_suspect_is_of_this_machine() {
+    let mut engine = engine();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let id = IncidentId(1);
+    let suspect = engine.world.incidents[&id].ranking.hypotheses[0].service.clone();
+    let stale = || vec![Misfit { runbook: "old".into(), title: "Old".into(), reason: "old".into() }];
+    let mut is_stale_after = |source: &str, service: &str| {
+        engine.misfits.insert(id, stale());
+        let descriptor = SeriesDescriptor {
+            metric: "memory_used_ratio".into(),
+            service: service.into(),
+            instance: None,
+            unit: Unit::Ratio,
+            role: SeriesRole::Saturation,
+            bad_when: BadWhen::High,
+            is_skewed: false,
+            limit: None,
+            interval_ms: 5_000,
+            labels: Labels::default(),
+        };
+        let notice = SeriesNotice { source: source.into(), local: 0, descriptor };
+        engine.handle(Input::Signal(Signal::Series(notice)), START + 6 * SECOND_MS);
+        engine.handle(Input::Tick, START + 7 * SECOND_MS);
+        engine.misfits[&id] == stale()
+    };
+    assert!(is_stale_after("prometheus", suspect.as_str()));
+    assert!(is_stale_after(HOST_SOURCE, "some-machine"));
+    assert!(!is_stale_after(HOST_SOURCE, suspect.as_str()));
 }

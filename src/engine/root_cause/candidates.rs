@@ -99,6 +99,10 @@ pub(super) fn resource_kind(anomaly: &Anomaly) -> Option<CauseKind> {
     if !is_of_resource || anomaly.kind == AnomalyKind::Absence {
         return None;
     }
+    // A disk that is busy may have all the room in the world.
+    if has_word(&anomaly.metric, &["busy", "iops"]) && has_word(&anomaly.metric, &["disk"]) {
+        return None;
+    }
     const WORDS: [(CauseKind, &[&str]); 5] = [
         (CauseKind::ConnectionsExhausted, &["connection", "conn", "pool", "backends", "sessions"]),
         (CauseKind::MemoryLeak, &["memory", "mem", "heap", "rss", "oom", "swap"]),

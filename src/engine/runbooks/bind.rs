@@ -10,7 +10,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 
 use crate::engine::model::{
-    BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook, StepKind, StepSpec,
+    Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook, StepKind, StepSpec,
 };
 use crate::engine::world::World;
 
@@ -156,10 +156,15 @@ fn resolve(
             )
         }
         Origin::AnomalousService(metric) => {
+            let departs = |anomaly: &&Arc<Anomaly>| anomaly.is_harmful && anomaly.metric.as_ref() == metric;
+            // Of several it is the cause's own, also where that is a forecast, which belongs to no incident.
+            let is_own =
+                |anomaly: &Arc<Anomaly>| anomaly.service == hypothesis.service && anomaly.state != AnomalyState::Ended;
+            if world.anomalies.values().filter(departs).any(is_own) {
+                return Some(Arc::from(hypothesis.service.as_str()));
+            }
             let anomalies = incident.anomalies.iter().filter_map(|id| world.anomalies.get(id));
-            only_one(
-                anomalies.filter(|anomaly| anomaly.metric.as_ref() == metric).map(|anomaly| anomaly.service.as_str()),
-            )
+            only_one(anomalies.filter(departs).map(|anomaly| anomaly.service.as_str()))
         }
     }
 }

@@ -11,6 +11,8 @@
 //! kubectl scale deployment/NAME … --current-replicas=N --replicas=M   act
 //! kubectl delete networkpolicy NAME …                  act
 //! kubectl exec deployment/NAME … -- logrotate …        act
+//! df, ls, free, ps …, journalctl, systemctl show …     look, on this machine
+//! journalctl --vacuum-size=…, systemctl restart NAME   act, on this machine
 //! psql -h NAME … -c SQL                                look, or pg_terminate_backend and pg_cancel_backend
 //! ```
 
@@ -22,4 +24,4 @@ pub mod propose;
 pub use bind::BindError;
 pub use library::Library;
 pub use parse::parse;
-pub use propose::propose;
+pub use propose::{misfits, propose};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::bind::{bind, whole_pattern};
+use super::bind::{BindError, alternatives, bind, whole_pattern};
 use super::library::Library;
-use crate::engine::model::{Hypothesis, Incident, Proposal, Runbook};
+use crate::engine::model::{Hypothesis, Incident, Misfit, Proposal, Runbook, RunbookPlace};
 use crate::engine::world::World;
 
 /// Proposals for one incident.
@@ -23,7 +23,7 @@ pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Pro
         if rank > 0 && hypothesis.confidence.get() < BELIEVED_MIN {
             continue;
         }
-        for runbook in fitting(library, hypothesis) {
+        for runbook in fitting(library, world, hypothesis) {
             if proposals.len() == PROPOSALS_MAX {
                 return proposals;
             }
@@ -43,12 +43,49 @@ pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Pro
     proposals
 }
 
+/// Runbooks that fit and are not among `proposals`, because a parameter of theirs cannot be filled: each once, with what
+/// it needs. One whose parameter is a metric that departs is not meant for an incident without it, and says nothing.
+#[must_use]
+pub fn misfits(library: &Library, world: &World, incident: &Incident, proposals: &[Proposal]) -> Vec<Misfit> {
+    let mut found: Vec<Misfit> = Vec::new();
+    for (rank, hypothesis) in incident.ranking.hypotheses.iter().enumerate() {
+        if rank > 0 && hypothesis.confidence.get() < BELIEVED_MIN {
+            continue;
+        }
+        for runbook in fitting(library, world, hypothesis) {
+            let is_known = proposals.iter().any(|proposal| proposal.runbook.id == runbook.id)
+                || found.iter().any(|misfit| misfit.runbook == runbook.id);
+            if is_known || found.len() == PROPOSALS_MAX {
+                continue;
+            }
+            let reason = match bind(runbook, hypothesis, world, incident) {
+                Ok(_) => continue,
+                Err(BindError::Missing { from, .. })
+                    if alternatives(&from).all(|from| from.starts_with("anomaly.service.")) =>
+                {
+                    continue;
+                }
+                Err(BindError::Missing { param, from }) => format!("fits but needs `{param}`: there is no {from}"),
+                Err(BindError::Refused { param, reason }) => format!("fits but needs another `{param}`: {reason}"),
+            };
+            let (id, title) = (Arc::clone(&runbook.id), Arc::clone(&runbook.title));
+            found.push(Misfit { runbook: id, title, reason: reason.into() });
+        }
+    }
+    found
+}
+
 /// Runbooks for this kind of cause and service, the most particular first.
-fn fitting<'a>(library: &'a Library, hypothesis: &Hypothesis) -> Vec<&'a Arc<Runbook>> {
+fn fitting<'a>(library: &'a Library, world: &World, hypothesis: &Hypothesis) -> Vec<&'a Arc<Runbook>> {
     let mut fitting: Vec<&Arc<Runbook>> = library
         .iter()
         .filter(|runbook| runbook.problems.contains(&hypothesis.kind))
         .filter(|runbook| matches_service(runbook, hypothesis.service.as_str()))
+        .filter(|runbook| match runbook.place {
+            RunbookPlace::Anywhere => true,
+            RunbookPlace::Machine => world.machines.contains(&hypothesis.service),
+            RunbookPlace::Cluster => !world.machines.contains(&hypothesis.service),
+        })
         .collect();
     fitting
         .sort_by_key(|runbook| (runbook.service_pattern.is_empty(), runbook.problems.len(), Arc::clone(&runbook.id)));

@@ -103,6 +103,7 @@ fn run(id: u64, value: f64) -> Record {
             origin: Arc::from("shipped"),
             problems: vec![CauseKind::BadDeploy],
             service_pattern: Arc::from(""),
+            place: crate::engine::model::RunbookPlace::Anywhere,
             params: BTreeMap::new(),
             acts_max: 1,
             estimate_seconds: 1,

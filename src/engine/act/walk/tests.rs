@@ -7,7 +7,7 @@ use crate::engine::act::walk::{on_report, on_tick, recover, settle_unknown};
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::model::{
     Band, BoundStep, CauseKind, Incident, IncidentId, IncidentSeverity, IncidentState, ParamSpec, Ranking, Reading,
-    Runbook, StepEffect, StepSpec, Unit,
+    Runbook, RunbookPlace, StepEffect, StepSpec, Unit,
 };
 use crate::engine::settings::RunbookSettings;
 use crate::engine::snapshot::AutonomyMode;
@@ -100,6 +100,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
             origin: text("shipped"),
             problems: vec![CauseKind::BadDeploy],
             service_pattern: text(""),
+            place: RunbookPlace::Anywhere,
             params: BTreeMap::from([(text("service"), service)]),
             acts_max: 2,
             estimate_seconds: 60,

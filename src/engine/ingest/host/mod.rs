@@ -34,7 +34,7 @@ use crate::engine::model::{
 use crate::engine::settings::{HostSettings, LogSettings};
 
 /// The source's name on the screen.
-pub const HOST_SOURCE: &str = "host";
+pub use crate::engine::model::HOST_SOURCE;
 /// Between two readings at least.
 const INTERVAL_MS_MIN: i64 = SECOND_MS;
 /// Series of one machine; past it new ones are counted and left out.

@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    Buckets, CauseKind, ChangeId, ChangeKind, ChangeNotice, EdgeNotice, EdgeOrigin, IncidentId, IncidentSeverity,
-    IncidentState, Ranking, Score, ServiceName, SourceName, StepEffect,
+    AnomalyId, Buckets, CauseKind, ChangeId, ChangeKind, ChangeNotice, EdgeNotice, EdgeOrigin, IncidentId,
+    IncidentSeverity, IncidentState, Ranking, Score, SeriesRole, ServiceName, SourceName, StepEffect,
 };
 use crate::engine::runbooks::library::Library;
-use crate::engine::runbooks::propose::propose;
+use crate::engine::runbooks::propose::{misfits, propose};
+use crate::engine::world::fixtures::anomaly;
 
 fn hypothesis(kind: CauseKind, service: &str, change: Option<u64>, confidence: f64) -> Hypothesis {
     Hypothesis {
@@ -118,6 +119,7 @@ fn echo(spec: ParamSpec) -> Runbook {
         origin: Arc::from("test"),
         problems: vec![CauseKind::BadDeploy],
         service_pattern: Arc::from(""),
+        place: crate::engine::model::RunbookPlace::Anywhere,
         params: BTreeMap::from([(Arc::from("x"), spec)]),
         acts_max: 1,
         estimate_seconds: 1,
@@ -232,12 +234,62 @@ fn runbooks_are_proposed_for_the_best_hypothesis_first() {
 fn what_cannot_be_filled_is_not_proposed() {
     let incident = incident_of(CauseKind::NetworkPolicy, None);
     assert_eq!(propose(&Library::shipped(), &world("v1"), &incident), []);
+    let told = misfits(&Library::shipped(), &world("v1"), &incident, &[]);
+    let told: Vec<(&str, &str)> = told.iter().map(|one| (one.runbook.as_ref(), one.reason.as_ref())).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "revert-network-policy");
+    assert!(told[0].1.starts_with("fits but needs `") && told[0].1.contains("there is no cause.change."), "{told:?}");
     let policy = |version: &str| {
         let blamed = incident_of(CauseKind::NetworkPolicy, Some(9));
         propose(&Library::shipped(), &world(version), &blamed).len()
     };
     assert_eq!(policy("prod-egress-v847"), 1);
     assert_eq!(policy("no policy; rm"), 0, "a refused value is not replaced by another one");
+}
+
+#[test]
+fn what_is_for_a_cluster_is_not_offered_on_the_machine_nor_the_other_way_round() {
+    let incident = incident_of(CauseKind::DiskFull, None);
+    let offered = |world: &World| -> Vec<String> {
+        propose(&Library::shipped(), world, &incident).iter().map(|proposal| proposal.runbook.id.to_string()).collect()
+    };
+    let mut world = world("v1");
+    assert_eq!(offered(&world), ["free-disk"]);
+    world.machines.insert(ServiceName::new("another"));
+    assert_eq!(offered(&world), ["free-disk"]);
+    world.machines.insert(ServiceName::new("payment"));
+    assert_eq!(offered(&world), ["free-machine-disk"]);
+}
+
+#[test]
+fn of_several_services_with_a_departure_the_cause_is_meant_and_one_that_is_no_harm_never() {
+    let incident = |members: &[u64]| {
+        let mut incident = incident_of(CauseKind::MemoryLeak, None);
+        incident.anomalies = members.iter().map(|id| AnomalyId(*id)).collect();
+        incident
+    };
+    let world = |members: &[(u64, &str, bool)]| {
+        let mut world = world("v1");
+        for (id, service, is_harmful) in members {
+            let mut member = anomaly(*id, service, "memory_bytes", SeriesRole::Saturation, 0);
+            member.is_harmful = *is_harmful;
+            world.anomalies.insert(member.id, Arc::new(member));
+        }
+        world
+    };
+    let value = |world: &World, incident: &Incident| {
+        let runbook = echo(text_param("anomaly.service.memory_bytes", Some(".*"), &[]));
+        bind(&runbook, &incident.ranking.hypotheses[0], world, incident).ok().map(|bound| bound.params["x"].to_string())
+    };
+    for (members, of_incident, wanted) in [
+        (&[(1, "db", true), (2, "payment", true)][..], &[1, 2][..], Some("payment")),
+        (&[(1, "db", true), (2, "payment", true)], &[1], Some("payment")),
+        (&[(1, "db", true), (2, "cache", true)], &[1, 2], None),
+        (&[(1, "db", true), (2, "cache", false)], &[1, 2], Some("db")),
+        (&[(1, "db", true)], &[], None),
+    ] {
+        assert_eq!(value(&world(members), &incident(of_incident)).as_deref(), wanted, "{members:?} {of_incident:?}");
+    }
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 //!
 //! ````text
 //! # Title
-//! ```toml runbook      id, version, owner, problem, service, max_actions, estimate, [params]
+//! ```toml runbook      id, version, owner, problem, service, where, max_actions, estimate, [params]
 //! ```
 //! Prose: becomes the text of the step after it.
 //! ```toml step NAME    kind = note | check | act | verify, and what the kind needs
@@ -27,7 +27,7 @@ use self::fields::{Fields, Problems, Source};
 use self::markdown::{Block, Page};
 use super::bind::{self, Origin};
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
-use crate::engine::model::{CauseKind, ParamKind, ParamSpec, Runbook, StepKind, StepSpec};
+use crate::engine::model::{CauseKind, ParamKind, ParamSpec, Runbook, RunbookPlace, StepKind, StepSpec};
 use crate::engine::snapshot::FileProblem;
 use crate::nearest::nearest;
 
@@ -120,6 +120,15 @@ fn read_head(origin: &str, text: &str, mut fields: Fields<'_>, problems: &mut Pr
     let causes = causes.iter().filter_map(|word| read_cause(word, fields.line_of("problem"), problems)).collect();
     let service_pattern = fields.text("service", problems).unwrap_or_else(|| Arc::from(""));
     check_pattern("service", &service_pattern, fields.line_of("service"), problems);
+    let place = fields.text("where", problems).map_or(RunbookPlace::Anywhere, |word| match word.as_ref() {
+        "machine" => RunbookPlace::Machine,
+        "cluster" => RunbookPlace::Cluster,
+        _ => {
+            let text = format!("`where` is \"machine\" or \"cluster\", not \"{word}\"; leave it out for both");
+            problems.add(fields.line_of("where"), text);
+            RunbookPlace::Anywhere
+        }
+    });
     let acts_ceiling = u32::try_from(ACTS_PER_INCIDENT_MAX).unwrap_or(u32::MAX);
     let acts_max = fields.whole("max_actions", 1..acts_ceiling + 1, problems).unwrap_or(4);
     let estimate_ms = fields.span("estimate", problems).unwrap_or(60_000);
@@ -140,6 +149,7 @@ fn read_head(origin: &str, text: &str, mut fields: Fields<'_>, problems: &mut Pr
         origin: Arc::from(origin),
         problems: causes,
         service_pattern,
+        place,
         params,
         acts_max: u8::try_from(acts_max).unwrap_or(u8::MAX),
         estimate_seconds: u32::try_from(estimate_ms / 1_000).unwrap_or(u32::MAX),

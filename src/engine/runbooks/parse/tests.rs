@@ -67,6 +67,14 @@ fn a_page_becomes_a_runbook() {
 }
 
 #[test]
+fn where_a_page_is_for_is_either_said_or_anywhere() {
+    let place = |line: &str| parse("f", &GOOD.replacen("estimate = \"4m\"", line, 1)).unwrap().place;
+    assert_eq!(place("where = \"machine\""), RunbookPlace::Machine);
+    assert_eq!(place("where = \"cluster\""), RunbookPlace::Cluster);
+    assert_eq!(place(""), RunbookPlace::Anywhere);
+}
+
+#[test]
 fn the_hash_follows_every_byte() {
     let other = GOOD.replace("The end.", "The end!");
     assert_ne!(parse("f", GOOD).unwrap().content_hash, parse("f", &other).unwrap().content_hash);
@@ -83,6 +91,7 @@ fn every_mistake_is_named_with_its_line_and_a_remedy() {
         ("\"bad_config\"]", "\"bad_confg\"]", 7, "did you mean `bad_config`?"),
         ("\"pay.*\"", "\"pay(\"", 8, "regular expression"),
         ("estimate = \"4m\"", "estimate = \"4\"", 9, "such as 15s"),
+        ("estimate = \"4m\"", "where = \"host\"", 9, "`where` is \"machine\" or \"cluster\", not \"host\""),
         ("estimate = \"4m\"", "max_actions = 9", 9, "from 1 to 8"),
         ("from = \"cause.service\"", "from = \"cause.servce\"", 11, "cause.service"),
         ("type = \"service\"", "type = \"srv\"", 11, "types are"),
