@@ -58,6 +58,9 @@ pub struct Counts {
     pub history_days_min: f32,
     /// Series judged by static thresholds for lack of history.
     pub cold_series_count: u64,
+    /// Series that fell silent for good and were forgotten, since the start.
+    #[serde(default)]
+    pub retired_series_count: u64,
 }
 
 /// State of the store, for the status bar and `doctor`.

@@ -236,7 +236,7 @@ fn cell(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, column: Column, 
             let choices = [anomaly_text::expected(anomaly), anomaly_text::edge(anomaly)];
             right(Role::TextMuted, &text::fitting(choices, width, pen.glyphs))
         }
-        Column::Sigma => right(role, &anomaly_text::sigma(anomaly.deviation_sigma)),
+        Column::Sigma => right(role, &anomaly_text::distance(anomaly)),
         Column::Since => right(role, &anomaly_text::since(anomaly, ctx.now)),
         Column::Repeats => right(Role::TextMuted, &text::times(anomaly.repeat_count)),
         Column::Sparkline => {

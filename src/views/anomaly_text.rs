@@ -20,6 +20,7 @@ pub fn expected(anomaly: &Anomaly) -> String {
     match anomaly.kind {
         AnomalyKind::Absence => "data".to_owned(),
         AnomalyKind::NewTemplate => "known lines".to_owned(),
+        _ if anomaly.method == DetectionMethod::StaticThreshold && anomaly.unit != Unit::Boolean => edge(anomaly),
         AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast => {
             band(anomaly.expected, anomaly.unit)
         }
@@ -57,6 +58,11 @@ pub fn sigma(sigma: f64) -> String {
         sigma if sigma >= 9.95 => format!("{sigma:.0}σ"),
         sigma => format!("{sigma:.1}σ"),
     }
+}
+
+/// How far the last value is off, in at most four columns; a dash where that is not measured in sigmas.
+pub fn distance(anomaly: &Anomaly) -> String {
+    if anomaly.is_measured_in_sigmas() { sigma(anomaly.deviation_sigma) } else { "-".to_owned() }
 }
 
 /// By which rule it was judged, in words.

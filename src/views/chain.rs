@@ -287,8 +287,12 @@ fn worst_text(health: &Health<'_>) -> String {
     let worst = match (health.anomaly, health.alert) {
         (_, Some(alert)) => format!("alert {}", alert.notice.name),
         (Some(anomaly), None) => {
-            let (value, sigma) = (anomaly_text::value(anomaly), anomaly_text::sigma(anomaly.deviation_sigma));
-            format!("{} {value} {sigma}", anomaly.metric)
+            let (value, metric) = (anomaly_text::value(anomaly), &anomaly.metric);
+            if anomaly.is_measured_in_sigmas() {
+                format!("{metric} {value} {}", anomaly_text::distance(anomaly))
+            } else {
+                format!("{metric} {value}")
+            }
         }
         (None, None) => String::new(),
     };

@@ -371,7 +371,11 @@ fn timeline_line(pen: Pen<'_>, entry: &TimelineEntry, anomaly: Option<&Anomaly>,
     }
     left.push(pen.plain(&in_a_line(&entry.text)));
     let right = match (anomaly, &entry.by) {
-        (Some(anomaly), _) => pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 9)),
+        (Some(anomaly), _) => {
+            // The line is about the onset, so its figure stays there.
+            let values = if anomaly.at_onset.is_empty() { &anomaly.recent } else { &anomaly.at_onset };
+            pen.span(Role::ChartValue, &chart::sparkline(values, 9))
+        }
         (None, Some(by)) => pen.span(Role::TextMuted, by),
         (None, None) => pen.plain(""),
     };

@@ -11,7 +11,7 @@ use super::evidence::paragraph;
 use super::text;
 use super::theme::{self, Role};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, AnomalyState, human, human_count};
+use crate::engine::model::{Anomaly, AnomalyKind, AnomalyState, DetectionMethod, Unit, human, human_count};
 
 /// Rows of the chart.
 const CHART_HEIGHT: usize = 5;
@@ -41,17 +41,7 @@ fn facts(ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Vec<(&'static str, String)
     if let Some((id, template)) = &anomaly.template {
         facts.push(("template", format!("{id} {template}")));
     }
-    let seen = format!(
-        "{}, {} {} what is expected",
-        anomaly_text::value(anomaly),
-        anomaly_text::sigma(anomaly.deviation_sigma),
-        anomaly_text::direction(anomaly.direction)
-    );
-    facts.push(("seen", seen));
-    let usual = human(anomaly.expected.centre, anomaly.unit);
-    facts.push(("expected", format!("{}, usually {usual}", anomaly_text::expected(anomaly))));
-    let peak = human(anomaly.peak_value, anomaly.unit);
-    facts.push(("peak", format!("{peak}, {} off", anomaly_text::sigma(anomaly.peak_sigma))));
+    facts.extend(judged(anomaly));
     facts.push(("judged by", anomaly_text::method(anomaly.method).to_owned()));
     facts.push(("history", format!("{:.0} days", anomaly.history_days)));
     facts.push(("began", when(anomaly.started_at)));
@@ -72,6 +62,26 @@ fn facts(ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Vec<(&'static str, String)
     let hidden = anomaly.suppressed.as_ref().map(|reason| ("suppressed", reason.to_string()));
     facts.extend(hidden);
     facts
+}
+
+/// What was seen and expected; sigmas and what is usual only where history told them.
+fn judged(anomaly: &Anomaly) -> [(&'static str, String); 3] {
+    let (value, expected) = (anomaly_text::value(anomaly), anomaly_text::expected(anomaly));
+    let (usual, peak) = (human(anomaly.expected.centre, anomaly.unit), human(anomaly.peak_value, anomaly.unit));
+    let (off, side) = (anomaly_text::distance(anomaly), anomaly_text::direction(anomaly.direction));
+    let (seen, expected, peak) = match (anomaly.kind, anomaly.method) {
+        _ if anomaly.is_measured_in_sigmas() => (
+            format!("{value}, {off} {side} what is expected"),
+            format!("{expected}, usually {usual}"),
+            format!("{peak}, {} off", anomaly_text::sigma(anomaly.peak_sigma)),
+        ),
+        (AnomalyKind::Deviation, DetectionMethod::StaticThreshold) if anomaly.unit != Unit::Boolean => {
+            (format!("{value}, {}", anomaly.beyond_limit()), format!("{expected}, by the static limit"), peak)
+        }
+        (AnomalyKind::Absence, _) => (value, format!("{expected}, usually {usual}"), peak),
+        _ => (value, expected, peak),
+    };
+    [("seen", seen), ("expected", expected), ("peak", peak)]
 }
 
 /// The last values over the band, the range at the left.

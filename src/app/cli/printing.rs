@@ -3,7 +3,7 @@
 use std::io;
 
 use super::output::line;
-use crate::engine::model::{Anomaly, ServiceName, quantity};
+use crate::engine::model::{Anomaly, AnomalyKind, DetectionMethod, ServiceName, Unit, quantity};
 use crate::engine::report::{IncidentReport, Report, RunReport};
 
 /// One incident in a line.
@@ -22,16 +22,26 @@ pub(super) fn incident_line(incident: &IncidentReport) -> io::Result<()> {
 /// One anomaly in a line.
 pub(super) fn anomaly_line(anomaly: &Anomaly) -> io::Result<()> {
     let reason = anomaly.suppressed.as_ref().map(|reason| format!("  [{reason}]")).unwrap_or_default();
+    let low = quantity::human(anomaly.expected.low, anomaly.unit);
+    let high = quantity::human(anomaly.expected.high, anomaly.unit);
+    let judged = match anomaly.kind {
+        _ if anomaly.is_measured_in_sigmas() => format!("expected {low} to {high}  {:.1} sigma", anomaly.peak_sigma),
+        AnomalyKind::Absence => "no data when some was due".to_owned(),
+        AnomalyKind::NewTemplate => "never seen before".to_owned(),
+        _ if anomaly.method == DetectionMethod::StaticThreshold && anomaly.unit != Unit::Boolean => {
+            anomaly.beyond_limit()
+        }
+        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast => {
+            format!("expected {low} to {high}")
+        }
+    };
     line(&format!(
-        "{:<10} {} {:<20} {:<24} {:>10} expected {} to {}  {:.1} sigma  since {}{reason}",
+        "{:<10} {} {:<20} {:<24} {:>10} {judged}  since {}{reason}",
         anomaly.id.to_string(),
         anomaly.severity.word(),
         anomaly.service,
         anomaly.metric,
         quantity::human(anomaly.value, anomaly.unit),
-        quantity::human(anomaly.expected.low, anomaly.unit),
-        quantity::human(anomaly.expected.high, anomaly.unit),
-        anomaly.peak_sigma,
         anomaly.started_at,
     ))
 }

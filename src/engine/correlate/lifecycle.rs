@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::timeline;
-use crate::engine::clock::Timestamp;
+use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::model::{Incident, IncidentId, IncidentState, TimelineKind, human_span};
 use crate::engine::request::Request;
 
@@ -190,6 +190,7 @@ pub(super) struct Harm {
 }
 
 /// What time does to a live incident: harm that stopped mitigates it, quiet resolves it, harm that returns takes it back.
+/// One step at a time: quiet that is noticed late is seen as mitigated, for as long as any other, before it is over.
 pub(super) fn advance(incident: &mut Incident, harm: &Harm, quiet_ms: i64, is_held: bool, now: Timestamp) {
     if incident.state == IncidentState::Mitigated
         && harm.active_count > 0
@@ -205,11 +206,16 @@ pub(super) fn advance(incident: &mut Incident, harm: &Harm, quiet_ms: i64, is_he
         return;
     }
     let quiet_for = now.since_ms(harm.last_at);
-    if incident.state != IncidentState::Mitigated && quiet_for >= quiet_ms {
-        mitigate(incident, &format!("no symptom for {}", human_span(quiet_ms)), None, now);
+    let told = |least_ms: i64| human_span(least_ms.max(quiet_for / MINUTE_MS * MINUTE_MS));
+    if incident.state != IncidentState::Mitigated {
+        if quiet_for >= quiet_ms {
+            mitigate(incident, &format!("no symptom for {}", told(quiet_ms)), None, now);
+        }
+        return;
     }
+    let was_seen = incident.mitigated_at.is_none_or(|at| now.since_ms(at) >= quiet_ms);
     // While somebody is acting on it, its end is theirs to see.
-    if incident.state == IncidentState::Mitigated && quiet_for >= 2 * quiet_ms && !is_held {
-        resolve(incident, &format!("resolved: no symptom for {}", human_span(2 * quiet_ms)), None, now);
+    if quiet_for >= 2 * quiet_ms && was_seen && !is_held {
+        resolve(incident, &format!("resolved: no symptom for {}", told(2 * quiet_ms)), None, now);
     }
 }

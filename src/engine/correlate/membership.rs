@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::grouping::Burst;
-use super::lifecycle::Harm;
+use super::lifecycle::{self, Harm};
 use super::symptom::{Directory, Place, Symptom, SymptomKind, of_alert, of_anomaly};
 use super::timeline::{self, Members};
 use super::{changes, severity};
@@ -12,7 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::limits::{FORECAST_OPENS_MS, TIMELINE_CHANGE_MS};
 use crate::engine::model::{
     Alert, Anomaly, AnomalyKind, Change, Fingerprint, Incident, IncidentId, IncidentSeverity, IncidentState, Ranking,
-    Severity,
+    Severity, TimelineKind,
 };
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
@@ -71,8 +71,9 @@ impl Reader<'_> {
         let until = last_critical.unwrap_or(next.started_at).max(next.started_at);
         next.changes = changes::suspects(world, next.services.keys(), next.started_at, until, self.settings.hops_max);
         next.folded_count = next.folded_count.max(folded(&anomalies, &alerts));
+        let shown = severity::observed(&anomalies, &alerts, &world.topology);
         if !next.is_severity_set_by_hand {
-            next.severity = next.severity.max(severity::observed(&anomalies, &alerts, &world.topology));
+            next.severity = next.severity.max(shown.severity);
         }
         let suspects: Vec<&Change> = next
             .changes
@@ -83,6 +84,11 @@ impl Reader<'_> {
             .collect();
         let members = Members { anomalies: &anomalies, alerts: &alerts, changes: &suspects, topology: &world.topology };
         next.timeline = timeline::write(&old.timeline, &members);
+        // What is being opened begins with its severity.
+        if next.severity != old.severity && world.incidents.contains_key(&old.id) {
+            let text = format!("severity raised from {} to {}: {}", old.severity, next.severity, shown.because);
+            lifecycle::tell(&mut next, self.now, TimelineKind::State, &text, None);
+        }
         if next.title.is_empty() {
             next.title = first_title(&next, &anomalies, &alerts);
         }

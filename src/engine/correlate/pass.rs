@@ -5,16 +5,13 @@ use std::sync::Arc;
 
 use super::CorrelationEvent;
 use super::grouping::{self, Burst, Surroundings};
-use super::lifecycle;
 use super::membership::Reader;
 use super::opening::is_warranted;
 use super::step::Correlator;
 use super::symptom::{Directory, Place, Symptom, SymptomKey, of_alert, of_anomaly};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{CLOCK_SKEW_MS, FORECAST_OPENS_MS, SAME_PLACE_REACH_MS};
-use crate::engine::model::{
-    Fingerprint, Incident, IncidentId, ServiceName, SuppressionReason, TimelineKind, human_span,
-};
+use crate::engine::model::{Fingerprint, Incident, IncidentId, ServiceName, SuppressionReason, human_span};
 use crate::engine::world::World;
 
 /// One pass over what waits and what is live.
@@ -127,11 +124,7 @@ impl<'a> Pass<'a> {
                 is_flapping: &is_flapping,
                 now: self.now,
             };
-            let (mut next, derived) = reader.rebuild(incident);
-            if next.severity != incident.severity && self.world.incidents.contains_key(&id) {
-                let text = format!("severity raised from {} to {}", incident.severity, next.severity);
-                lifecycle::tell(&mut next, self.now, TimelineKind::State, &text, None);
-            }
+            let (next, derived) = reader.rebuild(incident);
             self.memory.derived.insert(id, derived);
             self.draft.insert(id, next);
         }

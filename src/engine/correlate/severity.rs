@@ -19,20 +19,28 @@ pub(super) fn is_failure(anomaly: &Anomaly) -> bool {
     matches!(anomaly.role, SeriesRole::Errors | SeriesRole::Availability) || anomaly.kind == AnomalyKind::Absence
 }
 
+/// The severity that members show, and by what.
+pub(super) struct Shown {
+    pub(super) severity: IncidentSeverity,
+    pub(super) because: String,
+}
+
 /// The severity that the members show.
-pub(super) fn observed(anomalies: &[&Anomaly], alerts: &[&Alert], topology: &Topology) -> IncidentSeverity {
+pub(super) fn observed(anomalies: &[&Anomaly], alerts: &[&Alert], topology: &Topology) -> Shown {
+    let shown = |severity, because| Shown { severity, because };
     let real = || anomalies.iter().filter(|anomaly| anomaly.kind != AnomalyKind::Forecast);
     let mut critical: BTreeSet<&ServiceName> = BTreeSet::new();
     let mut metrics: BTreeMap<&ServiceName, BTreeSet<&str>> = BTreeMap::new();
-    let mut failing = 0_usize;
+    let mut failing = None;
     for anomaly in real() {
         metrics.entry(&anomaly.service).or_default().insert(&anomaly.metric);
         if anomaly.severity == Severity::Critical {
             critical.insert(&anomaly.service);
-            failing += usize::from(is_failure(anomaly));
             if is_failure(anomaly) && is_entry(topology, &anomaly.service) {
-                return IncidentSeverity::Sev1;
+                let because = format!("users feel it, {} of {} is critical", anomaly.metric, anomaly.service);
+                return shown(IncidentSeverity::Sev1, because);
             }
+            failing = failing.or(is_failure(anomaly).then_some(anomaly));
         }
     }
     let told = alerts.iter().filter(|alert| alert.notice.severity == Severity::Critical);
@@ -45,13 +53,18 @@ pub(super) fn observed(anomalies: &[&Anomaly], alerts: &[&Alert], topology: &Top
         .map(|(service, _)| *service)
         .chain(critical.iter().copied())
         .collect();
+    let (first, telling) = (degraded.first(), told.clone().next());
     if critical.len() >= WIDE_SERVICES_MIN {
-        IncidentSeverity::Sev1
-    } else if degraded.len() >= 2 || failing > 0 {
-        IncidentSeverity::Sev2
-    } else if !degraded.is_empty() || told.clone().next().is_some() {
-        IncidentSeverity::Sev3
+        shown(IncidentSeverity::Sev1, format!("{} services have critical symptoms", critical.len()))
+    } else if let Some(anomaly) = failing {
+        shown(IncidentSeverity::Sev2, format!("{} of {} is critical", anomaly.metric, anomaly.service))
+    } else if degraded.len() >= 2 {
+        shown(IncidentSeverity::Sev2, format!("{} services are degraded", degraded.len()))
+    } else if let Some(service) = first {
+        shown(IncidentSeverity::Sev3, format!("{service} is degraded"))
+    } else if let Some(alert) = telling {
+        shown(IncidentSeverity::Sev3, format!("alert {} is critical", alert.notice.name))
     } else {
-        IncidentSeverity::Sev4
+        shown(IncidentSeverity::Sev4, "its symptoms are mild".to_owned())
     }
 }

@@ -354,7 +354,11 @@ fn a_change_of_severity_is_in_the_timeline_whoever_made_it() {
     let told = |incident: &Incident, text: &str, by: Option<&str>| {
         incident.timeline.iter().any(|entry| entry.text.as_ref() == text && entry.by.as_deref() == by)
     };
-    assert!(told(&raised, "severity raised from SEV3 to SEV1", None), "{:?}", raised.timeline);
+    assert!(
+        told(&raised, "severity raised from SEV3 to SEV1: users feel it, error_ratio of web is critical", None),
+        "{:?}",
+        raised.timeline
+    );
     assert!(told(&lowered, "severity set from SEV1 to SEV3", Some("ann")));
     assert!(told(&ask(IncidentSeverity::Sev1), "severity confirmed as SEV1", Some("ann")));
 }
@@ -552,6 +556,29 @@ fn quiet_mitigates_then_resolves_and_a_return_reopens() {
     scene.hear(errors(4, "payment", 9_000), 9_010);
     scene.tick(9_011);
     assert_eq!(scene.only().id, IncidentId(2), "later than an hour it is a new one");
+}
+
+#[test]
+fn quiet_that_is_noticed_late_is_mitigated_before_it_is_over() {
+    let mut scene = Scene::on(Build::new());
+    scene.hear(errors(1, "payment", 100), 110);
+    scene.tick(111);
+    scene.end(1, 300);
+    scene.tick(900);
+    let incident = scene.only();
+    assert_eq!((incident.state, incident.mitigated_at), (IncidentState::Mitigated, Some(Timestamp(900_000))));
+    scene.tick(900 + 179);
+    assert_eq!(scene.only().state, IncidentState::Mitigated);
+    scene.tick(900 + 180);
+    assert!(scene.live().is_empty());
+    let states: Vec<(i64, &str)> = scene.world.incidents[&IncidentId(1)]
+        .timeline
+        .iter()
+        .filter(|entry| entry.kind == TimelineKind::State)
+        .map(|entry| (entry.at.0 / 1_000, entry.text.as_ref()))
+        .collect();
+    let told = [(111, "opened"), (900, "mitigated: no symptom for 10 min"), (1_080, "resolved: no symptom for 13 min")];
+    assert_eq!(states, told);
 }
 
 #[test]

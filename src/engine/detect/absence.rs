@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::identity::anomaly_fingerprint;
-use super::live::Live;
+use super::live::{Live, at_onset};
 use super::registry::{Meta, Registry, SourceSeries};
 use super::tracking::AnomalyEvent;
 use super::{Detection, contextual};
@@ -274,6 +274,7 @@ fn absence(
         repeat_count: 1,
         incident: None,
         suppressed: None,
+        at_onset: at_onset(&live.recent_values(), usize::MAX),
         recent: live.recent_values(),
         forecast: None,
     }

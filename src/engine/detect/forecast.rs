@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Detection;
 use super::identity::anomaly_fingerprint;
+use super::live::at_onset;
 use super::registry::Meta;
 use super::tracking::AnomalyEvent;
 use super::trend::{Slope, Trend};
@@ -21,6 +22,9 @@ const REACH_MS: i64 = 7 * DAY_MS;
 const WARNING_MS: i64 = 72 * HOUR_MS;
 /// The interval around the time is never shown narrower than this.
 const MARGIN_MS_MIN: i64 = 15 * MINUTE_MS;
+/// Nor narrower than this share of the time left, times how much further it reaches than was looked back: a straight past
+/// does not make a straight future.
+const MARGIN_SHARE_MIN: f64 = 0.1;
 /// Trends worked out in one tick.
 const TRENDS_PER_TICK: usize = 50;
 /// Evaluations without a credible trend after which a forecast ends.
@@ -110,7 +114,9 @@ fn foretell(value: f64, limit: f64, direction: Direction, slope: &Slope, at: Tim
     // Saturates; anything that large is far past the reach.
     let after_ms = |speed: f64| (way / speed * HOUR_MS as f64) as i64;
     let after = after_ms(speeds[1]);
-    let margin_ms = (after_ms(speeds[0]) - after_ms(speeds[2])).abs() / 2;
+    let reach = (way / speeds[1] / slope.hours.max(1.0)).max(1.0);
+    let least = (MARGIN_SHARE_MIN * reach * after as f64) as i64;
+    let margin_ms = ((after_ms(speeds[0]) - after_ms(speeds[2])).abs() / 2).max(least);
     (after <= REACH_MS).then(|| Forecast {
         limit,
         reached_at: at + after,
@@ -191,6 +197,7 @@ impl Detection {
             return;
         };
         let now = Timestamp(live.last_at);
+        let seen_at = self.forecasts.trends.get(&index).map_or(now, Trend::seen_at).min(now);
         let anomaly = Anomaly {
             id,
             fingerprint: anomaly_fingerprint(meta.fingerprint, AnomalyKind::Forecast, direction),
@@ -213,12 +220,13 @@ impl Detection {
             peak_sigma: 0.0,
             method: DetectionMethod::Trend,
             history_days: live.history_days(),
-            started_at: now,
+            started_at: seen_at,
             last_seen_at: now,
             ended_at: None,
             repeat_count: 1,
             incident: None,
             suppressed: None,
+            at_onset: at_onset(&live.recent_values(), usize::MAX),
             recent: live.recent_values(),
             forecast: Some(forecast),
         };
@@ -275,14 +283,21 @@ mod tests {
 
     #[test]
     fn the_limit_is_foretold_with_its_margin() {
-        let slope = Slope { low: 0.009, middle: 0.01, high: 0.011 };
+        let slope = Slope { low: 0.009, middle: 0.01, high: 0.011, hours: 120.0 };
         let forecast = foretell(0.5, 1.0, Direction::Above, &slope, Timestamp(0)).unwrap();
         assert_eq!(forecast.reached_at, Timestamp(50 * HOUR_MS));
         assert!((forecast.margin_ms / HOUR_MS - 5).abs() <= 1);
-        let falling = Slope { low: -0.011, middle: -0.01, high: -0.009 };
+        let sure = Slope { low: 0.01, high: 0.01, ..slope };
+        let margin_h = |slope: &Slope, value: f64| {
+            foretell(value, 1.0, Direction::Above, slope, Timestamp(0)).unwrap().margin_ms as f64 / HOUR_MS as f64
+        };
+        assert!((margin_h(&sure, 0.5) - 5.0).abs() < 0.01, "a straight line is no certainty");
+        let short = Slope { hours: 30.0, ..sure };
+        assert!((margin_h(&short, 0.1) - 27.0).abs() < 0.01, "three times as far as was looked back");
+        let falling = Slope { low: -0.011, middle: -0.01, high: -0.009, hours: 120.0 };
         assert!(foretell(0.5, 1.0, Direction::Above, &falling, Timestamp(0)).is_none());
         assert!(foretell(0.5, 0.0, Direction::Below, &falling, Timestamp(0)).is_some());
-        let slow = Slope { low: 0.001, middle: 0.001, high: 0.001 };
+        let slow = Slope { low: 0.001, middle: 0.001, high: 0.001, hours: 120.0 };
         assert!(foretell(0.5, 1.0, Direction::Above, &slow, Timestamp(0)).is_none(), "past the reach");
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// Values kept for the sparkline of an anomaly.
 pub const RECENT: usize = 24;
+/// Values that stay with an anomaly, as many as a line of a timeline shows, and how many of them come before its onset.
+const AT_ONSET: usize = 9;
+const BEFORE_ONSET: usize = 3;
 /// A residual teaches as if it were at most this many sigmas: no single figure may drown the sums of an hour.
 const TEACH_SIGMAS_MAX: f64 = 64.0;
 /// The recent level forgets over this many samples.
@@ -203,6 +206,20 @@ impl Live {
     }
 }
 
+/// The values that stay with an anomaly of which `recent` are the last, `outside_count` of them outside already.
+#[must_use]
+pub fn at_onset(recent: &[f32], outside_count: usize) -> Vec<f32> {
+    let from = recent.len().saturating_sub(BEFORE_ONSET.saturating_add(outside_count).min(AT_ONSET));
+    recent.iter().skip(from).take(AT_ONSET).copied().collect()
+}
+
+/// Adds what followed the onset, until there is enough of it. An anomaly kept without its onset gets no other one.
+pub fn follow_onset(at_onset: &mut Vec<f32>, value: f32) {
+    if !at_onset.is_empty() && at_onset.len() < AT_ONSET {
+        at_onset.push(value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +233,18 @@ mod tests {
         let values = live.recent_values();
         assert_eq!(values.len(), RECENT);
         assert_eq!((values[0], values[RECENT - 1]), (16.0, 39.0));
+    }
+
+    #[test]
+    fn an_onset_stays_with_what_came_before_it_and_some_of_what_followed() {
+        let mut kept = at_onset(&[1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 9.0], 2);
+        assert_eq!(kept, [1.0, 1.0, 1.0, 9.0, 9.0]);
+        (0..100).for_each(|_| follow_onset(&mut kept, 8.0));
+        assert_eq!(kept, [1.0, 1.0, 1.0, 9.0, 9.0, 8.0, 8.0, 8.0, 8.0]);
+        assert_eq!(at_onset(&[9.0], 4), [9.0]);
+        let mut unknown = Vec::new();
+        follow_onset(&mut unknown, 8.0);
+        assert_eq!(unknown, Vec::<f32>::new());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Detection;
 use super::identity::anomaly_fingerprint;
+use super::live::{at_onset, follow_onset};
 use super::log_rate::{KeptRate, Rate, SILENT_MINUTES};
 use super::log_templates::{Mined, TemplateMiner, TemplatesError};
 use super::tracking::AnomalyEvent;
@@ -31,8 +32,8 @@ const HISTORY_MS: i64 = 10 * MINUTE_MS;
 /// Calm minutes after which a change of rate is over, and minutes after which the new rate is normal.
 const CALM_MINUTES: u32 = 3;
 const FOLLOW_MINUTES: i64 = 60;
-/// A new template that has been silent this long is over.
-const QUIET_MS: i64 = 10 * MINUTE_MS;
+/// A new template that has been silent this long is over: a line is a moment, not a state.
+const QUIET_MS: i64 = 2 * MINUTE_MS;
 /// An anomaly that merely goes on is told again at most this often.
 const RETELL_MS: i64 = 10 * SECOND_MS;
 /// First byte of what is kept, where rates are in it.
@@ -143,6 +144,7 @@ fn anomaly_of(id: AnomalyId, kind: AnomalyKind, direction: Direction, template: 
         suppressed: None,
         recent: rate.recent.clone(),
         forecast: None,
+        at_onset: Vec::new(),
     }
 }
 
@@ -233,6 +235,7 @@ impl Detection {
 
     /// Closes minutes, judges rates and ends what is over.
     pub(super) fn tick_logs(&mut self, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
+        self.end_quiet(now, events);
         let minute = (now - SETTLE_MS).0.div_euclid(MINUTE_MS);
         if minute == self.logs.minute {
             return;
@@ -251,7 +254,6 @@ impl Detection {
                 rate.close_minute();
             }
         }
-        self.end_quiet(now, events);
         let active = &self.logs.active;
         self.logs.rates.retain(|template, rate| {
             let is_active = active.contains_key(&(*template, AnomalyKind::TemplateRate));
@@ -266,7 +268,10 @@ impl Detection {
         rate.silent_minutes = if rate.count == 0 { rate.silent_minutes + 1 } else { 0 };
         let departure = rate.departure();
         let key = (template, AnomalyKind::TemplateRate);
-        let started_at = self.logs.active.get(&key).map(|(anomaly, _)| anomaly.started_at);
+        let started_at = self.logs.active.get_mut(&key).map(|(anomaly, _)| {
+            follow_onset(&mut anomaly.at_onset, rate.count as f32);
+            anomaly.started_at
+        });
         let is_followed = started_at.is_some_and(|start| at.since_ms(start) > FOLLOW_MINUTES * MINUTE_MS);
         if departure.is_none() || is_followed {
             rate.teach();
@@ -300,6 +305,9 @@ impl Detection {
         let minutes = if direction == Direction::Below { i64::from(SILENT_MINUTES) } else { 1 };
         anomaly.started_at = at - minutes * MINUTE_MS;
         anomaly.last_seen_at = at;
+        // The minute that ended is not among the recent ones yet. Exact up to sixteen million lines.
+        let minutes: Vec<f32> = rate.recent.iter().copied().chain([rate.count as f32]).collect();
+        anomaly.at_onset = at_onset(&minutes, 1);
         anomaly.deviation_sigma = rate_sigma(rate);
         anomaly.peak_sigma = anomaly.deviation_sigma;
         events.push(AnomalyEvent::Began(anomaly.clone()));

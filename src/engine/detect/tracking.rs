@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::identity::anomaly_fingerprint;
-use super::live::Live;
+use super::live::{Live, at_onset, follow_onset};
 use super::registry::Meta;
 use super::verdict::Verdict;
 use crate::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
@@ -177,6 +177,7 @@ impl Tracks {
         let pending = &seen.live.pending;
         let direction = seen.verdict.direction();
         let peak_sigma = f64::from(pending.peak_z.abs()).max(seen.verdict.distance());
+        let recent = seen.live.recent_values();
         let anomaly = Anomaly {
             id,
             fingerprint: anomaly_fingerprint(seen.meta.fingerprint, AnomalyKind::Deviation, direction),
@@ -204,7 +205,9 @@ impl Tracks {
             repeat_count: u64::from(pending.count),
             incident: None,
             suppressed: seen.grade.explained.clone(),
-            recent: seen.live.recent_values(),
+            // A count of samples that fits into memory fits the type.
+            at_onset: at_onset(&recent, pending.count as usize),
+            recent,
             forecast: None,
         };
         self.note_flip(seen.index, seen.at);
@@ -247,6 +250,7 @@ impl Tracks {
         let Some(track) = self.by_series.get_mut(&seen.index) else {
             return Outcome::Ended;
         };
+        follow_onset(&mut track.anomaly.at_onset, seen.value as f32);
         let is_outside = seen.verdict.z.abs() >= settings.anomaly_sigma;
         let is_same_side = seen.verdict.direction() == track.anomaly.direction;
         track.opposite_count = if is_outside && !is_same_side { track.opposite_count + 1 } else { 0 };

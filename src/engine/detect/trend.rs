@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::clock::{HOUR_MS, Timestamp};
+
 /// Hours looked back upon: five days.
 const HOURS_MAX: u32 = 120;
 /// The short look: so many hours, and at least so many points in them.
@@ -67,6 +69,8 @@ pub struct Slope {
     pub low: f64,
     /// Upper quartile.
     pub high: f64,
+    /// Hours looked back upon.
+    pub hours: f64,
 }
 
 impl Trend {
@@ -96,6 +100,12 @@ impl Trend {
         values.map(move |(at, value)| (first + place(at), *value)).filter(|(_, value)| !value.is_nan())
     }
 
+    /// When the last hour with a sample had ended: the trend has been there since.
+    #[must_use]
+    pub fn seen_at(&self) -> Timestamp {
+        Timestamp((i64::from(self.last_hour) + 1) * HOUR_MS)
+    }
+
     /// The slope, where there is a credible one: of the last day if it has one, else of the last days.
     #[must_use]
     pub fn slope(&self) -> Option<Slope> {
@@ -112,7 +122,7 @@ impl Trend {
             return None;
         }
         let slopes = pairs(&points).map(|((x, y), (to_x, to_y))| (to_y - y) / (to_x - x)).collect();
-        let slope = quartiles(slopes)?;
+        let slope = quartiles(slopes, f64::from(SHORT_HOURS))?;
         let levels: Vec<f64> = points.iter().map(|(_, y)| *y).collect();
         let rests: Vec<f64> = points.iter().map(|(x, y)| y - slope.middle * x).collect();
         let explained = 1.0 - (spread(rests)? / spread(levels)?.max(f64::MIN_POSITIVE)).powi(2);
@@ -133,7 +143,7 @@ impl Trend {
             let same = slopes.iter().filter(|other| **other * slope.middle > 0.0).count();
             same as f64 >= AGREEMENT_MIN * slopes.len() as f64
         };
-        quartiles(slopes.clone()).filter(|slope| slope.agrees() && agreeing(slope))
+        quartiles(slopes.clone(), last - first).filter(|slope| slope.agrees() && agreeing(slope))
     }
 }
 
@@ -150,10 +160,10 @@ fn pairs(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
     points.iter().enumerate().flat_map(|(at, from)| points.iter().skip(at + 1).map(move |to| (*from, *to)))
 }
 
-fn quartiles(mut values: Vec<f64>) -> Option<Slope> {
+fn quartiles(mut values: Vec<f64>, hours: f64) -> Option<Slope> {
     values.sort_unstable_by(f64::total_cmp);
     let at = |share: usize| values.get(values.len() * share / 4).copied();
-    Some(Slope { low: at(1)?, middle: at(2)?, high: at(3)? })
+    Some(Slope { low: at(1)?, middle: at(2)?, high: at(3)?, hours })
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

@@ -174,6 +174,10 @@ pub struct Anomaly {
     pub recent: Vec<f32>,
     /// When the resource runs out, for forecasts.
     pub forecast: Option<Forecast>,
+    /// The values about the onset, oldest first: they stay as they were, however long the departure lasts. Last of the
+    /// fields, so that what was kept before there was one can be read.
+    #[serde(default)]
+    pub at_onset: Vec<f32>,
 }
 
 impl Anomaly {
@@ -183,8 +187,9 @@ impl Anomaly {
         let what = format!("{} {}", self.service, self.metric);
         match (self.kind, &self.forecast, &self.template) {
             (AnomalyKind::Absence, _, _) => format!("{what} has no data"),
-            _ if self.unit == Unit::Boolean && self.metric.ends_with("up") => {
-                format!("{} went {}", self.service, human(self.peak_value, self.unit))
+            (AnomalyKind::Deviation, _, _) if self.unit == Unit::Boolean => self.up_or_down(),
+            (AnomalyKind::Deviation, _, _) if self.method == DetectionMethod::StaticThreshold => {
+                format!("{what} {}, {}", human(self.peak_value, self.unit), self.beyond_limit())
             }
             (AnomalyKind::Forecast, Some(forecast), _) => {
                 let left = forecast.reached_at.since_ms(self.last_seen_at).max(0);
@@ -195,10 +200,50 @@ impl Anomaly {
                 format!("{} log rate {}: {text}", self.service, self.from_to())
             }
             // Beyond a million sigmas the spread was as good as nothing, and the figure says nothing either.
-            _ if self.peak_sigma >= 1.0 && self.peak_sigma < 1e6 => {
+            _ if self.is_measured_in_sigmas() && self.peak_sigma >= 1.0 && self.peak_sigma < 1e6 => {
                 format!("{what} {} {:.0}σ", self.from_to(), self.peak_sigma)
             }
             _ => format!("{what} {}", self.from_to()),
+        }
+    }
+
+    /// True where the distance was measured against history. Static limits, and what is up or down, there or not there,
+    /// have none: their sigmas only say how grave they are.
+    #[must_use]
+    pub fn is_measured_in_sigmas(&self) -> bool {
+        let is_of_values = match self.kind {
+            AnomalyKind::Deviation => self.unit != Unit::Boolean && self.role != SeriesRole::Availability,
+            AnomalyKind::TemplateRate => true,
+            AnomalyKind::Absence | AnomalyKind::NewTemplate | AnomalyKind::Forecast => false,
+        };
+        is_of_values && self.method != DetectionMethod::StaticThreshold
+    }
+
+    /// `above the static limit of 90 %`
+    #[must_use]
+    pub fn beyond_limit(&self) -> String {
+        let (side, limit) = match self.direction {
+            Direction::Above => ("above", self.expected.high),
+            Direction::Below => ("below", self.expected.low),
+        };
+        format!("{side} the static limit of {}", human(limit, self.unit))
+    }
+
+    /// `cache is down (was up)`; the second half only where it was seen or learnt.
+    fn up_or_down(&self) -> String {
+        let is_up = |value: f64| value >= 0.5;
+        let was_seen =
+            self.at_onset.iter().chain(&self.recent).any(|value| is_up(f64::from(*value)) != is_up(self.peak_value));
+        let was = match is_up(self.peak_value) {
+            _ if self.method == DetectionMethod::StaticThreshold && !was_seen => "",
+            true => " (was down)",
+            false => " (was up)",
+        };
+        let now = human(self.peak_value, self.unit);
+        // A metric that is called `up` says no more than its value does.
+        match self.metric.strip_suffix("up") {
+            Some(_) => format!("{} is {now}{was}", self.service),
+            None => format!("{} {} is {now}{was}", self.service, self.metric),
         }
     }
 
@@ -224,4 +269,39 @@ pub struct CompoundAnomaly {
     pub combined_sigma: f64,
     /// The earliest onset among the members.
     pub started_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::world::fixtures::anomaly;
+
+    #[test]
+    fn a_departure_claims_no_past_that_was_not_measured() {
+        let mut cpu = anomaly(1, "vm", "cpu_busy_ratio", SeriesRole::Saturation, 0);
+        (cpu.expected, cpu.peak_value) = (Band { low: 0.0, centre: 0.45, high: 0.9 }, 1.0);
+        assert_eq!(cpu.departure(), "vm cpu_busy_ratio 45 % → 100 % 10σ");
+        cpu.method = DetectionMethod::StaticThreshold;
+        assert_eq!(cpu.departure(), "vm cpu_busy_ratio 100 %, above the static limit of 90 %");
+        cpu.direction = Direction::Below;
+        (cpu.expected.low, cpu.peak_value) = (0.1, 0.02);
+        assert_eq!(cpu.departure(), "vm cpu_busy_ratio 2 %, below the static limit of 10 %");
+        assert!(!cpu.is_measured_in_sigmas());
+    }
+
+    #[test]
+    fn what_is_down_is_said_without_sigmas() {
+        let mut up = anomaly(1, "cache", "up", SeriesRole::Availability, 0);
+        (up.unit, up.direction, up.peak_value) = (Unit::Boolean, Direction::Below, 0.0);
+        up.expected = Band { low: 0.75, centre: 1.0, high: 1.0 };
+        assert_eq!(up.departure(), "cache is down (was up)");
+        up.method = DetectionMethod::StaticThreshold;
+        assert_eq!(up.departure(), "cache is down", "nobody saw it up");
+        up.at_onset = vec![1.0, 1.0, 0.0];
+        assert_eq!(up.departure(), "cache is down (was up)");
+        up.metric = Arc::from("unit_active");
+        assert_eq!(up.departure(), "cache unit_active is down (was up)");
+        (up.unit, up.metric, up.method) = (Unit::Ratio, Arc::from("available_ratio"), DetectionMethod::SeasonalZ);
+        assert_eq!(up.departure(), "cache available_ratio 100 % → 0 %");
+    }
 }

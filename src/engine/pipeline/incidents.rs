@@ -119,9 +119,7 @@ impl Engine {
                 self.keep_incident(incident, turn);
             }
             CorrelationEvent::IncidentChanged(incident) => {
-                let before = self.world.incidents.get(&incident.id);
-                if before.is_some_and(|before| before.state != incident.state) {
-                    let text = format!("{} is now {}", incident.id, incident.state.word());
+                for text in self.decisions(incident) {
                     self.record(turn, AuditKind::Decision, "engine", incident.id, &text);
                 }
                 self.keep_incident(incident, turn);
@@ -143,6 +141,23 @@ impl Engine {
             CorrelationEvent::IncidentOpened(_) | CorrelationEvent::IncidentChanged(_) => {}
         }
         self.has_changed = true;
+    }
+
+    /// What the engine decided about an incident since it was last put into the world: its state and its severity.
+    fn decisions(&self, incident: &Incident) -> Vec<String> {
+        let Some(before) = self.world.incidents.get(&incident.id) else { return Vec::new() };
+        let id = incident.id;
+        let mut told = Vec::new();
+        if before.severity != incident.severity {
+            let plain = format!("severity raised from {} to {}", before.severity, incident.severity);
+            // The timeline says why.
+            let entry = incident.timeline.iter().rev().find(|entry| entry.text.starts_with(&plain));
+            told.push(format!("{id} {}", entry.map_or(plain.as_str(), |entry| &entry.text)));
+        }
+        if before.state != incident.state {
+            told.push(format!("{id} is now {}", incident.state.word()));
+        }
+        told
     }
 
     /// Has the incident kept and its cause looked for.

@@ -116,6 +116,7 @@ impl Engine {
             history_days: detected.history_days,
             history_days_min: self.settings.detection.history_days_min as f32,
             cold_series_count: detected.cold_series_count,
+            retired_series_count: detected.retired_series_count,
         }
     }
 }

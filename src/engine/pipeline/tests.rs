@@ -179,3 +179,37 @@ fn runbooks_are_picked_anew_once_it_is_known_that_a_suspect_is_of_this_machine()
     assert!(is_stale_after(HOST_SOURCE, "some-machine"));
     assert!(!is_stale_after(HOST_SOURCE, suspect.as_str()));
 }
+
+#[test]
+fn what_the_engine_does_with_an_incident_is_in_the_log_when_it_happens() {
+    let mut engine = engine();
+    engine.handle(edge("web", "auth"), START);
+    let mut now = START;
+    let mut wait = |engine: &mut Engine, seconds: i64| {
+        for _ in 0..seconds {
+            now = now + SECOND_MS;
+            engine.handle(Input::Tick, now);
+        }
+        now
+    };
+    engine.handle(alert(1, "auth", START), START);
+    let at = wait(&mut engine, 5);
+    engine.handle(alert(2, "web", at), at);
+    let raised = wait(&mut engine, 5);
+    for (number, service) in [(1, "auth"), (2, "web")] {
+        let Input::Signal(Signal::Alert(mut over)) = alert(number, service, START) else { panic!() };
+        (over.state, over.ends_at) = (AlertState::Resolved, Some(raised));
+        engine.handle(Input::Signal(Signal::Alert(over)), raised);
+    }
+    let end = wait(&mut engine, 400);
+    let snapshot = engine.snapshot(end);
+    let logged = |text: &str| {
+        let entry = snapshot.audit.iter().find(|entry| entry.text.as_ref() == text);
+        entry.unwrap_or_else(|| panic!("{text} is not in {:?}", snapshot.audit)).at
+    };
+    let why = "severity raised from SEV3 to SEV2: 2 services are degraded";
+    assert!(logged(&format!("INC-1 {why}")) > START);
+    assert!(snapshot.incidents[0].timeline.iter().any(|entry| entry.text.as_ref() == why));
+    let apart = logged("INC-1 is now resolved").since_ms(logged("INC-1 is now mitigated"));
+    assert_eq!(apart, 3 * MINUTE_MS);
+}

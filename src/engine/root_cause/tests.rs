@@ -466,7 +466,7 @@ fn what_is_down_cannot_be_outdone_and_is_called_down() {
     let cause = ranking.cause().unwrap();
     assert_eq!(cause.title.as_ref(), "outage of payment-db");
     assert!(cause.evidence_against.is_empty(), "{:?}", cause.evidence_against);
-    let says = "payment-db does not answer: payment-db went down";
+    let says = "payment-db does not answer: payment-db is down (was up)";
     assert!(cause.evidence_for.iter().any(|piece| piece.text.as_ref() == says), "{:?}", cause.evidence_for);
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! tree       key                      value
 //! incidents  id, big-endian           version byte, then postcard of Incident
-//! anomalies  id, big-endian           Anomaly
+//! anomalies  id, big-endian           Anomaly; under version byte 1 without the values at its onset
 //! alerts     fingerprint, big-endian  Alert
 //! changes    id, big-endian           Change
 //! runs       id, big-endian           Run
@@ -27,12 +27,14 @@ use serde::de::DeserializeOwned;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{SeriesState, SeriesState1};
 use crate::engine::job::Record;
-use crate::engine::model::SourceName;
+use crate::engine::model::{Anomaly, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
 /// First byte of every value.
 pub(super) const VALUE_VERSION: u8 = 1;
+/// First byte of an anomaly's value.
+const ANOMALY_VERSION: u8 = 2;
 /// First byte of a series' value.
 const SERIES_VERSION: u8 = 2;
 /// Key of the schema version in the tree `meta`.
@@ -118,7 +120,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
     let number = |number: u64| number.to_be_bytes().to_vec();
     let (tree, key, value) = match record {
         Record::Incident(it) => (TreeName::Incidents, number(it.id.0), value(it)?),
-        Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), value(it)?),
+        Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), postcard::to_extend(it, vec![ANOMALY_VERSION])?),
         Record::Alert(it) => (TreeName::Alerts, number(it.notice.fingerprint.0), value(it)?),
         Record::Change(it) => (TreeName::Changes, number(it.id.0), value(it)?),
         Record::Run(it) => (TreeName::Runs, number(it.id.0), value(it)?),
@@ -142,7 +144,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
     let key_text = || std::str::from_utf8(key).map_err(|_| ValueProblem::Key);
     Ok(match tree {
         TreeName::Incidents => Record::Incident(read(bytes)?),
-        TreeName::Anomalies => Record::Anomaly(read(bytes)?),
+        TreeName::Anomalies => Record::Anomaly(read_anomaly(bytes)?),
         TreeName::Alerts => Record::Alert(read(bytes)?),
         TreeName::Changes => Record::Change(read(bytes)?),
         TreeName::Runs => Record::Run(read(bytes)?),
@@ -159,6 +161,14 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
 
 fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {
     Ok(postcard::to_extend(it, vec![VALUE_VERSION])?)
+}
+
+fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
+    match bytes.split_first() {
+        Some((&ANOMALY_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        // The values at the onset came last: none of them is one byte, their count.
+        _ => read(&[bytes, &[0]].concat()),
+    }
 }
 
 fn read_series(bytes: &[u8]) -> Result<SeriesState, ValueProblem> {

@@ -86,6 +86,7 @@ pub(crate) fn anomaly(id: u64, service: &str, metric: &str, role: SeriesRole, st
         suppressed: None,
         recent: Vec::new(),
         forecast: None,
+        at_onset: Vec::new(),
     }
 }
 

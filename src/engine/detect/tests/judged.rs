@@ -41,6 +41,21 @@ fn a_step_of_six_sigma_is_found_at_its_onset() {
 }
 
 #[test]
+fn the_onset_stays_in_the_figure_however_long_it_lasts() {
+    let mut bench = taught();
+    let mut seen = Vec::new();
+    for step in 0..63 {
+        let value = weekly(bench.now) + if step < 3 { 0.0 } else { 1_000.0 };
+        seen.push(value as f32);
+        bench.step(false, &[value]);
+    }
+    let last = bench.last_of("load");
+    assert_eq!(last.state, AnomalyState::Active);
+    assert_eq!(last.at_onset, seen[..9], "three from before it and six since");
+    assert!(last.recent.iter().all(|value| *value > 900.0));
+}
+
+#[test]
 fn one_sample_is_no_anomaly_and_a_repeat_is_no_second_one() {
     let mut bench = taught();
     bench.step(false, &[weekly(bench.now) + 100.0]);

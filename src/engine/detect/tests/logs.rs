@@ -71,6 +71,20 @@ fn a_template_never_seen_before_is_news_after_the_warm_up() {
 }
 
 #[test]
+fn a_single_line_is_news_for_two_minutes() {
+    let mut logs = Logs::new();
+    logs.minutes(12, 20);
+    logs.line(LogLevel::Error, "connection pool of orders exhausted after 3000 ms");
+    let last = logs.now;
+    logs.minutes(1, 20);
+    logs.line(LogLevel::Error, "connection pool of orders exhausted after 3012 ms");
+    logs.minutes(3, 20);
+    let over = logs.events.last().unwrap().anomaly();
+    assert_eq!((over.state, over.last_seen_at), (AnomalyState::Ended, last + MINUTE_MS));
+    assert_eq!(over.ended_at, Some(last + 3 * MINUTE_MS + SECOND_MS));
+}
+
+#[test]
 fn lines_written_before_the_start_end_the_warm_up() {
     let mut logs = Logs::new();
     let start = logs.now;
