@@ -55,6 +55,8 @@ pub enum Message {
 pub enum Click {
     /// On the name of a pane.
     Pane(Pane),
+    /// On the word that tells the key of help.
+    Help,
     /// On a row.
     Row(RowKey),
     /// The wheel, down where positive.

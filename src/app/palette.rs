@@ -3,7 +3,7 @@
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
-use super::commands::{COMMANDS, Command, CommandInfo};
+use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::{Keymap, Layer};
 use crate::views::context::PaletteMatch;
 use crate::views::ui_state::Pane;
@@ -18,16 +18,16 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// Commands of this pane whose title or name holds the letters of `input` in their order, best match first; all of
-    /// them, most useful first, where nothing is typed yet.
+    /// Commands whose title or name holds the letters of `input` in their order, best match first; all of them, most
+    /// useful first, where nothing is typed yet. Those that another pane has come after this one's, marked with it.
     #[must_use]
     pub fn find(input: &str, pane: Pane, is_read_only: bool, keymap: &Keymap) -> Self {
         let matcher = SkimMatcherV2::default().ignore_case();
-        let fits = |info: &CommandInfo| info.fits(pane) && !(is_read_only && info.is_act());
+        let is_listed = |info: &CommandInfo| pane_of(info, pane).is_some() && !(is_read_only && info.is_act());
         let wanted = input.trim();
         let mut found: Vec<(i64, &CommandInfo, Vec<usize>)> = COMMANDS
             .iter()
-            .filter(|info| fits(info))
+            .filter(|info| is_listed(info))
             .filter_map(|info| {
                 let title = matcher.fuzzy_indices(info.title, wanted);
                 let name = matcher.fuzzy_match(info.name, wanted);
@@ -39,16 +39,26 @@ impl Palette {
             })
             .collect();
         // A stable sort: the table's own order decides between equals.
-        found.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
-        let layers = Layer::of_pane(pane);
+        found.sort_by_key(|(score, info, _)| (std::cmp::Reverse(*score), !info.fits(pane)));
         let mut palette = Self::default();
         for (_, info, matched) in found {
-            let keys = keymap.keys_of(info.command, layers, fits).into_iter().next().unwrap_or_default();
-            palette.matches.push(PaletteMatch { title: info.title.to_owned(), keys, matched });
+            let at = pane_of(info, pane).unwrap_or(pane);
+            let fits = |info: &CommandInfo| info.fits(at);
+            let keys = keymap.keys_of(info.command, Layer::of_pane(at), fits).into_iter().next().unwrap_or_default();
+            let place = if at == pane { String::new() } else { format!("  ({})", at.title()) };
+            palette.matches.push(PaletteMatch { title: format!("{}{place}", info.title), keys, matched });
             palette.commands.push(info.command);
         }
         palette
     }
+}
+
+/// The pane in which a command is given from `pane`: there where it can be, else the one that it is most at home in.
+#[must_use]
+pub fn pane_of(info: &CommandInfo, pane: Pane) -> Option<Pane> {
+    let Scope::Panes(panes) = info.scope else { return None };
+    // Now lists what the others are about, so it comes first in the table.
+    if panes.contains(&pane) { Some(pane) } else { panes.get(1).or(panes.first()).copied() }
 }
 
 #[cfg(test)]
@@ -67,7 +77,7 @@ mod tests {
             ("note", Pane::Incident, Some(Command::Note)),
             ("GO LOG", Pane::Now, Some(Command::Pane(Pane::Log))),
             ("dry", Pane::Runbook, Some(Command::DryRun)),
-            ("dry", Pane::Log, None),
+            ("dry", Pane::Log, Some(Command::DryRun)),
             ("zzzz", Pane::Now, None),
         ] {
             assert_eq!(first(input, pane), expected, "{input}");
@@ -75,11 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_a_pane_is_listed_before_anything_is_typed() {
+    fn every_command_is_listed_before_anything_is_typed_this_panes_first() {
         let keymap = Keymap::load("default", None).0;
         for pane in Pane::ALL {
             let listed = Palette::find("", pane, false, &keymap).commands;
-            assert_eq!(listed.len(), COMMANDS.iter().filter(|info| info.fits(pane)).count());
+            let is_of_panes = |info: &&CommandInfo| matches!(info.scope, Scope::Panes(_));
+            assert_eq!(listed.len(), COMMANDS.iter().filter(is_of_panes).count());
+            assert!(listed.iter().map(|command| !command.info().fits(pane)).is_sorted());
         }
     }
 

@@ -2,4 +2,4 @@
 
 pub use crate::views::chain::{Direction, neighbour};
 pub use crate::views::focus::{incident, proposals, run};
-pub use crate::views::{home, incident_of, rows};
+pub use crate::views::{figures, home, incident_of, rows};

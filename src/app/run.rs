@@ -327,6 +327,7 @@ impl Console {
                 let area = Rect::from((ratatui::layout::Position::ORIGIN, self.painter.size()));
                 match views::hit(area, &context(&self.state, &self.options), mouse.column, mouse.row)? {
                     Hit::Tab(pane) => Some(Click::Pane(pane)),
+                    Hit::Help => Some(Click::Help),
                     Hit::Row(row) => Some(Click::Row(row)),
                 }
             }

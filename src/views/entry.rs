@@ -4,6 +4,7 @@
 use ratatui::text::Line;
 
 use super::canvas::Pen;
+use super::code::{self, Language};
 use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::focus;
@@ -57,12 +58,29 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &RowKey, width: usize) ->
         return vec![Line::from(pen.plain("It is no longer in the picture."))];
     };
     let mut lines: Vec<Line<'static>> =
-        whole.text.lines().flat_map(|line| paragraph(pen, whole.role, "", line, width)).collect();
+        whole.text.lines().flat_map(|line| told(pen, whole.role, line, width)).collect();
     lines.push(Line::default());
     for (label, content) in whole.facts {
-        lines.extend(paragraph(pen, Role::Text, &format!("{label:<LABEL_WIDTH$}"), &content, width));
+        let head = format!("{label:<LABEL_WIDTH$}");
+        lines.extend(if COMMANDS.contains(&label) {
+            code::wrapped(pen, Language::Shell, &head, &content, width)
+        } else {
+            paragraph(pen, Role::Text, &head, &content, width)
+        });
     }
     lines
+}
+
+/// Facts that are commands.
+const COMMANDS: [&str; 3] = ["runs", "dry run", "undo"];
+
+/// A line of the text; commands in their colours.
+fn told(pen: Pen<'_>, role: Role, line: &str, width: usize) -> Vec<Line<'static>> {
+    match line.strip_prefix(code::PROMPT) {
+        Some(command) => code::wrapped(pen, Language::Shell, code::PROMPT, command, width),
+        None if role == Role::Code => code::wrapped(pen, Language::Shell, "", line, width),
+        None => paragraph(pen, role, "", line, width),
+    }
 }
 
 fn whole(ctx: &ViewContext<'_>, row: &RowKey) -> Option<Whole> {

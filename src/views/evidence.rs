@@ -4,9 +4,10 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::Pen;
 use super::chart;
+use super::code;
 use super::text;
 use super::theme::Role;
-use crate::engine::model::{Evidence, Hypothesis, Incident, ServiceName};
+use crate::engine::model::{Evidence, EvidenceKind, Hypothesis, Incident, ServiceName};
 
 /// Every line: the ranking, then all about the selected hypothesis.
 pub fn lines(pen: Pen<'_>, incident: &Incident, selected: usize, width: usize) -> Vec<Line<'static>> {
@@ -73,7 +74,15 @@ fn pieces(pen: Pen<'_>, evidence: &[Evidence], none: &str, width: usize) -> Vec<
 fn piece(pen: Pen<'_>, evidence: &Evidence, width: usize) -> Vec<Line<'static>> {
     let (role, sign) = if evidence.weight < 0.0 { (Role::EvidenceAgainst, "−") } else { (Role::EvidenceFor, "+") };
     let weight = format!("  {sign}{:.1}  ", evidence.weight.abs().min(99.9));
-    let mut lines = paragraph(pen, Role::Text, &weight, &evidence.text, width);
+    let (told, quoted) = match evidence.text.split_once(": ") {
+        Some((told, quoted)) if evidence.kind == EvidenceKind::Logs => (format!("{told}:"), Some(quoted)),
+        _ => (evidence.text.to_string(), None),
+    };
+    let mut lines = paragraph(pen, Role::Text, &weight, &told, width);
+    if let Some(quoted) = quoted {
+        let indent = " ".repeat(text::width(&weight));
+        lines.extend(code::wrapped(pen, code::Language::of_log(quoted), &indent, quoted, width));
+    }
     if let Some(first) = lines.first_mut().and_then(|line| line.spans.first_mut()) {
         *first = pen.span(role, &weight);
     }

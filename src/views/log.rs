@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Pen};
+use super::code;
 use super::context::ViewContext;
 use super::entry::{in_a_line, short_place};
 use super::list::{self, Entry, Filter, Window};
@@ -145,8 +146,12 @@ fn head(pen: Pen<'_>, stamps: Stamps, at: Timestamp, (role, word): (Role, &str),
 
 fn audit_line(pen: Pen<'_>, stamps: Stamps, entry: &AuditEntry, width: usize) -> Line<'static> {
     let mut left = head(pen, stamps, entry.at, word(entry.kind), &entry.by);
-    let role = if entry.kind == AuditKind::Intent { Role::Code } else { Role::Text };
-    left.push(pen.span(role, &in_a_line(&entry.text)));
+    let text = in_a_line(&entry.text);
+    if entry.kind == AuditKind::Intent || text.starts_with(code::PROMPT) {
+        left.extend(code::command(pen, &text));
+    } else {
+        left.push(pen.plain(&text));
+    }
     // Most texts name their incident themselves.
     let id = entry.incident.map(|id| id.to_string()).filter(|id| !entry.text.contains(id.as_str()));
     pen.spread(left, vec![pen.span(Role::TextMuted, &id.unwrap_or_default())], width)

@@ -42,6 +42,7 @@ use self::list::{Filter, Window};
 use self::overlay::Extent;
 use self::theme::Role;
 use self::ui_state::{Pane, RowKey, UiState};
+use crate::engine::model::Anomaly;
 use crate::engine::snapshot::Snapshot;
 
 /// What the console has to know of a frame.
@@ -64,6 +65,8 @@ pub struct Drawn {
 pub enum Hit {
     /// The name of a pane.
     Tab(Pane),
+    /// The word in the tab line that tells the key of help.
+    Help,
     /// A row of the pane's list.
     Row(RowKey),
 }
@@ -174,6 +177,12 @@ pub fn rows(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<RowKey> {
     keys(pane, snapshot, ui).into_iter().flatten().collect()
 }
 
+/// The value of an anomaly and what was expected, as they are shown.
+#[must_use]
+pub fn figures(anomaly: &Anomaly) -> (String, String) {
+    (anomaly_text::value(anomaly), anomaly_text::expected(anomaly))
+}
+
 /// The row that a pane's mark is on until it is moved; `None` where that is the list's own affair.
 #[must_use]
 pub fn home(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Option<RowKey> {
@@ -199,7 +208,8 @@ pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<H
     let screen = layout::screen(area)?;
     let at = Position { x: column, y: row };
     if screen.tabs.contains(at) {
-        return tabs::at(screen.tabs, column).map(Hit::Tab);
+        let help = || tabs::help_area(screen.tabs).filter(|help| help.contains(at)).map(|_| Hit::Help);
+        return tabs::at(screen.tabs, column).map(Hit::Tab).or_else(help);
     }
     let pen = Pen { theme: ctx.theme, glyphs: ctx.glyphs };
     let banner = banner::lines(pen, ctx, usize::from(screen.inner.width));

@@ -16,10 +16,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
         canvas.line(part, 0, span);
     }
     let help = canvas.pen.span(Role::TextMuted, "? help");
-    let (end, width) = (parts(area).last().map_or(area.x, |(_, part, _)| part.right()), 7);
-    if end + width <= area.right() {
-        canvas.line(Rect { x: area.right() - width, width, ..area }, 0, help);
+    if let Some(area) = help_area(area) {
+        canvas.line(area, 0, help);
     }
+}
+
+/// Where the key of help is told, if there is room for it.
+pub fn help_area(area: Rect) -> Option<Rect> {
+    let (end, width) = (parts(area).last().map_or(area.x, |(_, part, _)| part.right()), 7);
+    (end + width <= area.right()).then(|| Rect { x: area.right() - width, width, ..area })
 }
 
 /// The pane whose name is at this column.

@@ -249,7 +249,7 @@ fn a_click_on_a_name_finds_the_pane() {
     let hit = |column| shot.with_context(|context| views::hit(Rect::new(0, 0, 80, 24), context, column, 1));
     assert_eq!(hit(1), Some(Hit::Tab(Pane::Now)));
     assert_eq!(hit(10), Some(Hit::Tab(Pane::Anomalies)));
-    assert_eq!(hit(75), None);
+    assert_eq!((hit(70), hit(75)), (None, Some(Hit::Help)));
 }
 
 #[test]
@@ -292,6 +292,33 @@ fn severities_look_as_the_theme_says() {
             assert_eq!(cell.bg, style.bg.unwrap_or_default(), "{word}");
             assert!(cell.modifier.contains(style.add_modifier), "{word}");
         }
+    }
+}
+
+#[test]
+fn commands_and_log_lines_have_their_colours() {
+    let mut snapshot = fixtures::live();
+    let mut incident = snapshot.incidents[0].as_ref().clone();
+    let evidence = &mut incident.ranking.hypotheses[0].evidence_for[0];
+    evidence.kind = hypocenter::engine::model::EvidenceKind::Logs;
+    evidence.text = r#"auth-api logs something new: {"took_ms": 5021}"#.into();
+    snapshot.incidents[0] = Arc::new(incident);
+    let mut entry = snapshot.audit[0].as_ref().clone();
+    entry.text = "$ kubectl get pods --watch".into();
+    snapshot.audit[0] = Arc::new(entry);
+    let row = RowKey::Audit(snapshot.audit[0].sequence);
+    for (overlay, pane, text, role) in [
+        (Overlay::Evidence { hypothesis: 0, offset: 0 }, Pane::Incident, "5021", Role::CodeNumber),
+        (Overlay::None, Pane::Log, "kubectl get pods", Role::CodeCommand),
+        (Overlay::Entry { row, offset: 0 }, Pane::Log, "kubectl get pods", Role::CodeCommand),
+    ] {
+        let ui = UiState { overlay, ..on(pane) };
+        let (buffer, _) = Shot::of(&snapshot, &ui).draw(80, 24);
+        let symbols: Vec<&str> = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
+        let wanted: Vec<String> = text.chars().map(String::from).collect();
+        let at = symbols.windows(wanted.len()).position(|window| window == wanted).unwrap_or_else(|| panic!("{text}"));
+        let expected = Theme::shipped("dark").unwrap().style(role).fg.unwrap_or_default();
+        assert_eq!(buffer.content()[at].fg, expected, "{text} in {pane:?}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::runbook;
 use crate::app::effect::Effect;
+use crate::app::picture;
 use crate::app::state::AppState;
 use crate::engine::model::{Incident, StepKind};
 use crate::views::ui_state::RowKey;
@@ -25,16 +26,9 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
         RowKey::Incident(id) => incident_text(snapshot.incident(*id)?),
         RowKey::Anomaly(id) => {
             let anomaly = snapshot.anomaly(*id)?;
-            format!(
-                "{} {} {} = {} (expected {} to {}) since {}",
-                anomaly.id,
-                anomaly.service,
-                anomaly.metric,
-                anomaly.value,
-                anomaly.expected.low,
-                anomaly.expected.high,
-                anomaly.started_at
-            )
+            let (value, expected) = picture::figures(anomaly);
+            let (id, service, metric) = (anomaly.id, &anomaly.service, &anomaly.metric);
+            format!("{id} {service} {metric} = {value} (expected {expected}) since {}", anomaly.started_at)
         }
         RowKey::Source(name) => {
             let source = snapshot.sources.iter().find(|source| source.source.as_str() == name.as_ref())?;

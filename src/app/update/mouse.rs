@@ -15,6 +15,7 @@ pub(super) fn click(state: &mut AppState, click: Click, now: Timestamp) -> Vec<E
     state.ui.notice = None;
     match click {
         Click::Pane(pane) => panes::go(state, pane),
+        Click::Help => return give(state, Command::Help, now),
         Click::Wheel(rows) => moving::by(state, rows),
         Click::Row(row) if state.ui.overlay == Overlay::None => {
             let is_again = state.ui.list().selected.as_ref() == Some(&row);

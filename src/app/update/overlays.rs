@@ -7,7 +7,7 @@ use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::key::Key;
-use crate::app::palette::Palette;
+use crate::app::palette::{Palette, pane_of};
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
@@ -31,6 +31,10 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Evidence => toggle(state, Overlay::Evidence { hypothesis: chosen_hypothesis(state), offset: 0 }),
         Command::Why => why(state),
         Command::Suppressed => {
+            if let (Some((index, row)), false) = (state.selected(), state.ui.pane.starts_at_end()) {
+                // The mark stays on what it was on, moved or not.
+                state.select(index, row);
+            }
             state.ui.shows_suppressed = !state.ui.shows_suppressed;
             settle_selection(state);
             state.say(if state.ui.shows_suppressed {
@@ -242,7 +246,7 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
                 state.refuse("no command matches");
                 return Vec::new();
             };
-            let effects = give_command(state, command, now);
+            let effects = give_anywhere(state, command, now);
             // What follows in the same breath was typed, or pasted as keys.
             state.offered_at = now;
             effects
@@ -266,6 +270,20 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Gives a command where it is at home. One that acts is not given there at once: what it acts on is looked at first.
+fn give_anywhere(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
+    let at = pane_of(command.info(), state.ui.pane).unwrap_or(state.ui.pane);
+    if at == state.ui.pane {
+        return give_command(state, command, now);
+    }
+    panes::go(state, at);
+    if command.info().is_act() {
+        state.say(format!("this is {}; {} does it here", at.title(), key_of(state, command)));
+        return Vec::new();
+    }
+    give_command(state, command, now)
 }
 
 /// Sends the note; it stays a draft until the engine has it on disk.
