@@ -4,7 +4,7 @@
 use super::anomaly_text;
 use super::context::Glyphs;
 use super::text;
-use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, Unit, human, human_span};
+use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, human, human_span};
 
 /// Columns of the labels.
 pub const LABEL_WIDTH: usize = 14;
@@ -108,16 +108,16 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
 /// What a verify step waits for, in words.
 fn goal(state: &StepState, kind: &StepKind) -> String {
     let StepKind::Verify { metric, service, hold_ms, samples_min, below, above } = kind else { return String::new() };
-    // The first sample says in what it is measured.
-    let unit = match state {
-        StepState::Watching { unit, last: Some(_), .. } => *unit,
-        _ => Unit::Count,
+    // The first sample says in what it is measured; until then a limit stands as it was written, not rounded.
+    let told = |limit: f64| match state {
+        StepState::Watching { unit, last: Some(_), .. } => human(limit, *unit),
+        _ => limit.to_string(),
     };
     let place = match (below, above) {
         (None, None) => "inside its band".to_owned(),
-        (Some(below), None) => format!("below {}", human(*below, unit)),
-        (None, Some(above)) => format!("above {}", human(*above, unit)),
-        (Some(below), Some(above)) => format!("between {} and {}", human(*above, unit), human(*below, unit)),
+        (Some(below), None) => format!("below {}", told(*below)),
+        (None, Some(above)) => format!("above {}", told(*above)),
+        (Some(below), Some(above)) => format!("between {} and {}", told(*above), told(*below)),
     };
     let samples = text::counted(u64::from(*samples_min), "sample", "samples");
     format!("{metric} of {service} {place} for {}, at least {samples}", human_span(*hold_ms))
@@ -184,5 +184,18 @@ mod tests {
         assert_eq!(shown.join(" "), words.join(" "));
         assert!(shown.iter().all(|line| line.len() <= TEXT_WIDTH));
         assert!(matches!(facts.as_slice(), [Fact::Command("runs", _), Fact::Command("", _), ..]));
+    }
+
+    #[test]
+    fn a_limit_is_not_rounded_before_its_unit_is_known() {
+        let kind = StepKind::Verify {
+            metric: "memory_used_ratio".into(),
+            service: "search".into(),
+            hold_ms: 60_000,
+            samples_min: 3,
+            below: Some(0.75),
+            above: None,
+        };
+        assert!(goal(&StepState::Pending, &kind).starts_with("memory_used_ratio of search below 0.75 for 1 min"));
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use super::output::line;
 use crate::engine::model::{Anomaly, AnomalyKind, DetectionMethod, ServiceName, Unit, quantity};
 use crate::engine::report::{IncidentReport, Report, RunReport};
+use crate::views::text::counted;
 
 /// One incident in a line.
 pub(super) fn incident_line(incident: &IncidentReport) -> io::Result<()> {
@@ -64,7 +65,7 @@ pub(super) fn report(report: &Report) -> io::Result<()> {
             let chain: Vec<&str> = cause.impact_chain.iter().map(ServiceName::as_str).collect();
             line(&format!("  impact: {}", chain.join(" → ")))?;
         }
-        line(&format!("  {} signals folded in; timeline:", incident.folded_count))?;
+        line(&format!("  {} folded in; timeline:", counted(incident.folded_count, "signal", "signals")))?;
         for entry in &incident.timeline {
             line(&format!("    {}  {}", entry.at.hh_mm_ss(), entry.text))?;
         }

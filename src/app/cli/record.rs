@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Exit, Failure, console, output, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, RecordArguments};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
+use crate::views::text::counted;
 
 pub(super) fn run(common: &CommonArguments, arguments: &RecordArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
@@ -38,10 +39,10 @@ pub(super) fn run(common: &CommonArguments, arguments: &RecordArguments) -> Resu
     let picture = runtime.handle().snapshots().borrow().clone();
     runtime.stop();
     output::line(&format!(
-        "recorded {} samples of {} series and {} incidents",
-        picture.counts.sample_count,
+        "recorded {} of {} series and {}",
+        counted(picture.counts.sample_count, "sample", "samples"),
         picture.counts.series_count,
-        picture.incidents.len()
+        counted(picture.incidents.len() as u64, "incident", "incidents")
     ))?;
     Ok(Exit::Done)
 }

@@ -100,7 +100,8 @@ impl Engine {
     pub fn begin(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
         let live = self.world.incidents.values().filter(|incident| incident.state.is_live()).count();
-        let text = format!("hypo {} began with {live} live incidents", env!("CARGO_PKG_VERSION"));
+        let incidents = if live == 1 { "incident" } else { "incidents" };
+        let text = format!("hypo {} began with {live} live {incidents}", env!("CARGO_PKG_VERSION"));
         self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), &text);
         // The screen shows it until the next write; the log keeps it.
         if let Some(problem) = self.store.problem.clone() {

@@ -129,7 +129,7 @@ fn open_or_repair(path: &Path) -> Result<(sled::Db, Vec<Arc<str>>), StoreError> 
 /// Opens sled's folder, waiting out a lock of its own. Nobody else has the store (the holder's file says so), but a child
 /// that this process is just starting has copies of all its files, a lately closed store's among them, until its own program
 /// begins.
-fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
+pub(super) fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
     let mut outcome = try_open_sled(path);
     for _attempt in 0..LOCK_ATTEMPTS {
         match &outcome {

@@ -330,7 +330,7 @@ fn one_unreadable_entry_does_not_hold_the_others_up() {
 
 /// Schema 0: as today, without the version byte.
 fn write_schema_0(folder: &Path, records: &[Record]) {
-    let db = sled::open(folder.join("store")).unwrap();
+    let db = open::open_sled(folder).unwrap();
     db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &0_u32.to_be_bytes()).unwrap();
     for record in records {
         let entry = schema::encode(record).unwrap();
@@ -357,7 +357,7 @@ fn a_migration_cut_off_halfway_goes_on() {
     write_schema_0(folder.path(), &sample_records());
     {
         // As it would be if the first start had ended after two trees.
-        let db = sled::open(folder.path().join("store")).unwrap();
+        let db = open::open_sled(folder.path()).unwrap();
         let meta = db.open_tree("meta").unwrap();
         for name in [TreeName::Changes, TreeName::Runs] {
             let tree = db.open_tree(name.word()).unwrap();
@@ -378,7 +378,7 @@ fn a_migration_cut_off_halfway_goes_on() {
 fn a_newer_store_is_left_alone() {
     let folder = folder();
     {
-        let db = sled::open(folder.path().join("store")).unwrap();
+        let db = open::open_sled(folder.path()).unwrap();
         db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
         db.flush().unwrap();
     }
