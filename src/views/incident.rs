@@ -372,8 +372,9 @@ fn timeline_line(pen: Pen<'_>, entry: &TimelineEntry, anomaly: Option<&Anomaly>,
     left.push(pen.plain(&in_a_line(&entry.text)));
     let right = match (anomaly, &entry.by) {
         (Some(anomaly), _) => {
-            // The line is about the onset, so its figure stays there.
-            let values = if anomaly.at_onset.is_empty() { &anomaly.recent } else { &anomaly.at_onset };
+            // A line about the onset keeps the figure of it; only the recovery shows how it ended.
+            let is_onset = entry.kind != TimelineKind::Recovery && !anomaly.at_onset.is_empty();
+            let values = if is_onset { &anomaly.at_onset } else { &anomaly.recent };
             pen.span(Role::ChartValue, &chart::sparkline(values, 9))
         }
         (None, Some(by)) => pen.span(Role::TextMuted, by),

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use hypocenter::app::keymap::Keymap;
 use hypocenter::app::state::AppState;
 use hypocenter::engine::model::{
-    Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineKind,
+    Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineEntry, TimelineKind,
 };
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
@@ -359,7 +359,7 @@ fn with_notes(count: i64) -> Snapshot {
     let last = incident.timeline.last().unwrap().clone();
     incident.timeline.extend((1..=count).map(|number| {
         let text = format!("note {number}").into();
-        hypocenter::engine::model::TimelineEntry { at: last.at + number * 1_000, text, ..last.clone() }
+        TimelineEntry { at: last.at + number * 1_000, text, ..last.clone() }
     }));
     snapshot.incidents[0] = Arc::new(incident);
     snapshot
@@ -603,4 +603,23 @@ fn a_lone_alert_is_counted_and_listed_and_takes_no_selection() {
     assert_eq!(views::rows(Pane::Now, &beside, &ui), views::rows(Pane::Now, &live, &ui));
     let folded = with(live, &|alert| alert.incident = Some(IncidentId(42)));
     assert!(!shown(&folded, &ui, 80, 24).contains("CertificateExpiresSoon"));
+}
+
+#[test]
+fn the_figure_of_a_recovery_shows_the_recovery_and_that_of_the_onset_the_onset() {
+    let mut snapshot = fixtures::live();
+    let position = snapshot.anomalies.iter().position(|anomaly| anomaly.id == AnomalyId(7)).unwrap();
+    let mut anomaly = snapshot.anomalies[position].as_ref().clone();
+    anomaly.at_onset = vec![0.0, 0.0, 8.0];
+    anomaly.recent = vec![8.0, 0.0, 0.0];
+    snapshot.anomalies[position] = Arc::new(anomaly);
+    let mut incident = fixtures::incident();
+    let onset = incident.timeline.iter().find(|entry| entry.anomaly == Some(AnomalyId(7))).unwrap().clone();
+    let recovery = TimelineEntry { kind: TimelineKind::Recovery, text: "it is back to normal".into(), ..onset };
+    incident.timeline.push(recovery);
+    snapshot.incidents[0] = Arc::new(incident);
+    let screen = shown(&snapshot, &on(Pane::Incident), 80, 24);
+    let figure = |of: &str| screen.lines().find(|line| line.contains(of)).unwrap().to_owned();
+    assert!(figure("✓ recovery").contains("█▁▁"), "{screen}");
+    assert!(figure("● anomaly").contains("▁▁█"), "{screen}");
 }
