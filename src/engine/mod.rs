@@ -34,4 +34,7 @@ pub mod store;
 pub mod pipeline;
 pub mod runtime;
 
+pub mod evaluate;
+pub mod offline;
+
 pub mod demo;

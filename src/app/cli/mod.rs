@@ -7,9 +7,11 @@ mod doctor;
 mod list;
 pub mod output;
 mod printing;
+pub mod progress;
 mod record;
 mod replay;
 mod shell;
+pub mod table;
 mod transfer;
 
 use std::path::PathBuf;

@@ -1,0 +1,1 @@
+//! How good an answer is: labels and answers in, figures out. Nothing else in the engine ever sees a label.
