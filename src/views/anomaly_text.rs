@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, AnomalyKind, Band, DetectionMethod, Direction, Unit, human, human_span};
+use crate::engine::model::{Anomaly, AnomalyKind, Band, DetectionMethod, Direction, Promise, Unit, human, human_span};
 
 /// The last value, or what stands in its place for anomalies without one.
 pub fn value(anomaly: &Anomaly) -> String {
@@ -93,7 +93,7 @@ pub fn place(anomaly: &Anomaly) -> String {
     }
 }
 
-/// When the resource runs out: `in 68 h ± 4 h`; `None` for anomalies that foretell nothing.
+/// When the resource runs out and how likely that is: `in 68 h ± 4 h, 94 %`; `None` for anomalies that foretell nothing.
 pub fn runs_out(anomaly: &Anomaly, now: Timestamp) -> Option<String> {
     let forecast = anomaly.forecast.as_ref()?;
     let left_ms = forecast.reached_at.since_ms(now);
@@ -104,7 +104,9 @@ pub fn runs_out(anomaly: &Anomaly, now: Timestamp) -> Option<String> {
         margin if margin > 0 => format!(" ± {}", hours(rounded(margin))),
         _ => String::new(),
     };
-    Some(format!("in {}{margin}", hours(rounded(left_ms))))
+    let is_open = |promise: &&Promise| promise.outcome.is_none();
+    let chance = anomaly.promise.as_ref().filter(is_open).map(|promise| format!(", {:.0} %", 100.0 * promise.chance));
+    Some(format!("in {}{margin}{}", hours(rounded(left_ms)), chance.unwrap_or_default()))
 }
 
 /// Up to four days in hours, as on-call shifts are counted: `68 h`.

@@ -301,8 +301,13 @@ fn prediction_line(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, width
         pen.plain(&format!(" out of {} ", resource(&anomaly.metric))),
         pen.span(Role::TextStrong, &when),
     ];
-    let figures =
-        if width < 90 { String::new() } else { format!("{} of {limit} ", human(anomaly.value, anomaly.unit)) };
+    let record = anomaly.promise.map(|promise| promise.record).filter(|record| !record.is_empty());
+    let record = record.map(|record| format!("{record}  ")).unwrap_or_default();
+    let figures = match width {
+        ..90 => String::new(),
+        90..110 => format!("{} of {limit} ", human(anomaly.value, anomaly.unit)),
+        110.. => format!("{record}{} of {limit} ", human(anomaly.value, anomaly.unit)),
+    };
     let spark = pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 8));
     pen.spread(left, vec![pen.span(Role::TextMuted, &figures), spark], width)
 }

@@ -11,7 +11,7 @@ use super::evidence::paragraph;
 use super::text;
 use super::theme::{self, Role};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, AnomalyKind, AnomalyState, DetectionMethod, Unit, human, human_count};
+use crate::engine::model::{Anomaly, AnomalyKind, AnomalyState, DetectionMethod, Unit, human, human_count, human_span};
 
 /// Rows of the chart.
 const CHART_HEIGHT: usize = 5;
@@ -55,6 +55,12 @@ fn facts(ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Vec<(&'static str, String)
     if let Some(forecast) = &anomaly.forecast {
         let left = anomaly_text::runs_out(anomaly, ctx.now).unwrap_or_default();
         facts.push(("forecast", format!("reaches {} {left}", human(forecast.limit, anomaly.unit))));
+    }
+    if let Some(promise) = &anomaly.promise {
+        let (told, due) = (when(promise.told_at), when(promise.reached_at));
+        facts.push(("first told", format!("{told}: {due} ± {}", human_span(promise.margin_ms))));
+        facts.push(("such forecasts", promise.record.to_string()));
+        facts.extend(promise.outcome.map(|outcome| ("outcome", outcome.word().to_owned())));
     }
     let harm = if anomaly.is_harmful { "this direction is bad news" } else { "this direction is no bad news" };
     facts.push(("harm", harm.to_owned()));

@@ -155,6 +155,7 @@ pub fn anomaly(id: u64, service: &str, metric: &str, severity: Severity) -> Anom
         recent: vec![0.002, 0.001, 0.003, 0.002, 0.002, 0.001, 0.003, 0.4, 0.61, 0.64, 0.61],
         forecast: None,
         at_onset: Vec::new(),
+        promise: None,
     }
 }
 

@@ -275,6 +275,7 @@ fn absence(
         incident: None,
         suppressed: None,
         at_onset: at_onset(&live.recent_values(), usize::MAX),
+        promise: None,
         recent: live.recent_values(),
         forecast: None,
     }

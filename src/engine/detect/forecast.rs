@@ -13,7 +13,7 @@ use super::tracking::AnomalyEvent;
 use super::trend::{Slope, Trend};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::model::{
-    Anomaly, AnomalyKind, AnomalyState, BadWhen, DetectionMethod, Direction, Forecast, Severity,
+    Anomaly, AnomalyKind, AnomalyState, BadWhen, DetectionMethod, Direction, Forecast, ForecastOutcome, Severity,
 };
 
 /// Limits further away than this are not foretold.
@@ -22,9 +22,8 @@ const REACH_MS: i64 = 7 * DAY_MS;
 const WARNING_MS: i64 = 72 * HOUR_MS;
 /// The interval around the time is never shown narrower than this.
 const MARGIN_MS_MIN: i64 = 15 * MINUTE_MS;
-/// Nor narrower than this share of the time left, times how much further it reaches than was looked back: a straight past
-/// does not make a straight future.
-const MARGIN_SHARE_MIN: f64 = 0.1;
+/// Nine in ten of a normal distribution lie within so many of its deviations.
+const NINE_IN_TEN: f64 = 1.645;
 /// Trends worked out in one tick.
 const TRENDS_PER_TICK: usize = 50;
 /// Evaluations without a credible trend after which a forecast ends.
@@ -91,6 +90,13 @@ impl Forecasts {
         self.waiting.retain(|index| self.is_waiting.contains(index));
     }
 
+    /// The promise of a forecast was judged; the forecast itself may go on.
+    pub fn settle(&mut self, index: u32, outcome: ForecastOutcome) {
+        if let Some(promise) = self.active.get_mut(&index).and_then(|foretold| foretold.anomaly.promise.as_mut()) {
+            promise.outcome = Some(outcome);
+        }
+    }
+
     /// Takes up a forecast from before a restart.
     pub fn resume(&mut self, index: u32, anomaly: Anomaly) {
         self.active.insert(index, Foretold { anomaly, misses: 0 });
@@ -98,9 +104,17 @@ impl Forecasts {
 }
 
 /// Where the limit is and on which side of the present value.
-fn target(meta: &Meta) -> Option<(f64, Direction)> {
+pub(super) fn target(meta: &Meta) -> Option<(f64, Direction)> {
     let limit = meta.limit()?;
     Some(if meta.bad_when == BadWhen::Low { (0.0, Direction::Below) } else { (limit, Direction::Above) })
+}
+
+/// True where the resource is as good as exhausted.
+pub(super) fn is_reached(value: f64, limit: f64, direction: Direction) -> bool {
+    match direction {
+        Direction::Above => value >= REACHED_SHARE * limit,
+        Direction::Below => value <= limit,
+    }
 }
 
 /// When `slope` meets the limit from `value`, where it does so in time.
@@ -114,14 +128,21 @@ fn foretell(value: f64, limit: f64, direction: Direction, slope: &Slope, at: Tim
     // Saturates; anything that large is far past the reach.
     let after_ms = |speed: f64| (way / speed * HOUR_MS as f64) as i64;
     let after = after_ms(speeds[1]);
-    let reach = (way / speeds[1] / slope.hours.max(1.0)).max(1.0);
-    let least = (MARGIN_SHARE_MIN * reach * after as f64) as i64;
-    let margin_ms = ((after_ms(speeds[0]) - after_ms(speeds[2])).abs() / 2).max(least);
+    let margin_ms = (NINE_IN_TEN * doubt(after as f64 / HOUR_MS as f64, slope) * HOUR_MS as f64) as i64;
     (after <= REACH_MS).then(|| Forecast {
         limit,
         reached_at: at + after,
         margin_ms: margin_ms.clamp(MARGIN_MS_MIN, after.max(MARGIN_MS_MIN)),
     })
+}
+
+/// Standard deviation, in hours, of a time that lies `after_hours` ahead: the days of the past were a sample, so are those
+/// to come, and a value beside the line reaches the limit sooner or later than the line does.
+fn doubt(after_hours: f64, slope: &Slope) -> f64 {
+    let days = |hours: f64| (hours / 24.0).max(0.25);
+    let of_days = slope.unevenness * after_hours * (1.0 / days(slope.hours) + 1.0 / days(after_hours)).sqrt();
+    let of_rest = slope.rest / slope.middle.abs();
+    of_days.hypot(of_rest)
 }
 
 impl Detection {
@@ -150,13 +171,10 @@ impl Detection {
         let (Some(live), Some(meta)) = (self.lives.get(index as usize), self.registry.metas.get(index as usize)) else {
             return true;
         };
-        let is_reached = target(meta).is_none_or(|(limit, direction)| match direction {
-            Direction::Above => live.last_value >= REACHED_SHARE * limit,
-            Direction::Below => live.last_value <= limit,
-        });
+        let is_there = target(meta).is_none_or(|(limit, direction)| is_reached(live.last_value, limit, direction));
         let is_deviating =
             self.tracks.get(index).is_some_and(|anomaly| anomaly.is_harmful && anomaly.severity == Severity::Critical);
-        is_reached || is_deviating
+        is_there || is_deviating
     }
 
     fn evaluate(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
@@ -229,7 +247,9 @@ impl Detection {
             at_onset: at_onset(&live.recent_values(), usize::MAX),
             recent: live.recent_values(),
             forecast: Some(forecast),
+            promise: Some(self.promises.make(&meta.metric, &forecast, live.last_value, now)),
         };
+        self.promises.watch(index, &anomaly);
         events.push(AnomalyEvent::Began(anomaly.clone()));
         self.forecasts.active.insert(index, Foretold { anomaly, misses: 0 });
     }
@@ -256,6 +276,7 @@ impl Detection {
         anomaly.repeat_count += 1;
         anomaly.recent = live.recent_values();
         anomaly.forecast = Some(forecast);
+        self.promises.watch(index, anomaly);
         events.push(AnomalyEvent::Changed(anomaly.clone()));
     }
 
@@ -268,6 +289,7 @@ impl Detection {
         if let Some(mut foretold) = self.forecasts.active.remove(&index) {
             foretold.anomaly.state = AnomalyState::Ended;
             foretold.anomaly.ended_at = Some(at);
+            self.promises.watch(index, &foretold.anomaly);
             events.push(AnomalyEvent::Ended(foretold.anomaly));
         }
     }
@@ -283,21 +305,22 @@ mod tests {
 
     #[test]
     fn the_limit_is_foretold_with_its_margin() {
-        let slope = Slope { low: 0.009, middle: 0.01, high: 0.011, hours: 120.0 };
+        let slope = Slope { low: 0.009, middle: 0.01, high: 0.011, hours: 120.0, unevenness: 0.1, rest: 0.0 };
         let forecast = foretell(0.5, 1.0, Direction::Above, &slope, Timestamp(0)).unwrap();
         assert_eq!(forecast.reached_at, Timestamp(50 * HOUR_MS));
-        assert!((forecast.margin_ms / HOUR_MS - 5).abs() <= 1);
-        let sure = Slope { low: 0.01, high: 0.01, ..slope };
         let margin_h = |slope: &Slope, value: f64| {
             foretell(value, 1.0, Direction::Above, slope, Timestamp(0)).unwrap().margin_ms as f64 / HOUR_MS as f64
         };
-        assert!((margin_h(&sure, 0.5) - 5.0).abs() < 0.01, "a straight line is no certainty");
-        let short = Slope { hours: 30.0, ..sure };
-        assert!((margin_h(&short, 0.1) - 27.0).abs() < 0.01, "three times as far as was looked back");
-        let falling = Slope { low: -0.011, middle: -0.01, high: -0.009, hours: 120.0 };
+        // 1.645 x 0.1 x 50 h x sqrt(24/120 + 24/50)
+        assert!((margin_h(&slope, 0.5) - 6.78).abs() < 0.01, "{}", margin_h(&slope, 0.5));
+        let short = Slope { hours: 30.0, ..slope };
+        assert!(margin_h(&short, 0.5) > 1.3 * margin_h(&slope, 0.5), "a short past is a poor guide");
+        let loose = Slope { rest: 0.1, ..slope };
+        assert!((margin_h(&loose, 0.5) - 17.8).abs() < 0.1, "{}", margin_h(&loose, 0.5));
+        let falling = Slope { low: -0.011, middle: -0.01, high: -0.009, ..slope };
         assert!(foretell(0.5, 1.0, Direction::Above, &falling, Timestamp(0)).is_none());
         assert!(foretell(0.5, 0.0, Direction::Below, &falling, Timestamp(0)).is_some());
-        let slow = Slope { low: 0.001, middle: 0.001, high: 0.001, hours: 120.0 };
+        let slow = Slope { low: 0.001, middle: 0.001, high: 0.001, ..slope };
         assert!(foretell(0.5, 1.0, Direction::Above, &slow, Timestamp(0)).is_none(), "past the reach");
     }
 }

@@ -145,6 +145,7 @@ fn anomaly_of(id: AnomalyId, kind: AnomalyKind, direction: Direction, template: 
         recent: rate.recent.clone(),
         forecast: None,
         at_onset: Vec::new(),
+        promise: None,
     }
 }
 

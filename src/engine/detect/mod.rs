@@ -21,6 +21,7 @@ mod log_signals;
 pub mod log_templates;
 mod observe;
 mod profile;
+mod promises;
 mod registry;
 mod retired;
 mod scale;
@@ -51,6 +52,7 @@ use identity::origin_fingerprint;
 use live::{Live, Phase};
 use log_signals::LogSignals;
 use profile::Profile;
+use promises::Promises;
 use registry::{Defined, Registry};
 use tracking::Tracks;
 
@@ -98,6 +100,7 @@ pub struct Detection {
     absences: Absences,
     logs: LogSignals,
     forecasts: Forecasts,
+    promises: Promises,
     restored: FxHashMap<Fingerprint, Box<SeriesState>>,
     /// Anomalies from before a restart whose series has not been defined yet, by series.
     unclaimed: BTreeMap<Fingerprint, Vec<Anomaly>>,
@@ -133,6 +136,7 @@ impl Detection {
             absences: Absences::default(),
             logs: LogSignals::default(),
             forecasts: Forecasts::default(),
+            promises: Promises::default(),
             restored: FxHashMap::default(),
             unclaimed: BTreeMap::new(),
             first_tick_at: None,
@@ -155,7 +159,8 @@ impl Detection {
 
     /// Hands back an anomaly that was under way, so that the same departure stays the same anomaly.
     pub fn restore_anomaly(&mut self, anomaly: &Anomaly) {
-        if anomaly.state == AnomalyState::Ended {
+        let is_to_be_judged = anomaly.promise.is_some_and(|promise| promise.outcome.is_none());
+        if anomaly.state == AnomalyState::Ended && !is_to_be_judged {
             return;
         }
         self.next_anomaly_id = self.next_anomaly_id.max(anomaly.id.0 + 1);
@@ -226,7 +231,12 @@ impl Detection {
     fn claim(&mut self, index: u32, anomaly: Anomaly) {
         match anomaly.kind {
             AnomalyKind::Absence => self.absences.resume(index, anomaly),
-            AnomalyKind::Forecast => self.forecasts.resume(index, anomaly),
+            AnomalyKind::Forecast => {
+                self.promises.watch(index, &anomaly);
+                if anomaly.state != AnomalyState::Ended {
+                    self.forecasts.resume(index, anomaly);
+                }
+            }
             _ => {
                 if let Some(live) = self.lives.get_mut(index as usize) {
                     live.phase = Phase::Tracked;
@@ -243,7 +253,8 @@ impl Detection {
         }
         let first_tick_at = *self.first_tick_at.get_or_insert(now);
         if now.since_ms(first_tick_at) > CLAIM_MS && !self.unclaimed.is_empty() {
-            for mut anomaly in std::mem::take(&mut self.unclaimed).into_values().flatten() {
+            let unclaimed = std::mem::take(&mut self.unclaimed).into_values().flatten();
+            for mut anomaly in unclaimed.filter(|anomaly| anomaly.state != AnomalyState::Ended) {
                 anomaly.state = AnomalyState::Ended;
                 anomaly.ended_at = Some(now);
                 events.push(AnomalyEvent::Ended(anomaly));
@@ -253,6 +264,7 @@ impl Detection {
         self.look_for_absences(events);
         self.tick_logs(now, events);
         self.tick_forecasts(events);
+        self.judge_promises(events);
     }
 
     /// The latest value of every series of a metric of a service, beside what is expected.

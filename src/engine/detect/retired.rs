@@ -83,6 +83,7 @@ impl Detection {
         self.tracks.forget(index);
         self.end_forecast(index, last_at, events);
         self.forecasts.forget(index);
+        self.promises.forget(index);
         self.absences.forget(index);
         self.calendar.forget(index);
         self.gone.extend(self.registry.retire(index));

@@ -207,6 +207,7 @@ impl Tracks {
             suppressed: seen.grade.explained.clone(),
             // A count of samples that fits into memory fits the type.
             at_onset: at_onset(&recent, pending.count as usize),
+            promise: None,
             recent,
             forecast: None,
         };

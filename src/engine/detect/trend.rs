@@ -17,6 +17,10 @@ const SHORT_HOURS: u32 = 30;
 const SHORT_POINTS_MIN: usize = 24;
 /// The long look needs points over at least so many hours.
 const LONG_HOURS_MIN: f64 = 72.0;
+const DAY_HOURS: f64 = 24.0;
+/// How much days differ where nothing is known of them yet, as a share of a day's amount, and the days that weighs as much as.
+const UNEVENNESS_AT_FIRST: f64 = 0.15;
+const UNEVENNESS_DAYS: f64 = 1.0;
 /// Share of the variation that a line must explain (by medians, so that a few odd points do not decide).
 const EXPLAINED_MIN: f64 = 0.9;
 /// Share of pairs that must agree on the direction.
@@ -71,6 +75,10 @@ pub struct Slope {
     pub high: f64,
     /// Hours looked back upon.
     pub hours: f64,
+    /// How much the amount of a day differs from day to day, as a share of it.
+    pub unevenness: f64,
+    /// Typical distance of the points from the line, in the series' unit.
+    pub rest: f64,
 }
 
 impl Trend {
@@ -122,7 +130,7 @@ impl Trend {
             return None;
         }
         let slopes = pairs(&points).map(|((x, y), (to_x, to_y))| (to_y - y) / (to_x - x)).collect();
-        let slope = quartiles(slopes, f64::from(SHORT_HOURS))?;
+        let slope = self.with_doubts(quartiles(slopes, f64::from(SHORT_HOURS))?);
         let levels: Vec<f64> = points.iter().map(|(_, y)| *y).collect();
         let rests: Vec<f64> = points.iter().map(|(x, y)| y - slope.middle * x).collect();
         let explained = 1.0 - (spread(rests)? / spread(levels)?.max(f64::MIN_POSITIVE)).powi(2);
@@ -143,7 +151,34 @@ impl Trend {
             let same = slopes.iter().filter(|other| **other * slope.middle > 0.0).count();
             same as f64 >= AGREEMENT_MIN * slopes.len() as f64
         };
-        quartiles(slopes.clone(), last - first).filter(|slope| slope.agrees() && agreeing(slope))
+        let slope = quartiles(slopes.clone(), last - first).filter(|slope| slope.agrees() && agreeing(slope));
+        slope.map(|slope| self.with_doubts(slope))
+    }
+
+    /// What speaks against a straight future: days that differ, and points beside the line.
+    fn with_doubts(&self, slope: Slope) -> Slope {
+        let points: Vec<Point> = self
+            .points()
+            .filter(|(hour, _)| f64::from(self.last_hour - hour) <= slope.hours)
+            .map(|(hour, value)| (f64::from(hour), f64::from(value)))
+            .collect();
+        let rests = points.iter().map(|(x, y)| y - slope.middle * x).collect();
+        // A day after a day, from the newest backwards: each hour of a day is compared with the hour before it.
+        let mut days = Vec::new();
+        let mut until = f64::from(self.last_hour);
+        while until - DAY_HOURS >= f64::from(self.last_hour) - slope.hours - DAY_HOURS / 2.0 {
+            let amounts = points.iter().filter(|(x, _)| *x > until - DAY_HOURS && *x <= until).filter_map(|(x, y)| {
+                let before = points.iter().find(|(other, _)| *other == x - DAY_HOURS)?;
+                Some(y - before.1)
+            });
+            days.extend(median(amounts.collect()));
+            until -= DAY_HOURS;
+        }
+        let amount = DAY_HOURS * slope.middle;
+        let squares: f64 = days.iter().map(|day| (day / amount - 1.0).powi(2)).sum();
+        let expected = UNEVENNESS_DAYS * UNEVENNESS_AT_FIRST * UNEVENNESS_AT_FIRST;
+        let unevenness = ((expected + squares) / (UNEVENNESS_DAYS + days.len() as f64)).sqrt();
+        Slope { unevenness, rest: spread(rests).unwrap_or(0.0), ..slope }
     }
 }
 
@@ -163,7 +198,7 @@ fn pairs(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
 fn quartiles(mut values: Vec<f64>, hours: f64) -> Option<Slope> {
     values.sort_unstable_by(f64::total_cmp);
     let at = |share: usize| values.get(values.len() * share / 4).copied();
-    Some(Slope { low: at(1)?, middle: at(2)?, high: at(3)?, hours })
+    Some(Slope { low: at(1)?, middle: at(2)?, high: at(3)?, hours, unevenness: UNEVENNESS_AT_FIRST, rest: 0.0 })
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AnomalyId, Fingerprint, IncidentId, ServiceName, TemplateId};
+use super::promise::Promise;
 use super::quantity::{human, human_span};
 use super::reason::SuppressionReason;
 use super::series::{SeriesRole, Unit};
@@ -174,10 +175,13 @@ pub struct Anomaly {
     pub recent: Vec<f32>,
     /// When the resource runs out, for forecasts.
     pub forecast: Option<Forecast>,
-    /// The values about the onset, oldest first: they stay as they were, however long the departure lasts. Last of the
-    /// fields, so that what was kept before there was one can be read.
+    /// The values about the onset, oldest first: they stay as they were, however long the departure lasts. This field and
+    /// those after it came later, each at the end, so that what was kept before can be read.
     #[serde(default)]
     pub at_onset: Vec<f32>,
+    /// What a forecast said first and how it ended.
+    #[serde(default)]
+    pub promise: Option<Promise>,
 }
 
 impl Anomaly {

@@ -9,6 +9,7 @@ pub mod change;
 pub mod hypothesis;
 pub mod ids;
 pub mod incident;
+pub mod promise;
 pub mod quantity;
 pub mod reason;
 pub mod runbook;
@@ -27,6 +28,7 @@ pub use change::{Change, ChangeKind, ChangeNotice};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
+pub use promise::{ForecastOutcome, Promise, TrackRecord};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;
 pub use runbook::{

@@ -32,6 +32,9 @@ use super::world::World;
 use audit_log::AuditLog;
 use turn::Turn;
 
+/// Setting under which is kept how forecasts ended.
+const FORECAST_RECORDS: &str = "forecast records";
+
 /// The engine's core. Owns everything that is known; reads no clock, does no I/O.
 pub struct Engine {
     settings: EngineSettings,
@@ -118,6 +121,7 @@ impl Engine {
                 }
                 Record::Change(change) => {
                     self.next_change = self.next_change.max(change.id.0 + 1);
+                    self.tell_detection(&change);
                     self.world.changes.insert(change.id, Arc::new(change));
                 }
                 Record::Run(run) => {
@@ -131,6 +135,12 @@ impl Engine {
                     if let Err(problem) = self.detection.restore_templates(&bytes) {
                         // What the store itself has to tell weighs more.
                         let told = || Arc::from(format!("log templates were not read back: {problem}"));
+                        self.store.problem.get_or_insert_with(told);
+                    }
+                }
+                Record::Setting { name, value } if name == FORECAST_RECORDS => {
+                    if let Err(problem) = self.detection.restore_forecast_records(&value) {
+                        let told = || Arc::from(format!("how forecasts ended was not read back: {problem}"));
                         self.store.problem.get_or_insert_with(told);
                     }
                 }

@@ -1,8 +1,8 @@
 //! What is forgotten from memory, and what is kept of series between two starts.
 
-use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
+use super::{Engine, FORECAST_RECORDS};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::{
@@ -93,6 +93,9 @@ impl Engine {
         turn.keep_later(Record::Topology(self.world.topology.as_ref().clone()));
         if let Some(bytes) = self.detection.templates_to_keep() {
             turn.keep_later(Record::Templates(bytes));
+        }
+        if let Some(value) = self.detection.forecast_records_to_keep() {
+            turn.keep_later(Record::Setting { name: FORECAST_RECORDS.to_owned(), value });
         }
     }
 

@@ -10,7 +10,7 @@ use crate::engine::detect::AnomalyEvent;
 use crate::engine::job::Record;
 use crate::engine::limits::{ACTIVE_ANOMALIES_MAX, ALERTS_MAX};
 use crate::engine::model::{
-    AlertNotice, AuditKind, ChangeId, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport, SourceState,
+    AlertNotice, AuditKind, Change, ChangeId, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport, SourceState,
     position_setting,
 };
 
@@ -90,10 +90,18 @@ impl Engine {
         if known.is_none() {
             self.next_change += 1;
         }
+        self.tell_detection(&change);
         turn.keep_later(Record::Change(change.clone()));
         self.touched.changes.insert(change.id);
         self.world.changes.insert(change.id, Arc::new(change));
         self.has_changed = true;
+    }
+
+    /// What took effect on a service bears on what is foretold of it.
+    pub(super) fn tell_detection(&mut self, change: &Change) {
+        if let (Some(service), true) = (&change.notice.service, change.notice.has_taken_effect) {
+            self.detection.note_change(service, change.notice.at);
+        }
     }
 
     fn take_edge(&mut self, notice: &EdgeNotice) {

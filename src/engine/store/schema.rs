@@ -3,7 +3,7 @@
 //! ```text
 //! tree       key                      value
 //! incidents  id, big-endian           version byte, then postcard of Incident
-//! anomalies  id, big-endian           Anomaly; under version byte 1 without the values at its onset
+//! anomalies  id, big-endian           Anomaly; under version byte 2 without the promise, under 1 without the values at its onset too
 //! alerts     fingerprint, big-endian  Alert
 //! changes    id, big-endian           Change
 //! runs       id, big-endian           Run
@@ -34,7 +34,9 @@ pub(super) const SCHEMA_VERSION: u32 = 1;
 /// First byte of every value.
 pub(super) const VALUE_VERSION: u8 = 1;
 /// First byte of an anomaly's value.
-const ANOMALY_VERSION: u8 = 2;
+const ANOMALY_VERSION: u8 = 3;
+/// An anomaly from before forecasts were held to their word.
+const ANOMALY_VERSION_2: u8 = 2;
 /// First byte of a series' value.
 const SERIES_VERSION: u8 = 2;
 /// Key of the schema version in the tree `meta`.
@@ -166,8 +168,9 @@ fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {
 fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
     match bytes.split_first() {
         Some((&ANOMALY_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
-        // The values at the onset came last: none of them is one byte, their count.
-        _ => read(&[bytes, &[0]].concat()),
+        // What came later came last: no promise is one byte, and so is no value at the onset.
+        Some((&ANOMALY_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
+        _ => read(&[bytes, &[0, 0]].concat()),
     }
 }
 

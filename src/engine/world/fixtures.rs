@@ -87,6 +87,7 @@ pub(crate) fn anomaly(id: u64, service: &str, metric: &str, role: SeriesRole, st
         recent: Vec::new(),
         forecast: None,
         at_onset: Vec::new(),
+        promise: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod judged;
 mod kept;
 mod logs;
 mod noise;
+mod promised;
 mod set_aside;
 mod silent;
 
