@@ -126,3 +126,11 @@ pub const RETIRED_SERIES_MAX: usize = 100_000;
 /// A second failure leaves an incident once both the incident and the second's newest onset are this old: the order in
 /// which the first symptoms are seen says little.
 pub const SPLIT_SETTLE_MS: i64 = 60_000;
+/// Incidents of which it is remembered what came before them; the oldest of more are forgotten.
+pub const FAILURE_SIGNATURES_MAX: usize = 500;
+/// Signs of the last two hours; the oldest of more are forgotten.
+pub const RECENT_SIGNS_MAX: usize = 4_096;
+/// Kinds of signs of which it is counted how often they are seen; the rarest of more are forgotten.
+pub const SIGN_KINDS_MAX: usize = 5_000;
+/// Between two looks for signs of past incidents.
+pub const PRECURSORS_LOOK_MS: i64 = 15_000;

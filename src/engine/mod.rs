@@ -27,6 +27,7 @@ pub mod act;
 pub mod correlate;
 pub mod detect;
 pub mod ingest;
+pub mod precursors;
 pub mod root_cause;
 pub mod runbooks;
 pub mod store;

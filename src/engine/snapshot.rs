@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{
-    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Incident, IncidentId, Misfit, Proposal, Run,
-    SourceReport, Topology,
+    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, Misfit,
+    Proposal, Run, SourceReport, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -126,6 +126,9 @@ pub struct Snapshot {
     pub misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Anomalies that are forecasts, soonest first.
     pub predictions: Vec<AnomalyId>,
+    /// Past incidents whose signs are here again, the oldest warning first.
+    #[serde(default)]
+    pub warnings: Vec<EarlyWarning>,
     /// The newest entries of the audit log, newest first.
     pub audit: Vec<Arc<AuditEntry>>,
     /// Files that could not be read.
@@ -157,6 +160,7 @@ impl Snapshot {
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             predictions: Vec::new(),
+            warnings: Vec::new(),
             audit: Vec::new(),
             file_problems: Vec::new(),
             store: StoreStatus::default(),

@@ -15,7 +15,8 @@ use super::theme::{self, Role};
 use super::ui_state::RowKey;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AuditEntry, AuditKind, BoundStep, Change, IncidentId, Proposal, RunId, RunStep, StepKind, TimelineEntry,
+    AuditEntry, AuditKind, BoundStep, Change, EarlyWarning, IncidentId, Proposal, RunId, RunStep, StepKind,
+    TimelineEntry, human_span,
 };
 use crate::engine::snapshot::{FileProblem, Snapshot};
 
@@ -34,6 +35,7 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
     match row {
         RowKey::Audit(sequence) => format!("Entry {sequence} of the log"),
         RowKey::Change(_) => "Change".to_owned(),
+        RowKey::Warning(_) => "Early warning".to_owned(),
         RowKey::File(_) => match snapshot.file_problems.len() {
             1 => "A file is not as it should be".to_owned(),
             count => format!("{count} places in files are not as they should be"),
@@ -44,9 +46,12 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
     }
 }
 
-/// The incident that an entry of the audit log is about.
+/// The incident that an entry of the audit log, or a warning, is about.
 #[must_use]
 pub fn incident_of(snapshot: &Snapshot, row: &RowKey) -> Option<(IncidentId, Option<RunId>)> {
+    if let RowKey::Warning(incident) = row {
+        return snapshot.incident(*incident).map(|incident| (incident.id, None));
+    }
     let RowKey::Audit(sequence) = row else { return None };
     let entry = snapshot.audit.iter().find(|entry| entry.sequence == *sequence)?;
     entry.incident.map(|incident| (incident, entry.run))
@@ -88,6 +93,7 @@ fn whole(ctx: &ViewContext<'_>, row: &RowKey) -> Option<Whole> {
     Some(match row {
         RowKey::Audit(sequence) => audit(ctx, snapshot.audit.iter().find(|entry| entry.sequence == *sequence)?),
         RowKey::Change(id) => change(ctx, snapshot.changes.iter().find(|change| change.id == *id)?),
+        RowKey::Warning(id) => warning(ctx, snapshot.warnings.iter().find(|warning| warning.incident == *id)?),
         RowKey::Timeline(at, number) => {
             let mut of_that_time = focus::incident(snapshot, ctx.ui)?.timeline.iter().filter(|entry| entry.at.0 == *at);
             timeline(ctx, of_that_time.nth(usize::try_from(*number).ok()?)?)
@@ -106,6 +112,23 @@ fn whole(ctx: &ViewContext<'_>, row: &RowKey) -> Option<Whole> {
 /// `2026-11-21 14:32:50Z (<1 m ago)`.
 fn when(at: Timestamp, now: Timestamp) -> String {
     format!("{} {}Z ({} ago)", at.date(), at.hh_mm_ss(), text::age(now.since_ms(at)))
+}
+
+/// Which signs are here again, of which incident, and how such warnings turned out.
+fn warning(ctx: &ViewContext<'_>, warning: &EarlyWarning) -> Whole {
+    let (lead, count) = (human_span(warning.lead_ms), warning.signs.len());
+    let text = format!(
+        "{count} of the {} signs that came up to {lead} before {} are here again.",
+        warning.sign_count, warning.incident
+    );
+    let mut facts = vec![
+        ("then", format!("{} {}", warning.incident, warning.title)),
+        ("where", warning.service.to_string()),
+        ("since", when(warning.since, ctx.now)),
+        ("record", warning.record.to_string()),
+    ];
+    facts.extend(warning.signs.iter().map(|sign| ("sign", sign.to_string())));
+    Whole { role: Role::TextStrong, text, facts }
 }
 
 fn audit(ctx: &ViewContext<'_>, entry: &AuditEntry) -> Whole {

@@ -15,8 +15,8 @@ use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, Change, Incident, IncidentState, SourceReport, SourceState, SuppressionReason, human,
-    human_count,
+    Alert, AlertState, Anomaly, Change, EarlyWarning, Incident, IncidentState, Severity, SourceReport, SourceState,
+    SuppressionReason, human, human_count, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -42,6 +42,8 @@ pub enum Row<'s> {
     Alert(&'s Alert),
     /// A resource that will run out.
     Prediction(&'s Anomaly),
+    /// Signs of a past incident are here again.
+    Warning(&'s EarlyWarning),
     /// A source in trouble.
     Source(&'s SourceReport),
     /// A change.
@@ -61,7 +63,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
     let groups = [
         ("Open incidents", live.into_iter().flat_map(live_rows).collect()),
         ("Alerts that are no incident", alerts(snapshot, &filter)),
-        ("Coming", predictions(snapshot, &filter)),
+        ("Coming", coming(snapshot, &filter)),
         (sources_heading(snapshot), sources(snapshot, &filter)),
         ("Recent changes", changes(snapshot, &filter)),
         ("Lately resolved", over),
@@ -92,12 +94,15 @@ fn live_rows(incident: &Incident) -> [Entry<Row<'_>>; 2] {
     [incident_row(incident), Entry::fixed(Row::Cause(incident))]
 }
 
-fn predictions<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+fn coming<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    let warnings =
+        snapshot.warnings.iter().filter(|warning| filter.matches(&[warning.service.as_str(), &warning.title]));
+    let warnings = warnings.map(|warning| Entry::row(RowKey::Warning(warning.incident), Row::Warning(warning)));
     let found = snapshot.predictions.iter().filter_map(|id| snapshot.anomaly(*id));
-    found
+    let predictions = found
         .filter(|anomaly| filter.matches(&[anomaly.service.as_str(), &anomaly.metric]))
-        .map(|anomaly| Entry::row(RowKey::Anomaly(anomaly.id), Row::Prediction(anomaly)))
-        .collect()
+        .map(|anomaly| Entry::row(RowKey::Anomaly(anomaly.id), Row::Prediction(anomaly)));
+    warnings.chain(predictions).collect()
 }
 
 /// Firing alerts of no incident that nobody muted: too mild to open one by themselves, and not to be missed.
@@ -243,6 +248,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Cause(incident) => cause_line(pen, incident, width),
         Row::Alert(alert) => alert_line(pen, ctx, alert, width),
         Row::Prediction(anomaly) => prediction_line(pen, ctx, anomaly, width),
+        Row::Warning(warning) => warning_line(pen, ctx, warning, width),
         Row::Source(source) => source_line(pen, ctx, source, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
     }
@@ -310,6 +316,21 @@ fn prediction_line(pen: Pen<'_>, ctx: &ViewContext<'_>, anomaly: &Anomaly, width
     };
     let spark = pen.span(Role::ChartValue, &chart::sparkline(&anomaly.recent, 8));
     pen.spread(left, vec![pen.span(Role::TextMuted, &figures), spark], width)
+}
+
+/// `payment  4 of 5 signs as 62 min before INC-12 payment cannot reach its database`
+fn warning_line(pen: Pen<'_>, ctx: &ViewContext<'_>, warning: &EarlyWarning, width: usize) -> Line<'static> {
+    let signs = format!("{} of {} signs", warning.signs.len(), warning.sign_count);
+    let left = vec![
+        pen.badge(theme::severity(Severity::Warning)),
+        pen.span(Role::TextStrong, &format!(" {}", warning.service)),
+        pen.plain(&format!(" {signs} as {} before ", human_span(warning.lead_ms))),
+        pen.span(Role::TextStrong, &warning.incident.to_string()),
+        pen.plain(&format!(" {}", warning.title)),
+    ];
+    let record = if width < 110 { String::new() } else { format!("{}  ", warning.record) };
+    let age = format!("{record}{}", text::age(ctx.now.since_ms(warning.since)));
+    pen.spread(left, vec![pen.span(Role::TextMuted, &age)], width)
 }
 
 /// `memory` for `memory_used`, `disk` for `disk_used_bytes`: what a person says runs out.

@@ -55,6 +55,8 @@ impl Pane {
 pub enum RowKey {
     /// An incident.
     Incident(IncidentId),
+    /// A warning that signs of a past incident are here again.
+    Warning(IncidentId),
     /// An anomaly.
     Anomaly(AnomalyId),
     /// A source, by name.

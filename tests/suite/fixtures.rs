@@ -7,10 +7,11 @@ use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp
 use hypocenter::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band,
     BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, DetectionMethod,
-    Direction, DropReason, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis, Incident,
-    IncidentId, IncidentSeverity, IncidentState, Labels, Proposal, Ranking, Run, RunId, RunState, RunStep, Runbook,
-    RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState, StepEffect,
-    StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry, TimelineKind, Topology, Unit,
+    Direction, DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast,
+    Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, Labels, Promise, Proposal, Ranking, Run, RunId,
+    RunState, RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport,
+    SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry, TimelineKind, Topology,
+    TrackRecord, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -221,6 +222,15 @@ fn live_anomalies() -> Vec<Arc<Anomaly>> {
     memory.recent = vec![3.0, 3.4, 3.9, 4.4, 4.9, 5.3, 5.8, 6.2];
     memory.forecast =
         Some(Forecast { limit: 8_589_934_592.0, reached_at: now() + 68 * HOUR_MS, margin_ms: 4 * HOUR_MS });
+    memory.promise = Some(Promise {
+        told_at: at("13:20:00"),
+        value: 0.6,
+        reached_at: memory.forecast.map(|forecast| forecast.reached_at).unwrap_or_default(),
+        margin_ms: 14_400_000,
+        chance: 0.9,
+        record: TrackRecord { hits: 7, misses: 1, averted: 2 },
+        outcome: None,
+    });
     let mut over = anomaly(3, "cart", "error_ratio", Severity::Warning);
     over.state = AnomalyState::Ended;
     over.ended_at = Some(at("11:20:00"));
@@ -535,6 +545,16 @@ pub fn live() -> Snapshot {
     snapshot.runs = vec![Arc::new(run())];
     snapshot.proposals = BTreeMap::from([(IncidentId(42), vec![Arc::new(proposal())])]);
     snapshot.predictions = vec![AnomalyId(12)];
+    snapshot.warnings = vec![EarlyWarning {
+        incident: IncidentId(41),
+        title: "checkout waits for its database".into(),
+        service: "checkout".into(),
+        since: at("14:22:00"),
+        lead_ms: 4_020_000,
+        signs: vec!["checkout db_connections above usual".into(), "checkout retries above usual".into()],
+        sign_count: 3,
+        record: WarningRecord { followed: 2, quiet: 1 },
+    }];
     snapshot.audit = audit();
     snapshot.counts = Counts {
         alert_count: 214,

@@ -30,6 +30,11 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             let (id, service, metric) = (anomaly.id, &anomaly.service, &anomaly.metric);
             format!("{id} {service} {metric} = {value} (expected {expected}) since {}", anomaly.started_at)
         }
+        RowKey::Warning(id) => {
+            let warning = snapshot.warnings.iter().find(|warning| warning.incident == *id)?;
+            let signs = warning.signs.join(", ");
+            format!("{} like before {} {}: {signs}", warning.service, warning.incident, warning.title)
+        }
         RowKey::Source(name) => {
             let source = snapshot.sources.iter().find(|source| source.source.as_str() == name.as_ref())?;
             format!("{} {}", source.source, source.address)

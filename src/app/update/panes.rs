@@ -159,7 +159,12 @@ fn open_row(state: &mut AppState, row: RowKey) {
         },
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
-        row @ (RowKey::Proposal(_) | RowKey::Step(_) | RowKey::Audit(_) | RowKey::Change(_) | RowKey::File(_)) => {
+        row @ (RowKey::Warning(_)
+        | RowKey::Proposal(_)
+        | RowKey::Step(_)
+        | RowKey::Audit(_)
+        | RowKey::Change(_)
+        | RowKey::File(_)) => {
             state.ui.overlay = Overlay::Entry { row, offset: 0 };
         }
     }

@@ -6,6 +6,7 @@ pub mod alert;
 pub mod anomaly;
 pub mod audit;
 pub mod change;
+pub mod early_warning;
 pub mod hypothesis;
 pub mod ids;
 pub mod incident;
@@ -25,6 +26,7 @@ pub use anomaly::{
 };
 pub use audit::{AuditEntry, AuditKind};
 pub use change::{Change, ChangeKind, ChangeNotice};
+pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};

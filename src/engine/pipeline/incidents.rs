@@ -6,6 +6,7 @@ use super::Engine;
 use super::turn::Turn;
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
+use crate::engine::limits::PRECURSORS_LOOK_MS;
 use crate::engine::model::{
     AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, ServiceName, StepKind, StepState,
     TimelineEntry,
@@ -19,6 +20,14 @@ impl Engine {
         let touched = Touched { is_tick: true, ..std::mem::take(&mut self.touched) };
         for event in self.correlator.step(&self.world, &touched, turn.now) {
             self.apply(&event, turn);
+        }
+    }
+
+    /// Looks for signs of past incidents, every few ticks: a minute is early enough for an hour.
+    pub(super) fn look_for_precursors(&mut self, turn: &Turn) {
+        if turn.now.since_ms(self.precursors_looked_at) >= PRECURSORS_LOOK_MS {
+            self.precursors_looked_at = turn.now;
+            self.has_changed |= self.precursors.look(&self.world, turn.now);
         }
     }
 
@@ -116,6 +125,7 @@ impl Engine {
             CorrelationEvent::IncidentOpened(incident) => {
                 let text = format!("opened {} {}: {}", incident.id, incident.severity, incident.title);
                 self.record(turn, AuditKind::Decision, "engine", incident.id, &text);
+                self.precursors.learn(incident);
                 self.keep_incident(incident, turn);
             }
             CorrelationEvent::IncidentChanged(incident) => {

@@ -25,6 +25,7 @@ use super::detect::{CalendarError, Detection};
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
 use super::model::{IncidentId, Misfit, Proposal, RunId};
+use super::precursors::Precursors;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::{AutonomyMode, StoreStatus};
@@ -34,6 +35,8 @@ use turn::Turn;
 
 /// Setting under which is kept how forecasts ended.
 const FORECAST_RECORDS: &str = "forecast records";
+/// Setting under which is kept what came before past incidents.
+const FAILURE_SIGNATURES: &str = "failure signatures";
 
 /// The engine's core. Owns everything that is known; reads no clock, does no I/O.
 pub struct Engine {
@@ -41,6 +44,8 @@ pub struct Engine {
     library: Library,
     detection: Detection,
     correlator: Correlator,
+    precursors: Precursors,
+    precursors_looked_at: Timestamp,
     world: World,
     audit: AuditLog,
     /// What changed since correlation last looked.
@@ -78,6 +83,8 @@ impl Engine {
         Ok(Self {
             detection: Detection::new(&settings.detection, &settings.calendar)?,
             correlator: Correlator::new(&settings.correlation),
+            precursors: Precursors::default(),
+            precursors_looked_at: Timestamp(0),
             library,
             world: World::default(),
             audit: AuditLog::default(),
@@ -144,6 +151,12 @@ impl Engine {
                         self.store.problem.get_or_insert_with(told);
                     }
                 }
+                Record::Setting { name, value } if name == FAILURE_SIGNATURES => {
+                    if let Err(problem) = self.precursors.restore(&value) {
+                        let told = || Arc::from(format!("what came before incidents was not read back: {problem}"));
+                        self.store.problem.get_or_insert_with(told);
+                    }
+                }
                 // These belong to the drivers: sources read their cursors and positions, the console its settings, and
                 // what is gone is not there.
                 Record::BackfillCursor { .. } | Record::Setting { .. } | Record::SeriesGone(_) => {}
@@ -182,6 +195,7 @@ impl Engine {
     fn take_tick(&mut self, turn: &mut Turn) {
         self.detect_by_time(turn);
         self.correlate(turn);
+        self.look_for_precursors(turn);
         self.find_causes(turn);
         self.propose_runbooks();
         self.watch_runs(turn);

@@ -2,7 +2,7 @@
 
 use super::audit_log::About;
 use super::turn::Turn;
-use super::{Engine, FORECAST_RECORDS};
+use super::{Engine, FAILURE_SIGNATURES, FORECAST_RECORDS};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::{
@@ -96,6 +96,9 @@ impl Engine {
         }
         if let Some(value) = self.detection.forecast_records_to_keep() {
             turn.keep_later(Record::Setting { name: FORECAST_RECORDS.to_owned(), value });
+        }
+        if let Some(value) = self.precursors.to_keep() {
+            turn.keep_later(Record::Setting { name: FAILURE_SIGNATURES.to_owned(), value });
         }
     }
 

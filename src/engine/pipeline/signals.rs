@@ -13,6 +13,7 @@ use crate::engine::model::{
     AlertNotice, AuditKind, Change, ChangeId, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport, SourceState,
     position_setting,
 };
+use crate::engine::precursors::Sign;
 
 impl Engine {
     pub(super) fn take_signal(&mut self, signal: Signal, turn: &mut Turn) {
@@ -55,6 +56,7 @@ impl Engine {
                 AnomalyEvent::Ended(anomaly) => (anomaly, true),
                 AnomalyEvent::Changed(anomaly) => (anomaly, false),
             };
+            self.precursors.note(&Sign::of(&anomaly));
             let anomaly = carry_marks(self.world.anomalies.get(&anomaly.id).map(Arc::as_ref), anomaly);
             if is_kept_at_once {
                 turn.keep_later(Record::Anomaly(anomaly.clone()));
