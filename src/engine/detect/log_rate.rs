@@ -102,6 +102,19 @@ impl Rate {
         }
     }
 
+    /// Takes in the lines of a template that turned out to be part of this one.
+    pub fn absorb(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.level = self.level.max(other.level);
+        self.last_line_at = self.last_line_at.max(other.last_line_at);
+        if self.minutes == 0 || other.minutes == 0 {
+            return;
+        }
+        // Lines a minute add up; so do the distances from their means, at most.
+        self.mean += other.mean;
+        self.deviation += other.deviation;
+    }
+
     /// One sigma, in lines a minute.
     pub fn sigma(&self) -> f64 {
         (1.2533 * self.deviation).max(self.mean.sqrt()).max(1.0)

@@ -174,6 +174,7 @@ impl Detection {
     pub fn observe_log(&mut self, line: &LogLine, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
         let mined = self.logs.miner.observe(&line.service, &line.message);
         self.logs.is_unkept |= mined.is_new;
+        self.merge_templates(now, events);
         // Lines that were written before we listened teach as well, so that the first minutes are not deaf to news.
         let heard_since = *self.logs.heard_since.entry(line.service.clone()).or_insert(line.at);
         let is_warm = line.at.since_ms(heard_since) > WARM_UP_MS;
@@ -212,6 +213,24 @@ impl Detection {
         events.push(AnomalyEvent::Began(anomaly.clone()));
         let told_at = anomaly.last_seen_at;
         self.logs.active.insert((template, AnomalyKind::NewTemplate), (anomaly, told_at));
+    }
+
+    /// Templates that turned out to be one have one rate, and what was part of one known before was no news.
+    fn merge_templates(&mut self, now: Timestamp, events: &mut Vec<AnomalyEvent>) {
+        for (from, into) in self.logs.miner.take_merges() {
+            self.logs.is_unkept = true;
+            if let Some(rate) = self.logs.rates.remove(&from) {
+                match self.logs.rates.get_mut(&into) {
+                    Some(whole) => whole.absorb(&rate),
+                    None => drop(self.logs.rates.insert(into, rate)),
+                }
+            }
+            for kind in [AnomalyKind::NewTemplate, AnomalyKind::TemplateRate] {
+                if let Some((anomaly, _)) = self.logs.active.remove(&(from, kind)) {
+                    events.push(ended(anomaly, now));
+                }
+            }
+        }
     }
 
     /// A further line of a template that is news.

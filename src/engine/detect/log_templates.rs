@@ -1,53 +1,61 @@
-//! Online mining of log templates: each line is given the template it is an instance of, and the template's number stays
+//! Online mining of log templates: each line is given the template it is an instance of, and a template's number stays
 //! the same while its text becomes more general.
 //!
-//! The shape is that of Drain (He, Zhu, Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS
-//! 2017): values are masked first, then a tree of fixed depth (service, number of words, first word) leads to a short
-//! list of templates, and the most similar of them takes the line. Two things differ. Words do not count alike: plain
-//! words carry the event, names and identifiers may vary cheaply. And a line that reads exactly like an earlier one once
-//! its values are gone is recognised by a hash alone, which is nearly every line.
+//! ```text
+//! line ─▶ scan: words, names, values ─▶ hash ─┬─▶ met before: its template (nearly every line)
+//!                                             └─▶ shape ─▶ family of the same words ─▶ evidence ─▶ template
+//! ```
 //!
-//! Pure and deterministic: the same lines in the same order give the same numbers and texts.
+//! Values are taken out by their look alone. Whether a name varies is not a matter of likeness but of evidence: what other
+//! lines of the same words have in that place ([`family`]). Where the evidence comes later than the lines, templates that
+//! turn out to be one are merged and the older number stays, so a number read back with [`TemplateMiner::resolve`] at the end
+//! is that of everything known by then.
+//!
+//! Memory is bounded: templates, parts and bytes of a message. Pure and deterministic: the same lines in the same order give
+//! the same numbers and texts.
 
+mod family;
+mod growth;
+mod hash;
 mod kept;
-mod mask;
+mod marks;
+mod scan;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::family::Family;
+use self::growth::Rival;
+use self::hash::{hash_of, mix};
 pub use self::kept::TemplatesError;
-use self::mask::{Class, Masked, WILDCARD, class_of, hash_of};
+use self::scan::Scanned;
+use self::shape::Shape;
 use crate::engine::limits::LOG_TEMPLATES_MAX;
 use crate::engine::model::{ServiceName, TemplateId};
 
 /// Lines remembered by their hash; a power of two.
 const RECENT_MAX: usize = 1 << 15;
-/// A template takes a line while the weight of the words that differ is at most this share of all, in per cent.
-const DIFFERENCE_PERCENT_MAX: u32 = 30;
-/// Of the templates, this share makes room at once when there are too many: 1/16.
-const ROOM_SHARE: usize = 16;
+/// Of the templates, this share makes room at once when there are too many: 1/8.
+const ROOM_SHARE: usize = 8;
+/// Shapes that are kept, for each template that may be.
+const SHAPES_SHARE: usize = 4;
 /// Lines from which a template is well used.
 const WELL_USED: u64 = 16;
+/// Merges that are remembered until somebody asks for them.
+const MERGES_MAX: usize = 4_096;
 
 /// What a line was recognised as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mined {
-    /// The template's number; it never changes and is never given again.
+    /// The template's number; it is never given again.
     pub template: TemplateId,
     /// Its text at present, `<*>` where it varies.
     pub text: Arc<str>,
-    /// True for the first line of a template.
+    /// True for the first line of a template whose words were never seen before.
     pub is_new: bool,
-}
-
-/// One word of a template; `None` in place of its text where it varies.
-#[derive(Debug, Clone)]
-struct Word {
-    text: Option<Box<str>>,
-    hash: u64,
-    weight: u32,
 }
 
 /// One template.
@@ -55,20 +63,15 @@ struct Word {
 struct Template {
     id: TemplateId,
     service: ServiceName,
-    words: Vec<Word>,
     text: Arc<str>,
     /// Lines so far.
     line_count: u64,
     /// Sequence number of its last line.
     last_line: u64,
-}
-
-/// Where a template is looked for: service, number of words, first word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Leaf {
-    service: u64,
-    word_count: u32,
-    first: u64,
+    /// The template it turned out to be part of; itself otherwise.
+    parent: u32,
+    /// The shape its text is made of.
+    shape: u32,
 }
 
 /// A line met before: its hash and the place of its template.
@@ -83,9 +86,17 @@ struct Recent {
 #[derive(Debug)]
 pub struct TemplateMiner {
     templates: Vec<Template>,
-    leaves: FxHashMap<Leaf, Vec<u32>>,
+    /// Templates that are part of another.
+    merged_count: usize,
+    merges: Vec<(TemplateId, TemplateId)>,
+    shapes: Vec<Shape>,
+    families: FxHashMap<u64, Family>,
+    /// By family and place.
+    rivals: FxHashMap<(u64, usize), Rival>,
+    /// Hashes of names that were seen where names vary.
+    vocabulary: FxHashSet<u64>,
     recent: Vec<Recent>,
-    masked: Masked,
+    scanned: Scanned,
     next_id: u64,
     line_count: u64,
     evicted_count: u64,
@@ -108,9 +119,14 @@ impl TemplateMiner {
     fn with_max(templates_max: usize) -> Self {
         Self {
             templates: Vec::new(),
-            leaves: FxHashMap::default(),
+            merged_count: 0,
+            merges: Vec::new(),
+            shapes: Vec::new(),
+            families: FxHashMap::default(),
+            rivals: FxHashMap::default(),
+            vocabulary: FxHashSet::default(),
             recent: Vec::new(),
-            masked: Masked::default(),
+            scanned: Scanned::default(),
             next_id: 1,
             line_count: 0,
             evicted_count: 0,
@@ -121,25 +137,35 @@ impl TemplateMiner {
     /// How many templates are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.templates.len()
+        self.templates.len() - self.merged_count
     }
 
     /// Services of which at least `lines_min` lines were mined.
     #[must_use]
     pub fn well_known(&self, lines_min: u64) -> BTreeSet<ServiceName> {
         let mut lines: BTreeMap<&ServiceName, u64> = BTreeMap::new();
-        for template in &self.templates {
+        for (_, template) in self.roots() {
             *lines.entry(&template.service).or_default() += template.line_count;
         }
         lines.into_iter().filter(|(_, count)| *count >= lines_min).map(|(service, _)| service.clone()).collect()
     }
 
-    /// Service and text of a template.
+    /// Service and text of a template, or of the one it became part of.
     #[must_use]
     pub fn get(&self, id: TemplateId) -> Option<(&ServiceName, &Arc<str>)> {
-        // Numbers grow with places.
-        let at = self.templates.binary_search_by_key(&id, |template| template.id).ok()?;
-        self.templates.get(at).map(|template| (&template.service, &template.text))
+        let template = self.template(self.root(self.place_of(id)?))?;
+        Some((&template.service, &template.text))
+    }
+
+    /// The template that `id` is part of by now; `None` once it had to make room.
+    #[must_use]
+    pub fn resolve(&self, id: TemplateId) -> Option<TemplateId> {
+        self.template(self.root(self.place_of(id)?)).map(|template| template.id)
+    }
+
+    /// Templates that became part of another since this was last asked: which, and of which.
+    pub fn take_merges(&mut self) -> Vec<(TemplateId, TemplateId)> {
+        std::mem::take(&mut self.merges)
     }
 
     /// True before the first line.
@@ -157,20 +183,13 @@ impl TemplateMiner {
     /// Recognises one line of `service`.
     pub fn observe(&mut self, service: &ServiceName, message: &str) -> Mined {
         self.line_count += 1;
-        self.masked.read(message);
-        let service_hash = hash_of(service.as_str().as_bytes());
-        let key = hash_of(self.masked.text.as_bytes()) ^ service_hash.rotate_left(17);
+        self.scanned.read(message.as_bytes());
+        let of_service = hash_of(service.as_str().as_bytes());
+        let key = mix(self.scanned.signature, of_service);
         if let Some(place) = self.recall(key) {
-            return self.take(place, false);
+            return self.count(place, false);
         }
-        let leaf = self.leaf(service_hash);
-        let (place, is_new) = match self.most_similar(leaf) {
-            Some(place) => {
-                self.generalise(place);
-                (place, false)
-            }
-            None => (self.add(service, leaf), true),
-        };
+        let (place, is_new) = self.recognise(service, of_service, message.as_bytes());
         if self.recent.is_empty() {
             // Half a megabyte that nobody needs who reads no logs.
             self.recent.resize(RECENT_MAX, Recent::default());
@@ -178,7 +197,7 @@ impl TemplateMiner {
         if let Some(slot) = self.recent.get_mut(recent_slot(key)) {
             *slot = Recent { key, place: place + 1 };
         }
-        self.take(place, is_new)
+        self.count(place, is_new)
     }
 
     /// The template of a line that read the same.
@@ -188,87 +207,65 @@ impl TemplateMiner {
     }
 
     /// Counts a line of the template at `place`.
-    fn take(&mut self, place: u32, is_new: bool) -> Mined {
-        // Places come from the leaves and from `recent`, which are rebuilt whenever templates move.
-        let template = &mut self.templates[place as usize];
+    fn count(&mut self, place: u32, is_new: bool) -> Mined {
+        let root = self.root(place);
+        // Places come from the shapes and from `recent`, which are rebuilt whenever templates move.
+        let template = &mut self.templates[root as usize];
         template.line_count += 1;
         template.last_line = self.line_count;
         Mined { template: template.id, text: Arc::clone(&template.text), is_new }
     }
 
-    /// Where the masked line belongs in the tree.
-    fn leaf(&self, service: u64) -> Leaf {
-        let first = self.masked.tokens.first().filter(|token| token.class == Class::Word).map_or(0, |token| token.hash);
-        Leaf { service, word_count: u32::try_from(self.masked.tokens.len()).unwrap_or(u32::MAX), first }
+    fn template(&self, place: u32) -> Option<&Template> {
+        self.templates.get(place as usize)
     }
 
-    /// The template of the leaf that differs least from the masked line, where one is near enough; the older one of two.
-    fn most_similar(&self, leaf: Leaf) -> Option<u32> {
-        let mut best: Option<(u32, u32)> = None;
-        for &place in self.leaves.get(&leaf)? {
-            let Some(difference) = self.difference(place) else { continue };
-            if best.is_none_or(|(least, _)| difference < least) {
-                best = Some((difference, place));
-            }
-        }
-        best.map(|(_, place)| place)
+    /// Where the template of this number is; numbers grow with places.
+    fn place_of(&self, id: TemplateId) -> Option<u32> {
+        let at = self.templates.binary_search_by_key(&id, |template| template.id).ok()?;
+        u32::try_from(at).ok()
     }
 
-    /// Weight of the words that differ, in per mille of all that could; `None` when that is too much.
-    fn difference(&self, place: u32) -> Option<u32> {
-        let template = self.templates.get(place as usize)?;
-        let (mut differing, mut all) = (0, 0);
-        for (word, token) in template.words.iter().zip(&self.masked.tokens) {
-            if word.text.is_none() {
-                continue;
-            }
-            let weight = word.weight.max(weight_of(token.class));
-            all += weight;
-            if word.hash != token.hash {
-                differing += weight;
-            }
+    /// The template that the one at `place` is part of; always an older one, so this ends.
+    fn root(&self, mut place: u32) -> u32 {
+        while let Some(template) = self.template(place).filter(|template| template.parent < place) {
+            place = template.parent;
         }
-        (differing * 100 <= all * DIFFERENCE_PERCENT_MAX).then(|| (differing * 1_000).checked_div(all).unwrap_or(0))
-    }
-
-    /// Makes the template at `place` general enough for the masked line.
-    fn generalise(&mut self, place: u32) {
-        let Some(template) = self.templates.get_mut(place as usize) else { return };
-        let mut is_changed = false;
-        for (word, token) in template.words.iter_mut().zip(&self.masked.tokens) {
-            if word.text.is_some() && word.hash != token.hash {
-                word.text = None;
-                is_changed = true;
-            }
-        }
-        if is_changed {
-            template.text = text_of(&template.words);
-        }
-    }
-
-    /// Makes a template of the masked line; says where it is.
-    fn add(&mut self, service: &ServiceName, leaf: Leaf) -> u32 {
-        if self.templates.len() >= self.templates_max {
-            self.make_room();
-        }
-        let words: Vec<Word> = self
-            .masked
-            .tokens
-            .iter()
-            .map(|token| Word {
-                text: self.masked.text.get(token.range.clone()).map(Box::from),
-                hash: token.hash,
-                weight: weight_of(token.class),
-            })
-            .collect();
-        let text = text_of(&words);
-        // At most `LOG_TEMPLATES_MAX`, far below the range.
-        let place = u32::try_from(self.templates.len()).unwrap_or(u32::MAX);
-        let id = TemplateId(self.next_id);
-        self.next_id += 1;
-        self.templates.push(Template { id, service: service.clone(), words, text, line_count: 0, last_line: 0 });
-        self.leaves.entry(leaf).or_default().push(place);
         place
+    }
+
+    /// Templates that are part of no other, with their places.
+    fn roots(&self) -> impl Iterator<Item = (u32, &Template)> {
+        self.templates.iter().enumerate().filter_map(|(place, template)| {
+            let place = u32::try_from(place).ok()?;
+            (template.parent == place).then_some((place, template))
+        })
+    }
+
+    /// Makes one template of two; the older number stays.
+    fn merge(&mut self, one: u32, other: u32) {
+        let (one, other) = (self.root(one), self.root(other));
+        let (older, younger) = (one.min(other), one.max(other));
+        if older == younger {
+            return;
+        }
+        let Some(template) = self.templates.get_mut(younger as usize) else { return };
+        template.parent = older;
+        let (from, lines, last_line) = (template.id, template.line_count, template.last_line);
+        let Some(template) = self.templates.get_mut(older as usize) else { return };
+        template.line_count += lines;
+        template.last_line = template.last_line.max(last_line);
+        self.merged_count += 1;
+        if self.merges.len() < MERGES_MAX {
+            self.merges.push((from, template.id));
+        }
+    }
+
+    /// True where another template needs room.
+    fn is_full(&self) -> bool {
+        self.len() >= self.templates_max
+            || self.templates.len() >= 2 * self.templates_max
+            || self.shapes.len() >= SHAPES_SHARE * self.templates_max
     }
 
     /// Forgets the least used templates, of equals those unused for longest. From [`WELL_USED`] lines on templates count
@@ -276,44 +273,14 @@ impl TemplateMiner {
     fn make_room(&mut self) {
         let room = (self.templates_max / ROOM_SHARE).max(1);
         let use_of = |template: &Template| (template.line_count.min(WELL_USED), template.last_line);
-        let mut uses: Vec<(u64, u64)> = self.templates.iter().map(use_of).collect();
+        let mut uses: Vec<(u64, u64)> = self.roots().map(|(_, template)| use_of(template)).collect();
         uses.sort_unstable();
-        let Some(&last_to_go) = uses.get(room - 1) else { return };
-        let before = self.templates.len();
-        self.templates.retain(|template| use_of(template) > last_to_go);
-        self.evicted_count += (before - self.templates.len()) as u64;
-        self.plant();
-    }
-
-    /// Rebuilds the tree from the templates, in their order.
-    fn plant(&mut self) {
-        self.leaves.clear();
-        self.recent.fill(Recent::default());
-        for (place, template) in self.templates.iter().enumerate() {
-            let first = template.words.first().filter(|word| word.weight == weight_of(Class::Word));
-            let leaf = Leaf {
-                service: hash_of(template.service.as_str().as_bytes()),
-                word_count: u32::try_from(template.words.len()).unwrap_or(u32::MAX),
-                first: first.map_or(0, |word| word.hash),
-            };
-            self.leaves.entry(leaf).or_default().push(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-    }
-}
-
-impl Word {
-    fn of(text: Option<&str>) -> Self {
-        let bytes = text.unwrap_or_default().as_bytes();
-        Self { text: text.map(Box::from), hash: hash_of(bytes), weight: text.map_or(0, |_| weight_of(class_of(bytes))) }
-    }
-}
-
-/// What a difference in a word of this class counts.
-fn weight_of(class: Class) -> u32 {
-    match class {
-        Class::Wild => 1,
-        Class::Name => 2,
-        Class::Word => 6,
+        // At least one stays, so that two templates can be told apart at all.
+        let goes = uses.get(room.min(uses.len().saturating_sub(1)).saturating_sub(1)).copied();
+        let stays: Vec<u32> =
+            self.roots().filter(|(_, template)| Some(use_of(template)) > goes).map(|(place, _)| place).collect();
+        self.evicted_count += (self.len() - stays.len()) as u64;
+        self.replant(&stays);
     }
 }
 
@@ -321,21 +288,6 @@ fn weight_of(class: Class) -> u32 {
 fn recent_slot(key: u64) -> usize {
     // The top bits of this hash are the best mixed ones; the shift leaves as many as there are entries.
     usize::try_from(key >> (64 - RECENT_MAX.trailing_zeros())).unwrap_or(0)
-}
-
-/// The template as people read it.
-fn text_of(words: &[Word]) -> Arc<str> {
-    if words.is_empty() {
-        return Arc::from("(empty line)");
-    }
-    let mut text = String::new();
-    for word in words {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(word.text.as_deref().unwrap_or(WILDCARD));
-    }
-    Arc::from(text)
 }
 
 #[cfg(test)]
@@ -369,6 +321,52 @@ mod tests {
         let mut miner = TemplateMiner::new();
         let ids: Vec<u64> = lines.iter().map(|line| miner.observe(&service(), line).template.0).collect();
         assert_eq!(ids, [1, 2, 3, 4]);
+    }
+
+    /// Each line's template by everything known after the last.
+    fn settled(lines: &[&str]) -> (TemplateMiner, Vec<TemplateId>) {
+        let mut miner = TemplateMiner::new();
+        let at_once: Vec<TemplateId> = lines.iter().map(|line| miner.observe(&service(), line).template).collect();
+        let settled = at_once.into_iter().map(|id| miner.resolve(id).unwrap()).collect();
+        (miner, settled)
+    }
+
+    #[test]
+    fn states_stay_apart_and_names_become_one() {
+        let count = |lines: &[&str]| settled(lines).1.into_iter().collect::<BTreeSet<_>>().len();
+        assert_eq!(count(&["job 7 went from NEW to READY", "job 8 went from NEW to FAILED"]), 2);
+        assert_eq!(count(&["overlap=true at 3", "overlap=false at 4"]), 2);
+        assert_eq!(count(&["core 1 of tree x is hot", "core 2 of torus y is hot"]), 2);
+        assert_eq!(count(&["opened for user bob", "opened for user eve"]), 1);
+        assert_eq!(count(&["lookup of a.example.org done", "lookup of b.example.org done"]), 1);
+        assert_eq!(count(&["link eth0 up", "link eth1 up"]), 1);
+        assert_eq!(count(&["owner is bob now", "owner is 17 now"]), 1);
+        assert_eq!(count(&["delete blk_1 blk_2", "delete blk_3", "delete blk_4 blk_5 blk_6"]), 1);
+        assert_eq!(count(&["peers n-1 0x1 <ok> n-2 0x2 <ok>", "peers n-1 0x1 <ok> n-2 0x2 <ok> n-3 0x3 <ok>"]), 1);
+        assert_eq!(count(&["got: () at 3", "got: (a.example.org) at 3", "got: (10.0.0.1) at 3"]), 1);
+    }
+
+    #[test]
+    fn templates_that_turn_out_to_be_one_keep_the_older_number() {
+        let names = ["amber", "birch", "cedar", "doves", "elder", "fable", "gourd", "hazel", "iris"];
+        let lines: Vec<String> = names.iter().map(|name| format!("the shelf of {name} is now empty")).collect();
+        let mut miner = TemplateMiner::new();
+        let ids: Vec<TemplateId> = lines.iter().map(|line| miner.observe(&service(), line).template).collect();
+        assert_eq!(ids.first(), Some(&TemplateId(1)));
+        assert!(ids[1] != ids[0] && ids.last() == ids.first(), "{ids:?}");
+        assert!(ids.iter().all(|id| miner.resolve(*id) == Some(TemplateId(1))));
+        assert_eq!(miner.len(), 1);
+        assert_eq!(&**miner.get(ids[3]).unwrap().1, "the shelf of <*> is now empty");
+        let merges = miner.take_merges();
+        assert!(merges.iter().all(|(_, into)| *into == TemplateId(1)) && merges.len() == 7, "{merges:?}");
+        assert!(miner.take_merges().is_empty());
+    }
+
+    #[test]
+    fn a_long_line_is_one_value_from_some_point_on() {
+        let line = format!("body {}", "word ".repeat(200_000));
+        let mined = TemplateMiner::new().observe(&service(), &line);
+        assert!(mined.text.len() < 5_000 && mined.text.ends_with("<*>"));
     }
 
     #[test]
@@ -419,6 +417,8 @@ mod tests {
         let mut miner = TemplateMiner::new();
         miner.observe(&service(), "started");
         let bytes = miner.to_bytes();
+        let earlier = TemplateMiner::from_bytes(&[1, 42, 0, 0, 0]).unwrap();
+        assert!(earlier.is_empty() && earlier.next_id == 42, "an earlier method's templates are learned anew");
         assert!(matches!(TemplateMiner::from_bytes(&[]), Err(TemplatesError::Unreadable(_))));
         assert!(matches!(TemplateMiner::from_bytes(&[9, 0]), Err(TemplatesError::OtherVersion { found: 9 })));
         assert!(TemplateMiner::from_bytes(&bytes[..bytes.len() - 1]).is_err());
@@ -432,7 +432,7 @@ mod tests {
                 let first = miner.observe(&service(), line);
                 let second = miner.observe(&service(), line);
                 prop_assert!(!second.is_new);
-                prop_assert_eq!(first.template, second.template);
+                prop_assert_eq!(miner.resolve(first.template), Some(second.template));
             }
         }
 
@@ -442,6 +442,24 @@ mod tests {
                 texts(&lines.iter().map(String::as_str).collect::<Vec<_>>()),
                 texts(&lines.iter().map(String::as_str).collect::<Vec<_>>())
             );
+        }
+
+        #[test]
+        fn whatever_merges_or_makes_room_the_numbers_hold(
+            lines in prop::collection::vec("(user|to|of|x=) ?[a-f]{1,2}[0-9.]{0,2} (was|is) (seen|NEW|OLD|lost)", 1..150)
+        ) {
+            let mut miner = TemplateMiner::with_max(24);
+            for line in &lines {
+                let mined = miner.observe(&service(), line);
+                prop_assert_eq!(miner.resolve(mined.template), Some(mined.template));
+                prop_assert_eq!(miner.get(mined.template).map(|(_, text)| text.clone()), Some(mined.text));
+                prop_assert!(miner.len() <= 24);
+            }
+            let mut again = TemplateMiner::from_bytes(&miner.to_bytes()).unwrap();
+            prop_assert_eq!(again.len(), miner.len());
+            for line in lines.iter().rev().take(5) {
+                prop_assert_eq!(again.observe(&service(), line).template, miner.observe(&service(), line).template);
+            }
         }
 
         #[test]

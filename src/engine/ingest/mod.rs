@@ -15,6 +15,7 @@ pub mod health;
 pub mod host;
 pub mod http_client;
 pub mod log_file;
+pub mod log_layout;
 pub mod log_line;
 pub mod normalize;
 pub mod prometheus;
