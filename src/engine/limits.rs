@@ -134,3 +134,5 @@ pub const RECENT_SIGNS_MAX: usize = 4_096;
 pub const SIGN_KINDS_MAX: usize = 5_000;
 /// Between two looks for signs of past incidents.
 pub const PRECURSORS_LOOK_MS: i64 = 15_000;
+/// Incidents with a confirmed cause from which kinds are learnt; the oldest of more are forgotten.
+pub const CONFIRMED_INCIDENTS_MAX: usize = 200;

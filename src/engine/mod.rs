@@ -26,6 +26,7 @@ pub mod world;
 pub mod act;
 pub mod correlate;
 pub mod detect;
+pub mod incident_kind;
 pub mod ingest;
 pub mod precursors;
 pub mod root_cause;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{
-    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, Misfit,
-    Proposal, Run, SourceReport, Topology,
+    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, KindGuess,
+    Misfit, Proposal, Run, SourceReport, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -124,6 +124,9 @@ pub struct Snapshot {
     /// Runbooks that fit and cannot be filled in, by incident.
     #[serde(default)]
     pub misfits: BTreeMap<IncidentId, Vec<Misfit>>,
+    /// What kind of failure live incidents resemble, by those that were confirmed.
+    #[serde(default)]
+    pub kind_guesses: BTreeMap<IncidentId, Arc<KindGuess>>,
     /// Anomalies that are forecasts, soonest first.
     pub predictions: Vec<AnomalyId>,
     /// Past incidents whose signs are here again, the oldest warning first.
@@ -159,6 +162,7 @@ impl Snapshot {
             runs: Vec::new(),
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
+            kind_guesses: BTreeMap::new(),
             predictions: Vec::new(),
             warnings: Vec::new(),
             audit: Vec::new(),

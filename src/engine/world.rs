@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{
-    Alert, Anomaly, AnomalyId, Change, ChangeId, Fingerprint, Incident, IncidentId, Run, RunId, ServiceName,
+    Alert, Anomaly, AnomalyId, Change, ChangeId, Fingerprint, Incident, IncidentId, KindGuess, Run, RunId, ServiceName,
     SourceName, SourceReport, Topology,
 };
 
@@ -33,4 +33,6 @@ pub struct World {
     pub sources: BTreeMap<SourceName, Arc<SourceReport>>,
     /// This machine and its units, by the series that it tells; told anew at every start.
     pub machines: BTreeSet<ServiceName>,
+    /// What kind of failure live incidents resemble, by those that were confirmed.
+    pub kind_guesses: BTreeMap<IncidentId, Arc<KindGuess>>,
 }

@@ -8,9 +8,16 @@ use super::code;
 use super::text;
 use super::theme::Role;
 use crate::engine::model::{Evidence, EvidenceKind, Hypothesis, Incident, ServiceName};
+use crate::engine::snapshot::Snapshot;
 
 /// Every line: the ranking, then all about the selected hypothesis.
-pub fn lines(pen: Pen<'_>, incident: &Incident, selected: usize, width: usize) -> Vec<Line<'static>> {
+pub fn lines(
+    pen: Pen<'_>,
+    snapshot: &Snapshot,
+    incident: &Incident,
+    selected: usize,
+    width: usize,
+) -> Vec<Line<'static>> {
     let ranking = &incident.ranking;
     let mut lines = Vec::new();
     if let Some(unresolved) = &ranking.unresolved {
@@ -26,6 +33,10 @@ pub fn lines(pen: Pen<'_>, incident: &Incident, selected: usize, width: usize) -
     }
     if let Some(hypothesis) = ranking.hypotheses.get(selected) {
         lines.extend(about(pen, hypothesis, width));
+    }
+    if let Some(guess) = snapshot.kind_guesses.get(&incident.id) {
+        lines.push(Line::from(pen.span(Role::PaneHeading, "Looks like")));
+        lines.extend(paragraph(pen, Role::Text, "  ", &guess.to_string(), width));
     }
     lines
 }

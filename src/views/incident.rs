@@ -97,7 +97,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
     let whole = inner;
     let (inner, beside) = sides(whole, ctx);
     if let Some(area) = beside {
-        draw_evidence(canvas, area, incident);
+        draw_evidence(canvas, ctx, area, incident);
     }
     let height = header_height(inner, ctx);
     let padded = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
@@ -165,13 +165,13 @@ fn timeline_heading(canvas: &mut Canvas<'_>, row: Rect, is_beside: bool, ctx: &V
 }
 
 /// The evidence for the leading hypothesis, behind a line of its own.
-fn draw_evidence(canvas: &mut Canvas<'_>, area: Rect, incident: &Incident) {
+fn draw_evidence(canvas: &mut Canvas<'_>, ctx: &ViewContext<'_>, area: Rect, incident: &Incident) {
     let edge = canvas.pen.span(Role::PaneBorder, "│");
     for row in 0..area.height {
         canvas.line(Rect { width: area.width.min(1), ..area }, row, edge.clone());
     }
     let text = Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area };
-    let lines = evidence::lines(canvas.pen, incident, 0, usize::from(text.width));
+    let lines = evidence::lines(canvas.pen, ctx.snapshot, incident, 0, usize::from(text.width));
     for (row, line) in (0..text.height).zip(lines) {
         canvas.line(text, row, line);
     }

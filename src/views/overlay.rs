@@ -44,7 +44,7 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
             let keys = scroll_keys(ctx, &[("next", "next hypothesis")]);
             let inner = open(canvas, body, (100, 40), &format!("Evidence for {}", incident.id), &keys);
-            let lines = evidence::lines(canvas.pen, incident, *hypothesis, usize::from(inner.width));
+            let lines = evidence::lines(canvas.pen, ctx.snapshot, incident, *hypothesis, usize::from(inner.width));
             return scrolled(canvas, inner, &lines, *offset);
         }
         Overlay::Entry { row, offset } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hypocenter::engine::clock::{MINUTE_MS, Timestamp};
 use hypocenter::engine::demo::headless::{self, Approve, Drill, DrillReport};
 use hypocenter::engine::demo::scenarios::{self, Expected, Scenario};
+use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{IncidentState, RunState};
 use hypocenter::engine::report::IncidentReport;
 use hypocenter::engine::snapshot::Snapshot;
@@ -133,4 +134,23 @@ fn a_leak_is_foretold_before_it_is_an_incident() {
     let foretold = snapshot.predictions.iter().filter_map(|id| snapshot.anomalies.iter().find(|one| one.id == *id));
     let services: Vec<&str> = foretold.map(|anomaly| anomaly.service.as_str()).collect();
     assert_eq!(services, ["search"]);
+}
+
+#[test]
+fn what_a_runbook_mended_is_learnt_from() {
+    let start = Timestamp::parse_rfc3339(STARTS[0].1).unwrap();
+    let mut learnt = Vec::new();
+    let mut keep = |records: &[Record]| {
+        let of_kinds = records.iter().filter_map(|record| match record {
+            Record::Setting { name, value } if name == "confirmed incidents" => Some(value.clone()),
+            _ => None,
+        });
+        learnt.extend(of_kinds);
+    };
+    for approve in [Approve::None, Approve::All] {
+        let drill = Drill { lasts_ms: 1_200_000, ..Drill::new(scenarios::default(), 1, start, approve) };
+        headless::run(&drill, &mut keep).unwrap();
+    }
+    assert_eq!(learnt.len(), 1, "what nobody mended confirms nothing: {learnt:?}");
+    assert!(learnt[0].contains("\"kind\":\"bad_deploy\""), "{learnt:?}");
 }

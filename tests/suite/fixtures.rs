@@ -8,10 +8,10 @@ use hypocenter::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band,
     BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, DetectionMethod,
     Direction, DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast,
-    Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, Labels, Promise, Proposal, Ranking, Run, RunId,
-    RunState, RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport,
-    SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry, TimelineKind, Topology,
-    TrackRecord, Unit, WarningRecord,
+    Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Promise, Proposal, Ranking,
+    Run, RunId, RunState, RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind,
+    SourceReport, SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry,
+    TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -544,6 +544,16 @@ pub fn live() -> Snapshot {
     ];
     snapshot.runs = vec![Arc::new(run())];
     snapshot.proposals = BTreeMap::from([(IncidentId(42), vec![Arc::new(proposal())])]);
+    let guess = KindGuess {
+        kind: CauseKind::NetworkPolicy,
+        chance: 0.81,
+        because: vec!["talk of refused".into(), "a network change within the hour before".into()],
+        of_kind: 6,
+        learnt_from: 31,
+        right: 27,
+        tried: 31,
+    };
+    snapshot.kind_guesses = BTreeMap::from([(IncidentId(42), Arc::new(guess))]);
     snapshot.predictions = vec![AnomalyId(12)];
     snapshot.warnings = vec![EarlyWarning {
         incident: IncidentId(41),

@@ -299,6 +299,14 @@ pub struct Run {
 }
 
 impl Run {
+    /// True where a step that changes something has succeeded.
+    #[must_use]
+    pub fn has_acted(&self) -> bool {
+        self.steps.iter().any(|step| {
+            matches!(step.bound.spec.kind, StepKind::Act { .. }) && matches!(step.state, StepState::Succeeded { .. })
+        })
+    }
+
     /// Index of the first step that is neither done nor passed over; `None` when there is none.
     #[must_use]
     pub fn current_step(&self) -> Option<usize> {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Engine;
 use super::turn::Turn;
+use super::{CONFIRMED_INCIDENTS, Engine};
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
 use crate::engine::limits::PRECURSORS_LOOK_MS;
 use crate::engine::model::{
-    AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, ServiceName, StepKind, StepState,
-    TimelineEntry,
+    AuditKind, Incident, IncidentId, IncidentState, Run, RunId, RunState, ServiceName, TimelineEntry,
 };
 use crate::engine::root_cause::SecondFailure;
 use crate::engine::{root_cause, runbooks};
@@ -39,6 +38,7 @@ impl Engine {
             else {
                 continue;
             };
+            self.guess_kind(&incident);
             let ranking = root_cause::rank(&self.world, &incident, &self.settings.correlation, turn.now);
             let title = root_cause::title(&self.world, &incident, &ranking);
             let lead = ranking.cause().map(|cause| (cause.kind, cause.service.clone(), cause.change));
@@ -78,13 +78,8 @@ impl Engine {
     /// True while the cause is still to be found. Once the harm has stopped, or an act of ours took effect and is being
     /// watched, what is seen are signs of recovery, and those say nothing about the cause.
     fn is_open_question(&self, incident: &Incident) -> bool {
-        let is_mending = |run: &Arc<Run>| {
-            let has_acted = run.steps.iter().any(|step| {
-                matches!(step.bound.spec.kind, StepKind::Act { .. })
-                    && matches!(step.state, StepState::Succeeded { .. })
-            });
-            has_acted && matches!(run.state, RunState::Active | RunState::Succeeded)
-        };
+        let is_mending =
+            |run: &Arc<Run>| run.has_acted() && matches!(run.state, RunState::Active | RunState::Succeeded);
         match incident.state {
             IncidentState::Mitigated | IncidentState::Resolved => false,
             IncidentState::Reopened => true,
@@ -170,8 +165,45 @@ impl Engine {
         told
     }
 
+    /// Says what kind of failure a live incident resembles, where enough was learnt to say so.
+    fn guess_kind(&mut self, incident: &Incident) {
+        match self.kinds.guess(&self.world, incident) {
+            Some(guess) => self.world.kind_guesses.insert(incident.id, Arc::new(guess)),
+            None => self.world.kind_guesses.remove(&incident.id),
+        };
+    }
+
+    /// An incident that is over after a runbook for its leading cause has mended it confirms that cause; one that comes back
+    /// takes its word back.
+    fn learn_kind(&mut self, incident: &Incident, turn: &mut Turn) {
+        let was = self.world.incidents.get(&incident.id).map(|before| before.state);
+        let is_over = incident.state == IncidentState::Resolved;
+        if is_over == (was == Some(IncidentState::Resolved)) {
+            return;
+        }
+        if !is_over {
+            self.kinds.unlearn(incident.id);
+            return self.keep_kinds(turn);
+        }
+        self.world.kind_guesses.remove(&incident.id);
+        let is_mended = |run: &Arc<Run>| run.state == RunState::Succeeded && run.has_acted();
+        if let Some(cause) = incident.ranking.cause()
+            && incident.runs.iter().filter_map(|id| self.world.runs.get(id)).any(is_mended)
+        {
+            self.kinds.learn(&self.world, incident, cause.kind);
+        }
+        self.keep_kinds(turn);
+    }
+
+    fn keep_kinds(&mut self, turn: &mut Turn) {
+        if let Some(value) = self.kinds.to_keep() {
+            turn.keep_later(Record::Setting { name: CONFIRMED_INCIDENTS.to_owned(), value });
+        }
+    }
+
     /// Has the incident kept and its cause looked for.
     fn keep_incident(&mut self, incident: &Incident, turn: &mut Turn) {
+        self.learn_kind(incident, turn);
         self.to_rank.insert(incident.id);
         turn.keep(Record::Incident(incident.clone()));
     }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::clock::Timestamp;
 use super::correlate::{Correlator, Touched};
 use super::detect::{CalendarError, Detection};
+use super::incident_kind::IncidentKinds;
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
 use super::model::{IncidentId, Misfit, Proposal, RunId};
@@ -37,6 +38,8 @@ use turn::Turn;
 const FORECAST_RECORDS: &str = "forecast records";
 /// Setting under which is kept what came before past incidents.
 const FAILURE_SIGNATURES: &str = "failure signatures";
+/// Setting under which is kept what confirmed incidents looked like.
+const CONFIRMED_INCIDENTS: &str = "confirmed incidents";
 
 /// The engine's core. Owns everything that is known; reads no clock, does no I/O.
 pub struct Engine {
@@ -44,6 +47,7 @@ pub struct Engine {
     library: Library,
     detection: Detection,
     correlator: Correlator,
+    kinds: IncidentKinds,
     precursors: Precursors,
     precursors_looked_at: Timestamp,
     world: World,
@@ -83,6 +87,7 @@ impl Engine {
         Ok(Self {
             detection: Detection::new(&settings.detection, &settings.calendar)?,
             correlator: Correlator::new(&settings.correlation),
+            kinds: IncidentKinds::default(),
             precursors: Precursors::default(),
             precursors_looked_at: Timestamp(0),
             library,
@@ -154,6 +159,13 @@ impl Engine {
                 Record::Setting { name, value } if name == FAILURE_SIGNATURES => {
                     if let Err(problem) = self.precursors.restore(&value) {
                         let told = || Arc::from(format!("what came before incidents was not read back: {problem}"));
+                        self.store.problem.get_or_insert_with(told);
+                    }
+                }
+                Record::Setting { name, value } if name == CONFIRMED_INCIDENTS => {
+                    if let Err(problem) = self.kinds.restore(&value) {
+                        let told =
+                            || Arc::from(format!("what confirmed incidents looked like was not read back: {problem}"));
                         self.store.problem.get_or_insert_with(told);
                     }
                 }

@@ -41,6 +41,7 @@ impl Engine {
                 anomalies.iter().map(Arc::as_ref).filter(|anomaly| anomaly.state != AnomalyState::Ended),
             ),
             predictions: predictions.into_iter().map(|(_, id)| id).collect(),
+            kind_guesses: self.world.kind_guesses.clone(),
             warnings: self.precursors.warnings(),
             anomalies,
             alerts: self.alerts_in_order(),

@@ -4,42 +4,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
-use crate::engine::model::{Anomaly, IncidentSeverity, IncidentState, Ranking, SeriesRole, ServiceName};
-use crate::engine::world::fixtures::anomaly;
+use crate::engine::model::{Anomaly, SeriesRole};
+use crate::engine::world::fixtures::{anomaly, incident};
 
 /// A month is watched before anything happens.
 const MONTH: i64 = 30 * DAY_MS;
 
 fn sign(service: &str, metric: &str, at: i64) -> Sign {
     Sign::of(&Anomaly { started_at: Timestamp(at), ..anomaly(1, service, metric, SeriesRole::Other, 0) })
-}
-
-fn incident(id: u64, service: &str, at: i64, state: IncidentState) -> Incident {
-    Incident {
-        id: IncidentId(id),
-        title: "payment cannot reach its database".into(),
-        severity: IncidentSeverity::Sev2,
-        is_severity_set_by_hand: false,
-        state,
-        started_at: Timestamp(at),
-        opened_at: Timestamp(at),
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: Timestamp(at),
-        owner: None,
-        services: [(ServiceName::new(service), Timestamp(at))].into(),
-        anomalies: BTreeSet::new(),
-        alerts: BTreeSet::new(),
-        changes: BTreeSet::new(),
-        folded_count: 0,
-        timeline: Vec::new(),
-        ranking: Ranking::default(),
-        runs: Vec::new(),
-    }
 }
 
 /// A stage that has watched a quiet month up to an incident on `payment`, which three signs preceded.
@@ -58,7 +30,7 @@ fn taught() -> Precursors {
         stage.note(&sign("payment", metric, start - before_min * MINUTE_MS));
     }
     stage.note(&sign("backup", "disk_io", start - 60 * MINUTE_MS));
-    stage.learn(&incident(7, "payment", start, IncidentState::Open));
+    stage.learn(&incident(7, "payment", start));
     stage.look(&world, Timestamp(start + 3 * HOUR_MS));
     stage
 }
@@ -83,7 +55,7 @@ fn signs_that_come_again_name_the_incident_they_came_before() {
     assert_eq!(&*warning.signs[0], "payment connections above usual");
     // It comes: the warning was right, and the next one says so.
     let start = again + 70 * MINUTE_MS;
-    stage.learn(&incident(8, "payment", start, IncidentState::Open));
+    stage.learn(&incident(8, "payment", start));
     assert!(stage.warnings().is_empty());
     for (metric, at) in [("connections", 0), ("queue", 20), ("retries", 25)] {
         stage.note(&sign("payment", metric, again + DAY_MS + at * MINUTE_MS));
@@ -127,7 +99,7 @@ fn what_is_seen_every_day_warns_of_nothing() {
         stage.look(&world, Timestamp(hour * HOUR_MS));
     }
     daily(&mut stage, 723);
-    stage.learn(&incident(9, "payment", 724 * HOUR_MS, IncidentState::Open));
+    stage.learn(&incident(9, "payment", 724 * HOUR_MS));
     for day in 31..60 {
         daily(&mut stage, day * 24 + 3);
         stage.look(&world, Timestamp((day * 24 + 3) * HOUR_MS + MINUTE_MS));
@@ -140,7 +112,7 @@ fn an_incident_that_is_there_already_needs_no_warning() {
     let mut stage = taught();
     let mut world = World::default();
     let again = 2 * MONTH;
-    let live = incident(8, "payment", again - MINUTE_MS, IncidentState::Open);
+    let live = incident(8, "payment", again - MINUTE_MS);
     world.incidents.insert(live.id, Arc::new(live));
     for metric in ["connections", "queue", "retries"] {
         stage.note(&sign("payment", metric, again));

@@ -6,7 +6,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::model::series::Fnv1a;
 use crate::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, Change, ChangeId, ChangeKind,
-    ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Labels, SeriesRole, Severity, Unit,
+    ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Incident, IncidentId,
+    IncidentSeverity, IncidentState, Labels, Ranking, SeriesRole, ServiceName, Severity, Unit,
 };
 use crate::engine::world::World;
 
@@ -88,6 +89,35 @@ pub(crate) fn anomaly(id: u64, service: &str, metric: &str, role: SeriesRole, st
         forecast: None,
         at_onset: Vec::new(),
         promise: None,
+    }
+}
+
+/// An open incident on one service, `at` in milliseconds.
+pub(crate) fn incident(id: u64, service: &str, at: i64) -> Incident {
+    Incident {
+        id: IncidentId(id),
+        title: "a failure".into(),
+        severity: IncidentSeverity::Sev2,
+        is_severity_set_by_hand: false,
+        state: IncidentState::Open,
+        started_at: Timestamp(at),
+        opened_at: Timestamp(at),
+        acknowledged_at: None,
+        mitigated_at: None,
+        resolved_at: None,
+        merged_into: None,
+        split_from: None,
+        reopen_count: 0,
+        updated_at: Timestamp(at),
+        owner: None,
+        services: [(ServiceName::new(service), Timestamp(at))].into(),
+        anomalies: std::collections::BTreeSet::new(),
+        alerts: std::collections::BTreeSet::new(),
+        changes: std::collections::BTreeSet::new(),
+        folded_count: 0,
+        timeline: Vec::new(),
+        ranking: Ranking::default(),
+        runs: Vec::new(),
     }
 }
 
