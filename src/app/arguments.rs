@@ -72,6 +72,11 @@ pub enum Command {
     Incidents(ListArguments),
     /// List anomalies: from the store, or from the hypo that runs on it.
     Anomalies(ListArguments),
+    /// Find the templates of logs; write the group and template of each line.
+    Templates(TemplatesArguments),
+    /// Measure a stage of the engine on labelled data.
+    #[command(subcommand)]
+    Eval(EvalCommand),
     /// Check the configuration and every source; say what is wrong and how to mend it.
     Doctor(DoctorArguments),
     /// The configuration file.
@@ -148,6 +153,35 @@ pub struct ListArguments {
     /// List those that are over as well.
     #[arg(long)]
     pub all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo templates`
+#[derive(Debug, Args)]
+pub struct TemplatesArguments {
+    /// A log, or a folder of logs: plain text or JSON Lines, packed with gzip or not.
+    pub logs: PathBuf,
+    /// Where to write: a file for one log, a folder for several.
+    pub out: PathBuf,
+    /// Which field of a JSON line is the message [default: content, message, msg and other usual names].
+    #[arg(long, value_name = "NAME")]
+    pub field: Option<String>,
+}
+
+/// `hypo eval`
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Log templates: a folder with X.jsonl.gz and X.truth.jsonl.gz for each system.
+    Logs(EvalArguments),
+}
+
+/// `hypo eval …`
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// The labelled data.
+    pub dir: PathBuf,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ mod config;
 mod console;
 mod demo;
 mod doctor;
+mod eval;
 mod list;
 pub mod output;
 mod printing;
@@ -12,6 +13,7 @@ mod record;
 mod replay;
 mod shell;
 pub mod table;
+mod templates;
 mod transfer;
 
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Record(record)) => record::run(common, record),
         Some(Command::Incidents(list)) => list::incidents(common, list),
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
+        Some(Command::Templates(templates)) => templates::run(templates),
+        Some(Command::Eval(command)) => eval::run(command),
         Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),

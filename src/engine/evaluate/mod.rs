@@ -1,1 +1,3 @@
 //! How good an answer is: labels and answers in, figures out. Nothing else in the engine ever sees a label.
+
+pub mod logs;

@@ -2,3 +2,5 @@
 //! fact, and what the benchmarks measure.
 //!
 //! Reading and writing is done here; the stages are the ones that the console runs.
+
+pub mod templates;

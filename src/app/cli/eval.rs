@@ -1,0 +1,12 @@
+//! `hypo eval`: a stage of the engine over labelled data, as a table of figures.
+
+mod logs;
+
+use super::{Exit, Failure};
+use crate::app::arguments::EvalCommand;
+
+pub(super) fn run(command: &EvalCommand) -> Result<Exit, Failure> {
+    match command {
+        EvalCommand::Logs(arguments) => logs::run(arguments),
+    }
+}
