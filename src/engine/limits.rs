@@ -136,3 +136,7 @@ pub const SIGN_KINDS_MAX: usize = 5_000;
 pub const PRECURSORS_LOOK_MS: i64 = 15_000;
 /// Incidents with a confirmed cause from which kinds are learnt; the oldest of more are forgotten.
 pub const CONFIRMED_INCIDENTS_MAX: usize = 200;
+/// Files of a change that are kept.
+pub const CHANGE_FILES_MAX: usize = 200;
+/// Bytes of a change's diff that are kept; what a change does is in its first lines, and thousands of changes are kept.
+pub const CHANGE_DIFF_BYTES_MAX: usize = 16 * 1_024;

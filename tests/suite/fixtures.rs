@@ -491,6 +491,7 @@ pub fn change(id: u64, time: &str, kind: ChangeKind, service: &str, title: &str,
             at: at(time),
             finished_at: None,
             has_taken_effect: true,
+            content: None,
         },
     })
 }

@@ -25,6 +25,7 @@ pub fn fold(existing: Option<&Change>, notice: &ChangeNotice, next: ChangeId) ->
         url: notice.url.clone().or_else(|| known.url.clone()),
         finished_at: notice.finished_at.or(known.finished_at),
         at: notice.at.min(known.at),
+        content: notice.content.clone().or_else(|| known.content.clone()),
         ..notice.clone()
     };
     Change { id: existing.id, notice: merged }

@@ -323,6 +323,7 @@ impl Shop {
             at,
             finished_at: None,
             has_taken_effect: true,
+            content: None,
         })
     }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::normalize;
 use crate::engine::clock::Timestamp;
-use crate::engine::limits::LABEL_VALUE_BYTES_MAX;
-use crate::engine::model::{ChangeKind, ChangeNotice, DropReason, ServiceName};
+use crate::engine::limits::{CHANGE_DIFF_BYTES_MAX, CHANGE_FILES_MAX, LABEL_VALUE_BYTES_MAX};
+use crate::engine::model::{ChangeContent, ChangeKind, ChangeNotice, DropReason, ServiceName};
 
 /// Longest text of a notice, in bytes.
 const TEXT_BYTES_MAX: usize = LABEL_VALUE_BYTES_MAX;
@@ -63,6 +63,28 @@ fn text(value: &Value, paths: &[&str]) -> Option<Arc<str>> {
         };
         (!text.is_empty()).then(|| normalize::sanitize(&text, TEXT_BYTES_MAX))
     })
+}
+
+/// What a change changes, where the value tells it: `files` (paths, or objects with `filename` or `path`) and `diff` or
+/// `patch`. Bounded and sanitised line by line.
+fn content(value: &Value) -> Option<Arc<ChangeContent>> {
+    let listed = value.get("files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let path = |file: &Value| match file {
+        Value::String(path) => Some(normalize::sanitize(path, TEXT_BYTES_MAX)),
+        other => text(other, &["filename", "path"]),
+    };
+    let files: Vec<Arc<str>> = listed.iter().filter_map(path).take(CHANGE_FILES_MAX).collect();
+    let diff = ["diff", "patch"].iter().find_map(|key| value.get(key).and_then(Value::as_str)).unwrap_or_default();
+    let mut kept = String::new();
+    for line in diff.lines() {
+        let line = normalize::sanitize(line, TEXT_BYTES_MAX);
+        if kept.len() + line.len() >= CHANGE_DIFF_BYTES_MAX {
+            break;
+        }
+        kept.push_str(&line);
+        kept.push('\n');
+    }
+    (!files.is_empty() || !kept.is_empty()).then(|| Arc::new(ChangeContent { files, diff: Arc::from(kept) }))
 }
 
 /// The first of these paths that holds an instant.

@@ -57,6 +57,18 @@ pub struct ChangeNotice {
     pub finished_at: Option<Timestamp>,
     /// False where the sender says it failed or was withdrawn.
     pub has_taken_effect: bool,
+    /// What it changes, where the sender tells that.
+    #[serde(default)]
+    pub content: Option<Arc<ChangeContent>>,
+}
+
+/// What a change changes. Bounded where it is taken in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeContent {
+    /// Paths of the files it touches.
+    pub files: Vec<Arc<str>>,
+    /// Its diff, line by line; empty where only the files are told.
+    pub diff: Arc<str>,
 }
 
 /// A change as kept.

@@ -26,7 +26,7 @@ pub use anomaly::{
     Anomaly, AnomalyKind, AnomalyState, Band, CompoundAnomaly, DetectionMethod, Direction, Forecast, Reading,
 };
 pub use audit::{AuditEntry, AuditKind};
-pub use change::{Change, ChangeKind, ChangeNotice};
+pub use change::{Change, ChangeContent, ChangeKind, ChangeNotice};
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};

@@ -5,7 +5,7 @@
 //! incidents  id, big-endian           version byte, then postcard of Incident
 //! anomalies  id, big-endian           Anomaly; under version byte 2 without the promise, under 1 without the values at its onset too
 //! alerts     fingerprint, big-endian  Alert
-//! changes    id, big-endian           Change
+//! changes    id, big-endian           Change; under version byte 1 without what it changes
 //! runs       id, big-endian           Run
 //! audit      sequence, big-endian     AuditEntry
 //! series     fingerprint, big-endian  SeriesState; under version byte 1 without the progress of anomalies
@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{SeriesState, SeriesState1};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, SourceName};
+use crate::engine::model::{Anomaly, Change, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -37,6 +37,8 @@ pub(super) const VALUE_VERSION: u8 = 1;
 const ANOMALY_VERSION: u8 = 3;
 /// An anomaly from before forecasts were held to their word.
 const ANOMALY_VERSION_2: u8 = 2;
+/// First byte of a change's value.
+const CHANGE_VERSION: u8 = 2;
 /// First byte of a series' value.
 const SERIES_VERSION: u8 = 2;
 /// Key of the schema version in the tree `meta`.
@@ -124,7 +126,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::Incident(it) => (TreeName::Incidents, number(it.id.0), value(it)?),
         Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), postcard::to_extend(it, vec![ANOMALY_VERSION])?),
         Record::Alert(it) => (TreeName::Alerts, number(it.notice.fingerprint.0), value(it)?),
-        Record::Change(it) => (TreeName::Changes, number(it.id.0), value(it)?),
+        Record::Change(it) => (TreeName::Changes, number(it.id.0), postcard::to_extend(it, vec![CHANGE_VERSION])?),
         Record::Run(it) => (TreeName::Runs, number(it.id.0), value(it)?),
         Record::Audit(it) => (TreeName::Audit, number(it.sequence), value(it)?),
         Record::Series(it) => {
@@ -148,7 +150,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Incidents => Record::Incident(read(bytes)?),
         TreeName::Anomalies => Record::Anomaly(read_anomaly(bytes)?),
         TreeName::Alerts => Record::Alert(read(bytes)?),
-        TreeName::Changes => Record::Change(read(bytes)?),
+        TreeName::Changes => Record::Change(read_change(bytes)?),
         TreeName::Runs => Record::Run(read(bytes)?),
         TreeName::Audit => Record::Audit(read(bytes)?),
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
@@ -171,6 +173,14 @@ fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
         // What came later came last: no promise is one byte, and so is no value at the onset.
         Some((&ANOMALY_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
         _ => read(&[bytes, &[0, 0]].concat()),
+    }
+}
+
+fn read_change(bytes: &[u8]) -> Result<Change, ValueProblem> {
+    match bytes.split_first() {
+        Some((&CHANGE_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        // The content came last: no content is one byte.
+        _ => read(&[bytes, &[0]].concat()),
     }
 }
 

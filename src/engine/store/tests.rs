@@ -45,6 +45,16 @@ fn an_anomaly_kept_before_its_onset_or_promise_was_is_read() {
     }
 }
 
+#[test]
+fn a_change_from_before_its_content_was_kept_is_read() {
+    let entry = schema::encode(&change(7)).unwrap();
+    let (version, rest) = entry.value.split_first().unwrap();
+    assert_eq!((*version, rest.last()), (2, Some(&0)), "no content is the last byte");
+    let mut old = vec![1];
+    old.extend_from_slice(&rest[..rest.len() - 1]);
+    assert_eq!(schema::decode(TreeName::Changes, &entry.key, &old).unwrap(), change(7));
+}
+
 fn setting(name: &str, value: &str) -> Record {
     Record::Setting { name: name.to_owned(), value: value.to_owned() }
 }
@@ -64,6 +74,7 @@ fn change(id: u64) -> Record {
             at: Timestamp(-5),
             finished_at: Some(Timestamp(9_000)),
             has_taken_effect: true,
+            content: None,
         },
     })
 }

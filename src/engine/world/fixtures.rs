@@ -53,6 +53,7 @@ pub(crate) fn change_notice(kind: ChangeKind, service: Option<&str>, title: &str
         at: at(when),
         finished_at: None,
         has_taken_effect: true,
+        content: None,
     }
 }
 

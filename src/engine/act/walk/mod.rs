@@ -288,6 +288,7 @@ impl WalkOutcome {
             at: since,
             finished_at: Some(now),
             has_taken_effect,
+            content: None,
         });
     }
 }

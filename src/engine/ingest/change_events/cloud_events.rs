@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::{
-    EventProblem, TakenChange, instant, json, kind_of, last_part, short_version, text, title_of, with_sane_time,
+    EventProblem, TakenChange, content, instant, json, kind_of, last_part, short_version, text, title_of,
+    with_sane_time,
 };
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::normalize::is_deeper_than;
@@ -139,6 +140,7 @@ fn change(event: &Value, source: &SourceName, now: Timestamp) -> Result<Option<T
         finished_at: instant(data, &["finished_at", "finishedAt"])
             .or_else(|| has(&["finished", "completed", "succeeded", "success", "deployed"]).then_some(told_at)),
         has_taken_effect: !has(&["fail", "error", "cancel", "abort", "reject", "withdrawn"]),
+        content: content(data),
     };
     Ok(Some(with_sane_time(notice, now)))
 }

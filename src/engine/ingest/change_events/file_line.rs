@@ -11,11 +11,14 @@
 //! * `kind`: `deploy`, `config`, `flag`, `migration`, `scale`, `network`, `release`, `other`, or words that contain one of them
 //! * `service`, `title`, `version`, `author`, `url`: as they are shown
 //! * `id`: the same id again updates the change; where absent, the same line again is the same change
+//! * `files`, `diff`: what it changes; with them a change is judged by what it does, not only by when and where
 //! * `has_taken_effect`: false for a change that failed or was withdrawn
 
 use serde_json::Value;
 
-use super::{EventProblem, TakenChange, instant, json, kind_of, short_version, text, title_of, with_sane_time};
+use super::{
+    EventProblem, TakenChange, content, instant, json, kind_of, short_version, text, title_of, with_sane_time,
+};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::series::Fnv1a;
 use crate::engine::model::{ChangeNotice, ServiceName, SourceName};
@@ -52,6 +55,7 @@ pub fn parse(line: &[u8], source: &SourceName, now: Timestamp) -> Result<TakenCh
         at: instant(&value, &["at"]).unwrap_or(now),
         finished_at: instant(&value, &["finished_at"]),
         has_taken_effect: value.get("has_taken_effect").and_then(Value::as_bool).unwrap_or(true),
+        content: content(&value),
     };
     Ok(with_sane_time(notice, now))
 }
@@ -84,6 +88,18 @@ mod tests {
         assert_eq!((&*notice.title, notice.kind), ("feature flag on payment", ChangeKind::Flag));
         assert_eq!(notice.at, Timestamp(1_795_271_600_000));
         assert_eq!(read(short).unwrap().notice.external_id, notice.external_id);
+    }
+
+    #[test]
+    fn what_a_change_changes_is_kept_line_by_line_and_bounded() {
+        let told = r#"{"service":"x","title":"t","files":["a/b.go",{"filename":"c.yaml"},7],"diff":"-limit 50\n+limit \u001b5"}"#;
+        let content = read(told).unwrap().notice.content.unwrap();
+        assert_eq!(content.files.iter().map(|file| &**file).collect::<Vec<_>>(), ["a/b.go", "c.yaml"]);
+        assert_eq!(&*content.diff, "-limit 50\n+limit ␛5\n");
+        assert_eq!(read(r#"{"service":"x","files":[],"diff":""}"#).unwrap().notice.content, None);
+        let long = format!(r#"{{"service":"x","diff":"{}"}}"#, "+0123456789\\n".repeat(10_000));
+        let kept = read(&long).unwrap().notice.content.unwrap().diff.len();
+        assert!(kept > 1_000 && kept <= crate::engine::limits::CHANGE_DIFF_BYTES_MAX, "{kept}");
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn deployment(payload: &Value, source: &SourceName, now: Timestamp) -> Result<Ch
         at: instant(payload, &["deployment.created_at"]).unwrap_or(now),
         finished_at: None,
         has_taken_effect: true,
+        content: None,
     })
 }
 
@@ -151,6 +152,7 @@ fn release(payload: &Value, source: &SourceName, now: Timestamp) -> Result<Chang
         at,
         finished_at: Some(at),
         has_taken_effect: true,
+        content: None,
     })
 }
 

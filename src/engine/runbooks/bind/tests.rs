@@ -82,6 +82,7 @@ fn world(version: &str) -> World {
         at: Timestamp(0),
         finished_at: None,
         has_taken_effect: true,
+        content: None,
     };
     world.changes.insert(ChangeId(9), Arc::new(Change { id: ChangeId(9), notice }));
     world
