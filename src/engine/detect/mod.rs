@@ -23,6 +23,7 @@ mod observe;
 mod profile;
 mod promises;
 mod registry;
+pub mod relation;
 mod retired;
 mod scale;
 mod state;
