@@ -112,6 +112,8 @@ pub struct AppState {
     pub note_sent_at: Option<Timestamp>,
     /// Notes begun and not sent, by incident.
     pub drafts: BTreeMap<IncidentId, Vec<String>>,
+    /// The incident that is to become a part of another, once that is chosen.
+    pub to_merge: Option<IncidentId>,
     /// What the palette lists while it is open.
     pub palette: Palette,
     /// Keys of what is on the screen, most useful first.
@@ -160,6 +162,7 @@ impl AppState {
             note: None,
             note_sent_at: None,
             drafts: BTreeMap::new(),
+            to_merge: None,
             palette: Palette::default(),
             hints: Vec::new(),
             hint_commands: Vec::new(),

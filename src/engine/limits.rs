@@ -140,3 +140,5 @@ pub const CONFIRMED_INCIDENTS_MAX: usize = 200;
 pub const CHANGE_FILES_MAX: usize = 200;
 /// Bytes of a change's diff that are kept; what a change does is in its first lines, and thousands of changes are kept.
 pub const CHANGE_DIFF_BYTES_MAX: usize = 16 * 1_024;
+/// Pairs of services of which it is remembered that operators joined or parted their failures.
+pub const AFFINITIES_MAX: usize = 2_000;

@@ -1,10 +1,11 @@
 //! What an operator can ask of the engine, and what the engine answers. Plain data, so that it may cross a socket.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{AnomalyId, IncidentId, IncidentSeverity, RunId};
+use super::model::{AnomalyId, IncidentId, IncidentSeverity, RunId, ServiceName};
 
 /// One wish.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,20 @@ pub enum Request {
     Reopen {
         /// Which incident.
         incident: IncidentId,
+    },
+    /// Make an incident a part of another: they are one failure.
+    Merge {
+        /// Which incident.
+        incident: IncidentId,
+        /// What it becomes a part of.
+        into: IncidentId,
+    },
+    /// Take what an incident has on these services out: that is a failure of its own.
+    SplitOff {
+        /// Which incident.
+        incident: IncidentId,
+        /// What leaves it.
+        services: BTreeSet<ServiceName>,
     },
     /// Set an anomaly aside; it stays within reach with this reason.
     SetAside {

@@ -184,6 +184,7 @@ fn incident_keys_ask_for_what_they_say() {
         ("3 M", Request::Mitigate { incident }),
         ("3 R y", Request::Resolve { incident }),
         ("3 : a c k n o w Enter", Request::Acknowledge { incident }),
+        ("4 X y", Request::SplitOff { incident, services: ["auth-api".into()].into() }),
         ("2 i", Request::SetAside { anomaly: AnomalyId(7) }),
         ("j U", Request::Reopen { incident: IncidentId(41) }),
     ] {
@@ -203,6 +204,25 @@ fn incident_keys_ask_for_what_they_say() {
             _ => assert_eq!(requests, [&expected], "{keys}: {}", console.notice()),
         }
     }
+}
+
+#[test]
+fn an_incident_is_marked_first_and_merged_into_the_next() {
+    let mut snapshot = fixtures::live();
+    let mut second = (*snapshot.incidents[0]).clone();
+    second.id = IncidentId(43);
+    snapshot.incidents.insert(1, Arc::new(second));
+    let mut console = Console::with("default", snapshot);
+    console.press("j J");
+    assert!(console.notice().contains("INC-43 is marked"), "{}", console.notice());
+    console.press("k J");
+    assert!(console.draw().contains("Make INC-43"), "{}", console.draw());
+    assert_eq!(console.requests(), Vec::<&Request>::new());
+    console.press("y");
+    assert_eq!(console.requests(), [&Request::Merge { incident: IncidentId(43), into: IncidentId(42) }]);
+    console.press("J J");
+    assert!(console.notice().contains("no longer marked"), "{}", console.notice());
+    assert_eq!(console.requests().len(), 1);
 }
 
 #[test]

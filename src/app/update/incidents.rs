@@ -2,13 +2,13 @@
 
 use tui_textarea::TextArea;
 
-use super::ask;
+use super::{ask, panes};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{IncidentId, IncidentSeverity, IncidentState};
+use crate::engine::model::{Incident, IncidentId, IncidentSeverity, IncidentState};
 use crate::engine::request::Request;
 use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
 
@@ -21,6 +21,11 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         return Vec::new();
     };
     let id = incident.id;
+    match command {
+        Command::Merge => return merge(state, &incident, now),
+        Command::SplitOff => return split_off(state, &incident, now),
+        _ => {}
+    }
     let request = match command {
         Command::Acknowledge => Request::Acknowledge { incident: id },
         Command::Own => Request::Own { incident: id, owner: "".into() },
@@ -50,6 +55,49 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         }
     };
     vec![Effect::Request(request)]
+}
+
+/// First which incident, then into which: the second is asked for.
+fn merge(state: &mut AppState, incident: &Incident, now: Timestamp) -> Vec<Effect> {
+    let (id, key) = (incident.id, key_of(state, Command::Merge));
+    match state.to_merge.take() {
+        _ if !incident.state.is_live() => state.refuse(format!("{id} is over; only live incidents are merged")),
+        None => {
+            state.to_merge = Some(id);
+            state.say(format!("{id} is marked; select the incident it belongs to and press {key} again"));
+        }
+        Some(marked) if marked == id => state.say(format!("{id} is no longer marked")),
+        Some(marked) => {
+            let title = state.snapshot.incident(marked).map(|marked| marked.title.to_string()).unwrap_or_default();
+            let question = format!("Make {marked}, {title}, a part of {id}, {}?", incident.title);
+            let heading = "This closes one incident and is remembered";
+            let asked = Asked::Request(Request::Merge { incident: marked, into: id });
+            ask(state, Confirmation { heading, question, ..Confirmation::default() }, asked, now);
+        }
+    }
+    Vec::new()
+}
+
+/// The service of the selected row leaves the incident.
+fn split_off(state: &mut AppState, incident: &Incident, now: Timestamp) -> Vec<Effect> {
+    let service = match state.selected() {
+        Some((_, RowKey::Service(service))) => Some(service),
+        Some((_, RowKey::Timeline(at, number))) => {
+            panes::timeline_entry(state, at, number).and_then(|entry| entry.service.clone())
+        }
+        _ => None,
+    };
+    let Some(service) = service.filter(|service| incident.services.contains_key(service)) else {
+        let chain = key_of(state, Command::Pane(Pane::Chain));
+        state.refuse(format!("no service of {} is selected; {chain} shows them", incident.id));
+        return Vec::new();
+    };
+    let question =
+        format!("Make what {} has on {service} an incident of its own? Its anomalies and alerts leave.", incident.id);
+    let heading = "This opens another incident and is remembered";
+    let asked = Asked::Request(Request::SplitOff { incident: incident.id, services: [service].into() });
+    ask(state, Confirmation { heading, question, ..Confirmation::default() }, asked, now);
+    Vec::new()
 }
 
 fn beside(severity: IncidentSeverity, is_worse: bool) -> Option<IncidentSeverity> {

@@ -187,7 +187,7 @@ pub(super) fn timeline_anomaly(state: &AppState, at: i64, number: u32) -> Option
     timeline_entry(state, at, number)?.anomaly
 }
 
-fn timeline_entry(state: &AppState, at: i64, number: u32) -> Option<&TimelineEntry> {
+pub(super) fn timeline_entry(state: &AppState, at: i64, number: u32) -> Option<&TimelineEntry> {
     let mut of_that_time = state.incident()?.timeline.iter().filter(|entry| entry.at.0 == at);
     of_that_time.nth(usize::try_from(number).ok()?)
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::affinity::Affinities;
 use super::symptom::{Place, Symptom, SymptomKey};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{CLOCK_SKEW_MS, SAME_PLACE_REACH_MS};
@@ -91,6 +92,8 @@ pub(super) fn bursts(symptoms: &[Symptom], window_ms: i64) -> Vec<Burst> {
 /// What grouping needs to know beside the bursts.
 pub(super) struct Surroundings<'a> {
     pub(super) topology: &'a Topology,
+    /// What operators taught.
+    pub(super) affinities: &'a Affinities,
     /// When changes took effect, by service.
     pub(super) changes: &'a BTreeMap<ServiceName, Vec<Timestamp>>,
     pub(super) window_ms: i64,
@@ -111,9 +114,16 @@ pub(super) fn groups(bursts: &[Burst], around: &Surroundings<'_>) -> Vec<Vec<usi
         by_place.iter().filter_map(|(place, here)| Some((place.service()?, here))).collect();
     for (service, here) in &by_service {
         for (caller, hops) in around.topology.dependents(service, around.hops_max) {
-            if let Some(there) = by_service.get(&caller) {
+            if let Some(there) = by_service.get(&caller)
+                && around.affinities.of(service, &caller) >= 0
+            {
                 link_callers(bursts, here, there, hops, around, &mut parts);
             }
+        }
+    }
+    for (one, other) in around.affinities.joined() {
+        if let (Some(here), Some(there)) = (by_service.get(one), by_service.get(other)) {
+            link_joined(bursts, here, there, around, &mut parts);
         }
     }
     for (service, times) in around.changes {
@@ -160,6 +170,17 @@ fn link_callers(
     }
 }
 
+/// Bursts of two services that operators have joined before belong together when they begin within the window.
+fn link_joined(bursts: &[Burst], here: &[usize], there: &[usize], around: &Surroundings<'_>, parts: &mut Parts) {
+    for &a in here {
+        for &b in there {
+            if bursts[a].is_near(&bursts[b], around.window_ms) {
+                parts.join(a, b);
+            }
+        }
+    }
+}
+
 /// Bursts that began within the window after one change and reach its service along calls share their suspected cause.
 fn link_suspects(
     bursts: &[Burst],
@@ -177,7 +198,11 @@ fn link_suspects(
         let after = *at - CLOCK_SKEW_MS..=*at + around.window_ms;
         let mut behind = nearby.iter().filter(|burst| bursts[**burst].onsets.range(after.clone()).next().is_some());
         if let Some(first) = behind.next() {
-            behind.for_each(|other| parts.join(*first, *other));
+            let is_parted = |other: &usize| {
+                let places = bursts[*first].place.service().zip(bursts[*other].place.service());
+                places.is_some_and(|(one, other)| around.affinities.of(one, other) < 0)
+            };
+            behind.filter(|other| !is_parted(other)).for_each(|other| parts.join(*first, *other));
         }
     }
 }

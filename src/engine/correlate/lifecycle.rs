@@ -95,7 +95,9 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
             }
             reopen(&mut next, "reopened", Some(by), now);
         }
-        Request::SetAside { .. }
+        Request::Merge { .. }
+        | Request::SplitOff { .. }
+        | Request::SetAside { .. }
         | Request::StartRun { .. }
         | Request::Approve { .. }
         | Request::DryRun { .. }

@@ -5,8 +5,10 @@
 //! members make of it, [`lifecycle`] what time and people do to it. Nothing is written here: the answer is a list of
 //! [`CorrelationEvent`]s. Whatever is set aside keeps its reason and stays within reach.
 
+mod affinity;
 pub mod alerts;
 mod becoming;
+mod by_hand;
 pub mod changes;
 mod events;
 mod flapping;
@@ -26,6 +28,7 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use by_hand::BorderError;
 pub use events::{CorrelationEvent, Touched, carry_marks};
 pub use ranked::take_ranking;
 pub use step::Correlator;

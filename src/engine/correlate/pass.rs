@@ -108,7 +108,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Brings the incidents whose members were touched up to date.
-    fn refresh_stale(&mut self) {
+    pub(super) fn refresh_stale(&mut self) {
         let stale = std::mem::take(&mut self.memory.stale);
         for id in stale {
             let Some(incident) = self.incident(id).filter(|incident| incident.state.is_live()) else {
@@ -143,6 +143,7 @@ impl<'a> Pass<'a> {
         let changes = self.recent_changes(&bursts, window_ms);
         let around = Surroundings {
             topology: &self.world.topology,
+            affinities: &self.memory.affinities,
             changes: &changes,
             window_ms,
             hops_max: self.memory.settings.hops_max,
@@ -235,7 +236,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Says what became of the incidents: new ones first, so that marks never name one that is not there yet.
-    fn finish(self, events: &mut Vec<CorrelationEvent>) {
+    pub(super) fn finish(self, events: &mut Vec<CorrelationEvent>) {
         let marks = std::mem::take(events);
         for (id, incident) in self.draft {
             if self.opened.contains(&id) {

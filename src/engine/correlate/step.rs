@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::affinity::Affinities;
 use super::flapping::Flapping;
 use super::membership::Derived;
 use super::pass::Pass;
@@ -23,6 +24,8 @@ pub struct Correlator {
     pub(super) stale: BTreeSet<IncidentId>,
     pub(super) derived: BTreeMap<IncidentId, Derived>,
     pub(super) flapping: Flapping,
+    /// What operators taught about services that fail together.
+    pub(super) affinities: Affinities,
     /// Size of the topology at the last grouping: a new edge may connect two incidents.
     pub(super) edge_count: usize,
 }
@@ -38,6 +41,7 @@ impl Correlator {
             stale: BTreeSet::new(),
             derived: BTreeMap::new(),
             flapping: Flapping::default(),
+            affinities: Affinities::default(),
             edge_count: 0,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use super::turn::Turn;
-use super::{CONFIRMED_INCIDENTS, Engine};
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
 use crate::engine::limits::PRECURSORS_LOOK_MS;
@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// Writes into the world what correlation says, and keeps it.
-    fn apply(&mut self, event: &CorrelationEvent, turn: &mut Turn) {
+    pub(super) fn apply(&mut self, event: &CorrelationEvent, turn: &mut Turn) {
         match event {
             CorrelationEvent::IncidentOpened(incident) => {
                 let text = format!("opened {} {}: {}", incident.id, incident.severity, incident.title);
@@ -183,7 +183,7 @@ impl Engine {
         }
         if !is_over {
             self.kinds.unlearn(incident.id);
-            return self.keep_kinds(turn);
+            return self.keep_learned(turn);
         }
         self.world.kind_guesses.remove(&incident.id);
         let is_mended = |run: &Arc<Run>| run.state == RunState::Succeeded && run.has_acted();
@@ -192,13 +192,7 @@ impl Engine {
         {
             self.kinds.learn(&self.world, incident, cause.kind);
         }
-        self.keep_kinds(turn);
-    }
-
-    fn keep_kinds(&mut self, turn: &mut Turn) {
-        if let Some(value) = self.kinds.to_keep() {
-            turn.keep_later(Record::Setting { name: CONFIRMED_INCIDENTS.to_owned(), value });
-        }
+        self.keep_learned(turn);
     }
 
     /// Has the incident kept and its cause looked for.

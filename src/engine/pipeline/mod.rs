@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod incidents;
+mod learned;
 mod picture;
 mod requests;
 mod retention;
@@ -33,13 +34,6 @@ use super::snapshot::{AutonomyMode, StoreStatus};
 use super::world::World;
 use audit_log::AuditLog;
 use turn::Turn;
-
-/// Setting under which is kept how forecasts ended.
-const FORECAST_RECORDS: &str = "forecast records";
-/// Setting under which is kept what came before past incidents.
-const FAILURE_SIGNATURES: &str = "failure signatures";
-/// Setting under which is kept what confirmed incidents looked like.
-const CONFIRMED_INCIDENTS: &str = "confirmed incidents";
 
 /// The engine's core. Owns everything that is known; reads no clock, does no I/O.
 pub struct Engine {
@@ -150,28 +144,9 @@ impl Engine {
                         self.store.problem.get_or_insert_with(told);
                     }
                 }
-                Record::Setting { name, value } if name == FORECAST_RECORDS => {
-                    if let Err(problem) = self.detection.restore_forecast_records(&value) {
-                        let told = || Arc::from(format!("how forecasts ended was not read back: {problem}"));
-                        self.store.problem.get_or_insert_with(told);
-                    }
-                }
-                Record::Setting { name, value } if name == FAILURE_SIGNATURES => {
-                    if let Err(problem) = self.precursors.restore(&value) {
-                        let told = || Arc::from(format!("what came before incidents was not read back: {problem}"));
-                        self.store.problem.get_or_insert_with(told);
-                    }
-                }
-                Record::Setting { name, value } if name == CONFIRMED_INCIDENTS => {
-                    if let Err(problem) = self.kinds.restore(&value) {
-                        let told =
-                            || Arc::from(format!("what confirmed incidents looked like was not read back: {problem}"));
-                        self.store.problem.get_or_insert_with(told);
-                    }
-                }
-                // These belong to the drivers: sources read their cursors and positions, the console its settings, and
-                // what is gone is not there.
-                Record::BackfillCursor { .. } | Record::Setting { .. } | Record::SeriesGone(_) => {}
+                Record::Setting { name, value } => self.restore_learned(&name, &value),
+                // These belong to the drivers: sources read their cursors, and what is gone is not there.
+                Record::BackfillCursor { .. } | Record::SeriesGone(_) => {}
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

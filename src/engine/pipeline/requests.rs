@@ -8,7 +8,7 @@ use super::turn::Turn;
 use crate::engine::correlate::lifecycle;
 use crate::engine::input::RequestId;
 use crate::engine::job::Record;
-use crate::engine::model::{AnomalyId, AuditKind, IncidentId, SuppressionReason};
+use crate::engine::model::{AnomalyId, AuditKind, IncidentId, ServiceName, SuppressionReason};
 use crate::engine::request::{Reply, Request};
 
 impl Engine {
@@ -21,6 +21,7 @@ impl Engine {
             | Request::Mitigate { incident }
             | Request::Resolve { incident }
             | Request::Reopen { incident } => self.change_incident(*incident, by, request, turn),
+            Request::Merge { .. } | Request::SplitOff { .. } => self.move_border(by, request, turn),
             Request::SetAside { anomaly } => self.set_aside(*anomaly, by, turn),
             Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),
             Request::Approve { run, .. }
@@ -51,6 +52,29 @@ impl Engine {
         let text = wording(request, by);
         self.record(turn, AuditKind::Operator, by, id, &text);
         self.put_incident(incident, turn);
+        Ok(text)
+    }
+
+    /// Joins or parts incidents as an operator says, and keeps what that teaches.
+    fn move_border(&mut self, by: &Arc<str>, request: &Request, turn: &mut Turn) -> Result<String, String> {
+        let (moved, about, text) = match request {
+            Request::Merge { incident, into } => {
+                let moved = self.correlator.merge_by_hand(&self.world, *incident, *into, by, turn.now);
+                (moved, *incident, format!("merged {incident} into {into}"))
+            }
+            Request::SplitOff { incident, services } => {
+                let moved = self.correlator.split_by_hand(&self.world, *incident, services, by, turn.now);
+                let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+                (moved, *incident, format!("split {} off from {incident}", names.join(", ")))
+            }
+            _ => return Err("the request moves no border between incidents".to_owned()),
+        };
+        let events = moved.map_err(|problem| problem.to_string())?;
+        self.record(turn, AuditKind::Operator, by, about, &text);
+        for event in &events {
+            self.apply(event, turn);
+        }
+        self.keep_learned(turn);
         Ok(text)
     }
 

@@ -1,8 +1,8 @@
 //! What is forgotten from memory, and what is kept of series between two starts.
 
+use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use super::{Engine, FAILURE_SIGNATURES, FORECAST_RECORDS};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::{
@@ -94,12 +94,7 @@ impl Engine {
         if let Some(bytes) = self.detection.templates_to_keep() {
             turn.keep_later(Record::Templates(bytes));
         }
-        if let Some(value) = self.detection.forecast_records_to_keep() {
-            turn.keep_later(Record::Setting { name: FORECAST_RECORDS.to_owned(), value });
-        }
-        if let Some(value) = self.precursors.to_keep() {
-            turn.keep_later(Record::Setting { name: FAILURE_SIGNATURES.to_owned(), value });
-        }
+        self.keep_learned(turn);
     }
 
     /// Notes in the audit log that the program began; called once, after the store was read.
