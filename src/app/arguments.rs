@@ -13,7 +13,7 @@ Environment: HYPO_CONFIG, HYPO_STATE_DIR, HYPO_THEME and HYPO_KEYMAP stand for t
 HYPO_MOUSE and HYPO_READ_ONLY are 1 or 0. The command line wins over them, and they win over the configuration file. \
 NO_COLOR takes colours away. HYPO_LOG (info, debug) says how much goes into hypo.log in the state directory.
 
-Exit codes: 0 done, 1 the doctor found something wrong, 2 it could not be done: usage, configuration, store.
+Exit codes: 0 done, 1 the doctor found something wrong or a whole file was set aside, 2 it could not be done: usage, configuration, store.
 
 Begin with `hypo demo`, or with `hypo`, which watches this machine. For servers of your own: `hypo config init`, take the # \
 off a section and its url, `hypo doctor`, `hypo`.";
@@ -74,11 +74,13 @@ pub enum Command {
     Anomalies(ListArguments),
     /// Find the templates of logs; write the group and template of each line.
     Templates(TemplatesArguments),
+    /// Check the configuration and every source; say what is wrong and how to mend it.
+    Doctor(DoctorArguments),
+    /// Score series in files: one CSV a series in, its rows with a score out; 0.5 is where hypo would alert.
+    Detect(DetectArguments),
     /// Measure a stage of the engine on labelled data.
     #[command(subcommand)]
     Eval(EvalCommand),
-    /// Check the configuration and every source; say what is wrong and how to mend it.
-    Doctor(DoctorArguments),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -173,6 +175,8 @@ pub struct TemplatesArguments {
 /// `hypo eval`
 #[derive(Debug, Subcommand)]
 pub enum EvalCommand {
+    /// Anomalies in labelled series: `labels/NAME.json`, the series below `data/NAME`, others' figures in `peers.csv`.
+    Detect(EvalArguments),
     /// Log templates: a folder with X.jsonl.gz and X.truth.jsonl.gz for each system.
     Logs(EvalArguments),
 }
@@ -196,6 +200,15 @@ pub struct DoctorArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hypo detect`
+#[derive(Debug, Args)]
+pub struct DetectArguments {
+    /// The folder of the series, `timestamp,value` or `timestamp,m0,m1,...` in each CSV; or one such file.
+    pub input: PathBuf,
+    /// Where `timestamp,score` goes, at the same path below this folder; what is there is replaced.
+    pub output: PathBuf,
 }
 
 /// `hypo config`

@@ -1,5 +1,6 @@
 //! `hypo eval`: a stage of the engine over labelled data, as a table of figures.
 
+mod detect;
 mod logs;
 
 use super::{Exit, Failure};
@@ -7,6 +8,7 @@ use crate::app::arguments::EvalCommand;
 
 pub(super) fn run(command: &EvalCommand) -> Result<Exit, Failure> {
     match command {
+        EvalCommand::Detect(arguments) => detect::run(arguments),
         EvalCommand::Logs(arguments) => logs::run(arguments),
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod console;
 mod demo;
+mod detect;
 mod doctor;
 mod eval;
 mod list;
@@ -61,6 +62,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Templates(templates)) => templates::run(templates),
         Some(Command::Eval(command)) => eval::run(command),
         Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
+        Some(Command::Detect(detect)) => detect::run(detect),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),

@@ -26,6 +26,7 @@ mod registry;
 pub mod relation;
 mod retired;
 mod scale;
+pub mod scorer;
 mod state;
 mod static_threshold;
 mod tracking;

@@ -3,4 +3,5 @@
 //!
 //! Reading and writing is done here; the stages are the ones that the console runs.
 
+pub mod detect;
 pub mod templates;
