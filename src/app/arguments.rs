@@ -78,6 +78,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Score series in files: one CSV a series in, its rows with a score out; 0.5 is where hypo would alert.
     Detect(DetectArguments),
+    /// Find the cause of an incident that lies as tables in a folder; write what was found, best first.
+    Rca(RcaArguments),
     /// Measure a stage of the engine on labelled data.
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -172,6 +174,15 @@ pub struct TemplatesArguments {
     pub field: Option<String>,
 }
 
+/// `hypo rca`
+#[derive(Debug, Args)]
+pub struct RcaArguments {
+    /// A folder with a `case.json` and the tables that it names.
+    pub case: PathBuf,
+    /// Where to write the ranking as JSON; standard output when left out or `-`.
+    pub out: Option<PathBuf>,
+}
+
 /// `hypo eval`
 #[derive(Debug, Subcommand)]
 pub enum EvalCommand {
@@ -179,6 +190,8 @@ pub enum EvalCommand {
     Detect(EvalArguments),
     /// Log templates: a folder with X.jsonl.gz and X.truth.jsonl.gz for each system.
     Logs(EvalArguments),
+    /// Root causes: one suite (a folder with a `truth.json` and `cases/`), or a folder of suites.
+    Rca(EvalRcaArguments),
 }
 
 /// `hypo eval …`
@@ -189,6 +202,17 @@ pub struct EvalArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hypo eval rca`
+#[derive(Debug, Args)]
+pub struct EvalRcaArguments {
+    /// What every measurement takes.
+    #[command(flatten)]
+    pub of: EvalArguments,
+    /// Also say how each single case went.
+    #[arg(long)]
+    pub cases: bool,
 }
 
 /// `hypo doctor`

@@ -2,6 +2,7 @@
 
 mod detect;
 mod logs;
+mod rca;
 
 use super::{Exit, Failure};
 use crate::app::arguments::EvalCommand;
@@ -10,5 +11,6 @@ pub(super) fn run(command: &EvalCommand) -> Result<Exit, Failure> {
     match command {
         EvalCommand::Detect(arguments) => detect::run(arguments),
         EvalCommand::Logs(arguments) => logs::run(arguments),
+        EvalCommand::Rca(arguments) => rca::run(arguments),
     }
 }

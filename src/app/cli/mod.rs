@@ -10,6 +10,7 @@ mod list;
 pub mod output;
 mod printing;
 pub mod progress;
+mod rca;
 mod record;
 mod replay;
 mod shell;
@@ -60,6 +61,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Incidents(list)) => list::incidents(common, list),
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
         Some(Command::Templates(templates)) => templates::run(templates),
+        Some(Command::Rca(rca)) => rca::run(rca),
         Some(Command::Eval(command)) => eval::run(command),
         Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
         Some(Command::Detect(detect)) => detect::run(detect),

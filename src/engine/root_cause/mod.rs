@@ -12,6 +12,7 @@ mod confidence;
 mod dependency_walk;
 mod deviation;
 mod evidence;
+pub mod frame;
 mod known_pattern;
 mod log_evidence;
 mod picture;

@@ -1,0 +1,31 @@
+//! What changes say about a candidate, and which change is to blame.
+
+use crate::engine::root_cause::frame::answer::RankedChange;
+use crate::engine::root_cause::frame::candidates::Candidate;
+use crate::engine::root_cause::frame::evidence::{FaultKind, Findings, Term};
+use crate::engine::root_cause::frame::picture::Picture;
+use crate::engine::root_cause::frame::solve::Weighed;
+
+/// Shares below this are not worth a line.
+const SHARE_MIN: f64 = 0.05;
+
+/// Adds what changes say: the share of the blame that lies on changes of the candidate.
+pub fn look(picture: &Picture<'_>, candidate: Candidate, findings: &mut Findings) {
+    let own = picture.changes.suspects.iter().filter(|suspect| suspect.node == Some(candidate.node));
+    let share: f64 = own.clone().map(|suspect| suspect.share).sum();
+    let Some(best) = own.into_iter().next().filter(|_| share >= SHARE_MIN) else { return };
+    let reason = best.reasons.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("", |(text, _)| text.as_str());
+    findings.add(Term::Change, share, || format!("{} on it: {reason}", best.id));
+    findings.name(None, FaultKind::Change, share);
+}
+
+/// The changes with "none" among them, best first; empty where no change is known.
+#[must_use]
+pub fn rank(picture: &Picture<'_>, _weighed: &[Weighed]) -> Vec<RankedChange> {
+    let told = |suspect: &crate::engine::root_cause::frame::picture::changes::Suspect| RankedChange {
+        id: suspect.id.clone(),
+        confidence: suspect.share,
+        evidence: suspect.reasons.clone(),
+    };
+    picture.changes.suspects.iter().map(told).collect()
+}

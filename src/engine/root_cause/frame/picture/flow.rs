@@ -1,0 +1,289 @@
+//! Accounting for the page: how much of its extra time or failures arises in which node.
+//!
+//! Time and failures add up along calls: what a caller waits longer is what its callees take longer (times the calls)
+//! plus what it takes longer itself. So each node's excess, `requests x (latency - usual)` or failed requests, is set
+//! against the page's own excess over time, and what its callees account for is taken out. What stays is where it arises.
+//! Where requests are not measured, how often a caller calls is not known, and a callee may account for several times
+//! its own excess.
+
+use super::golden::{FailureForm, Golden, golden};
+use super::graph::Graph;
+use super::kind::{MetricKind, kind_of};
+use super::metrics::Metrics;
+use super::profile::{self, Profile, QUIET_MAX};
+use crate::engine::root_cause::frame::case::{Case, NodeId};
+use crate::engine::root_cause::frame::robust::median;
+
+/// What adds up along calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Seconds (or whatever latency is measured in) spent.
+    Time,
+    /// Requests failed.
+    Failures,
+}
+
+/// One node's part.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Part {
+    /// Excess a row while it lasts, in the quantity's unit.
+    pub excess: f64,
+    /// The standard error of `excess`, by the node's own noise.
+    pub error: f64,
+    /// What is left of `excess` after what its callees account for, not below 0.
+    pub own: f64,
+    /// `own` over its standard error.
+    pub own_z: f64,
+    /// `own` over the page's excess, at most 1.
+    pub share: f64,
+    /// True where nothing was ever asked of it before.
+    pub is_new: bool,
+    /// Usual and present value, for the sentence.
+    pub from_to: (f64, f64),
+}
+
+impl Part {
+    /// How far the excess stands out of the node's own noise.
+    #[must_use]
+    pub fn z(&self) -> f64 {
+        if self.error > 0.0 { (self.excess / self.error).clamp(-1e3, 1e3) } else { 0.0 }
+    }
+}
+
+/// The accounting of one quantity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    /// What is accounted for.
+    pub quantity: Quantity,
+    /// The node whose excess is to be explained.
+    pub page: NodeId,
+    /// The page's part.
+    pub total: Part,
+    /// By node; `None` where it is not measured.
+    pub parts: Vec<Option<Part>>,
+    /// Calls from the page down to each node.
+    pub hops: Vec<Option<u32>>,
+    /// How bad each row is.
+    pub profile: Profile,
+    /// False where nothing paged that is measured, so that the loudest node stands for the page.
+    pub is_paged: bool,
+}
+
+/// An excess explains another's only from this many standard errors on.
+const EXPLAINS_Z: f64 = 2.0;
+/// Without counts of requests a callee may account for this many times its own excess.
+const CALLS_UNKNOWN: f64 = 3.0;
+/// A page that stands out by less than this pages for something else.
+const PAGE_Z: f64 = 2.0;
+/// The noise of a value is at least this share of it.
+const NOISE_SHARE_MIN: f64 = 0.02;
+
+/// The accounting for what paged: of time, of failures, or both where the page does not say which. Where what paged
+/// does not stand out in either (or nothing paged), for what stands out most.
+#[must_use]
+pub fn flows(case: &Case, graph: &Graph, metrics: &Metrics) -> Vec<Flow> {
+    let golden = golden(case, metrics);
+    let rows = profile::incident_rows(case);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let wanted = wanted(case);
+    let before = profile::rows_before(case, rows.len());
+    let of = |quantity: Quantity| Accounts::new(case, metrics, &golden, quantity, &rows, &before);
+    let paged = case.symptom.as_ref().and_then(|symptom| symptom.node);
+    let mut found: Vec<Flow> = wanted
+        .iter()
+        .filter_map(|quantity| of(*quantity).flow(graph, paged?))
+        .filter(|flow| flow.total.z() >= PAGE_Z)
+        .collect();
+    if found.is_empty() {
+        let late = profile::late(case, &rows, metrics.late_from);
+        let loudest = wanted.iter().filter_map(|quantity| {
+            let accounts = of(*quantity);
+            let parts = (0..case.nodes.len()).filter_map(|node| Some((node, accounts.part(node, &late)?.z())));
+            let (node, z) = parts.max_by(|a, b| a.1.total_cmp(&b.1))?;
+            Some((*quantity, node, z))
+        });
+        let loudest = loudest.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(_, _, z)| *z >= PAGE_Z);
+        found.extend(
+            loudest.and_then(|(quantity, node, _)| Some(Flow { is_paged: false, ..of(quantity).flow(graph, node)? })),
+        );
+    }
+    found
+}
+
+fn wanted(case: &Case) -> Vec<Quantity> {
+    let metric = case.symptom.as_ref().and_then(|symptom| symptom.metric.as_deref());
+    match metric.map(kind_of) {
+        Some(MetricKind::Latency) => vec![Quantity::Time],
+        Some(MetricKind::Errors | MetricKind::Availability) => vec![Quantity::Failures],
+        _ => vec![Quantity::Time, Quantity::Failures],
+    }
+}
+
+struct Accounts<'a> {
+    case: &'a Case,
+    metrics: &'a Metrics,
+    golden: &'a [Golden],
+    quantity: Quantity,
+    rows: &'a [usize],
+    before: &'a [usize],
+    /// True where nearly every node's requests are counted.
+    is_counted: bool,
+}
+
+/// One row of a node.
+struct Row {
+    bad: f64,
+    weight: f64,
+    requests: f64,
+}
+
+impl<'a> Accounts<'a> {
+    fn new(
+        case: &'a Case,
+        metrics: &'a Metrics,
+        golden: &'a [Golden],
+        quantity: Quantity,
+        rows: &'a [usize],
+        before: &'a [usize],
+    ) -> Self {
+        let measured = golden.iter().filter(|golden| golden.latency.is_some() || golden.failures.is_some());
+        let (all, counted) =
+            measured.fold((0, 0), |(all, counted), golden| (all + 1, counted + usize::from(golden.traffic.is_some())));
+        Self { case, metrics, golden, quantity, rows, before, is_counted: counted * 5 >= all * 4 }
+    }
+
+    fn flow(&self, graph: &Graph, page: NodeId) -> Option<Flow> {
+        let profile = self.profile(page)?;
+        let mut parts: Vec<Option<Part>> = (0..self.case.nodes.len()).map(|node| self.part(node, &profile)).collect();
+        let total = parts.get(page).copied().flatten()?;
+        let owns: Vec<(f64, f64)> = (0..parts.len()).map(|node| self.own(graph, &parts, node)).collect();
+        for (part, (own, error)) in parts.iter_mut().zip(owns) {
+            if let Some(part) = part {
+                part.own = own;
+                part.own_z = if error > 0.0 { (own / error).min(1e3) } else { 0.0 };
+                let calls = if self.is_additive() { 1.0 } else { CALLS_UNKNOWN };
+                part.share = if total.excess > 0.0 { (calls * own / total.excess).min(1.0) } else { 0.0 };
+            }
+        }
+        Some(Flow { quantity: self.quantity, page, total, parts, hops: graph.hops_down(page), profile, is_paged: true })
+    }
+
+    /// Failures are counted where requests are, or where the metric itself counts.
+    fn is_additive(&self) -> bool {
+        let is_count = |golden: &Golden| matches!(golden.failures, Some((_, FailureForm::Count)) | None);
+        self.is_counted || (self.quantity == Quantity::Failures && self.golden.iter().all(is_count))
+    }
+
+    /// What of a node's excess its callees do not account for, with its standard error. A callee that was never called
+    /// before accounts for nothing: that it is called at all is the caller's doing.
+    fn own(&self, graph: &Graph, parts: &[Option<Part>], node: NodeId) -> (f64, f64) {
+        let Some(part) = parts.get(node).copied().flatten() else {
+            return (0.0, 0.0);
+        };
+        let callees = graph.callees(node).iter().filter(|callee| **callee != node);
+        let calls = if self.is_additive() { 1.0 } else { CALLS_UNKNOWN };
+        let (mut left, mut variance) = (part.excess, part.error * part.error);
+        for callee in callees.filter_map(|callee| parts.get(*callee).copied().flatten()) {
+            if !callee.is_new && callee.z() >= EXPLAINS_Z {
+                left -= calls * callee.excess;
+                variance += callee.error * callee.error;
+            }
+        }
+        (left.max(0.0), variance.sqrt())
+    }
+
+    /// The index of the view that measures the quantity on a node.
+    fn view(&self, node: NodeId) -> Option<usize> {
+        let golden = self.golden.get(node)?;
+        match self.quantity {
+            Quantity::Time => golden.latency,
+            Quantity::Failures => golden.failures.map(|(at, _)| at),
+        }
+    }
+
+    fn form(&self, node: NodeId) -> Option<FailureForm> {
+        self.golden.get(node).and_then(|golden| golden.failures).map(|(_, form)| form)
+    }
+
+    /// The badness of one value of a node: latency, or the share that fails (or how many, where only that is known).
+    fn badness(&self, node: NodeId, value: f64) -> f64 {
+        match (self.quantity, self.form(node)) {
+            (Quantity::Time, _) | (_, None | Some(FailureForm::ShareBad | FailureForm::Count)) => value,
+            (_, Some(FailureForm::PercentGood)) => 1.0 - value / 100.0,
+            (_, Some(FailureForm::ShareGood)) => 1.0 - value,
+            (_, Some(FailureForm::PercentBad)) => value / 100.0,
+        }
+    }
+
+    fn at(&self, view: usize, row: usize) -> Option<f64> {
+        let column = self.case.now.metrics.columns.get(view)?;
+        column.values.get(row).copied().filter(|value| value.is_finite())
+    }
+
+    /// Centre and scale of a node's badness in the healthy time.
+    fn healthy(&self, node: NodeId) -> Option<(f64, f64)> {
+        let healthy = self.metrics.views.get(self.view(node)?)?.healthy?;
+        let width = (self.badness(node, healthy.centre + healthy.bare) - self.badness(node, healthy.centre)).abs();
+        Some((self.badness(node, healthy.centre), width))
+    }
+
+    /// How bad each row is for the page; rows before the incident are quiet.
+    fn profile(&self, page: NodeId) -> Option<Profile> {
+        let view = self.view(page)?;
+        let of_row = |row: &usize| Some((*row, self.badness(page, self.at(view, *row)?)));
+        let rows: Vec<(usize, f64)> = self.rows.iter().filter_map(of_row).collect();
+        let mut profile = profile::by_badness(&rows, self.healthy(page), self.quantity == Quantity::Failures)?;
+        profile.extend(self.before.iter().map(|row| (*row, 0.0)));
+        Some(profile)
+    }
+
+    fn requests(&self, node: NodeId, row: usize) -> f64 {
+        let is_count = self.quantity == Quantity::Failures && self.form(node) == Some(FailureForm::Count);
+        let traffic = self.golden.get(node).and_then(|golden| golden.traffic).filter(|_| self.is_counted && !is_count);
+        traffic.map_or(1.0, |traffic| self.at(traffic, row).map_or(0.0, |count| count.max(0.0)))
+    }
+
+    /// A node's excess along the profile, before its callees are taken out.
+    fn part(&self, node: NodeId, profile: &[(usize, f64)]) -> Option<Part> {
+        let view = self.view(node)?;
+        let row = |(row, weight): &(usize, f64)| {
+            let bad = self.badness(node, self.at(view, *row)?);
+            Some(Row { bad, weight: *weight, requests: self.requests(node, *row) })
+        };
+        let (quiet, loud): (Vec<Row>, Vec<Row>) =
+            profile.iter().filter_map(row).partition(|row| row.weight <= QUIET_MAX);
+        let healthy = self.healthy(node);
+        let mut asked: Vec<f64> = quiet.iter().filter(|row| row.requests > 0.0).map(|row| row.bad).collect();
+        let is_new = healthy.is_none() && asked.is_empty() && self.is_counted;
+        let quiet_count = asked.len() as f64;
+        let usual = median(&mut asked).or(healthy.map(|(centre, _)| centre)).unwrap_or(0.0);
+        let weights: f64 = loud.iter().map(|row| row.weight).sum();
+        if weights <= 0.0 {
+            return Some(Part { is_new, from_to: (usual, usual), ..Part::default() });
+        }
+        let mean = |value: &dyn Fn(&Row) -> f64| loud.iter().map(|row| row.weight * value(row)).sum::<f64>() / weights;
+        let excess = mean(&|row| row.requests * (row.bad - usual));
+        let requests = mean(&|row| row.requests);
+        let scale = self.scale(node, usual, requests, healthy.map(|(_, scale)| scale));
+        let squares: f64 = loud.iter().map(|row| row.weight * row.weight).sum();
+        let error = scale * (squares / (weights * weights) + 1.0 / quiet_count.max(1.0)).sqrt() * requests.max(1e-9);
+        Some(Part { excess, error, is_new, from_to: (usual, mean(&|row| row.bad)), ..Part::default() })
+    }
+
+    /// The noise of one row: by the healthy time, but for failures not below that of counting, nor below 2 % of the value.
+    fn scale(&self, node: NodeId, usual: f64, requests: f64, healthy: Option<f64>) -> f64 {
+        let counting = match (self.quantity, self.form(node)) {
+            (Quantity::Time, _) => 0.0,
+            (_, Some(FailureForm::Count)) => usual.max(0.0).sqrt().max(0.5),
+            _ if self.is_counted => {
+                let share = usual.clamp(0.0, 1.0);
+                (share * (1.0 - share) / requests.max(1.0)).sqrt().max(0.5 / requests.max(1.0))
+            }
+            _ => 0.0,
+        };
+        let unknown = usual.abs() * 0.1;
+        healthy.unwrap_or(unknown).max(counting).max(usual.abs() * NOISE_SHARE_MIN).max(1e-9)
+    }
+}
