@@ -3,9 +3,6 @@
 //!
 //! Reading and writing is done here; the stages are the ones that the console runs.
 
-<<<<<<< HEAD
 pub mod detect;
-=======
 pub mod rca;
->>>>>>> 1a7f956 (The cause of a recorded incident is found, with how sure that is)
 pub mod templates;
