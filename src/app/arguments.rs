@@ -90,6 +90,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Read back what `hypo export` wrote.
     Import(ImportArguments),
+    /// Group storms of alerts that lie in folders: which belong to one incident, what is set aside, where it began.
+    Correlate(CorrelateArguments),
     /// Print shell completions, such as `hypo completions bash > /etc/bash_completion.d/hypo`.
     Completions {
         /// For which shell.
@@ -192,6 +194,8 @@ pub enum EvalCommand {
     Logs(EvalArguments),
     /// Root causes: one suite (a folder with a `truth.json` and `cases/`), or a folder of suites.
     Rca(EvalRcaArguments),
+    /// Groups of alerts: a storm with a `truth.json`, or a folder of such storms.
+    Correlate(EvalArguments),
 }
 
 /// `hypo eval …`
@@ -261,6 +265,15 @@ pub struct ImportArguments {
     /// Allow it into a store that holds something already; what has the same key is replaced.
     #[arg(long)]
     pub merge: bool,
+}
+
+/// `hypo correlate`
+#[derive(Debug, Args)]
+pub struct CorrelateArguments {
+    /// A folder with `alerts.jsonl` (and `topology.json`, `changes.json`), or a folder of such folders.
+    pub storm_dir: PathBuf,
+    /// Where to write; each storm gets `<storm>/groups.json`.
+    pub out_dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod config;
 mod console;
+mod correlate;
 mod demo;
 mod detect;
 mod doctor;
@@ -68,6 +69,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),
+        Some(Command::Correlate(correlate)) => correlate::run(correlate),
         Some(Command::Completions { shell }) => shell::completions(*shell),
         Some(Command::Man) => shell::man(),
     };

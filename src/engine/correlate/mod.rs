@@ -11,6 +11,7 @@ mod becoming;
 mod by_hand;
 pub mod changes;
 mod events;
+pub mod evidence;
 mod flapping;
 mod grouping;
 pub mod lifecycle;

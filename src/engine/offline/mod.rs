@@ -3,6 +3,7 @@
 //!
 //! Reading and writing is done here; the stages are the ones that the console runs.
 
+pub mod correlate;
 pub mod detect;
 pub mod rca;
 pub mod templates;

@@ -1,0 +1,11 @@
+//! Which symptoms belong to one incident, by what explains them best.
+pub mod case;
+pub mod casebook;
+pub mod delay;
+pub mod face;
+mod found;
+pub mod labels;
+mod learn;
+pub mod places;
+mod product;
+mod settle;
