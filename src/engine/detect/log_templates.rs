@@ -38,8 +38,8 @@ use crate::engine::model::{ServiceName, TemplateId};
 
 /// Lines remembered by their hash; a power of two.
 const RECENT_MAX: usize = 1 << 15;
-/// Of the templates, this share makes room at once when there are too many: 1/8.
-const ROOM_SHARE: usize = 8;
+/// Of the templates, this share makes room at once when there are too many: 1/4.
+const ROOM_SHARE: usize = 4;
 /// Shapes that are kept, for each template that may be.
 const SHAPES_SHARE: usize = 4;
 /// Lines from which a template is well used.

@@ -24,6 +24,10 @@ const GAP_BEFORE_MARK_MAX: usize = 3;
 const GAP_MAX: usize = 2;
 /// Different words in a column padded to one width that still name a component.
 const COMPONENTS_MAX: usize = 16;
+/// A lone dash closes `program of several words - message` within so many columns.
+const DASH_WITHIN: usize = 4;
+/// Where so many of a hundred lines have a time, the others continue them.
+const BEGIN_SHARE_MIN: usize = 10;
 /// Bytes within which the bars of `time|component|pid|message` stand.
 const BARS_WITHIN: usize = 96;
 
@@ -31,6 +35,8 @@ const BARS_WITHIN: usize = 96;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Time,
+    /// A time that could be nothing else.
+    Clock,
     Number,
     Level,
     Bracket,
@@ -39,7 +45,8 @@ enum Kind {
     Padded,
 }
 
-const KINDS: [Kind; 7] = [Kind::Time, Kind::Number, Kind::Level, Kind::Bracket, Kind::Name, Kind::Dash, Kind::Padded];
+const KINDS: [Kind; 8] =
+    [Kind::Time, Kind::Clock, Kind::Number, Kind::Level, Kind::Bracket, Kind::Name, Kind::Dash, Kind::Padded];
 
 /// How a column of the header is taken off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +55,8 @@ enum Column {
     Time,
     /// A name that ends with a colon, where it does.
     Name,
+    /// Everything up to a lone dash, where one follows soon.
+    Dash,
     /// Whatever stands there.
     Any,
 }
@@ -66,10 +75,14 @@ impl LogLayout {
         let lines = lines.filter(|line| !line.trim().is_empty());
         let count = lines.clone().count();
         let has_bars = |line: &&str| line.bytes().take(BARS_WITHIN).filter(|byte| *byte == b'|').count() >= 2;
-        let has_bars = count > 0 && lines.clone().filter(has_bars).count() * 100 >= count * SHARE_MIN;
-        let census = Census::of(lines, count, has_bars);
-        let columns = census.header_len().map_or_else(Vec::new, |len| (0..len).map(|at| census.column(at)).collect());
-        Self { columns, has_bars }
+        let has_bars = lines.clone().filter(has_bars).count() * 100 >= count * SHARE_MIN;
+        let mut census = Census::of(lines.clone(), has_bars);
+        if let Some(at) = census.first_time() {
+            // Lines of a stack trace have no time and say nothing about the header.
+            let begins = lines.filter(|line| nth_word(line.as_bytes(), at, has_bars).is_some_and(has_clock));
+            census = Census::of(begins, has_bars);
+        }
+        Self { columns: census.columns(), has_bars }
     }
 
     /// True where lines have no header.
@@ -98,6 +111,10 @@ impl LogLayout {
                         None => break,
                     }
                 }
+                Column::Dash => match dash_end(text, word.start, self.has_bars) {
+                    Some(end) => end,
+                    None => break,
+                },
                 _ => word.end,
             };
         }
@@ -107,32 +124,54 @@ impl LogLayout {
 }
 
 /// How often each column was of each kind.
+#[derive(Default)]
 struct Census<'a> {
     count: usize,
     of_kind: [[usize; KINDS.len()]; COLUMNS_MAX],
+    /// Lines with a lone dash in this column or soon after.
+    dashes: [usize; COLUMNS_MAX],
     words: [BTreeSet<&'a [u8]>; COLUMNS_MAX],
 }
 
 impl<'a> Census<'a> {
-    fn of(lines: impl Iterator<Item = &'a str>, count: usize, has_bars: bool) -> Self {
-        let mut census = Self { count, of_kind: Default::default(), words: Default::default() };
+    fn of(lines: impl Iterator<Item = &'a str>, has_bars: bool) -> Self {
+        let mut census = Self::default();
         for line in lines {
+            census.count += 1;
             let text = line.as_bytes();
             let mut at = 0;
-            for (of_kind, words) in census.of_kind.iter_mut().zip(&mut census.words) {
+            for column in 0..COLUMNS_MAX {
                 let Some(found) = word(text, at, has_bars) else { break };
+                census.dashes[column] += usize::from(dash_end(text, found.start, has_bars).is_some());
                 at = found.end;
                 let after = text.get(at..).unwrap_or_default();
                 let found = text.get(found).unwrap_or_default();
-                for (kind, count) in KINDS.iter().zip(of_kind) {
+                for (kind, count) in KINDS.iter().zip(&mut census.of_kind[column]) {
                     *count += usize::from(is_kind(*kind, found, after));
                 }
-                if words.len() <= COMPONENTS_MAX {
-                    words.insert(found);
+                if census.words[column].len() <= COMPONENTS_MAX {
+                    census.words[column].insert(found);
                 }
             }
         }
         census
+    }
+
+    /// The first column that is a time on some lines, though not on nearly all.
+    fn first_time(&self) -> Option<usize> {
+        let at = (0..FIRST_MARK_MAX).find(|at| self.is(*at, Kind::Clock, BEGIN_SHARE_MIN))?;
+        (!self.is(at, Kind::Time, SHARE_MIN)).then_some(at)
+    }
+
+    /// The columns of the header.
+    fn columns(&self) -> Vec<Column> {
+        let Some(len) = self.header_len() else { return Vec::new() };
+        let mut columns: Vec<Column> = (0..len).map(|at| self.column(at)).collect();
+        let has_dash = |at: usize| self.dashes.get(at).is_some_and(|count| count * 100 >= self.count * SHARE_MIN);
+        if !columns.iter().enumerate().any(|(at, _)| self.is(at, Kind::Dash, SHARE_MIN)) && has_dash(len) {
+            columns.push(Column::Dash);
+        }
+        columns
     }
 
     /// True where this column is of this kind on at least so many of a hundred lines.
@@ -196,6 +235,27 @@ fn word(text: &[u8], at: usize, has_bars: bool) -> Option<std::ops::Range<usize>
     Some(start..start + length)
 }
 
+/// The word in this column.
+fn nth_word(text: &[u8], column: usize, has_bars: bool) -> Option<&[u8]> {
+    let mut at = 0;
+    for _ in 0..column {
+        at = word(text, at, has_bars)?.end;
+    }
+    text.get(word(text, at, has_bars)?)
+}
+
+/// Where a lone dash ends that is among the next columns, though not the first of them.
+fn dash_end(text: &[u8], mut at: usize, has_bars: bool) -> Option<usize> {
+    for column in 0..DASH_WITHIN {
+        let found = word(text, at, has_bars)?;
+        at = found.end;
+        if column > 0 && text.get(found) == Some(b"-") {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// Bytes of the bracket that begins the text, without the one that closes it; 0 where there is none.
 fn bracket_len(text: &[u8]) -> usize {
     let (open, close) = match text.first() {
@@ -220,6 +280,7 @@ fn bracket_len(text: &[u8]) -> usize {
 fn is_kind(kind: Kind, word: &[u8], after: &[u8]) -> bool {
     match kind {
         Kind::Time => is_time(word),
+        Kind::Clock => has_clock(word),
         Kind::Number => {
             let inner = inner(word);
             !inner.is_empty() && inner.iter().all(u8::is_ascii_digit)
@@ -259,7 +320,12 @@ fn is_time(word: &[u8]) -> bool {
     if inner.first().is_some_and(u8::is_ascii_digit) {
         let joints = inner.iter().filter(|byte| b":-/.,T_+Z ".contains(byte)).count();
         let is_epoch = matches!(inner.len(), 10 | 13) && inner.starts_with(b"1");
-        return digits >= 4 && digits + joints == inner.len() && (joints > 0 || is_epoch)
+        // Four numbers with dots between are an address.
+        let host = inner.split(|byte| *byte == b':').next().unwrap_or_default();
+        let mut groups = host.split(|byte| *byte == b'.');
+        let is_address = groups.clone().count() == 4
+            && groups.all(|group| (1..=3).contains(&group.len()) && group.iter().all(u8::is_ascii_digit));
+        return digits >= 4 && digits + joints == inner.len() && (joints > 0 || is_epoch) && !is_address
             || word.starts_with(b"[") && has_clock(inner);
     }
     match inner.len() {
@@ -365,6 +431,13 @@ mod tests {
                 "began core.7",
             ),
             (&["261121 143145 17 INFO dfs.Node: up", "261121 143146 18 WARN dfs.Name: down again"], "up"),
+            (
+                &[
+                    "[11.21 14:31:45] chrome.exe *64 - a.example.org:80 open",
+                    "[11.21 14:31:46] mail.exe - b.example.org:80 close, 7 bytes",
+                ],
+                "a.example.org:80 open",
+            ),
             (&["17 n1 boot state 1795271505 1 fan fast", "18 n2 halt state 1795271506 1 slow"], "fan fast"),
             (
                 &[
@@ -380,7 +453,13 @@ mod tests {
 
     #[test]
     fn bare_messages_stay_whole() {
-        for lines in [&["connection from 10.0.0.1 closed", "12 items"][..], &["ready", "ready"], &["", " "], &[]] {
+        for lines in [
+            &["connection from 10.0.0.1 closed", "12 items"][..],
+            &["10.0.0.1:80 up", "10.0.0.2:80 down"],
+            &["ready", "ready"],
+            &["", " "],
+            &[],
+        ] {
             let layout = LogLayout::learn(lines.iter().copied());
             assert!(layout.is_bare(), "{lines:?}");
             lines.iter().for_each(|line| assert_eq!(layout.message(line), *line));
@@ -389,7 +468,8 @@ mod tests {
 
     #[test]
     fn what_continues_a_line_is_no_header() {
-        let layout = LogLayout::learn(["14:31:45.1 INFO a", "14:31:45.2 INFO b"].into_iter());
+        let lines = ["14:31:45.1 INFO a", "    at org.example.A.b(A.java:7)", "    at org.example.C.d(C.java:8)"];
+        let layout = LogLayout::learn(lines.into_iter());
         assert_eq!(
             layout.message("    at org.example.Main.run(Main.java:12)"),
             "    at org.example.Main.run(Main.java:12)"
