@@ -19,6 +19,8 @@ mod flows;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod offline;
+#[cfg(test)]
 mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;

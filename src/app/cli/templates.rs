@@ -1,6 +1,7 @@
 //! `hypo templates`: the group and template of every line of a log.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -17,10 +18,15 @@ pub(super) fn run(arguments: &TemplatesArguments) -> Result<Exit, Failure> {
         fs::create_dir_all(out).map_err(|problem| format!("cannot make the folder {}: {problem}", out.display()))?;
     }
     let mut progress = Progress::new(logs.len());
+    let mut names = BTreeSet::new();
     let (mut done_count, mut is_whole) = (0, true);
     for path in &logs {
         match templates::mine(path, arguments.field.as_deref()) {
-            Ok(mined) => {
+            Ok(mut mined) => {
+                if !names.insert(mined.name.clone()) {
+                    // `app.log` and `app.log.gz` have an answer each.
+                    mined.name = path.file_name().map_or(mined.name, |name| name.to_string_lossy().into_owned());
+                }
                 mined.write(out, is_folder)?;
                 tell(path, &mined)?;
                 done_count += 1;

@@ -46,6 +46,12 @@ pub enum TemplatesRunError {
         /// Which.
         path: PathBuf,
     },
+    /// The answer would stand where the log is.
+    #[error("{} is the log itself; name another place for the answer", path.display())]
+    SameFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// The answer cannot be written.
     #[error("cannot write {}: {problem}", path.display())]
     Unwritable {
@@ -59,7 +65,9 @@ pub enum TemplatesRunError {
 /// The templates of one file.
 #[derive(Debug)]
 pub struct MinedLog {
-    /// The file's name without its endings.
+    /// The file.
+    pub path: PathBuf,
+    /// Its name without its endings.
     pub name: String,
     /// True for JSON Lines.
     pub is_json: bool,
@@ -143,7 +151,7 @@ pub fn mine(path: &Path, field: Option<&str>) -> Result<MinedLog, TemplatesRunEr
         }
     }
     let (is_json, set_aside) = (lines.is_json(), lines.set_aside);
-    Ok(MinedLog { name: stem(path), is_json, set_aside, broken_off, ..run.finish() })
+    Ok(MinedLog { path: path.to_owned(), name: stem(path), is_json, set_aside, broken_off, ..run.finish() })
 }
 
 /// Mining under way.
@@ -209,6 +217,7 @@ impl Run {
             *count += 1;
         }
         MinedLog {
+            path: PathBuf::new(),
             name: String::new(),
             is_json: false,
             lines,
@@ -226,13 +235,16 @@ impl MinedLog {
     /// folder `out` where `is_folder`, else to the file `out`.
     ///
     /// # Errors
-    /// When that cannot be written.
+    /// When that cannot be written, or would replace the log.
     pub fn write(&self, out: &Path, is_folder: bool) -> Result<(), TemplatesRunError> {
         let (answer, time) = if is_folder {
             (out.join(format!("{}.jsonl", self.name)), out.join(format!("{}.time.json", self.name)))
         } else {
             (out.to_owned(), out.with_extension("time.json"))
         };
+        if fs::canonicalize(&answer).is_ok_and(|there| fs::canonicalize(&self.path).is_ok_and(|log| log == there)) {
+            return Err(TemplatesRunError::SameFile { path: answer });
+        }
         let unwritable = |path: &Path, problem| TemplatesRunError::Unwritable { path: path.to_owned(), problem };
         self.write_lines(&answer).map_err(|problem| unwritable(&answer, problem))?;
         let wall_ms = self.wall.as_secs_f64() * 1e3;

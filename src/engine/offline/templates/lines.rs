@@ -93,6 +93,7 @@ impl Lines {
                     String::from_utf8_lossy(&self.buffer).into_owned()
                 }
             };
+            let text = if self.number == 1 { text.trim_start_matches('\u{feff}').to_owned() } else { text };
             let object = self.object(&text);
             if object.is_none() && self.is_json {
                 if !text.trim().is_empty() {
