@@ -7,6 +7,7 @@
 mod alert_evidence;
 mod buckets;
 mod candidates;
+mod change_content;
 mod change_proximity;
 mod confidence;
 mod dependency_walk;
@@ -47,7 +48,8 @@ const HAIR: f64 = 0.05;
 type Look = fn(&Picture<'_>, &Candidate<'_>, &mut Findings);
 
 /// Every way of looking that needs nothing but the candidate itself.
-const LOOKS: [Look; 7] = [
+const LOOKS: [Look; 8] = [
+    change_content::look,
     dependency_walk::look,
     shift_order::look,
     deviation::look,

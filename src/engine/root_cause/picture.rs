@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::change_content::Contents;
 use crate::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{
     Alert, Anomaly, AnomalyKind, AnomalyState, Change, Direction, Incident, SeriesRole, ServiceName, Severity, Topology,
@@ -67,6 +68,8 @@ pub(super) struct Picture<'a> {
     pub(super) starved: BTreeSet<&'a ServiceName>,
     /// The suspects, earliest first.
     pub(super) changes: Vec<&'a Change>,
+    /// What the suspects do, against what is complained of.
+    pub(super) contents: Contents,
     /// Everything that took effect since the earliest suspect, suspects and our own acts included.
     pub(super) later: Vec<&'a Change>,
     pub(super) topology: &'a Topology,
@@ -103,13 +106,14 @@ impl<'a> Picture<'a> {
         let mut changes: Vec<&Change> =
             incident.changes.iter().filter_map(|id| world.changes.get(id)).map(AsRef::as_ref).collect();
         changes.sort_by_key(|change| (change.notice.at, change.id));
+        let contents = Contents::new(&changes, &hit);
         let started_at = hit.values().filter_map(|view| view.onset).min().unwrap_or(incident.started_at);
         let tolerance_ms = tolerance(&members);
         let since = changes.first().map(|change| change.notice.at);
         let is_later = |change: &&Change| change.notice.has_taken_effect && Some(change.notice.at) >= since;
         let later = world.changes.values().map(AsRef::as_ref).filter(|change| since.is_some() && is_later(change));
         let later = later.collect();
-        Self { hit, starved, changes, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
+        Self { hit, starved, changes, contents, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
     }
 
     pub(super) fn view(&self, service: &ServiceName) -> Option<&ServiceView<'a>> {

@@ -630,3 +630,39 @@ fn a_storm_is_ranked_by_its_services_not_by_its_alerts() {
     let alerts = alerts.filter(|piece| piece.kind == EvidenceKind::Alerts).count();
     assert!(alerts <= ranking.hypotheses.len(), "one line for each service");
 }
+
+/// Two roll-outs of the service before its connections run out: the later one is nearer.
+fn two_rollouts() -> Build {
+    Build::new()
+        .errors(1, "herd", 1_000)
+        .logs(2, "herd", "pool exhausted: no connection within <*> ms", 1_001)
+        .change(1, ChangeKind::Deploy, Some("herd"), 700)
+        .change(2, ChangeKind::Deploy, Some("herd"), 960)
+}
+
+fn blamed(build: Build) -> Option<ChangeId> {
+    ranked(&build.world()).hypotheses.first().and_then(|one| one.change)
+}
+
+#[test]
+fn what_a_change_does_weighs_beside_when_it_came() {
+    const MOVED: &str = "-  Result r = svc.run(input);\n-  return Response.ok(r);\n+  return Response.ok(run(input));\n+  }\n\
+        +  private Result run(Input input) {\n+  Result r = svc.run(input);\n+  return r;";
+    assert_eq!(blamed(two_rollouts()), Some(ChangeId(2)), "by time alone the later");
+    let told = two_rollouts().content(1, &["common/pool.toml"], "-max_connections = 80\n+max_connections = 8").content(
+        2,
+        &["herd/Controller.java"],
+        MOVED,
+    );
+    let ranking = ranked(&told.world());
+    let best = &ranking.hypotheses[0];
+    assert_eq!(best.change, Some(ChangeId(1)), "{best:?}");
+    let texts: Vec<&str> = best.evidence_for.iter().map(|piece| &*piece.text).collect();
+    assert!(texts.iter().any(|text| text.contains("less room") && text.contains("exhaustion")), "{texts:?}");
+}
+
+#[test]
+fn a_change_of_text_for_people_is_not_blamed_for_being_near() {
+    let told = two_rollouts().content(2, &["docs/pool.md"], "-The pool has 80.\n+The pool has 8.");
+    assert_eq!(blamed(told), Some(ChangeId(1)));
+}

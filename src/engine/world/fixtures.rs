@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::series::Fnv1a;
 use crate::engine::model::{
-    Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, Change, ChangeId, ChangeKind,
-    ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Incident, IncidentId,
-    IncidentSeverity, IncidentState, Labels, Ranking, SeriesRole, ServiceName, Severity, Unit,
+    Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, Change, ChangeContent,
+    ChangeId, ChangeKind, ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Incident,
+    IncidentId, IncidentSeverity, IncidentState, Labels, Ranking, SeriesRole, ServiceName, Severity, Unit,
 };
 use crate::engine::world::World;
 
@@ -154,6 +154,14 @@ impl Build {
         let title = format!("change {id} to {}", service.unwrap_or("the network"));
         let change = Change { id: ChangeId(id), notice: change_notice(kind, service, &title, when) };
         self.world.changes.insert(change.id, Arc::new(change));
+        self
+    }
+
+    /// What a change that is known already changes.
+    pub(crate) fn content(mut self, id: u64, files: &[&str], diff: &str) -> Self {
+        let change = self.world.changes.get_mut(&ChangeId(id)).map(Arc::make_mut);
+        let files = files.iter().map(|file| Arc::from(*file)).collect();
+        change.unwrap().notice.content = Some(Arc::new(ChangeContent { files, diff: diff.into() }));
         self
     }
 

@@ -13,6 +13,10 @@ pub mod signs;
 pub mod traits;
 pub mod weigh;
 pub mod words;
+pub mod worth;
+
+#[cfg(test)]
+mod tests;
 
 use self::weigh::Weighed;
 use super::graph::Graph;

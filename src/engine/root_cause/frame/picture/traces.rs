@@ -7,6 +7,9 @@ pub mod patterns;
 pub mod times;
 pub mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 use self::blame::Blame;
 use self::forest::{Contexts, Forest, Keys};
 use self::patterns::Rule;

@@ -311,3 +311,53 @@ pub fn fit(deeds: &[Deed], complaints: &[Complaint]) -> Option<(f64, Deed, Compl
         .filter(|(_, _, complaint)| complaints.contains(complaint))
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
 }
+
+impl Deed {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::LessTime => "less time allowed",
+            Self::MoreTime => "more time allowed",
+            Self::LessRoom => "less room",
+            Self::MoreRoom => "more room",
+            Self::Unbounded => "a bound dropped",
+            Self::CallsMultiplied => "a call in a loop",
+            Self::BatchOrCacheDropped => "batching or caching dropped",
+            Self::StepDropped => "a step dropped",
+            Self::GuardDropped => "a check dropped",
+            Self::NewStore => "a store that was not used before",
+            Self::MoreTold => "more written to logs",
+            Self::MoreRetries => "more retries",
+            Self::Concurrency => "locks or threads changed",
+            Self::Address => "an address changed",
+            Self::Access => "credentials or rights changed",
+            Self::Leak => "something kept or left open",
+            Self::Format => "a format changed",
+            Self::Schema => "a schema changed",
+        }
+    }
+}
+
+impl Complaint {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Slow => "slowness",
+            Self::TimeOut => "time-outs",
+            Self::NoRoom => "exhaustion",
+            Self::Memory => "memory that runs out",
+            Self::Disk => "a full disk",
+            Self::Cpu => "a busy CPU",
+            Self::MoreLoad => "more load",
+            Self::Missing => "something missing",
+            Self::Refused => "refusals",
+            Self::Unreachable => "something out of reach",
+            Self::NotUnderstood => "data that is not understood",
+            Self::Crash => "crashes",
+            Self::Store => "trouble with a store",
+            Self::Locked => "waiting for locks",
+        }
+    }
+}

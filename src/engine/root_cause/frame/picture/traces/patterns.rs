@@ -251,7 +251,7 @@ pub fn rules(
         }
         judge.bad(templates, is_failing_key, &mut rules);
     }
-    rules.sort_by_key(|rule| (rule.context, rule.after, rule.breach));
+    rules.sort_by_key(|rule: &Rule| (rule.context, rule.after, rule.breach));
     rules
 }
 
