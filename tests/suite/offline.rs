@@ -1,6 +1,9 @@
 //! The commands that read recorded signals, through the built binary, with every kind of input that is wrong: nothing
 //! panics, what is wrong is named, the rest is done, and the exit code says which of these it was.
 
+mod correlate;
+mod detect;
+mod rca;
 mod templates;
 
 use std::path::{Path, PathBuf};
@@ -66,14 +69,21 @@ fn what_is_not_there_is_named_by_every_command() {
     let folder = Folder::new(&[]);
     let missing = folder.path("missing").display().to_string();
     let out = folder.path("out").display().to_string();
-    for arguments in [vec!["templates", &missing, &out], vec!["eval", "logs", &missing]] {
-        let output = hypo(folder.0.path(), &arguments);
-        check(&output, 2, &["missing"]);
-    }
     let empty = Folder::new(&[]);
     let empty = empty.0.path().display().to_string();
-    for arguments in [vec!["templates", &empty, &out], vec!["eval", "logs", &empty]] {
-        let output = hypo(folder.0.path(), &arguments);
-        check(&output, 2, &[&empty]);
+    for from in [&missing, &empty] {
+        for arguments in [
+            vec!["detect", from, &out],
+            vec!["correlate", from, &out],
+            vec!["rca", from, &out],
+            vec!["templates", from, &out],
+            vec!["eval", "detect", from],
+            vec!["eval", "correlate", from],
+            vec!["eval", "rca", from],
+            vec!["eval", "logs", from],
+        ] {
+            let output = hypo(folder.0.path(), &arguments);
+            check(&output, 2, &[from]);
+        }
     }
 }

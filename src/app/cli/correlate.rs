@@ -8,7 +8,7 @@ use crate::engine::offline::correlate::{correlate, read_storm, storms, write_gro
 pub(super) fn run(arguments: &CorrelateArguments) -> Result<Exit, Failure> {
     let found = storms(&arguments.storm_dir)?;
     let mut progress = Progress::new(found.len());
-    let (mut alerts, mut groups, mut unread) = (0, 0, 0);
+    let (mut alerts, mut groups, mut unread, mut partial) = (0, 0, 0, 0);
     for storm in &found {
         let read = match read_storm(storm) {
             Ok(read) => read,
@@ -18,6 +18,7 @@ pub(super) fn run(arguments: &CorrelateArguments) -> Result<Exit, Failure> {
                 continue;
             }
         };
+        partial += usize::from(read.is_partial);
         for told in &read.dropped.told {
             output::complain(told);
         }
@@ -33,5 +34,9 @@ pub(super) fn run(arguments: &CorrelateArguments) -> Result<Exit, Failure> {
     drop(progress);
     let storms = if found.len() == 1 { "1 storm".to_owned() } else { format!("{} storms", found.len()) };
     output::line(&format!("{storms}, {alerts} alerts, {groups} groups, in {}", arguments.out_dir.display()))?;
-    Ok(if unread > 0 { Exit::Found } else { Exit::Done })
+    Ok(match unread {
+        0 if partial == 0 => Exit::Done,
+        _ if unread == found.len() => Exit::Failed,
+        _ => Exit::Found,
+    })
 }

@@ -29,6 +29,12 @@ pub enum SeriesError {
         /// What went wrong.
         problem: io::Error,
     },
+    /// The scores would stand where the series is.
+    #[error("{path} is the series itself; name another folder for the scores")]
+    Same {
+        /// Which.
+        path: PathBuf,
+    },
     /// It is no table.
     #[error("{path} line {line}: {problem}")]
     Table {
@@ -208,9 +214,14 @@ fn stamp_s(text: &str) -> f64 {
 /// and what was set aside.
 ///
 /// # Errors
-/// When `source` cannot be read or `target` cannot be written.
+/// When `source` cannot be read, `target` cannot be written, or they are the same.
 pub fn score_file(source: &Path, target: &Path) -> Result<(u64, SetAside), SeriesError> {
     let fail = |problem: io::Error| SeriesError::File { path: target.to_owned(), problem };
+    if let (Ok(source), Ok(target)) = (source.canonicalize(), target.canonicalize())
+        && source == target
+    {
+        return Err(SeriesError::Same { path: target });
+    }
     if let Some(folder) = target.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }

@@ -97,6 +97,16 @@ pub struct Storm {
     pub lines: usize,
     /// What could not be used.
     pub dropped: Dropped,
+    /// True where a whole file could not be used.
+    pub is_partial: bool,
+}
+
+impl Storm {
+    /// Goes on without a file.
+    fn leave_out(&mut self, problem: &StormError) {
+        self.is_partial = true;
+        self.dropped.tell(problem.to_string());
+    }
 }
 
 #[derive(Deserialize)]
@@ -150,11 +160,11 @@ pub fn read_storm(folder: &Path) -> Result<Storm, StormError> {
     let alerts = fs::read(&path).map_err(|source| StormError::Read { path: path.clone(), source })?;
     match read_beside(&folder.join("topology.json")) {
         Ok(platform) => take_platform(&mut storm.book, &platform.unwrap_or_default()),
-        Err(problem) => storm.dropped.tell(problem.to_string()),
+        Err(problem) => storm.leave_out(&problem),
     }
     match read_beside::<Vec<Change>>(&folder.join("changes.json")) {
         Ok(changes) => take_changes(&mut storm, &changes.unwrap_or_default()),
-        Err(problem) => storm.dropped.tell(problem.to_string()),
+        Err(problem) => storm.leave_out(&problem),
     }
     Listening::default().take(&mut storm, &alerts, &path);
     Ok(storm)
