@@ -15,6 +15,7 @@ mod deviation;
 mod evidence;
 pub mod frame;
 mod known_pattern;
+mod learned_kind;
 mod log_evidence;
 mod picture;
 mod resource_saturation;
@@ -48,13 +49,14 @@ const HAIR: f64 = 0.05;
 type Look = fn(&Picture<'_>, &Candidate<'_>, &mut Findings);
 
 /// Every way of looking that needs nothing but the candidate itself.
-const LOOKS: [Look; 8] = [
+const LOOKS: [Look; 9] = [
     change_content::look,
     dependency_walk::look,
     shift_order::look,
     deviation::look,
     resource_saturation::look,
     known_pattern::look,
+    learned_kind::look,
     log_evidence::look,
     alert_evidence::look,
 ];

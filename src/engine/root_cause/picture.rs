@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::change_content::Contents;
 use crate::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{
-    Alert, Anomaly, AnomalyKind, AnomalyState, Change, Direction, Incident, SeriesRole, ServiceName, Severity, Topology,
+    Alert, Anomaly, AnomalyKind, AnomalyState, Change, Direction, Incident, KindGuess, SeriesRole, ServiceName,
+    Severity, Topology,
 };
 use crate::engine::world::World;
 
@@ -73,6 +74,8 @@ pub(super) struct Picture<'a> {
     /// Everything that took effect since the earliest suspect, suspects and our own acts included.
     pub(super) later: Vec<&'a Change>,
     pub(super) topology: &'a Topology,
+    /// What kind of failure confirmed incidents make of it.
+    pub(super) guess: Option<&'a KindGuess>,
     pub(super) started_at: Timestamp,
     /// Onsets closer than this cannot be told apart: they are seen when samples come.
     pub(super) tolerance_ms: i64,
@@ -113,7 +116,9 @@ impl<'a> Picture<'a> {
         let is_later = |change: &&Change| change.notice.has_taken_effect && Some(change.notice.at) >= since;
         let later = world.changes.values().map(AsRef::as_ref).filter(|change| since.is_some() && is_later(change));
         let later = later.collect();
-        Self { hit, starved, changes, contents, later, topology: &world.topology, started_at, tolerance_ms, hops_max }
+        let guess = world.kind_guesses.get(&incident.id).map(AsRef::as_ref);
+        let topology = &world.topology;
+        Self { hit, starved, changes, contents, later, topology, guess, started_at, tolerance_ms, hops_max }
     }
 
     pub(super) fn view(&self, service: &ServiceName) -> Option<&ServiceView<'a>> {

@@ -9,7 +9,7 @@ use super::{SecondFailure, blast_radius, rank, second_failure, title};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     AnomalyKind, AnomalyState, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis,
-    Incident, IncidentId, IncidentSeverity, IncidentState, Ranking, SeriesRole, ServiceName, Severity,
+    Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Ranking, SeriesRole, ServiceName, Severity,
 };
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
@@ -193,6 +193,31 @@ fn slow_queries_in_a_database() {
         .change(1, ChangeKind::Deploy, Some("web"), 200);
     let expected = Expected { kind: CauseKind::SlowQuery, service: "payment-db", change: None, percent_min: 85 };
     check("slow queries", build, &expected);
+}
+
+#[test]
+fn confirmed_incidents_of_a_kind_speak_for_it_as_far_as_they_were_right() {
+    let confidence = |right: u32| {
+        let mut world = shop().latency(1, "payment-db", 1_000).latency(2, "payment", 1_005).world();
+        let guess = KindGuess {
+            kind: CauseKind::InternalLatency,
+            chance: 0.9,
+            because: vec!["talk of query".into()],
+            of_kind: 7,
+            learnt_from: 20,
+            right,
+            tried: 20,
+        };
+        world.kind_guesses.insert(IncidentId(1), Arc::new(guess));
+        let ranking = ranked(&world);
+        let of_kind = |it: &&Hypothesis| it.kind == CauseKind::InternalLatency && it.service.as_str() == "payment-db";
+        let found = ranking.hypotheses.iter().find(of_kind).unwrap().clone();
+        let is_told = found.evidence_for.iter().any(|piece| piece.text.contains("the 7 confirmed incidents"));
+        (found.confidence.get(), is_told)
+    };
+    let (never, sometimes, always) = (confidence(0), confidence(14), confidence(20));
+    assert!(always.0 > sometimes.0 && sometimes.0 > never.0, "{never:?} {sometimes:?} {always:?}");
+    assert_eq!((never.1, sometimes.1, always.1), (false, true, true));
 }
 
 #[test]
