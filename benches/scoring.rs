@@ -1,7 +1,8 @@
 //! How many samples a second one core scores, and what a series costs in memory.
 //!
 //! `cargo bench --bench scoring` prints a table for 1 thousand, 100 thousand and 1 million series; a number as argument
-//! (`-- 1000`) measures that many only. Each size first learns sixteen days of history, two samples an hour, so that
+//! (`-- 1000`) measures that many only. A second table is of the scorer of series alone, without names, calendar and
+//! anomalies: samples in scrape order, and the time that all states take from bytes after a restart. Each size first learns sixteen days of history, two samples an hour, so that
 //! seasonal baselines judge; then whole scrapes in scrape order are timed.
 
 use std::hint::black_box;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use hypocenter::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::detect::Detection;
+use hypocenter::engine::detect::scorer::SeriesScorer;
 use hypocenter::engine::limits::BATCH_SAMPLES_MAX;
 use hypocenter::engine::model::{
     BadWhen, Labels, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, SourceName, Unit,
@@ -121,11 +123,54 @@ fn measure(series: u32) {
     );
 }
 
+/// Scrapes that the scorers alone learn from before they are timed: some days of history are no slower or faster.
+const SCRAPES_BEFORE: usize = 20;
+
+fn measure_scorers(series: u32) {
+    let mut scorers = vec![SeriesScorer::new(); series as usize];
+    let mut at = Timestamp(1_793_577_600_000);
+    let mut alerts = 0_usize;
+    let mut scrape = |scorers: &mut [SeriesScorer], at: Timestamp| {
+        for (local, scorer) in (0_u32..).zip(scorers) {
+            let scored = scorer.observe(at.0 as f64 / 1_000.0, value(local, at));
+            alerts += usize::from(black_box(scored).score >= 0.5);
+        }
+    };
+    for _ in 0..SCRAPES_BEFORE {
+        scrape(&mut scorers, at);
+        at = at + INTERVAL_MS;
+    }
+    let scrapes = SAMPLES_MIN.div_ceil(series as usize);
+    let start = Instant::now();
+    for _ in 0..scrapes {
+        scrape(&mut scorers, at);
+        at = at + INTERVAL_MS;
+    }
+    let spent = start.elapsed().as_secs_f64();
+    let kept: Vec<Vec<u8>> = scorers.iter().map(SeriesScorer::to_bytes).collect();
+    drop(scorers);
+    let start = Instant::now();
+    let back: Vec<SeriesScorer> = kept.iter().filter_map(|bytes| SeriesScorer::from_bytes(bytes)).collect();
+    let restart = start.elapsed().as_secs_f64();
+    let samples = scrapes as f64 * f64::from(series);
+    println!(
+        "{series:>9} | {:>13.0} | {:>9.1} | {:>12} | {alerts:>6} | {restart:>9.3}",
+        samples / spent,
+        1e9 * spent / samples,
+        size_of::<SeriesScorer>(),
+    );
+    assert_eq!(back.len(), kept.len(), "every state comes back");
+}
+
 fn main() {
     let asked: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked };
     println!("   series | samples/s/core | ns/sample | bytes/series | events | cold");
-    for series in sizes {
+    for &series in &sizes {
         measure(series);
+    }
+    println!("   series | samples/s/core | ns/sample | bytes/series | alerts | restart s   (the scorer alone)");
+    for series in sizes {
+        measure_scorers(series);
     }
 }

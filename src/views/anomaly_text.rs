@@ -74,6 +74,7 @@ pub fn method(method: DetectionMethod) -> &'static str {
         DetectionMethod::MissingData => "no sample when one was due",
         DetectionMethod::LogPattern => "log patterns",
         DetectionMethod::Trend => "robust trend towards the limit",
+        DetectionMethod::OwnHistory => "beyond all its short history has shown",
     }
 }
 

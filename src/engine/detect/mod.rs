@@ -11,6 +11,7 @@
 mod absence;
 mod baseline;
 mod calendar;
+mod cold;
 mod compound;
 mod contextual;
 mod forecast;
@@ -49,6 +50,7 @@ pub use tracking::AnomalyEvent;
 
 use absence::Absences;
 use calendar::Calendar;
+use cold::Cold;
 use forecast::Forecasts;
 use identity::origin_fingerprint;
 use live::{Live, Phase};
@@ -97,6 +99,8 @@ pub struct Detection {
     registry: Registry,
     lives: Vec<Live>,
     profiles: Vec<Profile>,
+    /// What is known of the cold ones; nothing of the others.
+    colds: Vec<Option<Box<Cold>>>,
     calendar: Calendar,
     tracks: Tracks,
     absences: Absences,
@@ -133,6 +137,7 @@ impl Detection {
             registry: Registry::default(),
             lives: Vec::new(),
             profiles: Vec::new(),
+            colds: Vec::new(),
             calendar: Calendar::new(calendar)?,
             tracks: Tracks::default(),
             absences: Absences::default(),
@@ -199,13 +204,14 @@ impl Detection {
         if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
             self.absences.note_arrival(index, source);
         }
-        let (mut live, profile, progress) = match self.restored.remove(&fingerprint) {
+        let (mut live, profile, progress, cold) = match self.restored.remove(&fingerprint) {
             Some(state) => {
                 let profile = Profile::from_parts(&state.centres, &state.spreads);
                 if let Some(trend) = state.trend {
                     self.forecasts.restore(index, trend);
                 }
-                (state.live, profile, state.progress)
+                let cold = state.cold.as_ref().and_then(Cold::restore).map(Box::new);
+                (state.live, profile, state.progress, cold)
             }
             None => Default::default(),
         };
@@ -221,7 +227,11 @@ impl Detection {
         } else {
             self.lives.push(live);
             self.profiles.push(profile);
+            self.colds.push(None);
             self.is_unkept.push(false);
+        }
+        if let Some(place) = self.colds.get_mut(at) {
+            *place = cold;
         }
         for anomaly in self.unclaimed.remove(&fingerprint).unwrap_or_default() {
             self.claim(index, anomaly);
@@ -295,7 +305,9 @@ impl Detection {
         let live = self.lives.get(index as usize)?;
         let meta = self.registry.metas.get(index as usize)?;
         Some(if live.hours_seen < self.warm_hours {
-            static_threshold::band(meta, live)
+            let cold = self.colds.get(index as usize).and_then(Option::as_ref);
+            let own = cold.and_then(|cold| cold.band(meta, self.settings.anomaly_sigma));
+            own.unwrap_or_else(|| static_threshold::band(meta, live))
         } else {
             contextual::band_at(live, &meta.scale, at, self.settings.anomaly_sigma)
         })
@@ -315,7 +327,9 @@ impl Detection {
                 let meta = self.registry.metas.get(at)?;
                 let trend = self.forecasts.trend(index).cloned();
                 let progress = self.tracks.progress(index);
-                Some(SeriesState::new(meta.fingerprint, *self.lives.get(at)?, self.profiles.get(at)?, trend, progress))
+                let cold = self.colds.get(at)?.as_ref().map(|cold| cold.keep());
+                let (live, profile) = (*self.lives.get(at)?, self.profiles.get(at)?);
+                Some(SeriesState::new(meta.fingerprint, live, profile, trend, progress, cold))
             })
             .collect()
     }

@@ -4,6 +4,7 @@
 
 use super::baseline::{self, HALF_HOUR_MS};
 use super::calendar::Bearing;
+use super::cold::Cold;
 use super::live::{Live, Pending, Phase};
 use super::tracking::{AnomalyEvent, Grade, Observation, Outcome};
 use super::verdict::Verdict;
@@ -73,6 +74,7 @@ impl Detection {
             self.turn(index, sample);
         }
         self.sample_count += 1;
+        let own = self.look_at_cold(index, sample, is_backfill);
         let is_event_on = self.calendar.is_running(sample.at);
         let (Some(live), Some(meta)) = (self.lives.get_mut(at), self.registry.metas.get(at)) else {
             return;
@@ -95,7 +97,19 @@ impl Detection {
             live.teach(residual, gap_ms);
             return;
         }
-        self.take_slowly(index, sample, is_backfill, Scored { scaled, residual, gap_ms }, events);
+        self.take_slowly(index, sample, is_backfill, Scored { scaled, residual, gap_ms, own }, events);
+    }
+
+    /// A cold series' verdict by its own short history, which the sample joins; `None` for others and within it.
+    #[inline]
+    fn look_at_cold(&mut self, index: u32, sample: &Sample, is_backfill: bool) -> Option<Verdict> {
+        let at = index as usize;
+        let (live, meta) = (self.lives.get(at)?, self.registry.metas.get(at)?);
+        if live.hours_seen >= self.warm_hours {
+            return None;
+        }
+        let cold = self.colds.get_mut(at)?.get_or_insert_with(|| Box::new(Cold::default()));
+        cold.observe(meta, live.phase, sample, is_backfill, &self.settings)
     }
 
     /// First sample of another half hour: the hour that ended goes into the baseline.
@@ -125,6 +139,9 @@ impl Detection {
             self.hours_total += 1;
             if live.hours_seen == self.warm_hours {
                 self.cold_count = self.cold_count.saturating_sub(1);
+                if let Some(cold) = self.colds.get_mut(at) {
+                    *cold = None;
+                }
             }
         }
         self.mark_unkept(index);
@@ -147,7 +164,9 @@ impl Detection {
         let mut verdict = if live.hours_seen >= self.warm_hours {
             contextual::judge(live, &meta.scale, sample.at, scored.residual, self.settings.anomaly_sigma)
         } else {
-            static_threshold::judge(meta, live, sample.value, &self.settings)
+            let absolute = static_threshold::judge(meta, live, sample.value, &self.settings);
+            // What is bad anywhere goes before what is new here.
+            scored.own.filter(|_| absolute.z.abs() < self.settings.anomaly_sigma).unwrap_or(absolute)
         };
         let mut is_outside = verdict.z.abs() >= self.settings.anomaly_sigma;
         let bearing =
@@ -315,6 +334,8 @@ struct Scored {
     scaled: f64,
     residual: f64,
     gap_ms: i64,
+    /// What a cold series' own history says.
+    own: Option<Verdict>,
 }
 
 /// Counts a sample outside; a change of side begins anew.

@@ -79,6 +79,9 @@ impl Detection {
         self.hours_total = self.hours_total.saturating_sub(u64::from(live.hours_seen));
         self.cold_count = self.cold_count.saturating_sub(u64::from(live.hours_seen < self.warm_hours));
         (*live, *profile, *mark) = (Live::default(), Profile::default(), false);
+        if let Some(cold) = self.colds.get_mut(index as usize) {
+            *cold = None;
+        }
         self.tracks.end(index, last_at, events);
         self.tracks.forget(index);
         self.end_forecast(index, last_at, events);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cold::KeptCold;
 use super::live::Live;
 use super::profile::Profile;
 use super::tracking::Progress;
@@ -23,6 +24,8 @@ pub struct SeriesState {
     pub(crate) trend: Option<Trend>,
     /// Where an anomaly under way stands.
     pub(crate) progress: Progress,
+    /// What is known of it while it has little history.
+    pub(crate) cold: Option<KeptCold>,
 }
 
 /// The same as it was kept before the progress of anomalies was.
@@ -38,7 +41,7 @@ pub struct SeriesState1 {
 impl From<SeriesState1> for SeriesState {
     fn from(old: SeriesState1) -> Self {
         let SeriesState1 { fingerprint, live, centres, spreads, trend } = old;
-        Self { fingerprint, live, centres, spreads, trend, progress: Progress::default() }
+        Self { fingerprint, live, centres, spreads, trend, progress: Progress::default(), cold: None }
     }
 }
 
@@ -51,9 +54,10 @@ impl SeriesState {
         profile: &Profile,
         trend: Option<Trend>,
         progress: Progress,
+        cold: Option<KeptCold>,
     ) -> Self {
         let (centres, spreads) = profile.parts();
-        Self { fingerprint, live, centres, spreads, trend, progress }
+        Self { fingerprint, live, centres, spreads, trend, progress, cold }
     }
 }
 
@@ -65,10 +69,10 @@ mod tests {
     fn an_older_state_reads_as_one_without_progress() {
         let live = Live { last_at: 7, hours_seen: 400, ..Live::default() };
         let trend: Trend = postcard::from_bytes(&[1, 9, 0, 0, 128, 63]).unwrap();
-        let state = SeriesState::new(Fingerprint(3), live, &Profile::default(), Some(trend), Progress::default());
+        let state = SeriesState::new(Fingerprint(3), live, &Profile::default(), Some(trend), Progress::default(), None);
         let bytes = postcard::to_stdvec(&state).unwrap();
-        // What came with it since: two counts and an empty list.
-        let older = bytes.strip_suffix(&[0, 0, 0]).unwrap();
+        // What came with it since: two counts, an empty list, and nothing of a cold series.
+        let older = bytes.strip_suffix(&[0, 0, 0, 0]).unwrap();
         assert!(postcard::from_bytes::<SeriesState>(older).is_err());
         assert_eq!(SeriesState::from(postcard::from_bytes::<SeriesState1>(older).unwrap()), state);
     }

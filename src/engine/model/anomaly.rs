@@ -54,6 +54,8 @@ pub enum DetectionMethod {
     LogPattern,
     /// Robust trend towards a limit.
     Trend,
+    /// Well beyond all that a series with little history has shown so far.
+    OwnHistory,
 }
 
 /// What was expected: the value in the middle and the range that is still normal, in the series' unit.

@@ -8,7 +8,7 @@
 //! changes    id, big-endian           Change; under version byte 1 without what it changes
 //! runs       id, big-endian           Run
 //! audit      sequence, big-endian     AuditEntry
-//! series     fingerprint, big-endian  SeriesState; under version byte 1 without the progress of anomalies
+//! series     fingerprint, big-endian  SeriesState; under version byte 2 without cold series' scorers, under 1 without the progress of anomalies too
 //! topology   "topology"               Topology
 //! templates  "templates"              bytes, as the miner writes them
 //! cursors    source's name            Timestamp
@@ -40,7 +40,9 @@ const ANOMALY_VERSION_2: u8 = 2;
 /// First byte of a change's value.
 const CHANGE_VERSION: u8 = 2;
 /// First byte of a series' value.
-const SERIES_VERSION: u8 = 2;
+const SERIES_VERSION: u8 = 3;
+/// A series from before cold ones had a scorer.
+const SERIES_VERSION_2: u8 = 2;
 /// Key of the schema version in the tree `meta`.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
@@ -187,6 +189,8 @@ fn read_change(bytes: &[u8]) -> Result<Change, ValueProblem> {
 fn read_series(bytes: &[u8]) -> Result<SeriesState, ValueProblem> {
     match bytes.split_first() {
         Some((&SERIES_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        // The scorer came last: none is one byte.
+        Some((&SERIES_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
         _ => Ok(read::<SeriesState1>(bytes)?.into()),
     }
 }

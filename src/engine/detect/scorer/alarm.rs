@@ -1,5 +1,6 @@
 //! From evidence to a score: an alert at the onset, none for what merely goes on, and a memory of it that fades.
 
+use super::pen::Pen;
 use super::{HOUR_S, Tuning};
 
 /// What was told lately.
@@ -12,6 +13,11 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    pub fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.f32(&mut self.need);
+        pen.f32(&mut self.shown);
+    }
+
     /// The score of a sample with this evidence; `shown` is what of it counts for showing that something goes on.
     #[inline]
     pub fn score(&mut self, tuning: &Tuning, evidence: f64, shown: f64, gap_s: f64) -> f64 {

@@ -1,5 +1,7 @@
 //! Rows of numbers in one byte or two each, in a unit of their own that grows when a number does not fit.
 
+use super::pen::Pen;
+
 /// An integer that a cell is kept in.
 pub trait Cell: Copy + Default {
     /// The largest.
@@ -8,9 +10,14 @@ pub trait Cell: Copy + Default {
     fn from_rounded(value: f32) -> Self;
     /// Back.
     fn to_f32(self) -> f32;
+    fn walk(&mut self, pen: &mut Pen<'_>);
 }
 
 impl Cell for i8 {
+    fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.i8(self);
+    }
+
     const MOST: f32 = 127.0;
     fn from_rounded(value: f32) -> Self {
         value as Self
@@ -21,6 +28,10 @@ impl Cell for i8 {
 }
 
 impl Cell for i16 {
+    fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.i16(self);
+    }
+
     const MOST: f32 = 32_767.0;
     fn from_rounded(value: f32) -> Self {
         value as Self
@@ -44,6 +55,11 @@ impl<T: Cell, const N: usize> Default for Cells<T, N> {
 }
 
 impl<T: Cell, const N: usize> Cells<T, N> {
+    pub fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.f32(&mut self.unit);
+        self.cells.iter_mut().for_each(|cell| cell.walk(pen));
+    }
+
     /// The number at `at`; 0 outside.
     pub fn get(&self, at: usize) -> f32 {
         self.cells.get(at).map_or(0.0, |cell| cell.to_f32() * self.unit)

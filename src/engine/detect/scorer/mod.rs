@@ -10,6 +10,7 @@
 
 mod alarm;
 mod cells;
+mod pen;
 mod record;
 mod season;
 mod tail;
@@ -19,6 +20,7 @@ mod tuning;
 mod tests;
 
 use alarm::Alarm;
+use pen::Pen;
 use record::Record;
 use season::Season;
 use tail::Channel;
@@ -67,6 +69,8 @@ pub struct Scored {
     pub expected: f64,
     /// Standard deviation of what was expected.
     pub sigma: f64,
+    /// What is usual: the level of the last days and the season.
+    pub usual: f64,
 }
 
 /// Everything known about a series.
@@ -145,6 +149,39 @@ impl SeriesScorer {
         }
     }
 
+    /// The state as bytes, always as many.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(size_of::<Self>());
+        self.clone().walk(&mut Pen::Write(&mut bytes));
+        bytes
+    }
+
+    /// The state from its bytes; `None` where they are not of one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut scorer = Self::new();
+        let mut pen = Pen::Read { bytes, is_whole: true };
+        scorer.walk(&mut pen);
+        matches!(pen, Pen::Read { bytes: [], is_whole: true }).then_some(scorer)
+    }
+
+    fn walk(&mut self, pen: &mut Pen<'_>) {
+        for number in [&mut self.last_at, &mut self.smooth, &mut self.short_mean, &mut self.hour_mean] {
+            pen.f64(number);
+        }
+        self.levels.iter_mut().for_each(|level| pen.f64(level));
+        for number in [&mut self.step_s, &mut self.age_days, &mut self.magnitude] {
+            pen.f32(number);
+        }
+        pen.u32(&mut self.count);
+        pen.i32(&mut self.run);
+        self.channels.iter_mut().for_each(|channel| channel.walk(pen));
+        self.records.iter_mut().for_each(|record| record.walk(pen));
+        self.alarm.walk(pen);
+        self.season.walk(pen);
+    }
+
     /// Scores the next sample and learns from it; `at_s` in seconds since the epoch. What is not a finite number
     /// teaches nothing and scores 0.
     #[inline]
@@ -161,7 +198,8 @@ impl SeriesScorer {
         let gap_s = self.pass(at_s);
         self.season.turn(tuning, at_s, self.age_days);
         let mut sample = self.sample(tuning, at_s, value.clamp(-VALUE_MAX, VALUE_MAX));
-        let expected = self.levels[0] + (sample.value - sample.rest);
+        let season = sample.value - sample.rest;
+        let (expected, usual) = (self.levels[0] + season, self.levels[2] + season);
         let surprise = self.surprise(tuning, &mut sample);
         let record = self.record(tuning, &sample);
         self.season.note(self.hour_mean);
@@ -175,13 +213,22 @@ impl SeriesScorer {
             z: sample.jump / sample.noise,
             expected,
             sigma: sample.noise,
+            usual,
         }
     }
 
     /// The verdict on what is no number.
     fn nothing(&self, tuning: &Tuning) -> Scored {
         let (expected, sigma) = (self.levels[0], self.channels[0].sigma());
-        Scored { score: 0.0, evidence: -tuning.spread, kind: Evidence::Jump, z: 0.0, expected, sigma }
+        Scored {
+            score: 0.0,
+            evidence: -tuning.spread,
+            kind: Evidence::Jump,
+            z: 0.0,
+            expected,
+            sigma,
+            usual: self.levels[2],
+        }
     }
 
     /// Time passes to `at_s`: learns the interval. Gives the seconds since the last sample, a gap counted as ten steps.

@@ -1,5 +1,7 @@
 //! The largest and the smallest value ever seen.
 
+use super::pen::Pen;
+
 /// A range that grows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Record {
@@ -8,6 +10,11 @@ pub struct Record {
 }
 
 impl Record {
+    pub fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.f32(&mut self.low);
+        pen.f32(&mut self.high);
+    }
+
     /// How far `value` lies outside, 0 or less inside; the first value is the range.
     #[inline]
     pub fn margin(&mut self, value: f64, is_first: bool) -> f64 {

@@ -4,6 +4,7 @@
 //! forecast, between 0 and 1. A series without one gets none.
 
 use super::cells::Cells;
+use super::pen::Pen;
 use super::{HOUR_S, Tuning};
 
 const DAY: usize = 24;
@@ -91,6 +92,29 @@ fn place(hour: i32, of: i32) -> usize {
 }
 
 impl Season {
+    pub fn walk(&mut self, pen: &mut Pen<'_>) {
+        pen.f64(&mut self.sum);
+        pen.f32(&mut self.count);
+        for span in [&mut self.now, &mut self.before] {
+            pen.i32(&mut span.hour);
+            pen.f32(&mut span.low);
+            pen.f32(&mut span.high);
+        }
+        self.forecast.iter_mut().for_each(|number| pen.f32(number));
+        for number in [&mut self.low, &mut self.high, &mut self.hours, &mut self.origin] {
+            pen.f32(number);
+        }
+        for explained in [&mut self.day_explained, &mut self.week_explained] {
+            pen.f64(&mut explained.shared);
+            pen.f64(&mut explained.own);
+        }
+        pen.u32(&mut self.known);
+        self.day.walk(pen);
+        self.lows.walk(pen);
+        self.highs.walk(pen);
+        self.week.walk(pen);
+    }
+
     /// Time comes to `at_s`; when an hour is over, it teaches, and the next is forecast.
     #[inline]
     pub fn turn(&mut self, tuning: &Tuning, at_s: f64, age_days: f32) {

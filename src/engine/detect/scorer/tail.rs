@@ -4,6 +4,7 @@
 //! much they pass it are learnt for either side by itself, from a prior that many series share; so a spiky series
 //! needs a larger spike than a smooth one, and the surprise is the negative logarithm of a probability.
 
+use super::pen::Pen;
 use super::{SIGMA, Tuning};
 
 /// Samples before a residual is compared with anything.
@@ -32,6 +33,16 @@ pub struct Channel {
 }
 
 impl Channel {
+    pub fn walk(&mut self, pen: &mut Pen<'_>) {
+        for number in [&mut self.seen, &mut self.scale, &mut self.wide] {
+            pen.f32(number);
+        }
+        for tail in [&mut self.up, &mut self.down] {
+            pen.f32(&mut tail.count);
+            pen.f32(&mut tail.sum);
+        }
+    }
+
     /// Standard deviation.
     #[inline]
     pub fn sigma(&self) -> f64 {

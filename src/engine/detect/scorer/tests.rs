@@ -37,6 +37,28 @@ fn a_series_fits_its_budget() {
 }
 
 #[test]
+fn a_state_comes_back_whole_from_its_bytes_or_not_at_all() {
+    let mut scorer = SeriesScorer::new();
+    for (at, value) in wave(300.0, 9 * 288).into_iter().enumerate() {
+        scorer.observe(START_S + at as f64 * 300.0, value);
+        if at % 500 == 0 {
+            let bytes = scorer.to_bytes();
+            assert!(bytes.len() <= size_of::<SeriesScorer>());
+            let mut back = SeriesScorer::from_bytes(&bytes).unwrap();
+            assert_eq!(back, scorer);
+            let next = START_S + at as f64 * 300.0 + 1.0;
+            assert_eq!(back.observe(next, 500.0), scorer.clone().observe(next, 500.0));
+        }
+    }
+    let mut bytes = scorer.to_bytes();
+    assert!(SeriesScorer::from_bytes(&bytes[1..]).is_none());
+    bytes[..8].copy_from_slice(&f64::NAN.to_le_bytes());
+    assert!(SeriesScorer::from_bytes(&bytes).is_none());
+    bytes.push(0);
+    assert!(SeriesScorer::from_bytes(&bytes).is_none() && SeriesScorer::from_bytes(&[]).is_none());
+}
+
+#[test]
 fn noise_is_quiet_at_every_interval() {
     for (step_s, days) in [(15.0, 5.0), (60.0, 14.0), (300.0, 40.0), (3_600.0, 300.0)] {
         let count = (days * DAY_S / step_s) as usize;
