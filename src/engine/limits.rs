@@ -142,3 +142,5 @@ pub const CHANGE_FILES_MAX: usize = 200;
 pub const CHANGE_DIFF_BYTES_MAX: usize = 16 * 1_024;
 /// Pairs of services of which it is remembered that operators joined or parted their failures.
 pub const AFFINITIES_MAX: usize = 2_000;
+/// Operators' verdicts on named causes from which confidences are learnt; the oldest of more are forgotten.
+pub const CAUSE_VERDICTS_MAX: usize = 500;

@@ -52,6 +52,13 @@ pub enum Request {
         /// Which incident.
         incident: IncidentId,
     },
+    /// Say whether the cause that is named was the right one; confidences learn from it.
+    JudgeCause {
+        /// Which incident.
+        incident: IncidentId,
+        /// True where it was.
+        is_right: bool,
+    },
     /// Make an incident a part of another: they are one failure.
     Merge {
         /// Which incident.

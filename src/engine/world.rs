@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{
-    Alert, Anomaly, AnomalyId, Change, ChangeId, Fingerprint, Incident, IncidentId, KindGuess, Run, RunId, ServiceName,
-    SourceName, SourceReport, Topology,
+    Alert, Anomaly, AnomalyId, CauseVerdict, Change, ChangeId, Fingerprint, Incident, IncidentId, KindGuess, Run,
+    RunId, ServiceName, SourceName, SourceReport, Topology,
 };
 
 /// Everything the stages after detection look at.
@@ -35,4 +35,6 @@ pub struct World {
     pub machines: BTreeSet<ServiceName>,
     /// What kind of failure live incidents resemble, by those that were confirmed.
     pub kind_guesses: BTreeMap<IncidentId, Arc<KindGuess>>,
+    /// What operators said of the causes that were named.
+    pub verdicts: BTreeMap<IncidentId, CauseVerdict>,
 }

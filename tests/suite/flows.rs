@@ -184,6 +184,8 @@ fn incident_keys_ask_for_what_they_say() {
         ("3 M", Request::Mitigate { incident }),
         ("3 R y", Request::Resolve { incident }),
         ("3 : a c k n o w Enter", Request::Acknowledge { incident }),
+        ("3 V", Request::JudgeCause { incident, is_right: true }),
+        ("3 W", Request::JudgeCause { incident, is_right: false }),
         ("4 X y", Request::SplitOff { incident, services: ["auth-api".into()].into() }),
         ("2 i", Request::SetAside { anomaly: AnomalyId(7) }),
         ("j U", Request::Reopen { incident: IncidentId(41) }),

@@ -30,6 +30,9 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Acknowledge => Request::Acknowledge { incident: id },
         Command::Own => Request::Own { incident: id, owner: "".into() },
         Command::Mitigate => Request::Mitigate { incident: id },
+        Command::CauseRight | Command::CauseWrong => {
+            Request::JudgeCause { incident: id, is_right: command == Command::CauseRight }
+        }
         Command::Reopen if incident.state == IncidentState::Resolved => Request::Reopen { incident: id },
         Command::Reopen => {
             state.refuse(format!("{id} is not resolved, so there is nothing to reopen"));

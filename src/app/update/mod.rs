@@ -209,6 +209,8 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Mitigate
         | Command::Resolve
         | Command::Reopen
+        | Command::CauseRight
+        | Command::CauseWrong
         | Command::Merge
         | Command::SplitOff
         | Command::SetAside => incidents::give(state, command, now),

@@ -95,7 +95,8 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
             }
             reopen(&mut next, "reopened", Some(by), now);
         }
-        Request::Merge { .. }
+        Request::JudgeCause { .. }
+        | Request::Merge { .. }
         | Request::SplitOff { .. }
         | Request::SetAside { .. }
         | Request::StartRun { .. }

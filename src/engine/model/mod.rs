@@ -20,6 +20,7 @@ pub mod severity;
 pub mod signal;
 pub mod source;
 pub mod topology;
+pub mod verdict;
 
 pub use alert::{Alert, AlertNotice, AlertState};
 pub use anomaly::{
@@ -44,3 +45,4 @@ pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};
+pub use verdict::CauseVerdict;

@@ -14,6 +14,8 @@ const FAILURE_SIGNATURES: &str = "failure signatures";
 const CONFIRMED_INCIDENTS: &str = "confirmed incidents";
 /// What operators taught by merging and splitting.
 const OPERATOR_GROUPINGS: &str = "operator groupings";
+/// What operators said of named causes.
+const CAUSE_VERDICTS: &str = "cause verdicts";
 
 impl Engine {
     /// Takes back a setting that is something learnt; the others belong to the drivers. What cannot be read is told, and
@@ -24,6 +26,7 @@ impl Engine {
             FAILURE_SIGNATURES => self.precursors.restore(text),
             CONFIRMED_INCIDENTS => self.kinds.restore(text),
             OPERATOR_GROUPINGS => self.correlator.restore_affinities(text),
+            CAUSE_VERDICTS => self.restore_verdicts(text),
             _ => Ok(()),
         };
         if let Err(problem) = restored {
@@ -31,6 +34,18 @@ impl Engine {
             let told = || Arc::from(format!("{name} were not read back and are learnt anew: {problem}"));
             self.store.problem.get_or_insert_with(told);
         }
+    }
+
+    fn restore_verdicts(&mut self, text: &str) -> Result<(), serde_json::Error> {
+        self.world.verdicts = serde_json::from_str(text)?;
+        Ok(())
+    }
+
+    /// Every verdict as a record.
+    pub(super) fn verdicts_to_keep(&self) -> Record {
+        // Numbers and flags always have a text.
+        let value = serde_json::to_string(&self.world.verdicts).unwrap_or_default();
+        Record::Setting { name: CAUSE_VERDICTS.to_owned(), value }
     }
 
     /// Has everything kept that was learnt since it was last kept.

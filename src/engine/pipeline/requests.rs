@@ -8,8 +8,10 @@ use super::turn::Turn;
 use crate::engine::correlate::lifecycle;
 use crate::engine::input::RequestId;
 use crate::engine::job::Record;
+use crate::engine::limits::CAUSE_VERDICTS_MAX;
 use crate::engine::model::{AnomalyId, AuditKind, IncidentId, ServiceName, SuppressionReason};
 use crate::engine::request::{Reply, Request};
+use crate::engine::root_cause;
 
 impl Engine {
     pub(super) fn take_request(&mut self, id: RequestId, by: &Arc<str>, request: &Request, turn: &mut Turn) {
@@ -21,6 +23,7 @@ impl Engine {
             | Request::Mitigate { incident }
             | Request::Resolve { incident }
             | Request::Reopen { incident } => self.change_incident(*incident, by, request, turn),
+            Request::JudgeCause { incident, is_right } => self.judge_cause(*incident, *is_right, by, turn),
             Request::Merge { .. } | Request::SplitOff { .. } => self.move_border(by, request, turn),
             Request::SetAside { anomaly } => self.set_aside(*anomaly, by, turn),
             Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),
@@ -52,6 +55,30 @@ impl Engine {
         let text = wording(request, by);
         self.record(turn, AuditKind::Operator, by, id, &text);
         self.put_incident(incident, turn);
+        Ok(text)
+    }
+
+    /// Learns from an operator's word on the cause that was named; the last word on an incident counts.
+    fn judge_cause(
+        &mut self,
+        id: IncidentId,
+        is_right: bool,
+        by: &Arc<str>,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        let incident = self.world.incidents.get(&id).ok_or_else(|| format!("{id} is not known here"))?;
+        let verdict = root_cause::verdict(&self.world, incident, is_right)
+            .ok_or_else(|| format!("no cause was named for {id}, so there is nothing to judge"))?;
+        let cause = incident.ranking.hypotheses.first().map_or(String::new(), |first| first.title.to_string());
+        self.world.verdicts.insert(id, verdict);
+        while self.world.verdicts.len() > CAUSE_VERDICTS_MAX {
+            self.world.verdicts.pop_first();
+        }
+        let text = format!("cause of {id} was {}: {cause}", if is_right { "right" } else { "wrong" });
+        self.record(turn, AuditKind::Operator, by, id, &text);
+        turn.keep(self.verdicts_to_keep());
+        let live = self.world.incidents.values().filter(|incident| incident.state.is_live());
+        self.to_rank.extend(live.map(|incident| incident.id));
         Ok(text)
     }
 

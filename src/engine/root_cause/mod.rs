@@ -34,9 +34,10 @@ pub use title::title;
 
 use self::candidates::{Candidate, candidates};
 use self::evidence::Findings;
+use self::frame::calibration::Calibration;
 use self::picture::Picture;
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Hypothesis, Incident, Ranking};
+use crate::engine::model::{CauseVerdict, Hypothesis, Incident, Ranking, Score};
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
 
@@ -86,9 +87,33 @@ pub fn rank(world: &World, incident: &Incident, settings: &CorrelationSettings, 
             .then_with(|| (&a.service, a.kind, a.change).cmp(&(&b.service, b.kind, b.change)))
     });
     scored.truncate(HYPOTHESES_MAX);
+    bend(world, scored.iter_mut().map(|(_, _, hypothesis)| hypothesis));
     let unresolved = unresolved(&picture, &scored, settings.confidence_floor);
     let hypotheses = scored.into_iter().map(|(_, _, hypothesis)| hypothesis).collect();
     Ranking { hypotheses, unresolved: unresolved.map(Arc::from) }
+}
+
+/// Bends the confidences by what operators said of earlier causes: the first as they were right or wrong, the others into
+/// what it leaves.
+fn bend<'h>(world: &World, mut hypotheses: impl Iterator<Item = &'h mut Hypothesis>) {
+    let learned = Calibration::learned(&world.verdicts.values());
+    let Some(first) = hypotheses.next() else { return };
+    let before = first.confidence.get();
+    first.confidence = Score::new(learned.bent(before));
+    let top = first.confidence.get();
+    let left = if before < 1.0 { ((1.0 - top) / (1.0 - before)).min(1.0) } else { 1.0 };
+    for other in hypotheses {
+        other.confidence = Score::new((other.confidence.get() * left).min(top));
+    }
+}
+
+/// An operator's word on the leading hypothesis as something to learn from; `None` where there is none to judge.
+#[must_use]
+pub fn verdict(world: &World, incident: &Incident, is_right: bool) -> Option<CauseVerdict> {
+    let confidence = incident.ranking.hypotheses.first()?.confidence.get();
+    // The incident's own earlier verdict must not count twice.
+    let others = world.verdicts.iter().filter(|(id, _)| **id != incident.id).map(|(_, verdict)| verdict);
+    Some(CauseVerdict { log_odds: Calibration::learned(&others).unbent(confidence), is_right })
 }
 
 fn weigh(picture: &Picture<'_>, candidate: &Candidate<'_>, all: &[Candidate<'_>]) -> Findings {

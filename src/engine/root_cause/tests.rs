@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{SecondFailure, blast_radius, rank, second_failure, title};
+use super::{SecondFailure, blast_radius, rank, second_failure, title, verdict};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     AnomalyKind, AnomalyState, CauseKind, ChangeId, ChangeKind, Direction, EvidenceKind, Forecast, Hypothesis,
@@ -634,6 +634,25 @@ proptest! {
         let _ = title(&world, &incident, &ranking);
         prop_assert_eq!(ranking, ranked(&world));
     }
+}
+
+#[test]
+fn verdicts_move_confidence_and_not_the_order() {
+    let world = shop().errors(1, "payment", 1_000).change(1, ChangeKind::Deploy, Some("payment"), 990).world();
+    let before = ranked(&world);
+    let incident_ = Incident { ranking: before.clone(), ..incident(&world) };
+    for (is_right, sooner) in [(true, std::cmp::Ordering::Greater), (false, std::cmp::Ordering::Less)] {
+        let mut taught = world.clone();
+        let verdict = verdict(&world, &incident_, is_right).unwrap();
+        taught.verdicts = (100..130).map(|id| (IncidentId(id), verdict)).collect();
+        let after = ranked(&taught);
+        let sure = |ranking: &Ranking| ranking.hypotheses[0].confidence.get();
+        assert_eq!(sure(&after).partial_cmp(&sure(&before)), Some(sooner), "{is_right}");
+        assert_eq!(after.hypotheses[0].title, before.hypotheses[0].title);
+        let sum: f64 = after.hypotheses.iter().map(|one| one.confidence.get()).sum();
+        assert!(sum <= 1.0 + 1e-9 && after.hypotheses.iter().all(|one| one.confidence.get() <= sure(&after)));
+    }
+    assert!(verdict(&world, &incident(&world), true).is_none(), "no cause was named");
 }
 
 #[test]

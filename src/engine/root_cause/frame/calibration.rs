@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use crate::engine::model::CauseVerdict;
 use crate::engine::root_cause::frame::case::NodeId;
 use crate::engine::root_cause::frame::picture::Picture;
 use crate::engine::root_cause::frame::solve::Weighed;
@@ -31,15 +30,6 @@ const SHIPPED: [f64; 5] = [-0.7, 2.3, 1.35, 1.75, 1.0];
 const CONFIDENCE: (f64, f64) = (0.02, 0.98);
 /// How firmly the shipped model is believed against verdicts: precisions of shift and slope.
 const PRECISION: (f64, f64) = (4.0, 25.0);
-
-/// One verdict: the log odds of the shipped model when it was asked, and whether the answer was right.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// How far the first answer led.
-    pub margin: f64,
-    /// What the operator said.
-    pub is_right: bool,
-}
 
 /// The model: shipped log odds, shifted and stretched by what was learned here.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,17 +87,22 @@ fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
+fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(0.001, 0.999);
+    (probability / (1.0 - probability)).ln()
+}
+
 impl Calibration {
     /// The shipped model bent by verdicts: the most probable shift and slope, by Newton's method. Few verdicts move it
     /// little.
     #[must_use]
-    pub fn learned(verdicts: &[Verdict]) -> Self {
+    pub fn learned<'a>(verdicts: &(impl Iterator<Item = &'a CauseVerdict> + Clone)) -> Self {
         let (mut shift, mut slope) = (0.0, 1.0);
         for _ in 0..50 {
             let (mut by_shift, mut by_slope) = (-PRECISION.0 * shift, -PRECISION.1 * (slope - 1.0));
             let (mut aa, mut ab, mut bb) = (PRECISION.0, 0.0, PRECISION.1);
-            for verdict in verdicts.iter().filter(|verdict| verdict.margin.is_finite()) {
-                let odds = shipped(verdict.margin);
+            for verdict in verdicts.clone().filter(|verdict| verdict.log_odds.is_finite()) {
+                let odds = verdict.log_odds;
                 let expected = probability(shift + slope * odds);
                 let missed = f64::from(verdict.is_right) - expected;
                 let doubt = expected * (1.0 - expected);
@@ -135,6 +130,22 @@ impl Calibration {
     #[must_use]
     pub fn of_margin(&self, margin: f64) -> f64 {
         probability(self.shift + self.slope * shipped(margin)).clamp(CONFIDENCE.0, CONFIDENCE.1)
+    }
+
+    /// A probability as the verdicts bend it; itself where there are none.
+    #[must_use]
+    pub fn bent(&self, confidence: f64) -> f64 {
+        if *self == Self::default() {
+            return confidence;
+        }
+        let bent = probability(self.shift + self.slope * log_odds(confidence));
+        bent.clamp(CONFIDENCE.0.min(confidence), CONFIDENCE.1.max(confidence))
+    }
+
+    /// The log odds from which `bent` made this probability.
+    #[must_use]
+    pub fn unbent(&self, confidence: f64) -> f64 {
+        (log_odds(confidence) - self.shift) / self.slope
     }
 
     /// A confidence for each entry: entries of one service share its confidence; the others divide what is left by share,
@@ -170,20 +181,28 @@ mod tests {
         assert!(model.of_margin(0.0) < 0.5 && model.of_margin(5.0) > 0.9);
     }
 
+    fn wrong(log_odds: f64, count: usize) -> Calibration {
+        Calibration::learned(&vec![CauseVerdict { log_odds, is_right: false }; count].iter())
+    }
+
     #[test]
     fn verdicts_bend_the_model_and_few_bend_it_little() {
-        let wrong = |count: usize| vec![Verdict { margin: 3.0, is_right: false }; count];
         let before = Calibration::default().of_margin(3.0);
-        let one = Calibration::learned(&wrong(1)).of_margin(3.0);
-        let many = Calibration::learned(&wrong(60)).of_margin(3.0);
+        let (one, many) = (wrong(3.0, 1).of_margin(3.0), wrong(3.0, 60).of_margin(3.0));
         assert!(one < before && one > 0.8 * before, "{before} {one}");
         assert!(many < 0.4, "{many}");
-        assert_eq!(Calibration::learned(&[]), Calibration::default());
+        assert_eq!(Calibration::learned(&[].iter()), Calibration::default());
     }
 
     #[test]
     fn a_verdict_without_a_number_is_passed_over() {
-        let odd = Verdict { margin: f64::NAN, is_right: false };
-        assert_eq!(Calibration::learned(&[odd]), Calibration::default());
+        assert_eq!(wrong(f64::NAN, 1), Calibration::default());
+    }
+
+    #[test]
+    fn what_was_bent_can_be_straightened() {
+        let model = wrong(2.0, 5);
+        assert!(model.bent(0.9) < 0.9 && Calibration::default().bent(0.97) == 0.97);
+        assert!((model.unbent(model.bent(0.8)) - log_odds(0.8)).abs() < 1e-9);
     }
 }

@@ -278,6 +278,12 @@ impl Default for Case {
 }
 
 impl Case {
+    /// A case about nothing yet: what is to be explained, a healthy time, and when it paged.
+    #[must_use]
+    pub fn over(incident: Span, baseline: Option<Span>, detected_at: Seconds) -> Self {
+        Self { incident, baseline, detected_at, ..Self::default() }
+    }
+
     /// The number of a name; a new one is kept as not answerable.
     pub fn node(&mut self, name: &str) -> NodeId {
         if let Some(id) = self.by_name.get(name) {

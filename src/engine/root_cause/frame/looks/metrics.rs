@@ -15,7 +15,7 @@ const UNREACHED: f64 = 0.25;
 /// What a caller's account is worth for a callee that nobody measures.
 const UNMEASURED: f64 = 0.6;
 /// What it is worth where the loudest node stands for the page.
-const UNPAGED: f64 = 0.4;
+const UNPAGED: f64 = 0.25;
 /// The same where nobody at all is known to call it.
 const UNREACHED_ORPHAN: f64 = 0.5;
 /// At this many sigmas a resource is half believed to be off.

@@ -73,6 +73,8 @@ pub struct Flow {
 const EXPLAINS_Z: f64 = 2.0;
 /// Without counts of requests a callee may account for this many times its own excess.
 const CALLS_UNKNOWN: f64 = 3.0;
+/// Without counts of requests an excess of so many standard errors counts half.
+const FAINT_Z: f64 = 5.0;
 /// A page that stands out by less than this pages for something else.
 const PAGE_Z: f64 = 2.0;
 /// The noise of a value is at least this share of it.
@@ -130,6 +132,8 @@ struct Accounts<'a> {
     before: &'a [usize],
     /// True where nearly every node's requests are counted.
     is_counted: bool,
+    /// True where most latencies are high quantiles.
+    is_quantile: bool,
 }
 
 /// One row of a node.
@@ -151,14 +155,20 @@ impl<'a> Accounts<'a> {
         let measured = golden.iter().filter(|golden| golden.latency.is_some() || golden.failures.is_some());
         let (all, counted) =
             measured.fold((0, 0), |(all, counted), golden| (all + 1, counted + usize::from(golden.traffic.is_some())));
-        Self { case, metrics, golden, quantity, rows, before, is_counted: counted * 5 >= all * 4 }
+        let latencies = golden.iter().filter_map(|golden| metrics.views.get(golden.latency?));
+        let (high, means) = latencies.fold((0, 0), |(high, means), view| match is_high_quantile(&view.metric) {
+            true => (high + 1, means),
+            false => (high, means + 1),
+        });
+        let (is_counted, is_quantile) = (counted * 5 >= all * 4, high > means);
+        Self { case, metrics, golden, quantity, rows, before, is_counted, is_quantile }
     }
 
     fn flow(&self, graph: &Graph, page: NodeId) -> Option<Flow> {
         let profile = self.profile(page)?;
         let mut parts: Vec<Option<Part>> = (0..self.case.nodes.len()).map(|node| self.part(node, &profile)).collect();
         let total = parts.get(page).copied().flatten()?;
-        let owns: Vec<(f64, f64)> = (0..parts.len()).map(|node| self.own(graph, &parts, node)).collect();
+        let owns: Vec<(f64, f64)> = (0..parts.len()).map(|node| self.own(graph, &parts, node, page)).collect();
         for (part, (own, error)) in parts.iter_mut().zip(owns) {
             if let Some(part) = part {
                 part.own = own;
@@ -170,26 +180,37 @@ impl<'a> Accounts<'a> {
         Some(Flow { quantity: self.quantity, page, total, parts, hops: graph.hops_down(page), profile, is_paged: true })
     }
 
-    /// Failures are counted where requests are, or where the metric itself counts.
+    /// Failures add up where requests are counted, or where the metric itself counts; time where it is a mean (or a
+    /// median) and requests are counted. High quantiles do not add up.
     fn is_additive(&self) -> bool {
         let is_count = |golden: &Golden| matches!(golden.failures, Some((_, FailureForm::Count)) | None);
-        self.is_counted || (self.quantity == Quantity::Failures && self.golden.iter().all(is_count))
+        match self.quantity {
+            Quantity::Time => self.is_counted && !self.is_quantile,
+            Quantity::Failures => self.is_counted || self.golden.iter().all(is_count),
+        }
     }
 
     /// What of a node's excess its callees do not account for, with its standard error. A callee that was never called
     /// before accounts for nothing: that it is called at all is the caller's doing.
-    fn own(&self, graph: &Graph, parts: &[Option<Part>], node: NodeId) -> (f64, f64) {
+    fn own(&self, graph: &Graph, parts: &[Option<Part>], node: NodeId, page: NodeId) -> (f64, f64) {
+        let is_blind = graph.callees.iter().all(Vec::is_empty);
         let Some(part) = parts.get(node).copied().flatten() else {
             return (0.0, 0.0);
         };
-        let callees = graph.callees(node).iter().filter(|callee| **callee != node);
-        let calls = if self.is_additive() { 1.0 } else { CALLS_UNKNOWN };
+        // Where nobody is known to call anybody, whoever paged may call everybody.
+        let everybody: Vec<NodeId> = if is_blind && node == page { (0..parts.len()).collect() } else { Vec::new() };
+        let callees = graph.callees(node).iter().chain(&everybody).filter(|callee| **callee != node);
+        let is_additive = self.is_additive();
         let (mut left, mut variance) = (part.excess, part.error * part.error);
         for callee in callees.filter_map(|callee| parts.get(*callee).copied().flatten()) {
-            if !callee.is_new && callee.z() >= EXPLAINS_Z {
-                left -= calls * callee.excess;
-                variance += callee.error * callee.error;
+            let z = callee.z();
+            if callee.is_new || z < EXPLAINS_Z {
+                continue;
             }
+            // How often it is called is not known; a faint excess may not stand for several.
+            let calls = if is_additive { 1.0 } else { CALLS_UNKNOWN * z * z / (z * z + FAINT_Z * FAINT_Z) };
+            left -= calls * callee.excess;
+            variance += callee.error * callee.error;
         }
         (left.max(0.0), variance.sqrt())
     }
@@ -241,7 +262,8 @@ impl<'a> Accounts<'a> {
 
     fn requests(&self, node: NodeId, row: usize) -> f64 {
         let is_count = self.quantity == Quantity::Failures && self.form(node) == Some(FailureForm::Count);
-        let traffic = self.golden.get(node).and_then(|golden| golden.traffic).filter(|_| self.is_counted && !is_count);
+        let traffic =
+            self.golden.get(node).and_then(|golden| golden.traffic).filter(|_| self.is_additive() && !is_count);
         traffic.map_or(1.0, |traffic| self.at(traffic, row).map_or(0.0, |count| count.max(0.0)))
     }
 
@@ -286,4 +308,13 @@ impl<'a> Accounts<'a> {
         let unknown = usual.abs() * 0.1;
         healthy.unwrap_or(unknown).max(counting).max(usual.abs() * NOISE_SHARE_MIN).max(1e-9)
     }
+}
+
+/// True for the 75th percentile and higher.
+fn is_high_quantile(metric: &str) -> bool {
+    let words = super::kind::words_of(metric);
+    words.iter().any(|word| {
+        let digits = word.strip_prefix('p').unwrap_or(word);
+        digits.parse::<f64>().is_ok_and(|rank| (75.0..1000.0).contains(&rank)) || word == "max"
+    })
 }
