@@ -144,3 +144,9 @@ pub const CHANGE_DIFF_BYTES_MAX: usize = 16 * 1_024;
 pub const AFFINITIES_MAX: usize = 2_000;
 /// Operators' verdicts on named causes from which confidences are learnt; the oldest of more are forgotten.
 pub const CAUSE_VERDICTS_MAX: usize = 500;
+/// Services whose metrics are held against one another; those heard of first.
+pub const RELATION_SERVICES_MAX: usize = 500;
+/// Metrics of one service among them.
+pub const RELATION_METRICS_MAX: usize = 24;
+/// Instances that a metric's mean is taken over.
+pub const RELATION_INSTANCES_MAX: usize = 32;

@@ -9,7 +9,7 @@ pub fn value(anomaly: &Anomaly) -> String {
     match anomaly.kind {
         AnomalyKind::Absence => "no data".to_owned(),
         AnomalyKind::NewTemplate => "new".to_owned(),
-        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast => {
+        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast | AnomalyKind::Relation => {
             human(anomaly.value, anomaly.unit)
         }
     }
@@ -21,7 +21,7 @@ pub fn expected(anomaly: &Anomaly) -> String {
         AnomalyKind::Absence => "data".to_owned(),
         AnomalyKind::NewTemplate => "known lines".to_owned(),
         _ if anomaly.method == DetectionMethod::StaticThreshold && anomaly.unit != Unit::Boolean => edge(anomaly),
-        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast => {
+        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast | AnomalyKind::Relation => {
             band(anomaly.expected, anomaly.unit)
         }
     }
@@ -75,6 +75,7 @@ pub fn method(method: DetectionMethod) -> &'static str {
         DetectionMethod::LogPattern => "log patterns",
         DetectionMethod::Trend => "robust trend towards the limit",
         DetectionMethod::OwnHistory => "beyond all its short history has shown",
+        DetectionMethod::Relation => "compared with the other metrics of the service",
     }
 }
 

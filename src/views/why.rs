@@ -62,6 +62,9 @@ fn facts(ctx: &ViewContext<'_>, anomaly: &Anomaly) -> Vec<(&'static str, String)
         facts.push(("such forecasts", promise.record.to_string()));
         facts.extend(promise.outcome.map(|outcome| ("outcome", outcome.word().to_owned())));
     }
+    for contradiction in &anomaly.contradictions {
+        facts.push(("contradicts", contradiction.line()));
+    }
     let harm = if anomaly.is_harmful { "this direction is bad news" } else { "this direction is no bad news" };
     facts.push(("harm", harm.to_owned()));
     facts.extend(anomaly.incident.map(|incident| ("incident", incident.to_string())));

@@ -157,6 +157,7 @@ pub fn anomaly(id: u64, service: &str, metric: &str, severity: Severity) -> Anom
         forecast: None,
         at_onset: Vec::new(),
         promise: None,
+        contradictions: Vec::new(),
     }
 }
 

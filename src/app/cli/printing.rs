@@ -32,7 +32,7 @@ pub(super) fn anomaly_line(anomaly: &Anomaly) -> io::Result<()> {
         _ if anomaly.method == DetectionMethod::StaticThreshold && anomaly.unit != Unit::Boolean => {
             anomaly.beyond_limit()
         }
-        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast => {
+        AnomalyKind::Deviation | AnomalyKind::TemplateRate | AnomalyKind::Forecast | AnomalyKind::Relation => {
             format!("expected {low} to {high}")
         }
     };

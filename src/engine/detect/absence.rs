@@ -276,6 +276,7 @@ fn absence(
         suppressed: None,
         at_onset: at_onset(&live.recent_values(), usize::MAX),
         promise: None,
+        contradictions: Vec::new(),
         recent: live.recent_values(),
         forecast: None,
     }

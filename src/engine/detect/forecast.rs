@@ -248,6 +248,7 @@ impl Detection {
             recent: live.recent_values(),
             forecast: Some(forecast),
             promise: Some(self.promises.make(&meta.metric, &forecast, live.last_value, now)),
+            contradictions: Vec::new(),
         };
         self.promises.watch(index, &anomaly);
         events.push(AnomalyEvent::Began(anomaly.clone()));

@@ -11,6 +11,7 @@ fn code(kind: AnomalyKind, direction: Direction) -> u64 {
         AnomalyKind::NewTemplate => 3,
         AnomalyKind::TemplateRate => 4,
         AnomalyKind::Forecast => 5,
+        AnomalyKind::Relation => 6,
     };
     let direction = u64::from(direction == Direction::Below);
     (2 * kind + direction).wrapping_mul(0x9e37_79b9_7f4a_7c15)

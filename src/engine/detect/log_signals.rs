@@ -146,6 +146,7 @@ fn anomaly_of(id: AnomalyId, kind: AnomalyKind, direction: Direction, template: 
         forecast: None,
         at_onset: Vec::new(),
         promise: None,
+        contradictions: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ mod profile;
 mod promises;
 mod registry;
 pub mod relation;
+mod relations;
 mod retired;
 mod scale;
 pub mod scorer;
@@ -58,6 +59,7 @@ use log_signals::LogSignals;
 use profile::Profile;
 use promises::Promises;
 use registry::{Defined, Registry};
+use relations::Relations;
 use tracking::Tracks;
 
 use super::clock::{MINUTE_MS, Timestamp};
@@ -106,6 +108,7 @@ pub struct Detection {
     absences: Absences,
     logs: LogSignals,
     forecasts: Forecasts,
+    relations: Relations,
     promises: Promises,
     restored: FxHashMap<Fingerprint, Box<SeriesState>>,
     /// Anomalies from before a restart whose series has not been defined yet, by series.
@@ -143,6 +146,7 @@ impl Detection {
             absences: Absences::default(),
             logs: LogSignals::default(),
             forecasts: Forecasts::default(),
+            relations: Relations::default(),
             promises: Promises::default(),
             restored: FxHashMap::default(),
             unclaimed: BTreeMap::new(),
@@ -201,6 +205,7 @@ impl Detection {
             return;
         };
         let fingerprint = meta.fingerprint;
+        self.relations.join(meta);
         if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
             self.absences.note_arrival(index, source);
         }
@@ -243,6 +248,7 @@ impl Detection {
     fn claim(&mut self, index: u32, anomaly: Anomaly) {
         match anomaly.kind {
             AnomalyKind::Absence => self.absences.resume(index, anomaly),
+            AnomalyKind::Relation => self.claim_relation(index, anomaly),
             AnomalyKind::Forecast => {
                 self.promises.watch(index, &anomaly);
                 if anomaly.state != AnomalyState::Ended {

@@ -24,6 +24,7 @@ impl Detection {
         };
         let latest = now.0.saturating_add(FUTURE_STAMP_MS_MAX);
         let mut newest = i64::MIN;
+        let mut row_due = self.relations.due(source_at);
         for sample in &batch.samples {
             let index = self.registry.sources.get(source_at as usize).and_then(|source| source.index(sample.local));
             let Some(index) = index.or_else(|| self.revive(source_at, sample.local)) else {
@@ -34,6 +35,9 @@ impl Detection {
                 Some(reason) => self.drop_one(reason),
                 None => {
                     newest = newest.max(sample.at.0);
+                    if sample.at.0 >= row_due {
+                        row_due = self.close_rows(source_at, sample.at.0, batch.is_backfill, events);
+                    }
                     self.take(index, sample, batch.is_backfill, events);
                 }
             }

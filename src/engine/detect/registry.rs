@@ -226,6 +226,12 @@ impl Registry {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// The same by the service's dense number.
+    #[must_use]
+    pub fn of_service_metric(&self, service_at: u32, metric: &Arc<str>) -> &[u32] {
+        self.by_metric.get(&(service_at, metric.clone())).map_or(&[], Vec::as_slice)
+    }
+
     /// The series with this identity.
     #[must_use]
     pub fn index_of(&self, fingerprint: Fingerprint) -> Option<u32> {

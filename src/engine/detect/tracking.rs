@@ -208,6 +208,7 @@ impl Tracks {
             // A count of samples that fits into memory fits the type.
             at_onset: at_onset(&recent, pending.count as usize),
             promise: None,
+            contradictions: Vec::new(),
             recent,
             forecast: None,
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::contradiction::Contradiction;
 use super::ids::{AnomalyId, Fingerprint, IncidentId, ServiceName, TemplateId};
 use super::promise::Promise;
 use super::quantity::{human, human_span};
@@ -26,6 +27,8 @@ pub enum AnomalyKind {
     TemplateRate,
     /// A resource is on its way to its limit.
     Forecast,
+    /// A metric contradicts the others of its service, though each may be inside its band.
+    Relation,
 }
 
 /// Which side of the band.
@@ -56,6 +59,8 @@ pub enum DetectionMethod {
     Trend,
     /// Well beyond all that a series with little history has shown so far.
     OwnHistory,
+    /// What the other metrics of the service say at the same moment.
+    Relation,
 }
 
 /// What was expected: the value in the middle and the range that is still normal, in the series' unit.
@@ -184,6 +189,9 @@ pub struct Anomaly {
     /// What a forecast said first and how it ended.
     #[serde(default)]
     pub promise: Option<Promise>,
+    /// The metrics that break the relations of the service, the worst first; it is the one the anomaly is named after.
+    #[serde(default)]
+    pub contradictions: Vec<Contradiction>,
 }
 
 impl Anomaly {
@@ -201,6 +209,7 @@ impl Anomaly {
                 let left = forecast.reached_at.since_ms(self.last_seen_at).max(0);
                 format!("{what} reaches {} in {}", human(forecast.limit, self.unit), human_span(left))
             }
+            (AnomalyKind::Relation, _, _) => self.contradicted(),
             (AnomalyKind::NewTemplate, _, Some((_, text))) => format!("{} logs something new: {text}", self.service),
             (AnomalyKind::TemplateRate, _, Some((_, text))) => {
                 format!("{} log rate {}: {text}", self.service, self.from_to())
@@ -219,7 +228,7 @@ impl Anomaly {
     pub fn is_measured_in_sigmas(&self) -> bool {
         let is_of_values = match self.kind {
             AnomalyKind::Deviation => self.unit != Unit::Boolean && self.role != SeriesRole::Availability,
-            AnomalyKind::TemplateRate => true,
+            AnomalyKind::TemplateRate | AnomalyKind::Relation => true,
             AnomalyKind::Absence | AnomalyKind::NewTemplate | AnomalyKind::Forecast => false,
         };
         is_of_values && self.method != DetectionMethod::StaticThreshold
@@ -233,6 +242,14 @@ impl Anomaly {
             Direction::Below => ("below", self.expected.low),
         };
         format!("{side} the static limit of {}", human(limit, self.unit))
+    }
+
+    /// `orders-db disk_io 3.1k/s contradicts its other metrics (0.9k/s), with packet_loss`
+    fn contradicted(&self) -> String {
+        let (value, said) = (human(self.peak_value, self.unit), human(self.expected.centre, self.unit));
+        let others: Vec<&str> = self.contradictions.iter().skip(1).map(|other| other.metric.as_ref()).collect();
+        let with = if others.is_empty() { String::new() } else { format!(", with {}", others.join(", ")) };
+        format!("{} {} {value} contradicts its other metrics ({said}){with}", self.service, self.metric)
     }
 
     /// `cache is down (was up)`; the second half only where it was seen or learnt.

@@ -6,7 +6,8 @@ pub mod alert;
 pub mod anomaly;
 pub mod audit;
 pub mod change;
-pub mod early_warning;
+pub mod contradiction;
+mod early_warning;
 pub mod hypothesis;
 pub mod ids;
 pub mod incident;
@@ -28,6 +29,7 @@ pub use anomaly::{
 };
 pub use audit::{AuditEntry, AuditKind};
 pub use change::{Change, ChangeContent, ChangeKind, ChangeNotice};
+pub use contradiction::Contradiction;
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};

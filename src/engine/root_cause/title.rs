@@ -49,6 +49,7 @@ pub(super) fn began(anomaly: &Anomaly) -> String {
     match (anomaly.kind, anomaly.role, anomaly.direction) {
         (AnomalyKind::Absence, _, _) => format!("{what} stopped coming in"),
         (AnomalyKind::Forecast, _, _) => format!("{what} began to run towards its limit"),
+        (AnomalyKind::Relation, _, _) => format!("{what} began to contradict the other metrics"),
         (_, SeriesRole::Availability, _) => format!("{} went down", anomaly.service),
         (_, _, Direction::Above) => format!("{what} rose"),
         (_, _, Direction::Below) => format!("{what} fell"),

@@ -3,7 +3,8 @@
 //! ```text
 //! tree       key                      value
 //! incidents  id, big-endian           version byte, then postcard of Incident
-//! anomalies  id, big-endian           Anomaly; under version byte 2 without the promise, under 1 without the values at its onset too
+//! anomalies  id, big-endian           Anomaly; under version byte 3 without contradictions, under 2
+//!                                     without the promise too, under 1 without the values at its onset
 //! alerts     fingerprint, big-endian  Alert
 //! changes    id, big-endian           Change; under version byte 1 without what it changes
 //! runs       id, big-endian           Run
@@ -34,7 +35,9 @@ pub(super) const SCHEMA_VERSION: u32 = 1;
 /// First byte of every value.
 pub(super) const VALUE_VERSION: u8 = 1;
 /// First byte of an anomaly's value.
-const ANOMALY_VERSION: u8 = 3;
+const ANOMALY_VERSION: u8 = 4;
+/// An anomaly from before metrics were held against one another.
+const ANOMALY_VERSION_3: u8 = 3;
 /// An anomaly from before forecasts were held to their word.
 const ANOMALY_VERSION_2: u8 = 2;
 /// First byte of a change's value.
@@ -172,9 +175,10 @@ fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {
 fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
     match bytes.split_first() {
         Some((&ANOMALY_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
-        // What came later came last: no promise is one byte, and so is no value at the onset.
-        Some((&ANOMALY_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
-        _ => read(&[bytes, &[0, 0]].concat()),
+        // What came later came last: no contradiction is one byte, and so are no promise and no value at the onset.
+        Some((&ANOMALY_VERSION_3, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
+        Some((&ANOMALY_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
+        _ => read(&[bytes, &[0, 0, 0]].concat()),
     }
 }
 

@@ -36,8 +36,10 @@ fn audit(sequence: u64, text: &str) -> Record {
 fn an_anomaly_kept_before_its_onset_or_promise_was_is_read() {
     let now = crate::engine::world::fixtures::anomaly(7, "payment", "error_ratio", SeriesRole::Errors, 100);
     let mut entry = schema::encode(&Record::Anomaly(now.clone())).unwrap();
-    assert_eq!(entry.value.first(), Some(&3));
-    for (version, what) in [(2, "no promise"), (VALUE_VERSION, "the count of the values at the onset")] {
+    assert_eq!(entry.value.first(), Some(&4));
+    for (version, what) in
+        [(3, "no contradiction"), (2, "no promise"), (VALUE_VERSION, "the count of the values at the onset")]
+    {
         assert_eq!(entry.value.pop(), Some(0), "{what}");
         entry.value[0] = version;
         let read = schema::decode(TreeName::Anomalies, &entry.key, &entry.value).unwrap();

@@ -90,6 +90,7 @@ pub(crate) fn anomaly(id: u64, service: &str, metric: &str, role: SeriesRole, st
         forecast: None,
         at_onset: Vec::new(),
         promise: None,
+        contradictions: Vec::new(),
     }
 }
 

@@ -93,6 +93,17 @@ pub struct Share {
     pub contradicts: f64,
     /// How many times the usual the contradiction is.
     pub times: f64,
+    /// How far the metric is from what the others say, in its own unit, and how far it usually is.
+    pub apart: f64,
+    /// See `apart`.
+    pub usually_apart: f64,
+}
+
+impl Share {
+    /// How far its relation to the others is broken, as rare as it is large.
+    fn broken(&self) -> f64 {
+        self.contradicts.min(self.times)
+    }
 }
 
 /// The metrics of one service.
@@ -170,16 +181,36 @@ impl ServiceScorer {
     /// The metrics of the last row, what says most first.
     #[must_use]
     pub fn shares(&self) -> Vec<Share> {
-        let shares = self.moved.iter().zip(&self.apart).enumerate().map(|(metric, (moved, apart))| Share {
-            metric,
-            moved: moved.fast.max(moved.slow).max(moved.day),
-            contradicts: apart.surprise,
-            times: apart.times,
-        });
-        let mut shares: Vec<Share> = shares.collect();
+        let mut shares = self.all_shares();
         let most = |share: &Share| share.contradicts.max(share.moved);
         shares.sort_by(|a, b| most(b).total_cmp(&most(a)).then(a.metric.cmp(&b.metric)));
         shares
+    }
+
+    /// The metrics whose relation to the others the last row broke, the most broken first.
+    #[must_use]
+    pub fn broken_metrics(&self) -> Vec<Share> {
+        let mut shares = self.all_shares();
+        shares.retain(|share| {
+            self.precision.explained(share.metric) >= EXPLAINED_MIN && share.broken() >= BROKEN_TIMES / 2.0
+        });
+        shares.sort_by(|a, b| b.broken().total_cmp(&a.broken()).then(a.metric.cmp(&b.metric)));
+        shares
+    }
+
+    fn all_shares(&self) -> Vec<Share> {
+        let cells = self.moved.iter().zip(&self.apart).zip(self.residuals.iter().zip(&self.relations));
+        cells
+            .enumerate()
+            .map(|(metric, ((moved, apart), (residual, relation)))| Share {
+                metric,
+                moved: moved.fast.max(moved.slow).max(moved.day),
+                contradicts: apart.surprise,
+                times: apart.times,
+                apart: residual * moved.scale,
+                usually_apart: relation.usual() * moved.scale,
+            })
+            .collect()
     }
 
     /// The usual distance between rows. Short ones count for more: a gap is not how often one could be wrong.

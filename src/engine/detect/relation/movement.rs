@@ -38,6 +38,8 @@ pub struct Moved {
     pub sigmas: f64,
     /// The least distance that means anything, in the same unit.
     pub floor: f64,
+    /// One sigma, in the unit of the metric.
+    pub scale: f64,
 }
 
 /// One metric.
@@ -102,6 +104,7 @@ impl Movement {
             day: self.day.observe(since_yesterday, floor).surprise,
             sigmas: if scale > 0.0 { (from_level / scale).clamp(-SIGMAS_MAX, SIGMAS_MAX) } else { 0.0 },
             floor: if scale > 0.0 { floor / scale } else { 1.0 },
+            scale,
         };
         self.learn_level(value, from_level);
         self.newest = oldest;

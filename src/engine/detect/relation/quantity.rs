@@ -41,6 +41,12 @@ impl Quantity {
         Self { spread: Spread::default(), tail: Tail::new(TAIL_MEMORY), recent: [0.0; HELD_MAX], next: 0, held }
     }
 
+    /// The usual size.
+    #[must_use]
+    pub fn usual(&self) -> f64 {
+        self.spread.get()
+    }
+
     /// How rare `value` is; then it is learned. Sizes under `floor` are noise of how the metric is told.
     pub fn observe(&mut self, value: f64, floor: f64) -> Rare {
         let held = usize::from(self.held);

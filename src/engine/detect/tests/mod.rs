@@ -8,6 +8,7 @@ mod kept;
 mod logs;
 mod noise;
 mod promised;
+mod related;
 mod set_aside;
 mod silent;
 
