@@ -150,3 +150,5 @@ pub const RELATION_SERVICES_MAX: usize = 500;
 pub const RELATION_METRICS_MAX: usize = 24;
 /// Instances that a metric's mean is taken over.
 pub const RELATION_INSTANCES_MAX: usize = 32;
+/// Symptoms of one group that are weighed for whether they are several failures; the newest of more.
+pub const OPINION_SYMPTOMS_MAX: usize = 2_000;

@@ -1,12 +1,13 @@
 //! Anomalies and alerts to incidents: one incident for one failure.
 //!
 //! [`Correlator::step`] hears what was touched and, once a tick, groups what waits with what is live: `symptom` says
-//! what counts, `grouping` what belongs together, `opening` what is worth an incident, `same_cause` what an explanation joins, `splitting` what it takes apart, `membership` what the
+//! what counts, `grouping` what belongs together, `opinion` whether that is several failures after all, `opening` what is worth an incident, `same_cause` what an explanation joins, `splitting` what it takes apart, `membership` what the
 //! members make of it, [`lifecycle`] what time and people do to it. Nothing is written here: the answer is a list of
 //! [`CorrelationEvent`]s. Whatever is set aside keeps its reason and stays within reach.
 
 mod affinity;
 pub mod alerts;
+mod apart;
 mod becoming;
 mod by_hand;
 pub mod changes;
@@ -17,6 +18,7 @@ mod grouping;
 pub mod lifecycle;
 mod membership;
 mod opening;
+mod opinion;
 mod pass;
 mod ranked;
 mod same_cause;

@@ -802,3 +802,40 @@ proptest! {
         prop_assert_eq!(partition(&once), partition(&play(&doubled, true)));
     }
 }
+
+/// Two failures that the users' end holds together, each with something that broke at its root.
+fn two_at_once() -> Scene {
+    let mut scene = Scene::on(Build::new().chain("web > cart > postgres").chain("web > search").chain("web > mail"));
+    let alert = |name: &str, service: &str, at: i64| alert_notice(name, Some(service), Severity::Critical, at);
+    for notice in [
+        alert("DBSlowQueries", "postgres", 100),
+        alert("DBConnectionsHigh", "postgres", 110),
+        alert("HighErrorRate", "cart", 160),
+        alert("HighLatencyP99", "cart", 165),
+        alert("UpstreamTimeouts", "cart", 170),
+        alert("PodCrashLooping", "search", 250),
+        alert("ContainerOOMKilled", "search", 255),
+        alert("HighErrorRate", "search", 262),
+        alert("HighLatencyP99", "search", 270),
+        alert("HighErrorRate", "web", 290),
+    ] {
+        scene.tell(&notice, 300);
+    }
+    scene
+}
+
+#[test]
+fn two_failures_that_show_what_broke_are_two_incidents_although_one_service_feels_both() {
+    let mut scene = two_at_once();
+    scene.tick(301);
+    scene.tick(302);
+    let mut services: Vec<Vec<String>> = scene
+        .live()
+        .iter()
+        .map(|incident| incident.services.keys().map(ToString::to_string).filter(|name| name != "web").collect())
+        .collect();
+    services.sort();
+    assert_eq!(services, [vec!["cart".to_owned(), "postgres".to_owned()], vec!["search".to_owned()]]);
+    let members: usize = scene.live().iter().map(|incident| incident.alerts.len()).sum();
+    assert_eq!(members, 10, "nothing is lost");
+}

@@ -32,10 +32,10 @@ pub const LINGERS_MS: i64 = 1_200_000;
 pub const BIN_MS: i64 = 10_000;
 /// Seconds over which repeats are smoothed.
 const SMOOTH_S: f64 = 120.0;
-/// A member's repeats, a second, before any are heard; and when they cease to be expected.
+/// A member's repeats, a second, before any are heard; and when they cease to be expected, for either pace.
 const REPEATS_A_S: f64 = 0.5 / 1_200.0;
-const SILENT_S: f64 = 480.0;
-const FADES_S: f64 = 240.0;
+const SILENT_S: [f64; 2] = [60.0, 480.0];
+const FADES_S: [f64; 2] = [30.0, 240.0];
 
 /// A root as seen from every place.
 #[derive(Debug, Clone)]
@@ -291,8 +291,8 @@ impl Case {
             return 0.0;
         }
         let heard = self.repeats.get(self.bin(at)).copied().unwrap_or(0.0);
-        let silent = ((at - self.last_at).max(0) as f64 / 1e3 - SILENT_S).max(0.0);
-        heard + REPEATS_A_S * (-silent / FADES_S).exp()
+        let silent = ((at - self.last_at).max(0) as f64 / 1e3 - SILENT_S[self.pace as usize]).max(0.0);
+        heard + REPEATS_A_S * (-silent / FADES_S[self.pace as usize]).exp()
     }
 
     /// Repeats of one member from `at` until now.

@@ -46,7 +46,7 @@ impl Default for Settings {
             age_ms: 200_000,
             step_ms: 30_000,
             step_words: 128,
-            found_ms: 600_000,
+            found_ms: 400_000,
             over_ms: LINGERS_MS + 1_200_000,
             cost: 10.0,
             burst_cost: 4.0,

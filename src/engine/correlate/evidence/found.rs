@@ -20,7 +20,7 @@ const ONSET_GRAIN_MS: i64 = 15_000;
 const CHANGE_MS: i64 = 600_000;
 const SKEW_MS: i64 = 60_000;
 /// An onset is weighed with every new puzzle for this long.
-const YOUNG_MS: i64 = 420_000;
+const YOUNG_MS: i64 = 400_000;
 /// A gain, in nats before costs, that is given up on.
 const HOPELESS: f64 = -6.0;
 /// A dissolved case is not tried again so near to its onset.
