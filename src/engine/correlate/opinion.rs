@@ -1,4 +1,4 @@
-//! A second opinion on a group that calls and time hold together: is it one failure, or are there several, each of which
+//! A second opinion on a new group that calls and time hold together: is it one failure, or are there several, each of which
 //! explains its own symptoms and shows what broke? Weighed by the same evidence as whole storms are.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,18 +62,6 @@ impl Opinion {
     /// The failure a symptom belongs to, of those that stand on their own.
     pub(super) fn failure_of(&self, key: SymptomKey) -> Option<u32> {
         self.failure_of.get(&key).copied().filter(|failure| self.failures.contains(failure))
-    }
-
-    /// The failure that most of `members` belong to.
-    pub(super) fn failure_of_most(&self, members: impl Iterator<Item = SymptomKey>) -> Option<u32> {
-        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-        for failure in members.filter_map(|key| self.failure_of(key)) {
-            *counts.entry(failure).or_default() += 1;
-        }
-        counts
-            .into_iter()
-            .max_by_key(|(failure, count)| (*count, std::cmp::Reverse(*failure)))
-            .map(|(failure, _)| failure)
     }
 }
 

@@ -188,10 +188,13 @@ impl<'a> Pass<'a> {
         let incidents: BTreeSet<IncidentId> = group.iter().filter_map(|burst| burst.incident).collect();
         let waiting: Vec<&Symptom> =
             group.iter().flat_map(|burst| &burst.waiting).filter_map(|key| by_key.get(key).copied()).collect();
-        let opinion = self.opinion(&incidents, &waiting);
-        if opinion.failures.len() > 1 {
-            self.settle_apart(&opinion, &incidents, &waiting, events);
-            return;
+        // Once there is an incident, its cause says what is a second failure.
+        if incidents.is_empty() {
+            let opinion = self.opinion(&waiting);
+            if opinion.failures.len() > 1 {
+                self.settle_apart(&opinion, &waiting, events);
+                return;
+            }
         }
         let older = match incidents.first() {
             Some(older) => *older,
