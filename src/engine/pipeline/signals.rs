@@ -51,12 +51,12 @@ impl Engine {
                     if self.world.anomalies.len() >= ACTIVE_ANOMALIES_MAX {
                         continue;
                     }
+                    self.precursors.note(&Sign::of(&anomaly));
                     (anomaly, true)
                 }
                 AnomalyEvent::Ended(anomaly) => (anomaly, true),
                 AnomalyEvent::Changed(anomaly) => (anomaly, false),
             };
-            self.precursors.note(&Sign::of(&anomaly));
             let anomaly = carry_marks(self.world.anomalies.get(&anomaly.id).map(Arc::as_ref), anomaly);
             if is_kept_at_once {
                 turn.keep_later(Record::Anomaly(anomaly.clone()));

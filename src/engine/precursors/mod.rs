@@ -107,6 +107,7 @@ impl Precursors {
         let before = self.pending.clone();
         self.settle(now);
         let window = self.recent.between(now - (BEFORE_MS_MAX - BEFORE_MS_MIN), now);
+        let seen: BTreeSet<&SignKey> = window.iter().map(|sign| &sign.key).collect();
         let busy: BTreeSet<_> = world
             .incidents
             .values()
@@ -115,7 +116,7 @@ impl Precursors {
             .collect();
         let needed = (QUIET_HOURS * self.signatures.len().max(1) as f64).ln();
         for (id, signature) in &self.signatures {
-            let matched = signature.matched(&window);
+            let matched = signature.matched(&seen);
             let weight: f64 = matched.iter().map(|key| self.background.weight(key)).sum();
             let whole: f64 = signature.signs.keys().map(|key| self.background.weight(key)).sum();
             let is_here = matched.len() >= SIGNS_MIN && weight >= SHARE_MIN * whole && weight >= needed;

@@ -1,6 +1,6 @@
 //! Signs, those of the last hours, and how often each is seen at any time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,30 +47,30 @@ impl Sign {
     }
 }
 
-/// The signs of the last hours, in the order they were told.
+/// The signs of the last hours, in the order of time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RecentSigns(VecDeque<Sign>);
+pub(super) struct RecentSigns(BTreeSet<(Timestamp, SignKey)>);
 
 impl RecentSigns {
     /// False where the same sign is there already.
     pub fn take(&mut self, sign: &Sign) -> bool {
-        let is_known = self.0.iter().any(|known| known.key == sign.key && known.at == sign.at);
-        if !is_known {
-            if self.0.len() >= RECENT_SIGNS_MAX {
-                self.0.pop_front();
-            }
-            self.0.push_back(sign.clone());
+        let is_new = self.0.insert((sign.at, sign.key.clone()));
+        if self.0.len() > RECENT_SIGNS_MAX {
+            self.0.pop_first();
         }
-        !is_known
+        is_new
     }
 
     pub fn forget_before(&mut self, at: Timestamp) {
-        self.0.retain(|sign| sign.at >= at);
+        while self.0.first().is_some_and(|(seen_at, _)| *seen_at < at) {
+            self.0.pop_first();
+        }
     }
 
     /// Those of a stretch of time.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Sign> {
-        self.0.iter().filter(|sign| sign.at >= from && sign.at <= to).cloned().collect()
+        let within = self.0.iter().skip_while(|(at, _)| *at < from).take_while(|(at, _)| *at <= to);
+        within.map(|(at, key)| Sign { key: key.clone(), at: *at }).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What came before one incident.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,8 @@ impl Signature {
         self.signs.values().copied().max().unwrap_or(0)
     }
 
-    /// Those of its signs that are among `seen`, each once.
-    pub fn matched(&self, seen: &[Sign]) -> Vec<SignKey> {
-        self.signs.keys().filter(|key| seen.iter().any(|sign| sign.key == **key)).cloned().collect()
+    /// Those of its signs that are among `seen`.
+    pub fn matched(&self, seen: &BTreeSet<&SignKey>) -> Vec<SignKey> {
+        self.signs.keys().filter(|key| seen.contains(key)).cloned().collect()
     }
 }
