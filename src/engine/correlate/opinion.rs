@@ -134,5 +134,6 @@ fn face_of_anomaly(book: &mut Casebook, anomaly: &Anomaly) -> Face {
     };
     let service = book.places.service(anomaly.service.as_str());
     let pod = anomaly.instance.as_deref().map(|instance| book.places.pod(instance, Some(service), None));
-    Face { what: book.whats.id(&anomaly.metric), kind, service: Some(service), pod, node: None, peer: None }
+    let what = book.whats.id(&anomaly.metric);
+    Face { what, name: what, kind, service: Some(service), pod, node: None, peer: None }
 }

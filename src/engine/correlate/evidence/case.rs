@@ -101,6 +101,18 @@ impl View {
         Self { root, hops: hops.into(), expected, bonus }
     }
 
+    /// True where `face` says that something broke right at the root.
+    pub fn is_shown_by(&self, places: &Places, face: &Face) -> bool {
+        face.kind == Kind::Cause
+            && match self.root {
+                Root::Service(root) => face.service == Some(root),
+                Root::Node(root) => face.node == Some(root),
+                Root::Zone(root) => face.node.is_some_and(|node| places.node_zone[node as usize] == Some(root)),
+                Root::Common(what) => face.what == what,
+                Root::Burst => true,
+            }
+    }
+
     /// How likely an incident as bad as can be from this root raises `face`, and how many calls away from the root.
     pub fn reach(&self, places: &Places, face: &Face) -> (f64, u8) {
         let hops_of = |service: u32| self.hops.get(service as usize).copied().unwrap_or(FAR);
@@ -184,6 +196,8 @@ pub struct Case {
     pub(crate) pace: Pace,
     /// When it began, milliseconds.
     pub(crate) onset: i64,
+    /// When it was first thought to have begun.
+    pub(crate) began: i64,
     /// When it was last heard of.
     pub(crate) last_at: i64,
     /// When something new was last heard.
@@ -211,6 +225,7 @@ impl Case {
             view,
             pace,
             onset,
+            began: onset,
             last_at: onset,
             news_at: onset,
             fresh: Vec::new(),

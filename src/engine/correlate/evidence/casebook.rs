@@ -4,57 +4,17 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::case::{BIN_MS, Case, LINGERS_MS, View};
+use super::case::{BIN_MS, Case, View};
 use super::face::Face;
 use super::places::{Names, Places, Root};
+use super::rhythm::Rhythm;
+use super::settings::Settings;
 use super::settle::PRIOR_S;
 
 /// No case.
 pub const NOBODY: u32 = u32::MAX;
 /// Background words a second of a face that was never heard, before anything is known: one in fourteen hours.
 const UNHEARD_A_S: f64 = 2e-5;
-
-/// What can be set; the defaults are what everything is measured with.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How far back a judgement may still be changed.
-    pub(crate) window_ms: i64,
-    /// How old a word must be before it counts as background.
-    pub(crate) age_ms: i64,
-    /// Stream time between two steps.
-    pub(crate) step_ms: i64,
-    /// Words between two steps at most.
-    pub(crate) step_words: usize,
-    /// How far back a new case may begin.
-    pub(crate) found_ms: i64,
-    /// Without a word for this long a case is over.
-    pub(crate) over_ms: i64,
-    /// What a case must save, in nats, to be worth telling.
-    pub(crate) cost: f64,
-    /// What one without a place must save beyond that.
-    pub(crate) burst_cost: f64,
-    /// What a recent change at the root is worth.
-    pub(crate) change_bonus: f64,
-    /// How readily what no root explains is taken for a part of what is going on.
-    pub(crate) anyhow: f64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            window_ms: 1_200_000,
-            age_ms: 200_000,
-            step_ms: 30_000,
-            step_words: 128,
-            found_ms: 400_000,
-            over_ms: LINGERS_MS + 1_200_000,
-            cost: 10.0,
-            burst_cost: 4.0,
-            change_bonus: 3.0,
-            anyhow: 2.0,
-        }
-    }
-}
 
 /// New cases in one step at most.
 const FOUND_MAX: usize = 4;
@@ -103,7 +63,7 @@ pub struct Verdict {
 }
 
 /// A face heard this often as background is known to be.
-const KNOWN_BACKGROUND: f64 = 3.0;
+pub(super) const KNOWN_BACKGROUND: f64 = 3.0;
 
 impl Verdict {
     /// Why a word was set aside.
@@ -147,6 +107,9 @@ pub struct Casebook {
     /// Words before this have been weighed for new cases.
     pub(super) weighed: u64,
     steps: u64,
+    pub(super) rhythm: Rhythm,
+    /// True while what is heard comes in bursts.
+    pub(super) is_prompt: bool,
 }
 
 impl Casebook {
@@ -183,6 +146,9 @@ impl Casebook {
         self.words.push_back(Word { face, at: at.max(floor), token, case: NOBODY, is_fresh: false, explained: 0.0 });
         let state = &mut self.states[face as usize];
         state.words.push_back(seq);
+        if state.heard < KNOWN_BACKGROUND {
+            self.rhythm.hear(self.faces[face as usize].voice(), at.max(floor));
+        }
         if !state.is_dirty {
             state.is_dirty = true;
             self.dirty.push(face);
@@ -208,6 +174,9 @@ impl Casebook {
         }
         self.retire(now - self.settings.window_ms);
         self.close(now);
+        if self.follow_bursts(now) {
+            return;
+        }
         let dirty = std::mem::take(&mut self.dirty);
         for face in &dirty {
             self.states[*face as usize].is_dirty = false;
@@ -283,7 +252,11 @@ impl Casebook {
     fn retire(&mut self, until: i64) {
         while let Some(word) = self.words.front().copied().filter(|word| word.at < until) {
             let background = self.background(&word);
-            let case = if word.case == NOBODY { self.absorb(&word, background) } else { Some(word.case) };
+            let case = if word.case == NOBODY && !self.is_prompt {
+                self.absorb(&word, background)
+            } else {
+                Some(word.case).filter(|case| *case != NOBODY)
+            };
             self.words.pop_front();
             self.front += 1;
             let state = &mut self.states[word.face as usize];

@@ -21,6 +21,8 @@ pub enum Kind {
 pub struct Face {
     /// The number of its name (and of what tells it apart beside its places).
     pub(crate) what: u32,
+    /// The number of its name alone.
+    pub(crate) name: u32,
     pub(crate) kind: Kind,
     pub(crate) service: Option<u32>,
     pub(crate) pod: Option<u32>,
@@ -30,6 +32,17 @@ pub struct Face {
 }
 
 impl Face {
+    /// The same for the same name from the same place, however much it says.
+    pub fn voice(&self) -> u64 {
+        let place = match (self.pod, self.service) {
+            (Some(pod), _) => 3 << 32 | u64::from(pod),
+            (None, Some(service)) => 2 << 32 | u64::from(service),
+            (None, None) => self.node.map_or(0, |node| 1 << 32 | u64::from(node)),
+        };
+        // Numbers of names are few: with 28 bits of them, and 34 of places, no two voices are the same.
+        place << 28 | u64::from(self.name) & 0xFFF_FFFF
+    }
+
     /// The roots that would explain it.
     pub fn roots(&self, places: &Places) -> Vec<Root> {
         let mut found = vec![Root::Burst];

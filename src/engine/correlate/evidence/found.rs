@@ -12,7 +12,7 @@ use super::product::Product;
 /// What is explained better than this, words a second, needs no new case.
 const WELL_EXPLAINED: f64 = 2e-3;
 /// Roots that are weighed, and moments at which each may have begun.
-const ROOTS_MAX: usize = 40;
+const ROOTS_MAX: usize = 16;
 const ONSETS_MAX: usize = 5;
 /// Two onsets nearer than this are one.
 const ONSET_GRAIN_MS: i64 = 15_000;
@@ -21,6 +21,8 @@ const CHANGE_MS: i64 = 600_000;
 const SKEW_MS: i64 = 60_000;
 /// An onset is weighed with every new puzzle for this long.
 const YOUNG_MS: i64 = 400_000;
+/// What a root shows counts where nothing else explains it as well: by odds, and by as many nats.
+const ODD: f64 = 3.0;
 /// A gain, in nats before costs, that is given up on.
 const HOPELESS: f64 = -6.0;
 /// A dissolved case is not tried again so near to its onset.
@@ -52,6 +54,8 @@ struct Clue {
     kind: Kind,
     at: i64,
     explained: f64,
+    /// It shows that something broke at the root.
+    is_shown: bool,
 }
 
 struct Idea {
@@ -208,7 +212,14 @@ impl Casebook {
             let (reach, hops) = view.reach(&self.places, face);
             let share = if view.root == Root::Burst { 1.0 / universe } else { reach / view.expected };
             if share > 0.0 {
-                clues.push(Clue { share, hops, kind: face.kind, at: puzzle.at, explained: puzzle.explained });
+                clues.push(Clue {
+                    share,
+                    hops,
+                    kind: face.kind,
+                    at: puzzle.at,
+                    explained: puzzle.explained,
+                    is_shown: view.is_shown_by(&self.places, face),
+                });
             }
         }
     }
@@ -221,6 +232,11 @@ impl Casebook {
             let after = (clue.at - onset) as f64 / 1e3;
             (clue.share, delay::density(pace, clue.kind, after, clue.hops) / clue.explained)
         }));
+        let is_shown = is_burst
+            || clues
+                .iter()
+                .zip(terms.iter())
+                .any(|(clue, (share, ratio))| clue.is_shown && (10.0 * share).min(CERTAIN) * ratio > ODD);
         let (mut count, rounds) = if is_burst { (60.0, 8) } else { (10.0_f64, 4) };
         let mut gain = 0.0;
         for _ in 0..rounds {
@@ -238,7 +254,8 @@ impl Casebook {
                 break;
             }
         }
-        gain + view.bonus - self.settings.cost - if is_burst { self.settings.burst_cost } else { 0.0 }
+        let unseen = if is_shown || view.bonus > 0.0 { 0.0 } else { self.settings.unseen_cost };
+        gain + view.bonus - unseen - self.settings.cost - if is_burst { self.settings.burst_cost } else { 0.0 }
     }
 
     /// Dissolves the case that is least worth telling, if one is not.
@@ -268,6 +285,7 @@ impl Casebook {
         let is_burst = case.view.root == Root::Burst;
         let mut worth = case.view.bonus - self.settings.cost - if is_burst { self.settings.burst_cost } else { 0.0 };
         let mut heard = 0.0;
+        let mut is_shown = is_burst || case.view.bonus > 0.0;
         for (face, state) in self.states.iter().enumerate() {
             if state.words.is_empty() {
                 continue;
@@ -276,8 +294,13 @@ impl Casebook {
             let (likely, _) = case.reach(&self.places, &self.faces[face], own, self.universe());
             if likely > 0.0 {
                 heard += likely;
-                worth += state.value - self.value_without(face as u32, case.id);
+                let saves = state.value - self.value_without(face as u32, case.id);
+                worth += saves;
+                is_shown |= own && saves > ODD && case.view.is_shown_by(&self.places, &self.faces[face]);
             }
+        }
+        if !is_shown {
+            worth -= self.settings.unseen_cost;
         }
         if is_burst { worth } else { worth - (case.members() - heard).max(0.0) }
     }

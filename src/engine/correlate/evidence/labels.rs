@@ -68,7 +68,8 @@ where
         }
     }
     let kind = kind_of(name, &said[name.len()..]);
-    Face { what: book.whats.id(&said), kind, service, pod, node, peer }
+    let name = book.whats.id(name);
+    Face { what: book.whats.id(&said), name, kind, service, pod, node, peer }
 }
 
 fn value_of<'a>(mut labels: impl Iterator<Item = (&'a str, &'a str)>, key: &str) -> Option<&'a str> {

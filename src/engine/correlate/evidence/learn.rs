@@ -9,7 +9,7 @@ use super::places::Root;
 
 /// Members that are looked at, and roots.
 const MEMBERS_MAX: usize = 300;
-const ROOTS_MAX: usize = 40;
+const ROOTS_MAX: usize = 12;
 /// How likely a member is that its root does not explain.
 const UNEXPLAINED: f64 = 2e-5;
 /// A case's root is settled after this.
@@ -75,6 +75,10 @@ impl Casebook {
         let count = first.len() as f64;
         let is_burst = view.root == Root::Burst;
         let mut fit = view.bonus - if is_burst { self.settings.burst_cost } else { 0.0 };
+        let mut shown = first.iter().map(|(face, _)| &self.faces[*face as usize]);
+        if !is_burst && view.bonus <= 0.0 && !shown.any(|face| view.is_shown_by(&self.places, face)) {
+            fit -= self.settings.unseen_cost;
+        }
         for (face, at) in first {
             let face = &self.faces[*face as usize];
             let (reach, hops) = view.reach(&self.places, face);

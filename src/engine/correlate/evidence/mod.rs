@@ -8,4 +8,7 @@ pub mod labels;
 mod learn;
 pub mod places;
 mod product;
+mod prompt;
+mod rhythm;
+mod settings;
 mod settle;
