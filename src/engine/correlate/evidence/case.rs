@@ -203,6 +203,8 @@ pub struct Case {
     /// When something new was last heard.
     pub(crate) news_at: i64,
     pub(crate) born: Root,
+    /// The members it was last learned from: how many, and the sum of their times.
+    pub(super) learned: (usize, i64),
     /// First complaints: face and time, in order; the settled ones first.
     pub(crate) fresh: Vec<(u32, i64)>,
     /// How many of `fresh` have left the window.
@@ -222,6 +224,7 @@ impl Case {
         Self {
             id,
             born: view.root,
+            learned: (0, 0),
             view,
             pace,
             onset,

@@ -19,7 +19,7 @@ const UNHEARD_A_S: f64 = 2e-5;
 /// New cases in one step at most.
 const FOUND_MAX: usize = 4;
 /// Steps between two reviews of everything in the window.
-const REVIEW_STEPS: u64 = 4;
+const REVIEW_STEPS: u64 = 6;
 
 /// One word that was heard.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,10 @@ pub struct FaceState {
     /// How likely its words are, as a logarithm.
     pub(crate) value: f64,
     pub(crate) is_dirty: bool,
+    /// When it was last heard.
+    pub(crate) last_at: i64,
+    /// Forgotten: its number is free.
+    pub(crate) is_free: bool,
 }
 
 /// What became of a word that has left the window.
@@ -66,6 +70,16 @@ pub struct Verdict {
 pub(super) const KNOWN_BACKGROUND: f64 = 3.0;
 
 impl Verdict {
+    /// What the caller knows the word by.
+    pub fn token(&self) -> u32 {
+        self.token
+    }
+
+    /// The case it belongs to; `None` where it was set aside.
+    pub fn case(&self) -> Option<u32> {
+        self.case
+    }
+
     /// Why a word was set aside.
     pub fn reason(&self) -> &'static str {
         if self.heard >= KNOWN_BACKGROUND { "background" } else { "alone" }
@@ -87,8 +101,8 @@ pub struct Casebook {
     pub(super) front: u64,
     pub(crate) cases: Vec<Case>,
     pub(super) next_case: u32,
-    /// Roots of cases that are over.
-    pub(crate) over: FxHashMap<u32, Root>,
+    /// Roots of cases that are over, and since when.
+    pub(crate) over: FxHashMap<u32, (Root, i64)>,
     /// Changes by service: when.
     pub(crate) changes: Vec<(i64, u32)>,
     pub(super) views: FxHashMap<Root, View>,
@@ -101,12 +115,14 @@ pub struct Casebook {
     /// First background words of faces by what they say: those that left the window, and the faces known.
     class_heard: Vec<f64>,
     class_recent: Vec<Vec<i64>>,
-    class_faces: Vec<f64>,
+    pub(super) class_faces: Vec<f64>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(super) dirty: Vec<u32>,
     /// Words before this have been weighed for new cases.
     pub(super) weighed: u64,
     steps: u64,
+    /// Numbers of faces that were forgotten.
+    pub(super) free: Vec<u32>,
     pub(super) rhythm: Rhythm,
     /// True while what is heard comes in bursts.
     pub(super) is_prompt: bool,
@@ -122,6 +138,12 @@ impl Casebook {
             self.class_recent.resize(what + 1, Vec::new());
         }
         self.class_faces[what] += 1.0;
+        if let Some(free) = self.free.pop() {
+            self.faces[free as usize] = face;
+            self.states[free as usize] = FaceState::default();
+            self.roots[free as usize].clear();
+            return free;
+        }
         self.faces.push(face);
         self.states.push(FaceState::default());
         self.roots.push(Vec::new());
@@ -146,6 +168,7 @@ impl Casebook {
         self.words.push_back(Word { face, at: at.max(floor), token, case: NOBODY, is_fresh: false, explained: 0.0 });
         let state = &mut self.states[face as usize];
         state.words.push_back(seq);
+        state.last_at = at.max(floor);
         if state.heard < KNOWN_BACKGROUND {
             self.rhythm.hear(self.faces[face as usize].voice(), at.max(floor));
         }
@@ -214,7 +237,9 @@ impl Casebook {
 
     pub(super) fn settle_all(&mut self) {
         for face in 0..self.states.len() {
-            if !self.states[face].words.is_empty() {
+            let state = &self.states[face];
+            // What no case reached and none reaches is as it was.
+            if !state.words.is_empty() && (!state.joined.is_empty() || self.is_reached(face as u32)) {
                 self.settle(face as u32);
             }
         }
@@ -290,7 +315,7 @@ impl Casebook {
             !is_over
         });
         for (id, root) in gone {
-            self.over.insert(id, root);
+            self.over.insert(id, (root, now));
             self.states.iter_mut().for_each(|state| state.homes.retain(|home| *home != id));
         }
         self.refused.retain(|(_, at)| now - at < 3_600_000);
@@ -330,7 +355,7 @@ impl Casebook {
     /// The root of a case, live or over.
     pub fn root_of(&self, case: u32) -> Option<Root> {
         let live = self.cases.iter().find(|one| one.id == case).map(|one| one.view.root);
-        live.or_else(|| self.over.get(&case).copied())
+        live.or_else(|| self.over.get(&case).map(|(root, _)| *root))
     }
 
     pub(super) fn word(&self, seq: u64) -> &Word {

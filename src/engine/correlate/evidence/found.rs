@@ -9,8 +9,12 @@ use super::face::Kind;
 use super::places::Root;
 use super::product::Product;
 
-/// What is explained better than this, words a second, needs no new case.
-const WELL_EXPLAINED: f64 = 2e-3;
+/// What is explained better than this, words a second, needs no new case: what is heard every three hours anyway.
+const WELL_EXPLAINED: f64 = 1e-4;
+/// What is explained better than this says nothing for one either.
+const SAYS_NOTHING: f64 = 20.0 * WELL_EXPLAINED;
+/// Fewer puzzles than this point at nothing.
+const VOTES_MIN: usize = 3;
 /// Roots that are weighed, and moments at which each may have begun.
 const ROOTS_MAX: usize = 16;
 const ONSETS_MAX: usize = 5;
@@ -42,9 +46,22 @@ struct Puzzle {
 /// What points at a root.
 #[derive(Default)]
 struct Votes {
-    count: usize,
     has_news: bool,
-    onsets: Vec<i64>,
+    times: Vec<i64>,
+}
+
+impl Votes {
+    /// Moments after which enough of them follow.
+    fn onsets(&self) -> Vec<i64> {
+        let mut onsets: Vec<i64> = Vec::new();
+        for at in &self.times[..=self.times.len().saturating_sub(VOTES_MIN)] {
+            if onsets.last().is_none_or(|last| at - last >= ONSET_GRAIN_MS) {
+                onsets.push(*at);
+            }
+        }
+        onsets.truncate(ONSETS_MAX);
+        onsets
+    }
 }
 
 /// A puzzle as seen from a root.
@@ -130,7 +147,7 @@ impl Casebook {
         let from = self.words.partition_point(|word| word.at < now - self.settings.found_ms);
         let mut seen = FxHashSet::default();
         let new_from = usize::try_from(self.weighed.saturating_sub(self.front)).unwrap_or(0);
-        let late = self.words.iter().enumerate().skip(from).filter(|(_, word)| word.explained < 10.0 * WELL_EXPLAINED);
+        let late = self.words.iter().enumerate().skip(from).filter(|(_, word)| word.explained < SAYS_NOTHING);
         let mut puzzles: Vec<Puzzle> = late
             .filter(|(_, word)| seen.insert(word.face))
             .map(|(at, word)| Puzzle {
@@ -158,20 +175,16 @@ impl Casebook {
             }
             for root in &self.roots[face] {
                 let votes = votes.entry(*root).or_default();
-                votes.count += 1;
                 votes.has_news |= puzzle.is_new;
-                let is_later = votes.onsets.last().is_none_or(|last| puzzle.at - last >= ONSET_GRAIN_MS);
-                if is_later && votes.onsets.len() < ONSETS_MAX {
-                    votes.onsets.push(puzzle.at);
-                }
+                votes.times.push(puzzle.at);
             }
         }
         // A root that nothing new points at was weighed before.
         let mut ranked: Vec<(Root, Votes)> =
-            votes.into_iter().filter(|(_, votes)| votes.count >= 3 && votes.has_news).collect();
-        ranked.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(&b.0)));
+            votes.into_iter().filter(|(_, votes)| votes.times.len() >= VOTES_MIN && votes.has_news).collect();
+        ranked.sort_by(|a, b| b.1.times.len().cmp(&a.1.times.len()).then(a.0.cmp(&b.0)));
         ranked.truncate(ROOTS_MAX);
-        ranked.into_iter().map(|(root, votes)| (root, votes.onsets)).collect()
+        ranked.into_iter().map(|(root, votes)| (root, votes.onsets())).collect()
     }
 
     /// The view from a root; `None` where too few say the same.
@@ -250,7 +263,7 @@ impl Casebook {
             gain = odds_of_all.ln() - count;
             count = f64::max(members, 0.5);
             // Far from worth it with ten members, it does not become so with as many as suit.
-            if !is_burst && gain < HOPELESS {
+            if gain < if is_burst { 2.0 * HOPELESS } else { HOPELESS } {
                 break;
             }
         }

@@ -22,9 +22,12 @@ impl Casebook {
     pub(super) fn learn(&mut self, now: i64) {
         for at in 0..self.cases.len() {
             let case = &self.cases[at];
-            if case.fresh.is_empty() || now - case.onset > LEARNS_MS {
+            let learned = (case.fresh.len(), case.fresh.iter().map(|(_, at)| at - case.began).sum());
+            if case.fresh.is_empty() || now - case.onset > LEARNS_MS || case.learned == learned {
                 continue;
             }
+            self.cases[at].learned = learned;
+            let case = &self.cases[at];
             let first: Vec<(u32, i64)> = case.fresh.iter().take(MEMBERS_MAX).copied().collect();
             let mut times: Vec<i64> = first.iter().map(|(_, at)| *at).collect();
             times.sort_unstable();

@@ -12,3 +12,4 @@ mod prompt;
 mod rhythm;
 mod settings;
 mod settle;
+mod stream;

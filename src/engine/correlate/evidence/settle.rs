@@ -40,12 +40,46 @@ struct Hand {
 }
 
 impl Casebook {
-    /// Judges one face; true where a word changed hands.
-    pub(super) fn settle(&mut self, face: u32) -> bool {
-        let Some(mut hand) = self.hand(face, None) else { return false };
+    /// Judges one face.
+    pub(super) fn settle(&mut self, face: u32) {
+        if !self.is_reached(face) {
+            self.leave_alone(face);
+            return;
+        }
+        let Some(mut hand) = self.hand(face, None) else { return };
         hand.decide();
         self.states[face as usize].value = hand.value();
-        self.deal(face, &hand)
+        self.deal(face, &hand);
+    }
+
+    /// True where some case could explain a word of this face.
+    pub(super) fn is_reached(&self, face: u32) -> bool {
+        let (state, shape) = (&self.states[face as usize], &self.faces[face as usize]);
+        !state.homes.is_empty()
+            || self.cases.iter().any(|case| case.reach(&self.places, shape, false, self.universe()).0 > 0.0)
+    }
+
+    /// All words of a face that no case reaches are background.
+    fn leave_alone(&mut self, face: u32) {
+        let (mut aged, mut product) = (0, Product::default());
+        let state = &self.states[face as usize];
+        let skip = state.words.len().saturating_sub(WORDS_MAX);
+        for nth in skip..state.words.len() {
+            let at = self.word(state.words[nth]).at;
+            while self.word(state.words[skip + aged]).at < at - self.settings.age_ms {
+                aged += 1;
+            }
+            let (class, listened) = self.class_rate(face, at);
+            let ground = (state.heard + aged as f64 + class * PRIOR_S) / (listened + PRIOR_S);
+            product.take(ground);
+            let word = usize::try_from(state.words[nth] - self.front).ok().and_then(|at| self.words.get_mut(at));
+            if let Some(word) = word {
+                (word.case, word.is_fresh, word.explained) = (NOBODY, false, ground);
+            }
+        }
+        let state = &mut self.states[face as usize];
+        state.joined.clear();
+        state.value = product.ln();
     }
 
     /// The logarithm of how likely a face's words are without one case.
@@ -105,14 +139,13 @@ impl Casebook {
     }
 
     /// Writes down whose each word is.
-    fn deal(&mut self, face: u32, hand: &Hand) -> bool {
+    fn deal(&mut self, face: u32, hand: &Hand) {
         let state = &mut self.states[face as usize];
         state.joined.clear();
         state.joined.extend(hand.candidates.iter().filter(|one| matches!(one.join, Join::At(_))).map(|one| one.id));
         let skip = state.words.len().saturating_sub(WORDS_MAX);
         let front = self.front;
         let first_join = hand.first_join();
-        let mut has_moved = false;
         for (nth, seq) in state.words.iter().skip(skip).enumerate() {
             let ground = hand.ground(nth, first_join);
             let (mut best, mut whose, mut all, mut fresh) = (ground, NOBODY, ground, false);
@@ -125,11 +158,9 @@ impl Casebook {
             }
             let at = usize::try_from(*seq - front).unwrap_or(usize::MAX);
             if let Some(word) = self.words.get_mut(at) {
-                has_moved |= word.case != whose || word.is_fresh != fresh;
                 (word.case, word.is_fresh, word.explained) = (whose, fresh, all);
             }
         }
-        has_moved
     }
 }
 
