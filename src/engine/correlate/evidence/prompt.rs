@@ -1,13 +1,18 @@
 //! Streams of bursts: where detectors speak at once, the moment tells incidents apart, and better than any place does.
 //! Every word belongs to the burst that began last.
 
+use std::collections::BTreeMap;
+
 use super::case::{Case, View};
 use super::casebook::{Casebook, KNOWN_BACKGROUND, NOBODY};
 use super::delay::Pace;
+use super::face::Kind;
 use super::places::Root;
 
 /// Fewer words than this are no incident.
 const WORDS_MIN: usize = 3;
+/// What a symptom says of the service it is seen at, beside what breaks or strains there.
+const TRAVELS: f64 = 0.25;
 /// Bursts that begin as near as this to each other are the same as seen before.
 const SAME_MS: i64 = 1_000;
 
@@ -26,8 +31,28 @@ impl Casebook {
         self.dissolve_young(|case| kept.binary_search(&case.id).is_err());
         self.deal_by_burst(&bursts, &cases);
         self.recount();
-        self.learn(now);
+        self.name_roots();
         true
+    }
+
+    /// A burst is named by the service whose own parts complain of most: symptoms travel, what breaks or strains does not.
+    fn name_roots(&mut self) {
+        for at in 0..self.cases.len() {
+            let mut complaints: BTreeMap<u32, f64> = BTreeMap::new();
+            for (face, _) in &self.cases[at].fresh {
+                let face = &self.faces[*face as usize];
+                if let Some(service) = face.service {
+                    *complaints.entry(service).or_default() += if face.kind == Kind::Symptom { TRAVELS } else { 1.0 };
+                }
+            }
+            let most = complaints.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            let root = most.map_or(Root::Burst, |(service, _)| Root::Service(service));
+            if self.cases[at].view.root != root
+                && let Some(view) = self.view(root, self.cases[at].began, std::iter::empty())
+            {
+                self.cases[at].view = view;
+            }
+        }
     }
 
     /// Forgets cases that are not settled.
@@ -104,7 +129,7 @@ mod tests {
             }
         }
         heard.sort_unstable();
-        let mut faces = std::collections::BTreeMap::new();
+        let mut faces = BTreeMap::new();
         for (token, (at, nth)) in (0..).zip(&heard) {
             let service = format!("service-{nth}");
             let face = *faces.entry(*nth).or_insert_with(|| {
@@ -130,6 +155,25 @@ mod tests {
         let bursts = [of(0..24), of(24..48), of(48..72)];
         assert!(bursts.iter().all(|cases| cases.len() == 1 && !cases.contains(&None)), "{bursts:?}");
         assert_eq!(bursts.iter().flatten().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    }
+
+    #[test]
+    fn a_burst_is_named_by_what_is_wrong_there_not_by_what_is_seen() {
+        let mut book = Casebook::default();
+        for nth in 0..30_i64 {
+            // Four services see it; one of them is out of memory and threads.
+            let (name, service) = match nth % 3 {
+                0 => (format!("MemoryFull{nth}"), "store".to_owned()),
+                _ => (format!("Latency{nth}"), format!("caller-{}", nth % 2)),
+            };
+            let face = labels::read(&mut book, &name, None, [("service", service.as_str())].into_iter());
+            let face = book.face(face);
+            book.hear(face, nth * nth * nth * 5, u32::try_from(nth).unwrap());
+        }
+        book.finish();
+        let case = book.verdicts.iter().find_map(|verdict| verdict.case).expect("a case");
+        assert!(book.is_prompt);
+        assert_eq!(book.root_of(case).and_then(|root| book.root_name(root)), Some("store"));
     }
 
     #[test]

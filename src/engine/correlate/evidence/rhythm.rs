@@ -11,6 +11,8 @@ const WINDOW_MS: i64 = 1_800_000;
 const BEATS_MAX: usize = 600;
 /// What one place says under one name within this is one beat: one scrape, one request.
 const GRAIN_MS: i64 = 1_000;
+/// Incidents that begin nearer to each other than this are one.
+const APART_MS: i64 = 15_000;
 /// What an incident must save, in nats, to be worth telling.
 const COST: f64 = 9.0;
 /// What bursts must save beyond slow incidents before the stream is taken for one of bursts, in nats: odds of three
@@ -83,7 +85,7 @@ static LOGS: LazyLock<Vec<f32>> =
 #[derive(Debug, Clone, Copy)]
 struct Beat {
     at: i64,
-    /// Not where one was heard at the same moment just before.
+    /// Not where one was heard at the same moment just before, nor where one had hardly begun.
     may_begin: bool,
     /// The sums of the densities of all beats since, as logarithms.
     sums: [f32; SHAPES],
@@ -124,7 +126,9 @@ impl Rhythm {
             self.front += 1;
         }
         let told = self.told(at);
-        let may_begin = self.beats.back().is_none_or(|last| at > last.at);
+        let began = told.began.checked_sub(self.front).and_then(|nth| self.beats.get(usize::try_from(nth).ok()?));
+        let is_apart = began.is_none_or(|began| at - began.at >= APART_MS);
+        let may_begin = is_apart && self.beats.back().is_none_or(|last| at > last.at);
         self.beats.push_back(Beat { at, may_begin, sums: [0.0; SHAPES], before: told.value, began: told.began });
         let rows = &*ROWS;
         for beat in &mut self.beats {
@@ -239,6 +243,15 @@ mod tests {
         rhythm.hear(7, 1_500);
         rhythm.hear(8, 1_400);
         assert_eq!(rhythm.beats.len(), 3, "later, and another; steps back count as now");
+    }
+
+    #[test]
+    fn what_begins_at_once_is_one_burst_however_sharp() {
+        // Most within two seconds, the rest ever rarer for minutes.
+        let sharp = |from: f64| (1..80).map(move |nth| from + 200.0 / f64::from(81 - nth));
+        let rhythm = heard(sharp(0.0).chain(sharp(600.0)));
+        let began = rhythm.bursts(900_000, false).expect("bursts");
+        assert!(began.windows(2).all(|pair| pair[1] - pair[0] >= APART_MS), "{began:?}");
     }
 
     #[test]
