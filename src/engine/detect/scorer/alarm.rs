@@ -25,11 +25,11 @@ impl Alarm {
         if self.need > 0.0 {
             self.need *= (-hours / tuning.refractory_h).exp2() as f32;
         }
-        self.shown *= (-hours / tuning.shown_h).exp2() as f32;
+        self.shown *= (-hours / tuning.refractory_h).exp2() as f32;
         let faded = f64::from(self.shown) - tuning.spread;
         self.shown = self.shown.max((shown + tuning.spread) as f32);
         // Beyond a certain size there is no more or less to an alert.
-        let counted = evidence.min(tuning.refractory_max);
+        let counted = evidence.min(tuning.most_nats);
         if counted >= 0.0 && counted >= f64::from(self.need) {
             self.need = (counted + tuning.refractory_nats) as f32;
             return scale(tuning, evidence).max(0.5);

@@ -3,15 +3,16 @@
 //! Two kinds of evidence, both in nats over the level at which a healthy series alerts about once in some weeks:
 //! *surprises*, residuals at three time scales beyond their learnt tails (`tail`), and *records*, values outside all
 //! that was ever seen, at any hour or at this hour of the day (`record`, `season`). What is seasonal is found from the
-//! data and taken away first. The strongest evidence counts; `alarm` turns it into a score, where 0.5 is an alert.
+//! data and taken away first. A surprise that comes as large every few days is none (`recurrence`). The strongest
+//! evidence counts; `alarm` turns it into a score, where 0.5 is an alert.
 //!
-//! A series costs one fixed block of memory and a sample no allocation. Time is read from the stamps alone: the
-//! interval between samples is learnt, and nothing depends on it being one or the other.
+//! A series costs one fixed block of memory and a sample no allocation. The interval between samples is learnt.
 
 mod alarm;
 mod cells;
 mod pen;
 mod record;
+mod recurrence;
 mod season;
 mod tail;
 mod tuning;
@@ -19,9 +20,12 @@ mod tuning;
 #[cfg(test)]
 mod tests;
 
+use std::f64::consts::LN_2;
+
 use alarm::Alarm;
 use pen::Pen;
 use record::Record;
+use recurrence::Recurrence;
 use season::Season;
 use tail::Channel;
 pub use tuning::Tuning;
@@ -34,6 +38,10 @@ const VALUE_MAX: f64 = 1e30;
 const GAP_S_MAX: f64 = 1e9;
 const HOUR_S: f64 = 3_600.0;
 const DAY_S: f64 = 86_400.0;
+/// Hours of the day, each compared by itself: so many times the chances.
+const HOURS: f64 = 24.0;
+/// Samples a day that the level of surprises is for.
+const SAMPLES_A_DAY: f64 = 288.0;
 
 /// What kind of evidence was the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +103,7 @@ pub struct SeriesScorer {
     channels: [Channel; 3],
     records: [Record; 3],
     alarm: Alarm,
+    recurrence: Recurrence,
     season: Season,
 }
 
@@ -145,6 +154,7 @@ impl SeriesScorer {
             channels: [Channel::default(); 3],
             records: [Record::default(); 3],
             alarm: Alarm::default(),
+            recurrence: Recurrence::default(),
             season: Season::default(),
         }
     }
@@ -179,6 +189,7 @@ impl SeriesScorer {
         self.channels.iter_mut().for_each(|channel| channel.walk(pen));
         self.records.iter_mut().for_each(|record| record.walk(pen));
         self.alarm.walk(pen);
+        self.recurrence.walk(pen);
         self.season.walk(pen);
     }
 
@@ -196,16 +207,20 @@ impl SeriesScorer {
             return self.nothing(tuning);
         }
         let gap_s = self.pass(at_s);
-        self.season.turn(tuning, at_s, self.age_days);
+        if let Some((over, begun)) = self.season.turn(tuning, at_s, self.age_days) {
+            self.recurrence.close(over, begun);
+        }
         let mut sample = self.sample(tuning, at_s, value.clamp(-VALUE_MAX, VALUE_MAX));
         let season = sample.value - sample.rest;
         let (expected, usual) = (self.levels[0] + season, self.levels[2] + season);
         let surprise = self.surprise(tuning, &mut sample);
+        let shown = surprise.0;
+        let surprise = (self.rare_surprise(tuning, &sample, surprise.0), surprise.1);
         let record = self.record(tuning, &sample);
         self.season.note(self.hour_mean);
         let (evidence, kind) = if record.0 > surprise.0 { record } else { surprise };
         let is_cold = sample.seen < tuning.warm_samples;
-        let shown = surprise.0.max(record.0 - tuning.record_modesty);
+        let shown = shown.max(record.0 - tuning.refractory_nats);
         Scored {
             score: if is_cold { 0.0 } else { self.alarm.score(tuning, evidence, shown, gap_s) },
             evidence: if is_cold { -tuning.spread } else { evidence },
@@ -299,13 +314,24 @@ impl SeriesScorer {
         self.count = self.count.saturating_add(1);
 
         let mut best = (jump, Evidence::Jump);
-        for other in [(swing + tuning.swing_bonus, Evidence::Swing), (shift + tuning.shift_bonus, Evidence::Shift)] {
+        for other in [(swing + tuning.slow_bonus, Evidence::Swing), (shift + tuning.slow_bonus, Evidence::Shift)] {
             if other.0 > best.0 {
                 best = other;
             }
         }
-        let dense = tuning.density * (DAY_S / step / tuning.samples_a_day).ln();
+        let dense = tuning.density * (DAY_S / step / SAMPLES_A_DAY).ln();
         (best.0 - tuning.surprise_level - dense - tuning.cold_surprise / (seen + 1.0), best.1)
+    }
+
+    /// A surprise, unless the series goes as far as this so often that it is none.
+    #[inline]
+    fn rare_surprise(&mut self, tuning: &Tuning, sample: &Sample, surprise: f64) -> f64 {
+        let away = sample.rest - self.levels[2];
+        let is_due = surprise >= 0.0;
+        let is_often =
+            is_due && self.recurrence.days(away, f64::from(self.age_days), tuning.recur_days) < tuning.recur_days;
+        self.recurrence.note(away);
+        if is_often { -tuning.spread } else { surprise }
     }
 
     /// What the season learns from a value: its distance from the slow level, a far one cut.
@@ -337,11 +363,11 @@ impl SeriesScorer {
         let &Sample { value, rest, seen, step, jump, tiny, noise, .. } = sample;
         let gain = |samples: f64| 1.0 / samples.min(seen + 1.0);
         self.short_mean += gain(tuning.mean_samples) * (value - self.short_mean);
-        let hourly = (tuning.hour_mean_s / step).clamp(1.0, tuning.hour_mean_samples);
+        let hourly = (tuning.hour_mean_s / step).max(1.0);
         self.hour_mean += gain(hourly) * (value - self.hour_mean);
         // At any age the chance of a new record is about one over that age.
         let age = f64::from(self.age_days);
-        let young = || (age / tuning.record_days).max(1e-9).ln().min(-tuning.record_least);
+        let young = || (age / tuning.record_days).max(1e-9).ln().min(-LN_2);
         let mut best = (f64::NEG_INFINITY, Evidence::Extreme);
         let candidates = [
             (value, tuning.extreme_share, tuning.extreme_sigmas, Evidence::Extreme),
@@ -352,7 +378,7 @@ impl SeriesScorer {
             let margin = record.margin(value, seen == 0.0);
             if margin > 0.0 {
                 let nats = (margin / (share * (record.range() + tiny))).min(margin / (sigmas * noise));
-                let evidence = young() + nats.min(tuning.record_nats);
+                let evidence = young() + nats.min(tuning.most_nats);
                 if evidence > best.0 {
                     best = (evidence, kind);
                 }
@@ -363,8 +389,8 @@ impl SeriesScorer {
         let margin = self.season.margin(self.hour_mean).min((rest - self.levels[2]).abs());
         if margin > 0.0 && age > tuning.hour_days {
             let range = self.records[0].range() + tiny;
-            let nats = (margin / (tuning.hour_share * range)).min(margin / (tuning.mean_sigmas * noise));
-            let evidence = young() - tuning.hour_price + nats.min(tuning.record_nats);
+            let nats = (margin / (tuning.mean_share * range)).min(margin / (tuning.mean_sigmas * noise));
+            let evidence = young() - HOURS.ln() + nats.min(tuning.most_nats);
             if evidence > best.0 {
                 best = (evidence, Evidence::ExtremeHour);
             }

@@ -44,5 +44,6 @@ impl Pen<'_> {
         i32 i32, |_| true;
         i16 i16, |_| true;
         i8 i8, |_| true;
+        u8 u8, |_| true;
     }
 }

@@ -9,6 +9,10 @@ use super::{HOUR_S, Tuning};
 
 const DAY: usize = 24;
 const WEEK: usize = 168;
+/// Hours over which it is learnt how much a season explains: all of a week's.
+const EXPLAINED_HOURS: f32 = 168.0;
+/// A season's slot is believed by seen / (seen + this).
+const SEEN_DOUBT: f32 = 1.0;
 
 /// How much of what came a forecast explained.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -40,7 +44,7 @@ struct Span {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Season {
     /// The hour under way: what it taught so far, its range.
-    sum: f64,
+    sum: f32,
     count: f32,
     now: Span,
     /// The hour before, kept back so that a departure is not compared with its own beginning.
@@ -93,7 +97,7 @@ fn place(hour: i32, of: i32) -> usize {
 
 impl Season {
     pub fn walk(&mut self, pen: &mut Pen<'_>) {
-        pen.f64(&mut self.sum);
+        pen.f32(&mut self.sum);
         pen.f32(&mut self.count);
         for span in [&mut self.now, &mut self.before] {
             pen.i32(&mut span.hour);
@@ -115,14 +119,17 @@ impl Season {
         self.week.walk(pen);
     }
 
-    /// Time comes to `at_s`; when an hour is over, it teaches, and the next is forecast.
+    /// Time comes to `at_s`; when an hour is over, it teaches, and the next is forecast. Gives that hour and the one that
+    /// begins, counted from the epoch.
     #[inline]
-    pub fn turn(&mut self, tuning: &Tuning, at_s: f64, age_days: f32) {
+    pub fn turn(&mut self, tuning: &Tuning, at_s: f64, age_days: f32) -> Option<(i32, i32)> {
         // Out of range only for clocks 200,000 years off, where it stays.
         let hour = (at_s / HOUR_S).floor() as i32;
-        if hour != self.now.hour {
+        let before = self.now.hour;
+        (hour != before).then(|| {
             self.next(tuning, hour, age_days);
-        }
+            (before, hour)
+        })
     }
 
     #[cold]
@@ -152,11 +159,11 @@ impl Season {
 
     /// What the two seasons say of an hour, believed by how often it was seen.
     fn parts(&self, tuning: &Tuning, hour: i32, age_days: f32) -> (f32, f32) {
-        let days = age_days.min(tuning.day_seen_max);
-        let weeks = (age_days / 7.0).min(tuning.week_seen_max);
+        let days = age_days.min(tuning.season_periods);
+        let weeks = (age_days / 7.0).min(tuning.season_periods);
         (
-            self.day.get(place(hour, DAY as i32)) * days / (days + tuning.day_doubt),
-            self.week.get(place(hour, WEEK as i32)) * weeks / (weeks + tuning.week_doubt),
+            self.day.get(place(hour, DAY as i32)) * days / (days + SEEN_DOUBT),
+            self.week.get(place(hour, WEEK as i32)) * weeks / (weeks + SEEN_DOUBT),
         )
     }
 
@@ -164,19 +171,19 @@ impl Season {
     fn close(&mut self, tuning: &Tuning, age_days: f32) {
         let hour = self.now.hour;
         // Within the range of the values, which fit.
-        let came = (self.sum / f64::from(self.count)) as f32;
+        let came = self.sum / self.count;
         (self.sum, self.count) = (0.0, 0.0);
         let (day, week) = self.parts(tuning, hour, age_days);
-        let gain = f64::from(1.0 / (self.hours + 1.0).min(tuning.season_hours));
-        self.hours = (self.hours + 1.0).min(1e6);
+        let gain = f64::from(1.0 / (self.hours + 1.0).min(EXPLAINED_HOURS));
+        self.hours = (self.hours + 1.0).min(EXPLAINED_HOURS);
         let rest = came - self.day_explained.weight() * day;
         self.day_explained.learn(gain, f64::from(day), f64::from(came));
         self.week_explained.learn(gain, f64::from(week), f64::from(rest));
         let at = place(hour, DAY as i32);
-        let gain = 1.0 / (age_days + 1.0).min(tuning.day_seen_max);
+        let gain = 1.0 / (age_days + 1.0).min(tuning.season_periods);
         self.day.set(at, self.day.get(at) + gain * (came - self.day.get(at)));
         let at = place(hour, WEEK as i32);
-        let gain = 1.0 / (age_days / 7.0 + 1.0).min(tuning.week_seen_max);
+        let gain = 1.0 / (age_days / 7.0 + 1.0).min(tuning.season_periods);
         self.week.set(at, self.week.get(at) + gain * (rest - self.week.get(at)));
         self.keep_range();
     }
@@ -218,7 +225,7 @@ impl Season {
     /// Takes in how far a value is from the slow level.
     #[inline]
     pub fn learn(&mut self, distance: f64) {
-        self.sum += distance;
+        self.sum += distance as f32;
         self.count += 1.0;
     }
 

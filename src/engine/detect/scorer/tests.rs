@@ -121,6 +121,21 @@ fn a_change_of_interval_is_no_anomaly() {
 }
 
 #[test]
+fn what_happens_every_day_anyway_stops_alerting() {
+    // Once a day at no fixed hour, out of nothing.
+    let mut random = Pcg64::seed_from_u64(11);
+    let mut values = vec![0.0; 40 * 288];
+    for day in values.chunks_mut(288) {
+        day[random.random_range(0..288)] = 1.0;
+    }
+    values[38 * 288 + 50] = 9.0;
+    let scored = scores(300.0, values);
+    assert!(alerts(&scored[..10 * 288]) > 0);
+    assert_eq!(alerts(&scored[20 * 288..38 * 288 + 50]), 0);
+    assert!(scored[38 * 288 + 50].score >= 0.5);
+}
+
+#[test]
 fn a_slow_rise_is_followed() {
     let values = noise(3, 5_000).into_iter().enumerate().map(|(at, value)| at as f64 * 0.05 + value);
     assert!(alerts(&scores(300.0, values)[2_000..]) <= 2);

@@ -33,34 +33,28 @@ pub struct Tuning {
     pub tail_cut: f32,
     /// Samples after which a tail forgets.
     pub tail_samples: f32,
-    /// Surprise that alerts, at `samples_a_day`.
+    /// Surprise that alerts, where samples are five minutes apart.
     pub surprise_level: f64,
-    /// See `surprise_level`.
-    pub samples_a_day: f64,
     /// How much more surprise it takes where samples are denser, in nats per nat of density: neighbours depend on each
     /// other, so that more samples are not as many more chances, but their tails are longer.
     pub density: f64,
-    /// What slower channels are given, as they make fewer independent statements.
-    pub swing_bonus: f64,
-    /// See `swing_bonus`.
-    pub shift_bonus: f64,
+    /// What the slower channels are given, as they make fewer independent statements.
+    pub slow_bonus: f64,
     /// Doubt of a surprise and of a record after one sample; falls as one over their number.
     pub cold_surprise: f64,
     /// See `cold_surprise`.
     pub cold_record: f64,
     /// Samples before anything is judged.
     pub warm_samples: f64,
-    /// A record without margin alerts never before this age in days, …
+    /// Age in days at which a record is as unlikely as an alert; one without margin never alerts.
     pub record_days: f64,
-    /// … and later only with this evidence from its margin.
-    pub record_least: f64,
-    /// Most evidence from a margin.
-    pub record_nats: f64,
+    /// Most evidence from a margin, and most of an alert that counts for what follows.
+    pub most_nats: f64,
     /// Margin for one nat, as a share of the range of all values seen, …
     pub extreme_share: f64,
     /// … and in sigmas; the smaller evidence counts.
     pub extreme_sigmas: f64,
-    /// The same for means over a few samples.
+    /// The same for means over a few samples and for those at an hour of the day.
     pub mean_share: f64,
     /// See `mean_share`.
     pub mean_sigmas: f64,
@@ -70,39 +64,21 @@ pub struct Tuning {
     pub mean_samples: f64,
     /// Seconds of the mean that is compared by hour of day.
     pub hour_mean_s: f64,
-    /// … of at most so many samples.
-    pub hour_mean_samples: f64,
-    /// Margin for one nat at an hour of the day, as a share of the range of all values.
-    pub hour_share: f64,
-    /// What comparing with every hour by itself costs: more comparisons, more chances.
-    pub hour_price: f64,
     /// Days before hours of the day are compared.
     pub hour_days: f64,
-    /// Days after which a daily season forgets.
-    pub day_seen_max: f32,
-    /// Weeks after which a weekly one does.
-    pub week_seen_max: f32,
-    /// A season's slot is believed by seen / (seen + this).
-    pub day_doubt: f32,
-    /// See `day_doubt`.
-    pub week_doubt: f32,
-    /// Hours over which it is learnt how much a season explains.
-    pub season_hours: f32,
-    /// Hours in which the need to be more surprising than the last alert halves.
+    /// Days after which a daily season forgets, and weeks after which a weekly one does.
+    pub season_periods: f32,
+    /// Hours in which the need to be more surprising than the last alert halves, and what is shown of a departure.
     pub refractory_h: f64,
-    /// How many nats more it takes right after an alert.
+    /// How many nats more it takes right after an alert; what a record is shown less than it alerts, once it did.
     pub refractory_nats: f64,
-    /// Most nats of an alert that count for what follows.
-    pub refractory_max: f64,
-    /// Hours in which what is shown of a departure halves.
-    pub shown_h: f64,
-    /// What a record is shown less than it alerts, once it did.
-    pub record_modesty: f64,
     /// Nats from 0.5 to 0.75, and below 0.5 to 0.25.
     pub spread: f64,
     /// A jump counts in full where it ends this many times less far from the slow level than it went, a jump back to
     /// that level not at all.
     pub home: f64,
+    /// What comes as large again within so many days, on average, is no surprise.
+    pub recur_days: f64,
     /// Where suppressed scores are squeezed to stay below 0.5.
     pub squeeze: f64,
 }
@@ -114,11 +90,11 @@ impl Tuning {
         observation_samples: 4.0,
         fast_samples: 3.6,
         middle_samples: 5.5,
-        slow_samples: 725.0,
+        slow_samples: 720.0,
         scale_samples: 1_100.0,
         scale_floor: 0.08,
-        tail_sigmas: 2.5,
-        tail_power: 0.667,
+        tail_sigmas: 2.6,
+        tail_power: 2.0 / 3.0,
         tail_share: 0.066,
         tail_share_samples: 340.0,
         tail_excess: 0.35,
@@ -126,39 +102,27 @@ impl Tuning {
         tail_cut: 5.0,
         tail_samples: 3000.0,
         surprise_level: 10.5,
-        samples_a_day: 288.0,
         density: 1.62,
-        swing_bonus: 0.3,
-        shift_bonus: 0.5,
+        slow_bonus: 0.5,
         cold_surprise: 50.0,
         cold_record: 100.0,
         warm_samples: 42.0,
         record_days: 37.0,
-        record_least: 0.7,
-        record_nats: 30.0,
+        most_nats: 30.0,
         extreme_share: 0.03,
         extreme_sigmas: 0.675,
         mean_share: 0.1,
-        mean_sigmas: 1.2,
+        mean_sigmas: 1.0,
         jump_share: 0.037,
         mean_samples: 12.0,
         hour_mean_s: 7_200.0,
-        hour_mean_samples: 30.0,
-        hour_share: 0.095,
-        hour_price: 3.75,
-        hour_days: 3.0,
-        day_seen_max: 10.0,
-        week_seen_max: 6.0,
-        day_doubt: 1.0,
-        week_doubt: 1.35,
-        season_hours: 200.0,
+        hour_days: 7.0,
+        season_periods: 10.0,
         refractory_h: 7.0,
-        refractory_nats: 3.2,
-        refractory_max: 30.0,
-        shown_h: 11.0,
-        record_modesty: 3.3,
+        refractory_nats: 3.0,
         spread: 10.0,
         home: 1.3,
+        recur_days: 2.5,
         squeeze: 0.49,
     };
 }
