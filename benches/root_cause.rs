@@ -1,9 +1,11 @@
 //! How long a cause takes: 100 services with 50 metrics each over an hour, the whole way from tables to an answer.
 
-use hypocenter::engine::root_cause::frame::calibration::Calibration;
-use hypocenter::engine::root_cause::frame::case::{Case, Column, MetricTable, Span, Symptom};
-use hypocenter::engine::root_cause::frame::solve::solve;
-use hypocenter::engine::root_cause::frame::weights::Weights;
+use hypocenter::engine::root_cause::answer::Answer;
+use hypocenter::engine::root_cause::calibration::Calibration;
+use hypocenter::engine::root_cause::case::{Case, Column, MetricTable, Span, Symptom};
+use hypocenter::engine::root_cause::picture::Picture;
+use hypocenter::engine::root_cause::solve::solve;
+use hypocenter::engine::root_cause::weights::Weights;
 
 fn main() {
     divan::main();
@@ -55,7 +57,8 @@ fn an_hour_of(bencher: divan::Bencher<'_, '_>, (services, metrics): (usize, usiz
     let case = case(services, metrics);
     let right = format!("service-{}", services - 1);
     bencher.bench(|| {
-        let answer = solve(&case, &Weights::default(), &Calibration::default());
+        let picture = Picture::new(&case);
+        let answer = Answer::new(&picture, &solve(&picture, &Weights::default(), &Calibration::default()), 0.5);
         assert_eq!(answer.ranking.first().map(|first| first.service.as_str()), Some(right.as_str()));
     });
 }

@@ -219,7 +219,7 @@ impl Scores {
     /// The `q`-quantile of the milliseconds a case.
     #[must_use]
     pub fn wall_at(&self, q: f64) -> Option<f64> {
-        crate::engine::root_cause::frame::robust::quantile(&mut self.wall_ms.clone(), q)
+        crate::engine::root_cause::robust::quantile(&mut self.wall_ms.clone(), q)
     }
 }
 

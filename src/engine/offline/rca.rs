@@ -2,6 +2,7 @@
 //! named; the rest is used.
 
 mod metrics;
+mod mined;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,13 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::engine::root_cause::frame::calibration::Calibration;
-use crate::engine::root_cause::frame::case::{Case, CaseChange, CaseChangeKind, NodeId, Span, Symptom, Tables};
-use crate::engine::root_cause::frame::solve::solve;
-use crate::engine::root_cause::frame::weights::Weights;
+use crate::engine::root_cause::answer::Answer;
+use crate::engine::root_cause::calibration::Calibration;
+use crate::engine::root_cause::case::{Case, CaseChange, CaseChangeKind, NodeId, Span, Symptom, Tables};
+use crate::engine::root_cause::picture::Picture;
+use crate::engine::root_cause::solve::solve;
+use crate::engine::root_cause::weights::Weights;
+use crate::engine::settings::CorrelationSettings;
 
 /// The most that is read of one file, unpacked.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -62,9 +66,12 @@ pub struct Answered {
 pub fn answer(folder: &Path) -> Result<Answered, CaseError> {
     let began = Instant::now();
     let case = read_case(folder)?;
-    let answer = solve(&case, &Weights::default(), &Calibration::default());
-    let json = answer.to_json(Some(began.elapsed().as_secs_f64() * 1e3));
-    Ok(Answered { json, set_aside: case.set_aside, is_partial: case.is_partial })
+    let picture = Picture::new(&case);
+    let solved = solve(&picture, &Weights::default(), &Calibration::default());
+    let floor = CorrelationSettings::default().confidence_floor;
+    let json = Answer::new(&picture, &solved, floor).to_json(Some(began.elapsed().as_secs_f64() * 1e3));
+    let Case { set_aside, is_partial, .. } = case;
+    Ok(Answered { json, set_aside, is_partial })
 }
 
 /// Reads the case in `folder`.
@@ -87,6 +94,7 @@ pub fn read_case(folder: &Path) -> Result<Case, CaseError> {
     read_changes(&value["changes"], &mut case);
     case.now = read_tables(folder, &value["files"], &mut case);
     case.healthy = read_tables(folder, &value["baseline_files"], &mut case);
+    mined::mine(&mut case);
     settle_times(&mut case);
     Ok(case)
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::case::{Case, NodeId};
 use super::picture::Picture;
 use super::rank;
 use crate::engine::clock::Timestamp;
@@ -49,26 +50,25 @@ pub fn second_failure(
     let Some(first) = incident.ranking.hypotheses.first().filter(|_| is_workable && incident.runs.is_empty()) else {
         return SecondFailure::None;
     };
-    let picture = Picture::new(world, incident, settings.hops_max);
-    let (kept, rest): (BTreeSet<&ServiceName>, BTreeSet<&ServiceName>) =
-        picture.onsets().map(|(service, _)| service).partition(|service| is_explained(&picture, first, service));
+    let case = Case::of_incident(world, incident);
+    let picture = Picture::of_incident(&case, world, incident, settings.hops_max);
+    let Some(place) = case.find(first.service.as_str()) else { return SecondFailure::None };
+    let onsets = picture.symptoms.onsets().map(|(node, _)| node);
+    let (kept, rest): (BTreeSet<NodeId>, BTreeSet<NodeId>) =
+        onsets.partition(|node| is_explained(&picture, place, *node));
     if rest.is_empty() || kept.is_empty() {
         return SecondFailure::None;
     }
-    let ranking = rank(world, &part(world, incident, &rest), settings, now);
+    let ranking = rank(world, &part(world, incident, &case, &rest), settings, now);
     let Some(second) = ranking.cause().filter(|second| stands_alone(&picture, first, second, &rest)) else {
         return SecondFailure::None;
     };
     // Two failures in one picture take each other's probability; each has to stand when looked at alone.
-    let alone = || rank(world, &part(world, incident, &kept), settings, now);
+    let alone = || rank(world, &part(world, incident, &case, &kept), settings, now);
     let is_first_sure = incident.ranking.cause().is_some() || alone().cause().is_some();
-    let dependents = picture.topology.dependents(&second.service, TOPOLOGY_HOPS_MAX);
-    let services: BTreeSet<ServiceName> = rest
-        .into_iter()
-        .filter(|service| **service == second.service || dependents.contains_key(*service))
-        .cloned()
-        .collect();
-    let newest = services.iter().filter_map(|service| picture.onset(service)).max();
+    let own: BTreeSet<NodeId> = rest.into_iter().filter(|node| depends(&picture, *node, &second.service)).collect();
+    let services: BTreeSet<ServiceName> = own.iter().map(|node| picture.service(*node)).collect();
+    let newest = own.iter().filter_map(|node| picture.symptoms.onset(*node)).max();
     let is_settled = now.since_ms(incident.opened_at) >= SPLIT_SETTLE_MS
         && newest.is_some_and(|onset| now.since_ms(onset) >= SPLIT_SETTLE_MS);
     if !is_first_sure {
@@ -80,21 +80,29 @@ pub fn second_failure(
     }
 }
 
+/// True where a service is the named one or depends on it.
+fn depends(picture: &Picture<'_>, node: NodeId, on: &ServiceName) -> bool {
+    let on = picture.case.find(on.as_str());
+    on.is_some_and(|on| on == node || picture.graph.dependents(on, TOPOLOGY_HOPS_MAX).contains_key(&node))
+}
+
 /// True where the service is the cause's, or depends on it and did not fail before it.
-fn is_explained(picture: &Picture<'_>, cause: &Hypothesis, service: &ServiceName) -> bool {
-    let tolerance_ms = picture.tolerance_ms.max(CLOCK_SKEW_MS);
-    let came_later = match (picture.onset(service), picture.onset(&cause.service)) {
+fn is_explained(picture: &Picture<'_>, cause: NodeId, node: NodeId) -> bool {
+    let symptoms = &picture.symptoms;
+    let tolerance_ms = symptoms.tolerance_ms.max(CLOCK_SKEW_MS);
+    let came_later = match (symptoms.onset(node), symptoms.onset(cause)) {
         (Some(onset), Some(began)) => onset + tolerance_ms >= began,
         _ => true,
     };
-    let depends = || picture.topology.dependents(&cause.service, TOPOLOGY_HOPS_MAX).contains_key(service);
-    *service == cause.service || (came_later && depends())
+    node == cause || (came_later && depends(picture, node, &picture.service(cause)))
 }
 
 /// A cause of its own: a change of its own shortly before or, where no call leads from one cause to the other in either
 /// direction, critical symptoms that traffic does not explain.
-fn stands_alone(picture: &Picture<'_>, first: &Hypothesis, second: &Hypothesis, rest: &BTreeSet<&ServiceName>) -> bool {
-    if !rest.contains(&second.service) || second.confidence.get() < BELIEVED_MIN {
+fn stands_alone(picture: &Picture<'_>, first: &Hypothesis, second: &Hypothesis, rest: &BTreeSet<NodeId>) -> bool {
+    let find = |service: &ServiceName| picture.case.find(service.as_str());
+    let (Some(of_first), Some(of_second)) = (find(&first.service), find(&second.service)) else { return false };
+    if !rest.contains(&of_second) || second.confidence.get() < BELIEVED_MIN {
         return false;
     }
     let change_weight =
@@ -102,11 +110,8 @@ fn stands_alone(picture: &Picture<'_>, first: &Hypothesis, second: &Hypothesis, 
     let has_own_change = second.change.is_some()
         && second.change != first.change
         && change_weight.fold(0.0_f64, f64::max) >= OWN_CHANGE_MIN;
-    let depends = |caller: &ServiceName, callee: &ServiceName| {
-        picture.topology.dependents(callee, TOPOLOGY_HOPS_MAX).contains_key(caller)
-    };
-    let is_related = depends(&first.service, &second.service) || depends(&second.service, &first.service);
-    let Some(view) = picture.view(&second.service) else {
+    let is_related = depends(picture, of_first, &second.service) || depends(picture, of_second, &first.service);
+    let Some(view) = picture.symptoms.view(of_second) else {
         return false;
     };
     let is_critical = view.metrics.iter().any(|anomaly| anomaly.severity == Severity::Critical)
@@ -115,12 +120,14 @@ fn stands_alone(picture: &Picture<'_>, first: &Hypothesis, second: &Hypothesis, 
 }
 
 /// The incident as if it had only these services.
-fn part(world: &World, incident: &Incident, services: &BTreeSet<&ServiceName>) -> Incident {
+fn part(world: &World, incident: &Incident, case: &Case, services: &BTreeSet<NodeId>) -> Incident {
     let mut part = incident.clone();
-    let is_in = |service: Option<&ServiceName>| service.is_some_and(|service| services.contains(service));
+    let is_in = |service: Option<&ServiceName>| {
+        service.and_then(|service| case.find(service.as_str())).is_some_and(|node| services.contains(&node))
+    };
     part.anomalies.retain(|id| is_in(world.anomalies.get(id).map(|anomaly| &anomaly.service)));
     part.alerts.retain(|id| is_in(world.alerts.get(id).and_then(|alert| alert.notice.service.as_ref())));
-    part.services.retain(|service, _| services.contains(service));
+    part.services.retain(|service, _| is_in(Some(service)));
     part
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::candidates::Candidate;
+use super::picture::Picture;
+use super::picture::causes::Cause;
 use crate::engine::model::{
     Anomaly, AnomalyKind, CauseKind, Change, ChangeKind, Direction, Hypothesis, Incident, Ranking, SeriesRole,
     ServiceName, human_span,
@@ -32,11 +33,9 @@ pub(super) fn named(change: &Change) -> String {
 }
 
 /// `deploy abc123 to payment`, `connections of orders-db exhausted`.
-pub(super) fn hypothesis(candidate: &Candidate<'_>) -> String {
-    let service = &candidate.service;
-    let place = candidate.resource.map_or(service, |resource| &resource.service);
-    let own = candidate.kind.at(place);
-    match (candidate.change, candidate.resource) {
+pub(super) fn hypothesis(picture: &Picture<'_>, cause: &Cause<'_>) -> String {
+    let own = cause.kind.at(&picture.service(cause.resource_of().unwrap_or(cause.node)));
+    match (cause.change, cause.resource) {
         (Some(change), Some(_)) => format!("{own} after {}", named(change)),
         (Some(change), None) => named(change),
         (None, _) => own,
@@ -57,9 +56,9 @@ pub(super) fn began(anomaly: &Anomaly) -> String {
 }
 
 /// What would prove the hypothesis wrong.
-pub(super) fn disproof(candidate: &Candidate<'_>) -> String {
-    let service = &candidate.service;
-    match (candidate.change, candidate.kind) {
+pub(super) fn disproof(picture: &Picture<'_>, cause: &Cause<'_>) -> String {
+    let service = picture.name(cause.node);
+    match (cause.change, cause.kind) {
         (Some(change), _) => format!("the symptoms stay after this is undone: {}", named(change)),
         (None, CauseKind::ConnectionsExhausted) => "the symptoms stay while connections are free".to_owned(),
         (None, CauseKind::MemoryLeak) => format!("the symptoms stay after {service} has started afresh"),

@@ -1,6 +1,6 @@
 //! The wide table of metrics: `ts` and one column per `service|metric`.
 
-use crate::engine::root_cause::frame::case::{Case, Column, MetricTable};
+use crate::engine::root_cause::case::{Case, Column, MetricTable};
 
 /// Reads the table. A cell that is no finite number is a missing sample; a row without a time is set aside.
 pub(super) fn read(bytes: &[u8], case: &mut Case) -> MetricTable {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::engine::root_cause::frame::case::{AlertRow, AlertSource, Case, InstanceId, LogRow, NodeId, SpanRow};
+use crate::engine::root_cause::case::{AlertRow, AlertSource, Case, InstanceId, LogRow, NodeId, SpanRow};
 
 /// More of a text is not needed to know what it says.
 const TEXT_BYTES_MAX: usize = 8 << 10;
@@ -157,6 +157,7 @@ pub(super) fn logs(bytes: &[u8], case: &mut Case) -> Vec<LogRow> {
             span: identity(raw.span),
             body: raw.body.map_or(String::new(), |body| cut(&body)),
             attrs: raw.attrs.map_or(String::new(), |attrs| cut(&joined(&attrs))),
+            template: 0,
         });
         raw.ts.is_finite()
     });
