@@ -152,3 +152,7 @@ pub const RELATION_METRICS_MAX: usize = 24;
 pub const RELATION_INSTANCES_MAX: usize = 32;
 /// Symptoms of one group that are weighed for whether they are several failures; the newest of more.
 pub const OPINION_SYMPTOMS_MAX: usize = 2_000;
+/// Alert names and metrics, each at its place, of which it is learnt whether they matter; of more nothing is learnt.
+pub const SUPPRESSION_TOPICS_MAX: usize = 20_000;
+/// Learnt rules that the picture carries; those in force first, then those tried most.
+pub const SUPPRESSION_RULES_SHOWN_MAX: usize = 200;

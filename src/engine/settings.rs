@@ -318,6 +318,8 @@ pub struct CorrelationSettings {
     pub reopen_within: Span,
     /// Below this confidence the cause is "unresolved".
     pub confidence_floor: f64,
+    /// False keeps rules for what never matters in shadow for good: they count what they would hide and hide nothing.
+    pub learned_suppression: bool,
 }
 
 impl Default for CorrelationSettings {
@@ -328,6 +330,7 @@ impl Default for CorrelationSettings {
             quiet_after: Span(3 * MINUTE_MS),
             reopen_within: Span(60 * MINUTE_MS),
             confidence_floor: 0.5,
+            learned_suppression: true,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, KindGuess,
-    Misfit, Proposal, Run, SourceReport, Topology,
+    Misfit, Proposal, Run, SourceReport, SuppressionRule, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -132,6 +132,9 @@ pub struct Snapshot {
     /// Past incidents whose signs are here again, the oldest warning first.
     #[serde(default)]
     pub warnings: Vec<EarlyWarning>,
+    /// Rules learnt for what never matters: in force, in shadow, withdrawn.
+    #[serde(default)]
+    pub suppression_rules: Vec<SuppressionRule>,
     /// The newest entries of the audit log, newest first.
     pub audit: Vec<Arc<AuditEntry>>,
     /// Files that could not be read.
@@ -165,6 +168,7 @@ impl Snapshot {
             kind_guesses: BTreeMap::new(),
             predictions: Vec::new(),
             warnings: Vec::new(),
+            suppression_rules: Vec::new(),
             audit: Vec::new(),
             file_problems: Vec::new(),
             store: StoreStatus::default(),

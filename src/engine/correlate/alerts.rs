@@ -26,6 +26,11 @@ pub fn fold(existing: Option<&Alert>, notice: &AlertNotice, now: Timestamp) -> A
         alert.repeat_count += 1;
     }
     alert.suppressed = muting(&alert);
+    // That it was weak the last time says nothing of this time.
+    let fires_again = (existing.notice.state, alert.notice.state) == (AlertState::Resolved, AlertState::Firing);
+    if fires_again && alert.suppressed == Some(SuppressionReason::TooWeak) {
+        alert.suppressed = None;
+    }
     alert
 }
 
@@ -196,6 +201,17 @@ mod tests {
         assert!(matches!(muted.suppressed, Some(SuppressionReason::MutedAtSource { .. })));
         notice.muted_by = None;
         assert_eq!(fold(Some(&muted), &notice, Timestamp(12_000)).suppressed, None);
+    }
+
+    #[test]
+    fn weakness_is_of_one_time() {
+        let mut weak = tell(&[("a", Firing, 10, None, 11), ("a", Resolved, 10, Some(60), 61)]);
+        weak.suppressed = Some(SuppressionReason::TooWeak);
+        let mut notice = alert_notice("HighErrors", Some("payment"), Severity::Critical, 10);
+        notice.source = "a".into();
+        let (again, anew) = (notice.clone(), AlertNotice { starts_at: Timestamp(90_000), ..notice });
+        assert_eq!(fold(Some(&weak), &again, Timestamp(62_000)).suppressed, Some(SuppressionReason::TooWeak));
+        assert_eq!(fold(Some(&weak), &anew, Timestamp(91_000)).suppressed, None);
     }
 
     #[test]

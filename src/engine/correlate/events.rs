@@ -97,6 +97,7 @@ fn is_correlations_own(reason: &SuppressionReason) -> bool {
         SuppressionReason::Folded { .. }
             | SuppressionReason::DownstreamOf { .. }
             | SuppressionReason::TooWeak
+            | SuppressionReason::Learned { .. }
             | SuppressionReason::Flapping { .. }
             | SuppressionReason::Operator { .. }
     )

@@ -15,6 +15,8 @@ mod events;
 pub mod evidence;
 mod flapping;
 mod grouping;
+mod habits;
+mod learned_suppression;
 pub mod lifecycle;
 mod membership;
 mod opening;

@@ -40,7 +40,9 @@ impl<'a> Pass<'a> {
 
     pub(super) fn run(mut self, events: &mut Vec<CorrelationEvent>) {
         self.settle_flapping();
-        let symptoms = self.waiting_symptoms(events);
+        self.memory.habits.look(self.world, self.now);
+        let mut symptoms = self.waiting_symptoms(events);
+        self.set_habits_aside(&mut symptoms, events);
         self.refresh_stale();
         self.group(&symptoms, events);
         self.refresh_stale();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::affinity::Affinities;
 use super::flapping::Flapping;
+use super::learned_suppression::LearnedSuppression;
 use super::membership::Derived;
 use super::pass::Pass;
 use super::symptom::SymptomKey;
@@ -26,6 +27,8 @@ pub struct Correlator {
     pub(super) flapping: Flapping,
     /// What operators taught about services that fail together.
     pub(super) affinities: Affinities,
+    /// What time taught about signals that never matter.
+    pub(super) habits: LearnedSuppression,
     /// Size of the topology at the last grouping: a new edge may connect two incidents.
     pub(super) edge_count: usize,
 }
@@ -42,6 +45,7 @@ impl Correlator {
             derived: BTreeMap::new(),
             flapping: Flapping::default(),
             affinities: Affinities::default(),
+            habits: LearnedSuppression::default(),
             edge_count: 0,
         }
     }

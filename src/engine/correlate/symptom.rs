@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     Alert, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Fingerprint, SeriesRole, ServiceName, Severity,
@@ -18,7 +20,8 @@ pub(super) enum SymptomKey {
 }
 
 /// Where a symptom is: on a service or, where none is known, wherever its labels say.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Place {
     Service(ServiceName),
     Labels(Arc<str>),
@@ -133,6 +136,7 @@ fn stands(reason: Option<&SuppressionReason>) -> bool {
             SuppressionReason::Flapping { .. }
             | SuppressionReason::Folded { .. }
             | SuppressionReason::DownstreamOf { .. }
+            | SuppressionReason::Learned { .. }
             | SuppressionReason::TooWeak,
         ) => false,
     }

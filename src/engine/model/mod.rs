@@ -20,6 +20,7 @@ pub mod series;
 pub mod severity;
 pub mod signal;
 pub mod source;
+mod suppression_rule;
 pub mod topology;
 pub mod verdict;
 
@@ -46,5 +47,6 @@ pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
 pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
+pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};
 pub use verdict::CauseVerdict;

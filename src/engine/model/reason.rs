@@ -48,6 +48,13 @@ pub enum SuppressionReason {
     },
     /// Alone, mild, and gone before it could matter.
     TooWeak,
+    /// A habit that never mattered, by a rule that was tried in shadow first.
+    Learned {
+        /// Episodes that the rule would have hidden in its trial.
+        tried: u32,
+        /// Of all that it would have hidden or has hidden, those that mattered.
+        mattered: u32,
+    },
     /// An operator said so.
     Operator {
         /// Who.
@@ -66,6 +73,9 @@ impl fmt::Display for SuppressionReason {
             Self::DownstreamOf { service } => write!(out, "explained by {service}"),
             Self::MutedAtSource { by } => write!(out, "muted at its source: {by}"),
             Self::TooWeak => write!(out, "weak and alone"),
+            Self::Learned { tried, mattered } => {
+                write!(out, "a habit: of {tried} like it on trial {mattered} mattered")
+            }
             Self::Operator { by } => write!(out, "set aside by {by}"),
         }
     }

@@ -14,6 +14,8 @@ const FAILURE_SIGNATURES: &str = "failure signatures";
 const CONFIRMED_INCIDENTS: &str = "confirmed incidents";
 /// What operators taught by merging and splitting.
 const OPERATOR_GROUPINGS: &str = "operator groupings";
+/// Habits that never mattered, and how their trials stand.
+const HABITS: &str = "habits";
 /// What operators said of named causes.
 const CAUSE_VERDICTS: &str = "cause verdicts";
 
@@ -26,6 +28,7 @@ impl Engine {
             FAILURE_SIGNATURES => self.precursors.restore(text),
             CONFIRMED_INCIDENTS => self.kinds.restore(text),
             OPERATOR_GROUPINGS => self.correlator.restore_affinities(text),
+            HABITS => self.correlator.restore_habits(text),
             CAUSE_VERDICTS => self.restore_verdicts(text),
             _ => Ok(()),
         };
@@ -55,6 +58,7 @@ impl Engine {
             (FAILURE_SIGNATURES, self.precursors.to_keep()),
             (CONFIRMED_INCIDENTS, self.kinds.to_keep()),
             (OPERATOR_GROUPINGS, self.correlator.affinities_to_keep()),
+            (HABITS, self.correlator.habits_to_keep()),
         ];
         for (name, text) in learnt {
             if let Some(value) = text {

@@ -43,6 +43,7 @@ impl Engine {
             predictions: predictions.into_iter().map(|(_, id)| id).collect(),
             kind_guesses: self.world.kind_guesses.clone(),
             warnings: self.precursors.warnings(),
+            suppression_rules: self.correlator.suppression_rules(),
             anomalies,
             alerts: self.alerts_in_order(),
             changes: self.changes_in_order(),
