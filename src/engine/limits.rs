@@ -150,9 +150,9 @@ pub const RELATION_SERVICES_MAX: usize = 500;
 pub const RELATION_METRICS_MAX: usize = 24;
 /// Instances that a metric's mean is taken over.
 pub const RELATION_INSTANCES_MAX: usize = 32;
-/// Symptoms of one group that are weighed for whether they are several failures; the newest of more.
-pub const OPINION_SYMPTOMS_MAX: usize = 2_000;
 /// Alert names and metrics, each at its place, of which it is learnt whether they matter; of more nothing is learnt.
 pub const SUPPRESSION_TOPICS_MAX: usize = 20_000;
 /// Learnt rules that the picture carries; those in force first, then those tried most.
 pub const SUPPRESSION_RULES_SHOWN_MAX: usize = 200;
+/// Alerts and metrics, each at its place, that grouping by evidence knows before it begins anew in a quiet hour.
+pub const CORRELATION_FACES_MAX: usize = 50_000;

@@ -93,16 +93,17 @@ impl Pass<'_> {
         }
         into.updated_at = self.now;
         self.memory.derived.remove(&younger);
+        self.memory.homes.values_mut().filter(|home| **home == younger).for_each(|home| *home = older);
         self.memory.stale.insert(older);
         self.draft.insert(younger, from);
         self.draft.insert(older, into);
     }
 
-    pub(super) fn join(&mut self, id: IncidentId, symptom: &Symptom, events: &mut Vec<CorrelationEvent>) {
+    pub(super) fn join(&mut self, id: IncidentId, key: SymptomKey, events: &mut Vec<CorrelationEvent>) {
         let Some(mut incident) = self.draft.remove(&id).or_else(|| self.incident(id).cloned()) else {
             return;
         };
-        match symptom.key {
+        match key {
             SymptomKey::Anomaly(anomaly) => {
                 incident.anomalies.insert(anomaly);
                 events.push(self.anomaly_mark(anomaly, id));
@@ -112,7 +113,7 @@ impl Pass<'_> {
                 events.push(self.alert_mark(alert, id));
             }
         }
-        self.memory.waiting.remove(&symptom.key);
+        self.memory.waiting.remove(&key);
         self.memory.stale.insert(id);
         self.draft.insert(id, incident);
     }

@@ -20,6 +20,8 @@ pub(super) struct Burst {
     pub(super) onsets: BTreeSet<Timestamp>,
     pub(super) last_at: Timestamp,
     pub(super) is_critical: bool,
+    /// True where a case says what the incident consists of: only grave symptoms join it for being near.
+    pub(super) is_explained: bool,
     /// The waiting symptoms; empty for those of an incident.
     pub(super) waiting: Vec<SymptomKey>,
 }
@@ -33,6 +35,7 @@ impl Burst {
             onsets: BTreeSet::new(),
             last_at: Timestamp(i64::MIN),
             is_critical: false,
+            is_explained: false,
             waiting: Vec::new(),
         }
     }
@@ -42,6 +45,16 @@ impl Burst {
         self.onsets.insert(symptom.onset);
         self.last_at = self.last_at.max(symptom.last_at);
         self.is_critical |= symptom.severity == Severity::Critical;
+    }
+
+    /// True where being near may mean being one.
+    fn may_join(&self, other: &Self) -> bool {
+        match (self.is_explained, other.is_explained) {
+            (false, false) => true,
+            (true, false) if other.incident.is_none() => other.is_critical,
+            (false, true) if self.incident.is_none() => self.is_critical,
+            _ => self.incident == other.incident,
+        }
     }
 
     /// True where some onset of one is within `window_ms` of some onset of the other.
@@ -138,6 +151,9 @@ fn link_one_place(bursts: &[Burst], here: &[usize], around: &Surroundings<'_>, p
             let (first, second) = (&bursts[a], &bursts[b]);
             // Two incidents on one service are two failures unless they began together.
             let may_continue = first.incident.is_none() || second.incident.is_none();
+            if !first.may_join(second) {
+                continue;
+            }
             if first.is_near(second, around.window_ms)
                 || (may_continue
                     && (first.is_continued_by(second, around.window_ms)
@@ -163,7 +179,7 @@ fn link_callers(
             let is_strong = hops <= 1 || bursts[a].is_critical || bursts[b].is_critical;
             // And the further the call, the nearer in time: what passed through silent services passed at once.
             let within_ms = around.window_ms / i64::try_from(hops.max(1)).unwrap_or(i64::MAX);
-            if is_strong && bursts[a].is_near(&bursts[b], within_ms) {
+            if is_strong && bursts[a].may_join(&bursts[b]) && bursts[a].is_near(&bursts[b], within_ms) {
                 parts.join(a, b);
             }
         }
@@ -174,7 +190,7 @@ fn link_callers(
 fn link_joined(bursts: &[Burst], here: &[usize], there: &[usize], around: &Surroundings<'_>, parts: &mut Parts) {
     for &a in here {
         for &b in there {
-            if bursts[a].is_near(&bursts[b], around.window_ms) {
+            if bursts[a].may_join(&bursts[b]) && bursts[a].is_near(&bursts[b], around.window_ms) {
                 parts.join(a, b);
             }
         }
@@ -202,7 +218,8 @@ fn link_suspects(
                 let places = bursts[*first].place.service().zip(bursts[*other].place.service());
                 places.is_some_and(|(one, other)| around.affinities.of(one, other) < 0)
             };
-            behind.filter(|other| !is_parted(other)).for_each(|other| parts.join(*first, *other));
+            let may_join = |other: &&usize| !is_parted(other) && bursts[*first].may_join(&bursts[**other]);
+            behind.filter(may_join).for_each(|other| parts.join(*first, *other));
         }
     }
 }

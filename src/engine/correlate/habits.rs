@@ -53,7 +53,7 @@ impl Pass<'_> {
         }
     }
 
-    fn mark_of(&self, key: SymptomKey) -> (Option<IncidentId>, Option<SuppressionReason>) {
+    pub(super) fn mark_of(&self, key: SymptomKey) -> (Option<IncidentId>, Option<SuppressionReason>) {
         let found = match key {
             SymptomKey::Anomaly(id) => self.world.anomalies.get(&id).map(|one| (one.incident, one.suppressed.clone())),
             SymptomKey::Alert(id) => self.world.alerts.get(&id).map(|one| (one.incident, one.suppressed.clone())),

@@ -7,9 +7,10 @@
 
 mod affinity;
 pub mod alerts;
-mod apart;
 mod becoming;
+mod by_case;
 mod by_hand;
+mod cases;
 pub mod changes;
 mod events;
 pub mod evidence;
@@ -20,7 +21,6 @@ mod learned_suppression;
 pub mod lifecycle;
 mod membership;
 mod opening;
-mod opinion;
 mod pass;
 mod ranked;
 mod same_cause;
@@ -29,6 +29,7 @@ mod splitting;
 mod step;
 mod symptom;
 mod timeline;
+mod transfer;
 
 #[cfg(test)]
 mod tests;

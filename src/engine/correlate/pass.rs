@@ -44,6 +44,10 @@ impl<'a> Pass<'a> {
         let mut symptoms = self.waiting_symptoms(events);
         self.set_habits_aside(&mut symptoms, events);
         self.refresh_stale();
+        self.hear_cases();
+        self.settle_cases(&symptoms, events);
+        self.refresh_stale();
+        symptoms.retain(|symptom| self.memory.waiting.contains(&symptom.key));
         self.group(&symptoms, events);
         self.refresh_stale();
         self.merge_by_cause(events);
@@ -85,6 +89,24 @@ impl<'a> Pass<'a> {
         }
         self.unmark_settled(&symptoms, events);
         symptoms
+    }
+
+    /// Has cases hear what was touched, and judge.
+    fn hear_cases(&mut self) {
+        let Correlator { cases, affinities, unheard, flapping, .. } = &mut *self.memory;
+        cases.look_around(self.world, affinities, self.now);
+        let touched: Vec<Symptom> = std::mem::take(unheard)
+            .into_iter()
+            .filter_map(|key| match key {
+                SymptomKey::Anomaly(id) => of_anomaly(self.world.anomalies.get(&id)?, self.now, FORECAST_OPENS_MS),
+                SymptomKey::Alert(id) => {
+                    let is_flapping = flapping.changes(id, self.now).is_some();
+                    of_alert(self.world.alerts.get(&id)?, &self.directory, is_flapping)
+                }
+            })
+            .collect();
+        cases.hear(self.world, &touched, self.now);
+        cases.judge(self.world, self.now);
     }
 
     /// An alert that no longer flaps loses the mark.
@@ -141,7 +163,10 @@ impl<'a> Pass<'a> {
         }
         let window_ms = self.memory.settings.window.0;
         let mut bursts = grouping::bursts(symptoms, window_ms);
-        bursts.extend(self.memory.derived.values().flat_map(|derived| derived.bursts.iter().cloned()));
+        for (id, derived) in &self.memory.derived {
+            let is_explained = self.case_at(*id).is_some();
+            bursts.extend(derived.bursts.iter().cloned().map(|burst| Burst { is_explained, ..burst }));
+        }
         let changes = self.recent_changes(&bursts, window_ms);
         let around = Surroundings {
             topology: &self.world.topology,
@@ -190,14 +215,6 @@ impl<'a> Pass<'a> {
         let incidents: BTreeSet<IncidentId> = group.iter().filter_map(|burst| burst.incident).collect();
         let waiting: Vec<&Symptom> =
             group.iter().flat_map(|burst| &burst.waiting).filter_map(|key| by_key.get(key).copied()).collect();
-        // Once there is an incident, its cause says what is a second failure.
-        if incidents.is_empty() {
-            let opinion = self.opinion(&waiting);
-            if opinion.failures.len() > 1 {
-                self.settle_apart(&opinion, &waiting, events);
-                return;
-            }
-        }
         let older = match incidents.first() {
             Some(older) => *older,
             None if is_warranted(&waiting, &self.memory.settings, self.now) => self.open_or_reopen(&waiting),
@@ -219,7 +236,7 @@ impl<'a> Pass<'a> {
                 symptom.place.service().zip(services).is_some_and(|(service, all)| all.contains_key(service))
             };
             let home = homes.iter().find(is_home).copied().unwrap_or(older);
-            self.join(home, symptom, events);
+            self.join(home, symptom.key, events);
         }
     }
 
@@ -232,7 +249,8 @@ impl<'a> Pass<'a> {
         }
         self.refresh_stale();
         let mut about: BTreeMap<Place, IncidentId> = BTreeMap::new();
-        for (id, derived) in self.memory.derived.iter().rev() {
+        // What an explained incident consists of is said by its explanation.
+        for (id, derived) in self.memory.derived.iter().rev().filter(|(id, _)| self.case_at(**id).is_none()) {
             let fresh = derived.bursts.iter().filter(|burst| {
                 burst.onsets.last().is_some_and(|onset| self.now.since_ms(*onset) <= SAME_PLACE_REACH_MS)
             });
@@ -240,7 +258,7 @@ impl<'a> Pass<'a> {
         }
         for follower in followers {
             if let Some(id) = about.get(&follower.place) {
-                self.join(*id, follower, events);
+                self.join(*id, follower.key, events);
             }
         }
     }

@@ -46,12 +46,13 @@ impl Pass<'_> {
         }
     }
 
-    /// True where they were split, or where each has a leading cause of its own and neither cause depends on the other: what both reach (the
+    /// True where they were split, where each has a case of its own, or where each has a leading cause of its own and neither cause depends on the other: what both reach (the
     /// users' end, as a rule) makes two failures no single one.
     pub(super) fn are_two_failures(&self, older: IncidentId, younger: IncidentId) -> bool {
-        let split_from = |id| self.incident(id).and_then(|incident| incident.split_from);
-        let origin = |id| split_from(id).unwrap_or(id);
-        if older != younger && origin(older) == origin(younger) {
+        if older != younger && self.origin(older) == self.origin(younger) {
+            return true;
+        }
+        if self.case_at(older).is_some() && self.case_at(younger).is_some() && older != younger {
             return true;
         }
         let cause = |id| self.incident(id).and_then(|incident| incident.ranking.cause());
@@ -65,6 +66,11 @@ impl Pass<'_> {
             && one.service != other.service
             && !depends(&one.service, &other.service)
             && !depends(&other.service, &one.service)
+    }
+
+    /// The incident that it was split from, else itself.
+    pub(super) fn origin(&self, id: IncidentId) -> IncidentId {
+        self.incident(id).and_then(|incident| incident.split_from).unwrap_or(id)
     }
 
     /// True where some symptoms of both began within the window or, where `may_last`, one began while the other lasted.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affinity::Affinities;
+use super::cases::Cases;
 use super::flapping::Flapping;
 use super::learned_suppression::LearnedSuppression;
 use super::membership::Derived;
@@ -25,6 +26,12 @@ pub struct Correlator {
     pub(super) stale: BTreeSet<IncidentId>,
     pub(super) derived: BTreeMap<IncidentId, Derived>,
     pub(super) flapping: Flapping,
+    /// Which failure explains which symptom.
+    pub(super) cases: Cases,
+    /// The incident of each case that has one.
+    pub(super) homes: BTreeMap<u32, IncidentId>,
+    /// Touched since cases last heard.
+    pub(super) unheard: BTreeSet<SymptomKey>,
     /// What operators taught about services that fail together.
     pub(super) affinities: Affinities,
     /// What time taught about signals that never matter.
@@ -44,6 +51,9 @@ impl Correlator {
             stale: BTreeSet::new(),
             derived: BTreeMap::new(),
             flapping: Flapping::default(),
+            cases: Cases::default(),
+            homes: BTreeMap::new(),
+            unheard: BTreeSet::new(),
             affinities: Affinities::default(),
             habits: LearnedSuppression::default(),
             edge_count: 0,
@@ -103,6 +113,7 @@ impl Correlator {
     }
 
     fn hear_one(&mut self, world: &World, key: SymptomKey, incident: Option<IncidentId>, onset: Timestamp) {
+        self.unheard.insert(key);
         match incident.and_then(|id| world.incidents.get(&id)) {
             Some(incident) if incident.state.is_live() => {
                 self.stale.insert(incident.id);

@@ -168,10 +168,11 @@ impl Directory {
 
     /// The alert's own service, else one that its labels name, else the labels themselves.
     pub(super) fn place(&self, alert: &Alert) -> Place {
-        if let Some(service) = alert.notice.service.clone().or_else(|| self.service_of(alert)) {
+        let labels = &alert.notice.labels;
+        let told = alert.notice.service.clone().filter(|service| !is_messenger(service.as_str(), alert));
+        if let Some(service) = told.or_else(|| self.service_of(alert)) {
             return Place::Service(service);
         }
-        let labels = &alert.notice.labels;
         let shared = PLACE_LABELS.iter().find_map(|name| labels.get(name).map(|value| format!("{name}={value}")));
         Place::Labels(Arc::from(shared.unwrap_or_else(|| format!("alertname={}", alert.notice.name))))
     }
@@ -182,9 +183,20 @@ impl Directory {
             let value = labels.get(name)?;
             self.instances.get(value).or_else(|| self.instances.get(without_port(value)))
         });
-        let by_name = || labels.iter().find_map(|(_, value)| self.services.get(value));
+        // Whether the job is a service has been asked before.
+        let by_name =
+            || labels.iter().filter(|(name, _)| *name != "job").find_map(|(_, value)| self.services.get(value));
         by_instance.or_else(by_name).cloned()
     }
+}
+
+/// True where the service of an alert is only the job that measures: what an exporter tells is about a machine, and all
+/// machines are not one service.
+fn is_messenger(service: &str, alert: &Alert) -> bool {
+    let measures = service.ends_with("exporter") || ["kubelet", "kube-state-metrics", "cadvisor"].contains(&service);
+    measures
+        && alert.notice.labels.get("job") == Some(service)
+        && PLACE_LABELS.iter().any(|name| alert.notice.labels.get(name).is_some())
 }
 
 fn without_port(address: &str) -> &str {

@@ -6,6 +6,7 @@ pub mod face;
 mod found;
 pub mod labels;
 mod learn;
+mod live;
 pub mod places;
 mod product;
 mod prompt;

@@ -1,0 +1,217 @@
+//! What a pass does with cases: every case has at most one incident, its home; symptoms go where their case is at home, and
+//! incidents part or join as the evidence changes its mind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::CorrelationEvent;
+use super::opening::is_warranted;
+use super::pass::Pass;
+use super::symptom::{Symptom, SymptomKey};
+use crate::engine::model::{IncidentId, ServiceName, SuppressionReason};
+
+/// Where the incident of a case is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// Its own.
+    Own(IncidentId),
+    /// That of another case, which it has not left yet.
+    Guest(IncidentId),
+}
+
+impl Home {
+    fn id(self) -> IncidentId {
+        match self {
+            Self::Own(id) | Self::Guest(id) => id,
+        }
+    }
+}
+
+type Members = BTreeMap<u32, BTreeSet<SymptomKey>>;
+
+impl Pass<'_> {
+    /// Brings symptoms and incidents in line with what the evidence says now.
+    pub(super) fn settle_cases(&mut self, waiting: &[Symptom], events: &mut Vec<CorrelationEvent>) {
+        // A few symptoms that something could explain are no more than near each other, until more is heard.
+        let mut members = self.memory.cases.members();
+        members.retain(|case, _| self.memory.cases.is_firm(*case));
+        if members.is_empty() {
+            return;
+        }
+        self.follow_given_up(&members, events);
+        for (case, keys) in &members {
+            let Some(home) = self.home(*case, keys, waiting, events) else { continue };
+            self.bring_home(home, keys, events);
+        }
+    }
+
+    /// Live incidents by member.
+    fn places_of_members(&self) -> BTreeMap<SymptomKey, IncidentId> {
+        let mut at = BTreeMap::new();
+        for id in self.live_ids() {
+            if let Some(incident) = self.incident(id) {
+                at.extend(incident.anomalies.iter().map(|key| (SymptomKey::Anomaly(*key), id)));
+                at.extend(incident.alerts.iter().map(|key| (SymptomKey::Alert(*key), id)));
+            }
+        }
+        at
+    }
+
+    /// Live incidents, as this pass leaves them; the oldest first.
+    fn live_ids(&self) -> BTreeSet<IncidentId> {
+        let known = self.memory.derived.keys().chain(self.draft.keys()).copied();
+        known.filter(|id| self.incident(*id).is_some_and(|incident| incident.state.is_live())).collect()
+    }
+
+    /// The case that tells an incident apart from others.
+    pub(super) fn case_at(&self, id: IncidentId) -> Option<u32> {
+        let mut homes = self.memory.homes.iter();
+        homes.find(|(case, home)| **home == id && self.memory.cases.is_firm(**case)).map(|(case, _)| *case)
+    }
+
+    /// The incident of a case that the evidence has given up becomes a part of where most of its members went.
+    fn follow_given_up(&mut self, members: &Members, events: &mut Vec<CorrelationEvent>) {
+        let given_up: Vec<(u32, IncidentId)> = self
+            .memory
+            .homes
+            .iter()
+            .filter(|(case, _)| !self.memory.cases.holds(**case))
+            .map(|(case, id)| (*case, *id))
+            .collect();
+        for (case, left) in given_up {
+            self.memory.homes.remove(&case);
+            let Some(incident) = self.incident(left).filter(|incident| incident.state.is_live()) else { continue };
+            let count = incident.anomalies.len() + incident.alerts.len();
+            let is_there = |key: &&SymptomKey| match key {
+                SymptomKey::Anomaly(id) => incident.anomalies.contains(id),
+                SymptomKey::Alert(id) => incident.alerts.contains(id),
+            };
+            let takers = self.memory.homes.iter().filter(|(_, home)| **home != left).filter_map(|(case, home)| {
+                let taken = members.get(case)?.iter().filter(is_there).count();
+                (2 * taken > count).then_some(*home)
+            });
+            let taker = takers.min().filter(|id| self.incident(*id).is_some_and(|one| one.state.is_live()));
+            if let Some(taker) = taker.filter(|_| self.case_at(left).is_none()) {
+                self.merge_two(left, taker, "one failure explains the symptoms of both", events);
+            }
+        }
+    }
+
+    /// Makes the younger of two a part of the older, unless they were taken apart or a run is not over on it.
+    fn merge_two(&mut self, one: IncidentId, other: IncidentId, why: &str, events: &mut Vec<CorrelationEvent>) {
+        let (older, younger) = (one.min(other), one.max(other));
+        let is_held = self.incident(younger).is_none_or(|incident| self.is_held(incident));
+        if older != younger && !is_held && !self.are_two_failures(older, younger) {
+            self.merge(younger, older, why, events);
+        }
+    }
+
+    /// The incident of a case; opened where the case is worth one.
+    fn home(
+        &mut self,
+        case: u32,
+        keys: &BTreeSet<SymptomKey>,
+        waiting: &[Symptom],
+        events: &mut Vec<CorrelationEvent>,
+    ) -> Option<Home> {
+        if let Some(id) = self.memory.homes.get(&case).copied()
+            && self.incident(id).is_some_and(|incident| incident.state.is_live())
+        {
+            return Some(Home::Own(id));
+        }
+        let at = self.places_of_members();
+        let mut votes: BTreeMap<IncidentId, usize> = BTreeMap::new();
+        keys.iter().filter_map(|key| at.get(key)).for_each(|id| *votes.entry(*id).or_default() += 1);
+        // Of as many the older.
+        let most = votes.iter().max_by_key(|(id, count)| (**count, std::cmp::Reverse(**id))).map(|(id, _)| *id);
+        let own = match most {
+            Some(id) if self.case_at(id).is_none() => id,
+            Some(id) => match self.may_part(case, id, keys) {
+                true => self.part(id, keys, "a failure of its own explains these", events)?,
+                false => return Some(Home::Guest(id)),
+            },
+            None => {
+                let own: Vec<&Symptom> = waiting
+                    .iter()
+                    .filter(|symptom| keys.contains(&symptom.key) && self.memory.waiting.contains(&symptom.key))
+                    .collect();
+                if !is_warranted(&own, &self.memory.settings, self.now) {
+                    return None;
+                }
+                self.open_or_reopen(&own)
+            }
+        };
+        self.memory.homes.insert(case, own);
+        Some(Home::Own(own))
+    }
+
+    /// True where a case may leave the incident it lies in: it shows what broke, and nobody has said that they are one.
+    fn may_part(&self, case: u32, whole: IncidentId, keys: &BTreeSet<SymptomKey>) -> bool {
+        let Some(incident) = self.incident(whole) else { return false };
+        let is_joined = |key: &SymptomKey| {
+            self.service_of(*key).is_some_and(|service| self.is_joined_by_hand(incident.services.keys(), &service))
+        };
+        self.memory.cases.stands_alone(case) && !self.is_held(incident) && !keys.iter().any(is_joined)
+    }
+
+    fn is_joined_by_hand<'a>(
+        &self,
+        mut services: impl Iterator<Item = &'a ServiceName>,
+        service: &ServiceName,
+    ) -> bool {
+        services.any(|other| self.memory.affinities.of(other, service) > 0)
+    }
+
+    /// Brings the symptoms of a case to its home: those of no incident at once, those of another once the evidence has
+    /// settled on it.
+    fn bring_home(&mut self, home: Home, keys: &BTreeSet<SymptomKey>, events: &mut Vec<CorrelationEvent>) {
+        let at = self.places_of_members();
+        let mut elsewhere: BTreeMap<IncidentId, BTreeSet<SymptomKey>> = BTreeMap::new();
+        for key in keys {
+            match at.get(key) {
+                Some(id) if *id == home.id() => {}
+                Some(id) => {
+                    if self.memory.cases.is_settled(*key, self.now) {
+                        elsewhere.entry(*id).or_default().insert(*key);
+                    }
+                }
+                None if self.is_free(*key) && self.may_take(home.id(), *key) => {
+                    self.join(home.id(), *key, events);
+                }
+                None => {}
+            }
+        }
+        let Home::Own(own) = home else { return };
+        for (id, keys) in elsewhere {
+            let count = self.incident(id).map_or(0, |incident| incident.anomalies.len() + incident.alerts.len());
+            if 2 * keys.len() > count && self.case_at(id).is_none() {
+                self.merge_two(id, own, "one failure explains the symptoms of both", events);
+            } else if keys.len() < count
+                && self.origin(id) != self.origin(own)
+                && self.incident(id).is_some_and(|incident| !self.is_held(incident))
+            {
+                self.transfer(&keys, id, own, events);
+            }
+        }
+    }
+
+    /// True for a symptom that no incident has and nothing but weakness kept out.
+    fn is_free(&self, key: SymptomKey) -> bool {
+        if self.memory.waiting.contains(&key) {
+            return true;
+        }
+        let (incident, mark) = self.mark_of(key);
+        incident.is_none() && matches!(mark, None | Some(SuppressionReason::TooWeak))
+    }
+
+    /// False where operators parted failures on its service from those of where the incident began, or where one that was
+    /// split off has the service.
+    fn may_take(&self, id: IncidentId, key: SymptomKey) -> bool {
+        let (Some(incident), Some(service)) = (self.incident(id), self.service_of(key)) else { return true };
+        let first = incident.services.iter().min_by_key(|(_, onset)| **onset);
+        let is_parted = first.is_some_and(|(first, _)| self.memory.affinities.of(first, &service) < 0);
+        let has = |id: IncidentId| self.incident(id).is_some_and(|one| one.services.contains_key(&service));
+        let is_split_off = !incident.services.contains_key(&service)
+            && self.live_ids().into_iter().any(|other| self.origin(other) == self.origin(id) && has(other));
+        !is_parted && !is_split_off
+    }
+}
