@@ -154,5 +154,3 @@ pub const RELATION_INSTANCES_MAX: usize = 32;
 pub const SUPPRESSION_TOPICS_MAX: usize = 20_000;
 /// Learnt rules that the picture carries; those in force first, then those tried most.
 pub const SUPPRESSION_RULES_SHOWN_MAX: usize = 200;
-/// Alerts and metrics, each at its place, that grouping by evidence knows before it begins anew in a quiet hour.
-pub const CORRELATION_FACES_MAX: usize = 50_000;

@@ -20,6 +20,7 @@ mod code;
 mod entry;
 mod evidence;
 mod footer;
+mod habits;
 mod incident;
 mod layout;
 mod log;

@@ -110,7 +110,11 @@ fn lone_alerts(snapshot: &Snapshot) -> impl Iterator<Item = &Alert> {
     snapshot.alerts.iter().map(AsRef::as_ref).filter(|alert: &&Alert| {
         let is_muted = matches!(
             alert.suppressed,
-            Some(SuppressionReason::MutedAtSource { .. } | SuppressionReason::Operator { .. })
+            Some(
+                SuppressionReason::MutedAtSource { .. }
+                    | SuppressionReason::Operator { .. }
+                    | SuppressionReason::Learned { .. }
+            )
         );
         let is_live = |id| snapshot.incident(id).is_some_and(|incident| incident.state.is_live());
         alert.notice.state == AlertState::Firing && !is_muted && !alert.incident.is_some_and(is_live)

@@ -9,6 +9,7 @@ use super::entry;
 use super::evidence;
 use super::focus;
 use super::footer::keys_line;
+use super::habits;
 use super::layout;
 use super::question;
 use super::text;
@@ -53,6 +54,12 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
             let title = entry::title(ctx.snapshot, row);
             let inner = open(canvas, body, (90, 32), &title, &scroll_keys(ctx, &keys));
             let lines = entry::lines(canvas.pen, ctx, row, usize::from(inner.width));
+            return scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::Habits { offset } => {
+            let keys = scroll_keys(ctx, &[]);
+            let inner = open(canvas, body, (90, 32), "What was learnt to set aside", &keys);
+            let lines = habits::lines(canvas.pen, ctx, usize::from(inner.width));
             return scrolled(canvas, inner, &lines, *offset);
         }
         Overlay::Why { anomaly, offset } => {

@@ -149,6 +149,11 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
+    /// Rules learnt for what never matters.
+    Habits {
+        /// First line shown.
+        offset: usize,
+    },
     /// The whole of a row of the log: an audit entry, a change, or what is wrong with a file.
     Entry {
         /// Which.

@@ -10,8 +10,8 @@ use hypocenter::engine::model::{
     Direction, DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast,
     Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Promise, Proposal, Ranking,
     Run, RunId, RunState, RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind,
-    SourceReport, SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, TimelineEntry,
-    TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
+    SourceReport, SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule,
+    SuppressionStage, TimelineEntry, TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -567,6 +567,7 @@ pub fn live() -> Snapshot {
         sign_count: 3,
         record: WarningRecord { followed: 2, quiet: 1 },
     }];
+    snapshot.suppression_rules = suppression_rules();
     snapshot.audit = audit();
     snapshot.counts = Counts {
         alert_count: 214,
@@ -577,6 +578,24 @@ pub fn live() -> Snapshot {
         ..counts()
     };
     snapshot
+}
+
+/// One in force, one in shadow, one that a failure proved wrong.
+fn suppression_rules() -> Vec<SuppressionRule> {
+    let rule = |place: &str, what: &str, stage, (tried, hidden, mattered)| SuppressionRule {
+        place: place.into(),
+        what: what.into(),
+        stage,
+        tried,
+        hidden,
+        mattered,
+        since: at("09:10:00"),
+    };
+    vec![
+        rule("batch", "DiskBusy", SuppressionStage::InForce, (71, 14, 0)),
+        rule("instance=node-7:9100", "ClockSkew", SuppressionStage::Shadow, (22, 0, 0)),
+        rule("checkout", "PodRestarts", SuppressionStage::Withdrawn, (38, 0, 1)),
+    ]
 }
 
 /// The same, with the metrics gone since before the last value.

@@ -136,6 +136,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ("evidence", Overlay::Evidence { hypothesis: 0, offset: 0 }),
         ("why", Overlay::Why { anomaly: AnomalyId(7), offset: 0 }),
         ("entry", Overlay::Entry { row: RowKey::Audit(4), offset: 0 }),
+        ("habits", Overlay::Habits { offset: 0 }),
     ]
 }
 
@@ -208,7 +209,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..8, state in 0_usize..6, offset in 0_usize..50) {
+    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..9, state in 0_usize..6, offset in 0_usize..50) {
         let (_, snapshot) = states().swap_remove(state);
         let overlay = overlays().swap_remove(overlay).1;
         let mut ui = UiState { overlay, ..on(Pane::ALL[pane]) };

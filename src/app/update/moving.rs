@@ -58,7 +58,10 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
             }
         }
         Overlay::Help { selected } | Overlay::Palette { selected, .. } => *selected = moved(*selected, rows, lines),
-        Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } | Overlay::Entry { offset, .. } => {
+        Overlay::Evidence { offset, .. }
+        | Overlay::Why { offset, .. }
+        | Overlay::Entry { offset, .. }
+        | Overlay::Habits { offset } => {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }

@@ -11,8 +11,8 @@ use super::evidence::casebook::Casebook;
 use super::evidence::face::{Face, Kind, kind_of};
 use super::evidence::labels;
 use super::symptom::{Symptom, SymptomKey};
-use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::limits::{CHANGE_REACH_MS, CORRELATION_FACES_MAX};
+use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::limits::CHANGE_REACH_MS;
 use crate::engine::model::{Anomaly, ChangeId, Fingerprint, SeriesRole};
 use crate::engine::world::World;
 
@@ -23,6 +23,8 @@ const JUDGE_IDLE_MS: i64 = 30 * SECOND_MS;
 const NEWS_MS: i64 = 20 * MINUTE_MS;
 /// What has belonged to one case for this long is moved between incidents for it.
 const SETTLED_MS: i64 = MINUTE_MS;
+/// What was not heard of for this long is heard as something new.
+const RECURS_MS: i64 = 2 * DAY_MS;
 /// Between two looks for symptoms that are gone.
 const FORGET_MS: i64 = 10 * MINUTE_MS;
 
@@ -147,7 +149,7 @@ impl Cases {
                 self.put(key, verdict.token, verdict.case, now);
             }
         }
-        let open: Vec<(u32, Option<u32>)> = self.book.open_words().collect();
+        let open: Vec<(u32, Option<u32>)> = self.book.standing().collect();
         for (token, case) in open {
             if let Some(key) = self.tokens.get(&token).copied() {
                 self.put(key, token, case, now);
@@ -174,10 +176,8 @@ impl Cases {
             SymptomKey::Anomaly(id) => world.anomalies.contains_key(id),
             SymptomKey::Alert(id) => world.alerts.contains_key(id),
         });
-        // The book numbers what recurs and never forgets it; where that has become too much it begins anew in a quiet hour.
-        if self.book.is_at_rest() && self.faces.len() > CORRELATION_FACES_MAX {
-            *self = Self { forgot_at: now, judged_at: now, next_token: self.next_token, ..Self::default() };
-        }
+        let gone: BTreeSet<u32> = self.book.forget(now.0 - RECURS_MS).into_iter().collect();
+        self.faces.retain(|_, face| !gone.contains(face));
     }
 
     /// True for a symptom that has belonged to its case for a while.
@@ -221,5 +221,6 @@ fn face_of_anomaly(book: &mut Casebook, anomaly: &Anomaly) -> Face {
     };
     let service = book.places.service(anomaly.service.as_str());
     let pod = anomaly.instance.as_deref().map(|instance| book.places.pod(instance, Some(service), None));
-    Face { what: book.whats.id(&anomaly.metric), kind, service: Some(service), pod, node: None, peer: None }
+    let what = book.whats.id(&anomaly.metric);
+    Face { what, name: what, kind, service: Some(service), pod, node: None, peer: None }
 }

@@ -1,7 +1,7 @@
-//! What the casebook thinks so far, for one who asks while words still come.
+//! Which cases stand, and how firmly, for one who acts on them while words still come.
 
 use super::case::Case;
-use super::casebook::{Casebook, NOBODY, Verdict};
+use super::casebook::Casebook;
 use super::face::Kind;
 use super::places::Root;
 
@@ -12,16 +12,6 @@ const PLACED_MIN: f64 = 8.0;
 const PLACELESS_MIN: f64 = 24.0;
 
 impl Casebook {
-    /// Every word whose place may still change: what the caller knows it by, and its case.
-    pub fn open_words(&self) -> impl Iterator<Item = (u32, Option<u32>)> {
-        self.words.iter().map(|word| (word.token, Some(word.case).filter(|case| *case != NOBODY)))
-    }
-
-    /// The words whose place is final since this was last asked.
-    pub fn take_verdicts(&mut self) -> Vec<Verdict> {
-        std::mem::take(&mut self.verdicts)
-    }
-
     /// True for a case that is being heard of.
     pub fn is_live(&self, case: u32) -> bool {
         self.cases.iter().any(|one| one.id == case)
