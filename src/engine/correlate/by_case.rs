@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::CorrelationEvent;
+use super::grouping::{self, Burst};
 use super::opening::is_warranted;
 use super::pass::Pass;
 use super::symptom::{Symptom, SymptomKey};
@@ -134,23 +135,45 @@ impl Pass<'_> {
                     .iter()
                     .filter(|symptom| keys.contains(&symptom.key) && self.memory.waiting.contains(&symptom.key))
                     .collect();
-                if !is_warranted(&own, &self.memory.settings, self.now) {
-                    return None;
+                match self.nearest(&own) {
+                    Some(id) if self.case_at(id).is_none() => id,
+                    Some(id) if !self.may_part(case, id, keys) => return Some(Home::Guest(id)),
+                    _ if is_warranted(&own, &self.memory.settings, self.now) => self.open_or_reopen(&own),
+                    _ => return None,
                 }
-                self.open_or_reopen(&own)
             }
         };
         self.memory.homes.insert(case, own);
         Some(Home::Own(own))
     }
 
-    /// True where a case may leave the incident it lies in: it shows what broke, and nobody has said that they are one.
+    /// The live incident at the places of most of these symptoms, and of their time: what the evidence tells from it may
+    /// be no more than its next wave.
+    fn nearest(&self, symptoms: &[&Symptom]) -> Option<IncidentId> {
+        let window_ms = self.memory.settings.window.0;
+        let of_symptoms = grouping::bursts(symptoms.iter().copied(), window_ms);
+        let is_there = |burst: &Burst, there: &Burst| {
+            burst.place == there.place && (burst.is_near(there, window_ms) || there.is_continued_by(burst, window_ms))
+        };
+        let shared = self.memory.derived.iter().map(|(id, derived)| {
+            let near = of_symptoms.iter().filter(|burst| derived.bursts.iter().any(|there| is_there(burst, there)));
+            (near.map(|burst| burst.waiting.len()).sum::<usize>(), std::cmp::Reverse(*id))
+        });
+        let (count, std::cmp::Reverse(id)) = shared.max()?;
+        (2 * count > symptoms.len()).then_some(id)
+    }
+
+    /// True where a case may leave the incident it lies in: it shows what broke, neither root depends on the other, and
+    /// nobody has said that they are one.
     fn may_part(&self, case: u32, whole: IncidentId, keys: &BTreeSet<SymptomKey>) -> bool {
         let Some(incident) = self.incident(whole) else { return false };
         let is_joined = |key: &SymptomKey| {
             self.service_of(*key).is_some_and(|service| self.is_joined_by_hand(incident.services.keys(), &service))
         };
-        self.memory.cases.stands_alone(case) && !self.is_held(incident) && !keys.iter().any(is_joined)
+        let root = |case: u32| self.memory.cases.root_service(case);
+        let depends = self.case_at(whole).and_then(|other| Some((root(case)?, root(other)?)));
+        let depends = depends.is_some_and(|(one, other)| self.depends(&one, &other) || self.depends(&other, &one));
+        self.memory.cases.stands_alone(case) && !depends && !self.is_held(incident) && !keys.iter().any(is_joined)
     }
 
     fn is_joined_by_hand<'a>(

@@ -10,10 +10,11 @@ use super::affinity::Affinities;
 use super::evidence::casebook::Casebook;
 use super::evidence::face::{Face, Kind, kind_of};
 use super::evidence::labels;
+use super::evidence::places::Root;
 use super::symptom::{Symptom, SymptomKey};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::limits::CHANGE_REACH_MS;
-use crate::engine::model::{Anomaly, ChangeId, Fingerprint, SeriesRole};
+use crate::engine::model::{Anomaly, ChangeId, Fingerprint, SeriesRole, ServiceName};
 use crate::engine::world::World;
 
 /// Between two judgements while news come, and while none do.
@@ -204,6 +205,14 @@ impl Cases {
     /// True for a case that has explained enough for its incident to be told apart from others.
     pub(super) fn is_firm(&self, case: u32) -> bool {
         self.firm.contains(&case)
+    }
+
+    /// The service where a case is thought to have begun, where it is one.
+    pub(super) fn root_service(&self, case: u32) -> Option<ServiceName> {
+        match self.book.root_of(case)? {
+            root @ Root::Service(_) => self.book.root_name(root).map(ServiceName::new),
+            Root::Node(_) | Root::Zone(_) | Root::Common(_) | Root::Burst => None,
+        }
     }
 
     /// True for a case that shows what broke, or what was changed, where it began.

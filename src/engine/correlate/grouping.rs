@@ -76,9 +76,9 @@ impl Burst {
 }
 
 /// Waiting symptoms of one place as bursts: sorted by onset and cut where one does not continue the other.
-pub(super) fn bursts(symptoms: &[Symptom], window_ms: i64) -> Vec<Burst> {
+pub(super) fn bursts<'a>(symptoms: impl IntoIterator<Item = &'a Symptom>, window_ms: i64) -> Vec<Burst> {
     let mut by_place: BTreeMap<&Place, Vec<&Symptom>> = BTreeMap::new();
-    for symptom in symptoms.iter().filter(|symptom| symptom.is_solid()) {
+    for symptom in symptoms.into_iter().filter(|symptom| symptom.is_solid()) {
         by_place.entry(&symptom.place).or_default().push(symptom);
     }
     let mut found = Vec::new();

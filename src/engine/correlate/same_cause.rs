@@ -59,13 +59,15 @@ impl Pass<'_> {
         let (Some(one), Some(other)) = (cause(older), cause(younger)) else {
             return false;
         };
-        let depends = |caller: &ServiceName, callee: &ServiceName| {
-            self.world.topology.dependents(callee, self.memory.settings.hops_max).contains_key(caller)
-        };
         !is_same(one, other)
             && one.service != other.service
-            && !depends(&one.service, &other.service)
-            && !depends(&other.service, &one.service)
+            && !self.depends(&one.service, &other.service)
+            && !self.depends(&other.service, &one.service)
+    }
+
+    /// True where `caller` needs `callee`, along as many calls as a failure is followed.
+    pub(super) fn depends(&self, caller: &ServiceName, callee: &ServiceName) -> bool {
+        caller == callee || self.world.topology.dependents(callee, self.memory.settings.hops_max).contains_key(caller)
     }
 
     /// The incident that it was split from, else itself.
