@@ -192,15 +192,13 @@ impl Pass<'_> {
         for key in keys {
             match at.get(key) {
                 Some(id) if *id == home.id() => {}
-                Some(id) => {
-                    if self.memory.cases.is_settled(*key, self.now) {
-                        elsewhere.entry(*id).or_default().insert(*key);
-                    }
+                Some(id) if self.memory.cases.is_settled(*key, self.now) => {
+                    elsewhere.entry(*id).or_default().insert(*key);
                 }
                 None if self.is_free(*key) && self.may_take(home.id(), *key) => {
                     self.join(home.id(), *key, events);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         let Home::Own(own) = home else { return };

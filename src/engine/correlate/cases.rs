@@ -126,7 +126,7 @@ impl Cases {
             SymptomKey::Anomaly(id) => face_of_anomaly(&mut self.book, world.anomalies.get(&id)?),
             SymptomKey::Alert(id) => {
                 let notice = &world.alerts.get(&id)?.notice;
-                let service = symptom.place.service().map(|service| service.as_str());
+                let service = symptom.place.service().map(ServiceName::as_str);
                 // What the labels themselves say of the place is read with them.
                 let found = service.filter(|service| notice.labels.iter().all(|(_, value)| value != *service));
                 labels::read(&mut self.book, &notice.name, found, notice.labels.iter())
