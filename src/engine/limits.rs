@@ -154,3 +154,5 @@ pub const RELATION_INSTANCES_MAX: usize = 32;
 pub const SUPPRESSION_TOPICS_MAX: usize = 20_000;
 /// Learnt rules that the picture carries; those in force first, then those tried most.
 pub const SUPPRESSION_RULES_SHOWN_MAX: usize = 200;
+/// Siblings of a new series that are looked at for what it can borrow.
+pub const SIBLINGS_LOOKED_AT_MAX: usize = 32;

@@ -68,14 +68,15 @@ pub fn distance(anomaly: &Anomaly) -> String {
 /// By which rule it was judged, in words.
 pub fn method(method: DetectionMethod) -> &'static str {
     match method {
-        DetectionMethod::SeasonalZ => "compared with this hour of the week",
-        DetectionMethod::IqrFence => "quartile fences of this hour of the week",
+        DetectionMethod::SeasonalZ => "compared with its level and seasons",
+        DetectionMethod::IqrFence => "quartile fences of its level and seasons",
         DetectionMethod::StaticThreshold => "static threshold, for lack of history",
         DetectionMethod::MissingData => "no sample when one was due",
         DetectionMethod::LogPattern => "log patterns",
         DetectionMethod::Trend => "robust trend towards the limit",
         DetectionMethod::OwnHistory => "beyond all its short history has shown",
         DetectionMethod::Relation => "compared with the other metrics of the service",
+        DetectionMethod::Siblings => "limits borrowed from its siblings, for lack of history",
     }
 }
 

@@ -128,6 +128,7 @@ fn stands(reason: Option<&SuppressionReason>) -> bool {
             SuppressionReason::Repeat { .. }
             | SuppressionReason::Calendar { .. }
             | SuppressionReason::Traffic { .. }
+            | SuppressionReason::WarmUp { .. }
             | SuppressionReason::MutedAtSource { .. }
             | SuppressionReason::Operator { .. },
         ) => true,

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Detection;
 use super::identity::anomaly_fingerprint;
 use super::live::{Live, at_onset};
 use super::registry::{Meta, Registry, SourceSeries};
 use super::tracking::AnomalyEvent;
-use super::{Detection, contextual};
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{
     Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, DetectionMethod, Direction, SeriesRole, Severity,
@@ -136,7 +136,7 @@ impl Detection {
         let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
             return;
         };
-        let band = self.band(index, Timestamp(newest)).unwrap_or_default();
+        let band = self.band(index).unwrap_or_default();
         let anomaly = absence(id, meta, live, band, newest, has_peers, &self.settings);
         events.push(AnomalyEvent::Began(anomaly.clone()));
         self.absences.by_series.insert(index, anomaly);
@@ -149,6 +149,7 @@ impl Detection {
             && let Some(live) = self.lives.get_mut(index as usize)
         {
             live.phase = super::Phase::Normal;
+            self.come_back(index);
         }
     }
 
@@ -263,7 +264,7 @@ fn absence(
         state: AnomalyState::Active,
         value: live.last_value,
         peak_value: live.last_value,
-        expected: Band { centre: meta.scale.invert(contextual::centre_at(live, newest)), ..expected },
+        expected: Band { centre: live.usual, ..expected },
         deviation_sigma: sigma,
         peak_sigma: sigma,
         method: DetectionMethod::MissingData,

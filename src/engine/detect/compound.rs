@@ -19,6 +19,7 @@ fn counts(anomaly: &Anomaly) -> bool {
         Some(
             SuppressionReason::Calendar { .. }
                 | SuppressionReason::Traffic { .. }
+                | SuppressionReason::WarmUp { .. }
                 | SuppressionReason::TooWeak
                 | SuppressionReason::Operator { .. }
         )

@@ -52,7 +52,7 @@ pub struct Forecasts {
 
 impl Forecasts {
     /// Adds the point of an hour that ended.
-    pub fn note_hour(&mut self, index: u32, hour: i64, recent: &[f32]) {
+    pub fn note_hour(&mut self, index: u32, hour: i32, recent: &[f32]) {
         let mut values: Vec<f32> = recent.iter().rev().take(VALUES_PER_POINT).copied().collect();
         values.sort_unstable_by(f32::total_cmp);
         if let (Some(value), Ok(hour)) = (values.get(values.len() / 2), u32::try_from(hour)) {
@@ -210,7 +210,7 @@ impl Detection {
     fn begin_forecast(&mut self, index: u32, forecast: Forecast, direction: Direction, events: &mut Vec<AnomalyEvent>) {
         let at = index as usize;
         let id = self.take_anomaly_id();
-        let expected = self.lives.get(at).and_then(|live| self.band(index, Timestamp(live.last_at)));
+        let expected = self.band(index);
         let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
             return;
         };

@@ -1,7 +1,8 @@
-//! What a series needs at every sample: its band for this half hour, the sums of this hour, its recent values.
+//! What a series needs at every sample beside its scorer: what was usual at the last one, how far it strays, its recent
+//! values.
 //!
-//! One record a series in one vector, so that a scrape walks memory in order; the 168 slots of the weekly profile are
-//! only touched twice an hour and live elsewhere.
+//! One record a series in one vector, so that a scrape walks memory in order. What few series have at a time, samples
+//! outside that are no anomaly yet among it, lies elsewhere.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +11,17 @@ pub const RECENT: usize = 24;
 /// Values that stay with an anomaly, as many as a line of a timeline shows, and how many of them come before its onset.
 const AT_ONSET: usize = 9;
 const BEFORE_ONSET: usize = 3;
-/// A residual teaches as if it were at most this many sigmas: no single figure may drown the sums of an hour.
-const TEACH_SIGMAS_MAX: f64 = 64.0;
-/// The recent level forgets over this many samples.
-const LEVEL_SAMPLES: u16 = 120;
+/// Samples over which it is learnt how far a series strays: some days of history, some hours of the present.
+const SPREAD_SAMPLES: u16 = 1_000;
+/// So many samples are taken as they are; a later one that is more than so many sigmas off teaches only as much.
+const FIRST_SAMPLES: u16 = 5;
+const CUT_SIGMAS: f32 = 4.0;
+/// Mean absolute distance to sigma, as for a normal distribution.
+pub const SIGMA: f32 = 1.253_314;
+/// How fast quartiles are learnt, in sigmas a sample.
+const QUARTILE_STEP: f32 = 0.02;
+/// An hour counts as history only when samples cover at least this much of it.
+const COVERED_MS_MIN: u32 = 15 * 60_000;
 
 /// Whether a series is inside its band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,23 +46,17 @@ pub struct Pending {
     pub peak_z: f32,
     /// How many.
     pub count: u32,
+    /// True where the scorer's evidence is clear.
+    pub is_clear: bool,
 }
 
-/// The sums of the present hour, over residuals from the expected value.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct HourSums {
-    /// Sum of residuals.
-    pub sum: f64,
-    /// Sum of their squares.
-    pub sum_sq: f64,
-    /// The largest.
-    pub max: f32,
-    /// The smallest.
-    pub min: f32,
-    /// Time that samples cover, in milliseconds.
-    pub covered_ms: u32,
-    /// How many samples.
-    pub count: u32,
+/// How far a value is from what is usual, and from what the last samples led to expect, on the series' scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Off {
+    /// From what is usual.
+    pub usual: f64,
+    /// From what was expected.
+    pub expected: f64,
 }
 
 /// The part of a series' state that every sample touches.
@@ -64,42 +66,30 @@ pub struct Live {
     pub last_at: i64,
     /// Its value.
     pub last_value: f64,
-    /// The present hour.
-    pub hour: HourSums,
-    /// What is outside and not an anomaly yet.
-    pub pending: Pending,
-    /// Half hours since the epoch for which the band below holds.
-    pub half_hour: i64,
-    /// Expected value at the start of the stretch between two half hours, on the series' scale.
-    pub centre: f32,
-    /// How much it changes until the end of the stretch, an hour later.
-    pub centre_step: f32,
-    /// One sigma on the series' scale, never below `floor`.
-    pub sigma: f32,
-    /// The smallest sigma that makes sense for this unit at this level.
-    pub floor: f32,
-    /// What is added to every slot of the profile: a lasting change of level.
-    pub shift: f32,
-    /// Level expected of an hour nothing is known about; fixed during an hour.
-    pub fallback: f32,
-    /// Robust recent level, on the series' scale.
-    pub level: f32,
-    /// Mean distance from it.
-    pub level_deviation: f32,
-    /// Lower quartile of the residuals in sigmas (skewed series).
+    /// What was usual then, in the series' unit: while the series is away from it, that from which it departed.
+    pub usual: f64,
+    /// The hour of the last sample, counted from the epoch.
+    pub hour: i32,
+    /// Time of this hour that samples cover, in milliseconds.
+    pub covered_ms: u32,
+    /// Mean distance from what is usual, on the series' scale, far ones cut.
+    pub spread: f32,
+    /// The same from what the last samples led to expect.
+    pub noise: f32,
+    /// Lower quartile of distances in sigmas (skewed series).
     pub quartile_low: f32,
     /// Upper quartile.
     pub quartile_high: f32,
-    /// Samples behind `level`, up to `LEVEL_SAMPLES`.
-    pub level_count: u16,
+    /// Samples behind `spread`, up to `SPREAD_SAMPLES`.
+    pub taught: u16,
     /// Hours that had samples.
     pub hours_seen: u16,
-    /// Hours on end of history that were far above (positive) or below what was expected.
-    pub far_hours: i8,
     /// Whether the last sample was inside.
     pub phase: Phase,
     /// True once a sample came that was not history.
     pub is_live: bool,
+    /// True while it is away from what is usual, be it told or not.
+    pub is_away: bool,
     /// Where the next recent value goes.
     pub recent_next: u8,
     /// How many recent values there are.
@@ -113,25 +103,19 @@ impl Default for Live {
         Self {
             last_at: i64::MIN,
             last_value: 0.0,
-            hour: HourSums::default(),
-            pending: Pending::default(),
-            half_hour: i64::MIN,
-            centre: 0.0,
-            centre_step: 0.0,
-            sigma: 1.0,
-            floor: 1.0,
-            shift: 0.0,
-            fallback: 0.0,
-            level: 0.0,
-            level_deviation: 0.0,
+            usual: 0.0,
+            hour: i32::MIN,
+            covered_ms: 0,
+            spread: 0.0,
+            noise: 0.0,
             // Those of a normal distribution.
             quartile_low: -0.6745,
             quartile_high: 0.6745,
-            level_count: 0,
+            taught: 0,
             hours_seen: 0,
-            far_hours: 0,
             phase: Phase::Normal,
             is_live: false,
+            is_away: false,
             recent_next: 0,
             recent_count: 0,
             recent: [0.0; RECENT],
@@ -146,45 +130,47 @@ impl Live {
         f32::from(self.hours_seen) / 24.0
     }
 
-    /// Takes a residual into the sums of the hour; `gap_ms` is the time since the sample before.
+    /// Takes note of a sample, whatever it is.
     #[inline]
-    pub fn teach(&mut self, residual: f64, gap_ms: i64) {
-        let most = TEACH_SIGMAS_MAX * f64::from(self.sigma);
-        let residual = residual.clamp(-most, most);
-        let hour = &mut self.hour;
-        hour.sum += residual;
-        hour.sum_sq += residual * residual;
-        // Narrowing is fine: extremes are only compared with five standard deviations.
-        let narrow = residual as f32;
-        if hour.count == 0 {
-            hour.max = narrow;
-            hour.min = narrow;
-        } else {
-            hour.max = hour.max.max(narrow);
-            hour.min = hour.min.min(narrow);
-        }
-        hour.count += 1;
+    pub fn note(&mut self, at: i64, value: f64, is_backfill: bool) {
+        let gap_ms = if self.last_at == i64::MIN { 0 } else { at.saturating_sub(self.last_at) };
         // In range by the clamp.
-        hour.covered_ms = hour.covered_ms.saturating_add(gap_ms.clamp(0, 3_600_000) as u32);
+        self.covered_ms = self.covered_ms.saturating_add(gap_ms.clamp(0, 3_600_000) as u32);
+        (self.last_at, self.last_value) = (at, value);
+        self.is_live |= !is_backfill;
+        self.remember(value);
     }
 
-    /// Moves the recent level towards `scaled`, a far value only by a little.
+    /// Another hour begins; true where the one before counts as history.
+    pub fn turn(&mut self, hour: i32) -> bool {
+        let counts = self.covered_ms >= COVERED_MS_MIN;
+        self.hours_seen = self.hours_seen.saturating_add(u16::from(counts));
+        (self.hour, self.covered_ms) = (hour, 0);
+        counts
+    }
+
+    /// Learns from how far a sample is from what is usual and from what was expected, on the series' scale; `least` is the
+    /// smallest sigma there.
     #[inline]
-    pub fn follow_level(&mut self, scaled: f64) {
-        let count = self.level_count;
-        if count < LEVEL_SAMPLES {
-            self.level_count = count + 1;
+    pub fn teach(&mut self, off: Off, least: f64, is_skewed: bool) {
+        // Narrowing is fine: it is compared with a few sigmas.
+        let (distance, jump, least) = (off.usual as f32, off.expected as f32, least as f32);
+        let sigma = (SIGMA * self.spread).max(least);
+        let (mut size, mut jump) = (distance.abs(), jump.abs());
+        if self.taught >= FIRST_SAMPLES {
+            size = size.min(CUT_SIGMAS * sigma);
+            jump = jump.min(CUT_SIGMAS * (SIGMA * self.noise).max(least));
         }
-        let gain = 1.0 / f32::from(self.level_count);
-        let mut step = scaled as f32 - self.level;
-        if count >= 5 {
-            let most = 4.0 * self.level_deviation.max(self.floor);
-            step = step.clamp(-most, most);
-            self.level_deviation += gain * (step.abs() - self.level_deviation);
-        } else if count > 0 {
-            self.level_deviation += gain * (step.abs() - self.level_deviation);
+        self.taught = (self.taught + 1).min(SPREAD_SAMPLES);
+        let gain = 1.0 / f32::from(self.taught);
+        self.spread += gain * (size - self.spread);
+        self.noise += gain * (jump - self.noise);
+        if is_skewed {
+            let z = distance / sigma;
+            let step = |quartile: f32, share: f32| QUARTILE_STEP * if z < quartile { share - 1.0 } else { share };
+            self.quartile_low = (self.quartile_low + step(self.quartile_low, 0.25)).clamp(-2.0, -0.2);
+            self.quartile_high = (self.quartile_high + step(self.quartile_high, 0.75)).clamp(0.2, 2.0);
         }
-        self.level += gain * step;
     }
 
     /// Adds a value to the ring.
@@ -224,6 +210,10 @@ pub fn follow_onset(at_onset: &mut Vec<f32>, value: f32) {
 mod tests {
     use super::*;
 
+    fn off(distance: f64) -> Off {
+        Off { usual: distance, expected: distance }
+    }
+
     #[test]
     fn the_ring_keeps_the_last_values_oldest_first() {
         let mut live = Live::default();
@@ -248,12 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn the_recent_level_ignores_a_single_far_value() {
-        let mut live = Live { floor: 0.01, ..Live::default() };
-        for _ in 0..100 {
-            live.follow_level(1.0);
+    fn a_single_far_value_hardly_widens_the_spread() {
+        let mut live = Live::default();
+        for at in 0..100 {
+            live.teach(off(if at % 2 == 0 { 1.0 } else { -1.0 }), 0.01, false);
         }
-        live.follow_level(1e12);
-        assert!((live.level - 1.0).abs() < 0.01, "{}", live.level);
+        live.teach(off(1e12), 0.01, false);
+        assert!((live.spread - 1.0).abs() < 0.05, "{}", live.spread);
+    }
+
+    #[test]
+    fn quartiles_of_a_normal_series_stay_where_they_are() {
+        let mut live = Live::default();
+        // Evenly spread quantiles of the standard normal, in a fixed shuffled order.
+        let values = [0.1, -1.2, 0.9, -0.3, 1.6, -0.8, 0.4, -0.1, -1.7, 0.6, 1.1, -0.55];
+        for at in 0..12_000 {
+            live.teach(off(values[at % values.len()]), 0.01, true);
+        }
+        assert!((live.quartile_high - 0.7).abs() < 0.25, "{}", live.quartile_high);
+        assert!((live.quartile_low + 0.7).abs() < 0.25, "{}", live.quartile_low);
     }
 }

@@ -1,27 +1,26 @@
-//! Signal to anomaly: every sample is held against what is normal for its series at this hour of this day of the week.
+//! Signal to anomaly: every sample is scored against all its series has shown, by the scorer that `hypo detect` runs.
 //!
 //! ```text
-//! sample ─▶ registry ─▶ baseline ─▶ contextual | static_threshold ─▶ calendar, traffic ─▶ tracking ─▶ anomaly
-//!                                            tick ─▶ absence, forecast, log_signals ─────▶ anomaly
-//! log line ─▶ log_signals ───────────────────────────────────────────────────────────────▶ anomaly
+//! sample ─▶ registry ─▶ scorer ─▶ departure, band | static_threshold ─▶ calendar, traffic, warm_up ─▶ tracking ─▶ anomaly
+//!                          ▲ siblings            tick ─▶ absence, forecast, log_signals ───────────▶ anomaly
+//! log line ─▶ log_signals ─────────────────────────────────────────────────────────────────────────▶ anomaly
 //! ```
 //!
 //! Everything here is deterministic: the same inputs give the same anomalies, bit for bit, also across a restart.
 
 mod absence;
-mod baseline;
+mod band;
 mod calendar;
-mod cold;
 mod compound;
-mod contextual;
+mod departure;
 mod forecast;
 mod identity;
+mod judging;
 mod live;
 mod log_rate;
 mod log_signals;
 pub mod log_templates;
 mod observe;
-mod profile;
 mod promises;
 mod registry;
 pub mod relation;
@@ -29,12 +28,14 @@ mod relations;
 mod retired;
 mod scale;
 pub mod scorer;
+mod siblings;
 mod state;
 mod static_threshold;
 mod tracking;
 mod traffic;
 mod trend;
 mod verdict;
+mod warm_up;
 
 #[cfg(test)]
 mod tests;
@@ -46,26 +47,26 @@ use rustc_hash::FxHashMap;
 pub use calendar::CalendarError;
 pub use compound::compounds;
 pub use log_templates::TemplatesError;
-pub use state::{SeriesState, SeriesState1};
+pub use state::{OlderState, SeriesState};
 pub use tracking::AnomalyEvent;
 
 use absence::Absences;
 use calendar::Calendar;
-use cold::Cold;
+use departure::Departures;
 use forecast::Forecasts;
 use identity::origin_fingerprint;
-use live::{Live, Phase};
+use live::{Live, Pending, Phase};
 use log_signals::LogSignals;
-use profile::Profile;
 use promises::Promises;
 use registry::{Defined, Registry};
 use relations::Relations;
-use tracking::Tracks;
+use scorer::SeriesScorer;
+use siblings::Loans;
+use tracking::{Progress, Tracks};
+use warm_up::WarmUps;
 
 use super::clock::{MINUTE_MS, Timestamp};
-use super::model::{
-    Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, DropReason, Fingerprint, Reading, SeriesNotice,
-};
+use super::model::{Anomaly, AnomalyId, AnomalyKind, AnomalyState, DropReason, Fingerprint, Reading, SeriesNotice};
 use super::settings::{CalendarEvent, DetectionSettings};
 
 /// Anomalies taken over from before a restart whose series has not come back by then are over.
@@ -84,25 +85,30 @@ pub struct DetectionCounts {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Days of history the typical series has.
     pub history_days: f32,
-    /// Series judged by static thresholds for lack of history.
+    /// Series judged by static thresholds as well, for lack of history.
     pub cold_series_count: u64,
     /// Log templates known.
     pub template_count: u64,
     /// Series that fell silent for good and were forgotten, since the start.
     pub retired_series_count: u64,
+    /// Series that an older version kept, whose history begins anew.
+    pub begun_anew_series_count: u64,
 }
 
 /// The stage: every series' state and the anomalies under way.
 #[derive(Debug)]
 pub struct Detection {
     settings: DetectionSettings,
-    /// Hours of history from which the weekly profile judges.
+    /// Hours of history from which the scorer alone judges.
     warm_hours: u16,
     registry: Registry,
     lives: Vec<Live>,
-    profiles: Vec<Profile>,
-    /// What is known of the cold ones; nothing of the others.
-    colds: Vec<Option<Box<Cold>>>,
+    scorers: Vec<SeriesScorer>,
+    departures: Departures,
+    /// Samples outside that are no anomaly yet, by series.
+    pending: BTreeMap<u32, Pending>,
+    loans: Loans,
+    warm_ups: WarmUps,
     calendar: Calendar,
     tracks: Tracks,
     absences: Absences,
@@ -122,6 +128,7 @@ pub struct Detection {
     hours_total: u64,
     cold_count: u64,
     retired_count: u64,
+    begun_anew_count: u64,
     /// Series to be removed from the store.
     gone: Vec<Fingerprint>,
     dropped: BTreeMap<DropReason, u64>,
@@ -135,12 +142,15 @@ impl Detection {
     pub fn new(settings: &DetectionSettings, calendar: &[CalendarEvent]) -> Result<Self, CalendarError> {
         Ok(Self {
             settings: settings.clone(),
-            // Float to integer saturates; a profile of more than seven years is never asked for.
+            // Float to integer saturates; more than seven years are never asked for.
             warm_hours: (settings.history_days_min * HOURS_A_DAY).ceil() as u16,
             registry: Registry::default(),
             lives: Vec::new(),
-            profiles: Vec::new(),
-            colds: Vec::new(),
+            scorers: Vec::new(),
+            departures: Departures::default(),
+            pending: BTreeMap::new(),
+            loans: Loans::default(),
+            warm_ups: WarmUps::default(),
             calendar: Calendar::new(calendar)?,
             tracks: Tracks::default(),
             absences: Absences::default(),
@@ -158,6 +168,7 @@ impl Detection {
             hours_total: 0,
             cold_count: 0,
             retired_count: 0,
+            begun_anew_count: 0,
             gone: Vec::new(),
             dropped: BTreeMap::new(),
         })
@@ -165,6 +176,7 @@ impl Detection {
 
     /// Hands back what was kept of a series; it takes effect when the series is defined.
     pub fn restore_series(&mut self, state: SeriesState) {
+        self.begun_anew_count += u64::from(state.begins_anew());
         self.restored.insert(state.fingerprint, Box::new(state));
     }
 
@@ -209,16 +221,26 @@ impl Detection {
         if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
             self.absences.note_arrival(index, source);
         }
-        let (mut live, profile, progress, cold) = match self.restored.remove(&fingerprint) {
+        let mut progress = Progress::default();
+        let (mut live, scorer) = match self.restored.remove(&fingerprint) {
             Some(state) => {
-                let profile = Profile::from_parts(&state.centres, &state.spreads);
-                if let Some(trend) = state.trend {
+                let SeriesState { live, scorer, trend, departure, borrowed, pending, .. } = *state;
+                progress = state.progress;
+                if let Some(trend) = trend {
                     self.forecasts.restore(index, trend);
                 }
-                let cold = state.cold.as_ref().and_then(Cold::restore).map(Box::new);
-                (state.live, profile, state.progress, cold)
+                if let Some(departure) = departure {
+                    self.departures.restore(index, departure);
+                }
+                if let Some(borrowed) = borrowed {
+                    self.loans.restore(index, borrowed);
+                }
+                if let Some(pending) = pending {
+                    self.pending.insert(index, pending);
+                }
+                (live, *scorer)
             }
-            None => Default::default(),
+            None => (Live::default(), SeriesScorer::new()),
         };
         self.hours_total += u64::from(live.hours_seen);
         self.cold_count += u64::from(live.hours_seen < self.warm_hours);
@@ -227,16 +249,12 @@ impl Detection {
             live.phase = Phase::Normal;
         }
         let at = index as usize;
-        if let (Some(old_live), Some(old_profile)) = (self.lives.get_mut(at), self.profiles.get_mut(at)) {
-            (*old_live, *old_profile) = (live, profile);
+        if let (Some(old_live), Some(old_scorer)) = (self.lives.get_mut(at), self.scorers.get_mut(at)) {
+            (*old_live, *old_scorer) = (live, scorer);
         } else {
             self.lives.push(live);
-            self.profiles.push(profile);
-            self.colds.push(None);
+            self.scorers.push(scorer);
             self.is_unkept.push(false);
-        }
-        if let Some(place) = self.colds.get_mut(at) {
-            *place = cold;
         }
         for anomaly in self.unclaimed.remove(&fingerprint).unwrap_or_default() {
             self.claim(index, anomaly);
@@ -299,24 +317,11 @@ impl Detection {
                     at: Timestamp(live.last_at),
                     value: live.last_value,
                     unit: meta.unit,
-                    band: self.band(*index, Timestamp(live.last_at))?,
+                    band: self.band(*index)?,
                     is_anomalous: live.phase == Phase::Tracked,
                 })
             })
             .collect()
-    }
-
-    /// What is normal for a series at `at`.
-    fn band(&self, index: u32, at: Timestamp) -> Option<Band> {
-        let live = self.lives.get(index as usize)?;
-        let meta = self.registry.metas.get(index as usize)?;
-        Some(if live.hours_seen < self.warm_hours {
-            let cold = self.colds.get(index as usize).and_then(Option::as_ref);
-            let own = cold.and_then(|cold| cold.band(meta, self.settings.anomaly_sigma));
-            own.unwrap_or_else(|| static_threshold::band(meta, live))
-        } else {
-            contextual::band_at(live, &meta.scale, at, self.settings.anomaly_sigma)
-        })
     }
 
     /// States changed since they were last asked for, oldest change first, at most `max` of them.
@@ -330,12 +335,16 @@ impl Detection {
                 if !std::mem::take(self.is_unkept.get_mut(at)?) {
                     return None;
                 }
-                let meta = self.registry.metas.get(at)?;
-                let trend = self.forecasts.trend(index).cloned();
-                let progress = self.tracks.progress(index);
-                let cold = self.colds.get(at)?.as_ref().map(|cold| cold.keep());
-                let (live, profile) = (*self.lives.get(at)?, self.profiles.get(at)?);
-                Some(SeriesState::new(meta.fingerprint, live, profile, trend, progress, cold))
+                Some(SeriesState {
+                    fingerprint: self.registry.metas.get(at)?.fingerprint,
+                    live: *self.lives.get(at)?,
+                    scorer: Box::new(self.scorers.get(at)?.clone()),
+                    trend: self.forecasts.trend(index).cloned(),
+                    progress: self.tracks.progress(index),
+                    pending: self.pending.get(&index).copied(),
+                    departure: self.departures.get(index).cloned(),
+                    borrowed: self.loans.get(index).copied(),
+                })
             })
             .collect()
     }
@@ -372,6 +381,7 @@ impl Detection {
             cold_series_count: self.cold_count,
             template_count: self.logs.template_count() as u64,
             retired_series_count: self.retired_count,
+            begun_anew_series_count: self.begun_anew_count,
         }
     }
 

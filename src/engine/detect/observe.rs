@@ -1,15 +1,15 @@
-//! The path of a sample: set aside what cannot be used, judge, teach, track.
+//! The path of a sample: set aside what cannot be used, score, judge, teach, track.
 //!
-//! A sample inside its band costs a lookup, a subtraction and a few sums; everything else happens out of line.
+//! A sample that does not surprise the scorer costs that, and a few sums; everything else happens out of line.
 
-use super::baseline::{self, HALF_HOUR_MS};
 use super::calendar::Bearing;
-use super::cold::Cold;
-use super::live::{Live, Pending, Phase};
+use super::live::{Off, Pending, Phase};
+use super::scale::Scale;
+use super::scorer::Scored;
 use super::tracking::{AnomalyEvent, Grade, Observation, Outcome};
 use super::verdict::Verdict;
-use super::{Detection, contextual, static_threshold, traffic};
-use crate::engine::clock::Timestamp;
+use super::{Detection, traffic};
+use crate::engine::clock::{HOUR_MS, Timestamp};
 use crate::engine::limits::{ACTIVE_ANOMALIES_MAX, FUTURE_STAMP_MS_MAX};
 use crate::engine::model::{Direction, DropReason, Sample, SampleBatch, SeriesRole, SuppressionReason};
 
@@ -74,142 +74,117 @@ impl Detection {
     #[inline]
     fn take(&mut self, index: u32, sample: &Sample, is_backfill: bool, events: &mut Vec<AnomalyEvent>) {
         let at = index as usize;
-        if self.lives.get(at).is_some_and(|live| sample.at.0.div_euclid(HALF_HOUR_MS) != live.half_hour) {
-            self.turn(index, sample);
-        }
-        self.sample_count += 1;
-        let own = self.look_at_cold(index, sample, is_backfill);
-        let is_event_on = self.calendar.is_running(sample.at);
-        let (Some(live), Some(meta)) = (self.lives.get_mut(at), self.registry.metas.get(at)) else {
+        // Saturates for clocks 200,000 years off.
+        let hour = i32::try_from(sample.at.0.div_euclid(HOUR_MS)).unwrap_or(i32::MAX);
+        let Some(live) = self.lives.get(at) else {
             return;
         };
-        let scaled = meta.scale.apply(sample.value);
-        let residual = scaled - contextual::centre_at(live, sample.at.0);
-        let gap_ms = if live.last_at == i64::MIN { 0 } else { sample.at.0.saturating_sub(live.last_at) };
-        live.last_at = sample.at.0;
-        live.last_value = sample.value;
-        live.remember(sample.value);
-        live.is_live |= !is_backfill;
-        let z = contextual::distance(live, meta.scale.is_skewed(), residual);
-        let is_calm =
-            live.phase == Phase::Normal && live.hours_seen >= self.warm_hours && z.abs() < self.settings.anomaly_sigma;
-        if (is_backfill || is_calm) && !is_event_on {
-            live.follow_level(scaled);
-            if meta.scale.is_skewed() {
-                contextual::teach_quartiles(live, residual);
-            }
-            live.teach(residual, gap_ms);
-            return;
+        if !live.is_live && !is_backfill {
+            self.borrow_from_siblings(index, sample.at.0);
         }
-        self.take_slowly(index, sample, is_backfill, Scored { scaled, residual, gap_ms, own }, events);
-    }
-
-    /// A cold series' verdict by its own short history, which the sample joins; `None` for others and within it.
-    #[inline]
-    fn look_at_cold(&mut self, index: u32, sample: &Sample, is_backfill: bool) -> Option<Verdict> {
-        let at = index as usize;
-        let (live, meta) = (self.lives.get(at)?, self.registry.metas.get(at)?);
-        if live.hours_seen >= self.warm_hours {
-            return None;
+        if self.lives.get(at).is_some_and(|live| hour != live.hour) {
+            self.turn(index, hour);
         }
-        let cold = self.colds.get_mut(at)?.get_or_insert_with(|| Box::new(Cold::default()));
-        cold.observe(meta, live.phase, sample, is_backfill, &self.settings)
-    }
-
-    /// First sample of another half hour: the hour that ended goes into the baseline.
-    #[cold]
-    fn turn(&mut self, index: u32, sample: &Sample) {
-        let at = index as usize;
-        let is_warm = self.lives.get(at).is_some_and(|live| live.hours_seen >= self.warm_hours);
-        // A cold series has no profile to shift yet: it learns the new level slot by slot.
-        let is_followed = is_warm && self.tracks.is_followed(index, sample.at);
-        let (Some(live), Some(profile), Some(meta)) =
-            (self.lives.get_mut(at), self.profiles.get_mut(at), self.registry.metas.get(at))
+        self.sample_count += 1;
+        let is_event_on = self.calendar.is_running(sample.at);
+        let (Some(live), Some(meta), Some(scorer)) =
+            (self.lives.get_mut(at), self.registry.metas.get(at), self.scorers.get_mut(at))
         else {
             return;
         };
-        if live.level_count == 0 {
-            // The very first value is the only guess there is.
-            live.level = meta.scale.apply(sample.value) as f32;
-            live.fallback = live.level;
+        let is_once_only = is_event_on && self.calendar.is_once_only(meta);
+        // Milliseconds of this millennium are exact in a double.
+        let at_s = sample.at.0 as f64 / 1_000.0;
+        let scored =
+            if is_once_only { scorer.clone().observe(at_s, sample.value) } else { scorer.observe(at_s, sample.value) };
+        live.note(sample.at.0, sample.value, is_backfill);
+        live.usual = scored.usual;
+        // What was told before does not count here: what is told is an anomaly, and that has a life of its own.
+        let is_quiet = live.hours_seen >= self.warm_hours && scored.evidence < 0.0;
+        let is_calm = !live.is_away && (is_backfill || is_quiet);
+        if is_calm && live.phase == Phase::Normal && !is_event_on {
+            live.teach(off(&meta.scale, sample.value, &scored), meta.scale.least(), meta.scale.is_skewed());
+            return;
         }
-        let hour = live.half_hour.div_euclid(2);
-        if meta.limit().is_some() && hour != sample.at.0.div_euclid(2 * HALF_HOUR_MS) {
-            self.forecasts.note_hour(index, hour, &live.recent_values());
+        self.take_slowly(index, sample, is_backfill, is_once_only, &scored, events);
+    }
+
+    /// First sample of another hour.
+    #[cold]
+    fn turn(&mut self, index: u32, hour: i32) {
+        let at = index as usize;
+        let (Some(live), Some(meta)) = (self.lives.get_mut(at), self.registry.metas.get(at)) else {
+            return;
+        };
+        if meta.limit().is_some() && live.hour != i32::MIN {
+            self.forecasts.note_hour(index, live.hour, &live.recent_values());
         }
-        let hours_before = live.hours_seen;
-        baseline::turn(live, profile, &meta.scale, sample.at, is_followed);
-        if live.hours_seen != hours_before {
+        if live.turn(hour) {
             self.hours_total += 1;
             if live.hours_seen == self.warm_hours {
                 self.cold_count = self.cold_count.saturating_sub(1);
-                if let Some(cold) = self.colds.get_mut(at) {
-                    *cold = None;
-                }
             }
+            self.end_loan(index);
         }
         self.mark_unkept(index);
     }
 
-    /// A sample that is outside, of a series with an anomaly, of a cold series, or during a calendar event.
+    /// A sample that surprises, of a series that is away or has little history, or during a calendar event.
     fn take_slowly(
         &mut self,
         index: u32,
         sample: &Sample,
         is_backfill: bool,
-        scored: Scored,
+        is_once_only: bool,
+        scored: &Scored,
         events: &mut Vec<AnomalyEvent>,
     ) {
         let at = index as usize;
-        let is_event_on = self.calendar.is_running(sample.at);
-        let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) else {
+        self.follow(index, sample.at.0);
+        let usual = self.departures.usual_at(index, sample.at.0 as f64 / 1_000.0);
+        if let (Some(live), Some(usual)) = (self.lives.get_mut(at), usual) {
+            live.usual = usual;
+        }
+        if is_backfill {
+            self.weigh(index, sample, false);
+            return self.learn(index, sample, scored, is_once_only);
+        }
+        let Some(mut verdict) = self.verdict(index, sample, scored) else {
             return;
         };
-        let mut verdict = if live.hours_seen >= self.warm_hours {
-            contextual::judge(live, &meta.scale, sample.at, scored.residual, self.settings.anomaly_sigma)
-        } else {
-            let absolute = static_threshold::judge(meta, live, sample.value, &self.settings);
-            // What is bad anywhere goes before what is new here.
-            scored.own.filter(|_| absolute.z.abs() < self.settings.anomaly_sigma).unwrap_or(absolute)
-        };
-        let mut is_outside = verdict.z.abs() >= self.settings.anomaly_sigma;
-        let bearing =
-            if is_event_on { self.calendar.weigh(index, meta, scored.residual, is_outside) } else { Bearing::None };
+        let is_outside = verdict.z.abs() >= self.settings.anomaly_sigma;
+        let bearing = self.weigh(index, sample, is_outside);
         if bearing == Bearing::Usual {
             verdict.z = 0.0;
-            is_outside = false;
+            if self.lives.get(at).is_some_and(|live| live.phase != Phase::Tracked) {
+                self.stay(index);
+                self.pending.remove(&index);
+            }
         }
-        let is_once_only = is_event_on && self.calendar.is_once_only(meta);
-        if !is_backfill {
-            self.judge(index, sample, verdict, bearing, events);
-        }
-        if !is_once_only {
-            self.learn(index, sample, scored, is_backfill, is_outside);
+        self.judge(index, sample, verdict, bearing, events);
+        self.learn(index, sample, scored, is_once_only);
+    }
+
+    /// How calendar events bear on a sample.
+    fn weigh(&mut self, index: u32, sample: &Sample, is_outside: bool) -> Bearing {
+        match (self.lives.get(index as usize), self.registry.metas.get(index as usize)) {
+            (Some(live), Some(meta)) if self.calendar.is_running(sample.at) => {
+                let off = meta.scale.apply(sample.value) - meta.scale.apply(live.usual);
+                self.calendar.weigh(index, meta, off, is_outside)
+            }
+            _ => Bearing::None,
         }
     }
 
-    /// Teaches what a sample off the fast path may teach.
-    fn learn(&mut self, index: u32, sample: &Sample, scored: Scored, is_backfill: bool, is_outside: bool) {
+    /// How far a series strays is learnt while it is not away.
+    fn learn(&mut self, index: u32, sample: &Sample, scored: &Scored, is_once_only: bool) {
         let at = index as usize;
-        let is_followed = self.tracks.is_followed(index, sample.at);
         let (Some(live), Some(meta)) = (self.lives.get_mut(at), self.registry.metas.get(at)) else {
             return;
         };
-        // An anomaly teaches nothing until it has lasted so long that it is the new normal.
-        if !is_backfill && !is_followed && is_outside && live.phase == Phase::Tracked {
-            return;
+        if !live.is_away && !is_once_only {
+            live.teach(off(&meta.scale, sample.value, scored), meta.scale.least(), meta.scale.is_skewed());
         }
-        live.follow_level(scored.scaled);
-        let residual = if is_backfill || is_followed || !is_outside || live.hours_seen < self.warm_hours {
-            scored.residual
-        } else {
-            let most = self.settings.anomaly_sigma * f64::from(live.sigma);
-            scored.residual.clamp(-most, most)
-        };
-        if meta.scale.is_skewed() {
-            contextual::teach_quartiles(live, residual);
-        }
-        live.teach(residual, scored.gap_ms);
     }
 
     /// Turns the verdict on a present sample into the life of an anomaly.
@@ -236,13 +211,18 @@ impl Detection {
             if outcome != Outcome::Continues {
                 self.leave(index, sample, &verdict, outcome);
             }
-        } else if is_outside {
+            return;
+        }
+        if self.departures.count_back(index, !is_outside) {
+            self.stay(index);
+        }
+        if is_outside {
             self.wait_or_begin(index, sample, verdict, bearing, events);
         } else if phase == Phase::Pending
             && let Some(live) = self.lives.get_mut(at)
         {
             live.phase = Phase::Normal;
-            live.pending = Pending::default();
+            self.pending.remove(&index);
         }
     }
 
@@ -251,11 +231,31 @@ impl Detection {
         self.mark_unkept(index);
         if let Some(live) = self.lives.get_mut(index as usize) {
             live.phase = Phase::Normal;
-            live.pending = Pending::default();
-            if outcome == Outcome::Reversed {
-                count_pending(live, sample, verdict);
-            }
         }
+        self.pending.remove(&index);
+        if outcome == Outcome::Reversed {
+            self.count_pending(index, sample, verdict);
+        } else {
+            self.come_back(index);
+        }
+    }
+
+    /// Counts a sample outside; a change of side begins anew.
+    fn count_pending(&mut self, index: u32, sample: &Sample, verdict: &Verdict) -> Pending {
+        let z = verdict.z.signum() * verdict.distance();
+        let pending = self.pending.entry(index).or_insert(Pending { since: sample.at.0, ..Pending::default() });
+        if f64::from(pending.peak_z) * z < 0.0 {
+            *pending = Pending { since: sample.at.0, ..Pending::default() };
+        }
+        pending.count = pending.count.saturating_add(1);
+        if z.abs() > f64::from(pending.peak_z.abs()) {
+            pending.peak_z = z as f32;
+            pending.peak_value = sample.value;
+        }
+        if let Some(live) = self.lives.get_mut(index as usize) {
+            live.phase = Phase::Pending;
+        }
+        *pending
     }
 
     /// Another sample outside: enough of them are an anomaly.
@@ -269,28 +269,25 @@ impl Detection {
     ) {
         let at = index as usize;
         let confirm = self.settings.confirm_samples.max(1);
-        let Some(live) = self.lives.get_mut(at) else {
-            return;
-        };
-        count_pending(live, sample, &verdict);
+        let pending = self.count_pending(index, sample, &verdict);
         // What is only just outside happens by chance every few hundred samples, so it takes twice as long to believe.
-        let is_clear = f64::from(live.pending.peak_z.abs()) >= self.settings.critical_sigma;
-        if live.pending.count < if is_clear { confirm } else { confirm.saturating_mul(2) } {
+        let is_clear = pending.is_clear || f64::from(pending.peak_z.abs()) >= self.settings.critical_sigma;
+        if pending.count < if is_clear { confirm } else { confirm.saturating_mul(2) } {
             return;
         }
         if self.tracks.len() >= ACTIVE_ANOMALIES_MAX {
             return self.drop_one(DropReason::TooMany);
         }
-        live.phase = Phase::Tracked;
+        if let Some(live) = self.lives.get_mut(at) {
+            live.phase = Phase::Tracked;
+        }
         let id = self.take_anomaly_id();
         let grade = self.grade(index, sample, &verdict, bearing);
         if let (Some(live), Some(meta)) = (self.lives.get(at), self.registry.metas.get(at)) {
             let seen = Observation { index, meta, live, at: sample.at, value: sample.value, verdict, grade };
-            self.tracks.begin(id, &seen, &self.settings, events);
+            self.tracks.begin(id, &seen, &pending, &self.settings, events);
         }
-        if let Some(live) = self.lives.get_mut(at) {
-            live.pending = Pending::default();
-        }
+        self.pending.remove(&index);
         self.mark_unkept(index);
     }
 
@@ -304,10 +301,18 @@ impl Detection {
         if let Bearing::Explains(event) = bearing {
             return Grade { is_harmful, explained: Some(SuppressionReason::Calendar { event }) };
         }
+        let has_errors = traffic::has_errors(&self.registry, &self.lives, &self.tracks, meta.service_at);
+        if !has_errors {
+            let begun_at = self.loans.get(index).map(|borrowed| Timestamp(borrowed.since));
+            let onset = self.departures.get(index).map_or(sample.at, |departure| Timestamp(departure.since));
+            let explained = self.warm_ups.explain(meta, direction, (onset, sample.at), begun_at);
+            if explained.is_some() {
+                return Grade { is_harmful, explained };
+            }
+        }
         if direction == Direction::Below {
             return Grade { is_harmful, explained: None };
         }
-        let has_errors = traffic::has_errors(&self.registry, &self.lives, &self.tracks, meta.service_at);
         if meta.role == SeriesRole::Traffic {
             // Many customers are no fault, as long as they are served.
             is_harmful &= has_errors;
@@ -315,44 +320,24 @@ impl Detection {
         let explained = if has_errors {
             None
         } else {
-            let factor = traffic::factor(&self.registry, &self.lives, meta.service_at, sample.at, |other| {
-                self.band(other, sample.at).map_or(0.0, |band| band.centre)
-            });
+            let factor = traffic::factor(&self.registry, &self.lives, meta.service_at, sample.at);
             traffic::explain(meta, sample.value, self.expected_level(index, verdict), factor)
         };
         Grade { is_harmful, explained }
     }
 
-    /// The value expected of a series: of a cold one its recent level, since thresholds have no middle.
+    /// The value expected of a series: of one with little history what was usual, since thresholds have no middle.
     fn expected_level(&self, index: u32, verdict: &Verdict) -> f64 {
-        match (self.lives.get(index as usize), self.registry.metas.get(index as usize)) {
-            (Some(live), Some(meta)) if live.hours_seen < self.warm_hours => meta.scale.invert(f64::from(live.level)),
+        match self.lives.get(index as usize) {
+            Some(live) if live.hours_seen < self.warm_hours => live.usual,
             _ => verdict.band.centre,
         }
     }
 }
 
-/// A sample on the series' scale.
-#[derive(Debug, Clone, Copy)]
-struct Scored {
-    scaled: f64,
-    residual: f64,
-    gap_ms: i64,
-    /// What a cold series' own history says.
-    own: Option<Verdict>,
-}
-
-/// Counts a sample outside; a change of side begins anew.
-fn count_pending(live: &mut Live, sample: &Sample, verdict: &Verdict) {
-    let z = verdict.z.signum() * verdict.distance();
-    let is_other_side = f64::from(live.pending.peak_z) * z < 0.0;
-    if live.phase != Phase::Pending || is_other_side {
-        live.phase = Phase::Pending;
-        live.pending = Pending { since: sample.at.0, ..Pending::default() };
-    }
-    live.pending.count = live.pending.count.saturating_add(1);
-    if z.abs() > f64::from(live.pending.peak_z.abs()) {
-        live.pending.peak_z = z as f32;
-        live.pending.peak_value = sample.value;
-    }
+/// How far a sample is from what the scorer took for usual, and expected.
+#[inline]
+fn off(scale: &Scale, value: f64, scored: &Scored) -> Off {
+    let scaled = scale.apply(value);
+    Off { usual: scaled - scale.apply(scored.usual), expected: scaled - scale.apply(scored.expected) }
 }

@@ -122,9 +122,13 @@ struct Standing {
 }
 
 impl Detection {
-    /// A service was changed: a forecast that goes away after it was averted.
-    pub fn note_change(&mut self, service: &ServiceName, at: Timestamp) {
+    /// A service was changed: a forecast that goes away after it was averted. Where `begins_anew`, it was deployed,
+    /// restarted or scaled, and warms up.
+    pub fn note_change(&mut self, service: &ServiceName, at: Timestamp, begins_anew: bool) {
         self.promises.note_change(service, at);
+        if begins_anew {
+            self.warm_ups.note(service, at);
+        }
     }
 
     /// How forecasts have ended so far, where that is not kept yet.

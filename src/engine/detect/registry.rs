@@ -317,12 +317,13 @@ impl Registry {
         number
     }
 
-    fn intern(&mut self, name: &Arc<str>) -> Arc<str> {
+    fn intern(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.names.get(name) {
             return known.clone();
         }
+        let name: Arc<str> = Arc::from(name);
         self.names.insert(name.clone());
-        name.clone()
+        name
     }
 
     fn service_at(&mut self, service: &ServiceName) -> u32 {
@@ -339,7 +340,7 @@ impl Registry {
         let descriptor = &notice.descriptor;
         Meta {
             fingerprint,
-            service: ServiceName::from(self.intern(&Arc::from(descriptor.service.as_str()))),
+            service: ServiceName::from(self.intern(descriptor.service.as_str())),
             metric: self.intern(&descriptor.metric),
             instance: descriptor.instance.as_ref().map(|name| self.intern(name)),
             limit: descriptor.limit.unwrap_or(f64::NAN),

@@ -5,17 +5,17 @@
 
 use rustc_hash::FxHashMap;
 
-use super::baseline::HALF_HOUR_MS;
 use super::live::Live;
-use super::profile::Profile;
 use super::registry::Meta;
+use super::scorer::SeriesScorer;
 use super::tracking::AnomalyEvent;
 use super::{Detection, Timestamp};
+use crate::engine::clock::HOUR_MS;
 use crate::engine::limits::{RETIRED_SERIES_MAX, SERIES_RETIRED_ALONE_MS, SERIES_RETIRED_MS};
 use crate::engine::model::Fingerprint;
 
 /// Samples of a source must have flowed for this long before any of its series is missed for good.
-const FLOWING_MS: i64 = 2 * HALF_HOUR_MS;
+const FLOWING_MS: i64 = HOUR_MS;
 
 /// The names of retired series by origin, in two generations: when the younger is full, the older one is forgotten.
 #[derive(Debug, Clone, Default)]
@@ -70,18 +70,18 @@ impl Detection {
 
     fn retire_one(&mut self, index: u32, events: &mut Vec<AnomalyEvent>) {
         let at = index as usize;
-        let (Some(live), Some(profile), Some(mark)) =
-            (self.lives.get_mut(at), self.profiles.get_mut(at), self.is_unkept.get_mut(at))
+        let (Some(live), Some(scorer), Some(mark)) =
+            (self.lives.get_mut(at), self.scorers.get_mut(at), self.is_unkept.get_mut(at))
         else {
             return;
         };
         let last_at = Timestamp(live.last_at);
         self.hours_total = self.hours_total.saturating_sub(u64::from(live.hours_seen));
         self.cold_count = self.cold_count.saturating_sub(u64::from(live.hours_seen < self.warm_hours));
-        (*live, *profile, *mark) = (Live::default(), Profile::default(), false);
-        if let Some(cold) = self.colds.get_mut(index as usize) {
-            *cold = None;
-        }
+        (*live, *scorer, *mark) = (Live::default(), SeriesScorer::new(), false);
+        self.departures.close(index);
+        self.pending.remove(&index);
+        self.loans.end(index);
         self.tracks.end(index, last_at, events);
         self.tracks.forget(index);
         self.end_forecast(index, last_at, events);

@@ -59,6 +59,13 @@ impl Scale {
         self.absolute_floor
     }
 
+    /// One sigma at least, on the scale, wherever a value is.
+    #[inline]
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        if self.is_skewed { SKEWED_FLOOR } else { self.absolute_floor }
+    }
+
     /// `band` without what the quantity cannot be: nothing below zero, no share above the whole. A series whose middle
     /// is out there already knows better.
     #[must_use]

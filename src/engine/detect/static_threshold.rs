@@ -1,6 +1,6 @@
 //! Conservative fixed thresholds, while a series has too little history for anything better.
 //!
-//! They cry only at what is bad on any system: an error ratio past 5 %, a latency three times its own recent level, a
+//! They cry only at what is bad on any system: an error ratio past 5 %, a latency three times its own usual level, a
 //! resource nine tenths full, a service that no longer answers, traffic that is gone.
 
 use super::live::Live;
@@ -9,7 +9,7 @@ use super::verdict::{SIGMAS_MAX, Verdict};
 use crate::engine::model::{BadWhen, Band, DetectionMethod, SeriesRole, Unit};
 use crate::engine::settings::DetectionSettings;
 
-/// Samples before a series can be compared with its own recent level.
+/// Samples before a series can be compared with its own usual level.
 const LEVEL_SAMPLES_MIN: u16 = 12;
 
 /// Where warning and critical begin, on either side; infinite where that side has no threshold.
@@ -45,8 +45,8 @@ impl Thresholds {
 
 /// The thresholds of a series with this recent level.
 fn thresholds(meta: &Meta, live: &Live) -> Thresholds {
-    let level = meta.scale.invert(f64::from(live.level));
-    let has_level = live.level_count >= LEVEL_SAMPLES_MIN;
+    let level = live.usual;
+    let has_level = live.taught >= LEVEL_SAMPLES_MIN;
     let floor = meta.scale.absolute_floor();
     match meta.role {
         SeriesRole::Errors if meta.unit == Unit::Ratio => Thresholds::above(level, 0.05, 0.20),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::identity::anomaly_fingerprint;
-use super::live::{Live, at_onset, follow_onset};
+use super::live::{Live, Pending, at_onset, follow_onset};
 use super::registry::Meta;
 use super::verdict::Verdict;
 use crate::engine::clock::{HOUR_MS, SECOND_MS, Timestamp};
@@ -22,7 +22,7 @@ const FLAP_CHANGES: usize = 6;
 const FLAP_WINDOW_MS: i64 = HOUR_MS;
 /// An anomaly that merely goes on is told again at most this often.
 const RETELL_MS: i64 = 10 * SECOND_MS;
-/// A departure that has lasted this long, longer than any single odd day, is the new level, and the baseline follows it.
+/// A departure that has lasted this long, longer than any single odd day, is the new level.
 pub const FOLLOW_AFTER_MS: i64 = 26 * HOUR_MS;
 
 /// What happened to an anomaly.
@@ -158,23 +158,15 @@ impl Tracks {
         self.by_series.get(&index).map(|track| &track.anomaly)
     }
 
-    /// True where a series has been outside so long that its baseline is to follow.
-    #[must_use]
-    pub fn is_followed(&self, index: u32, at: Timestamp) -> bool {
-        self.get(index).is_some_and(|anomaly| {
-            anomaly.state == AnomalyState::Active && at.since_ms(anomaly.started_at) >= FOLLOW_AFTER_MS
-        })
-    }
-
     /// Begins an anomaly from what was pending.
     pub fn begin(
         &mut self,
         id: AnomalyId,
         seen: &Observation<'_>,
+        pending: &Pending,
         settings: &DetectionSettings,
         events: &mut Vec<AnomalyEvent>,
     ) {
-        let pending = &seen.live.pending;
         let direction = seen.verdict.direction();
         let peak_sigma = f64::from(pending.peak_z.abs()).max(seen.verdict.distance());
         let recent = seen.live.recent_values();

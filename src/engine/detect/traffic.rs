@@ -33,23 +33,15 @@ pub fn has_errors(registry: &Registry, lives: &[Live], tracks: &Tracks, service_
 }
 
 /// How many times the usual traffic the service has, where that can be told.
-///
-/// `expected` gives the value expected of a series now, in its unit.
 #[must_use]
-pub fn factor(
-    registry: &Registry,
-    lives: &[Live],
-    service_at: u32,
-    at: Timestamp,
-    expected: impl Fn(u32) -> f64,
-) -> Option<f64> {
+pub fn factor(registry: &Registry, lives: &[Live], service_at: u32, at: Timestamp) -> Option<f64> {
     let service = registry.services.get(service_at as usize)?;
     let (mut now, mut usual) = (0.0, 0.0);
     for index in &service.traffic {
         let live = lives.get(*index as usize)?;
         if live.last_at != i64::MIN && (at.0 - live.last_at).abs() <= FRESH_MS {
             now += live.last_value;
-            usual += expected(*index);
+            usual += live.usual;
         }
     }
     (usual > 0.0 && now > 0.0).then(|| now / usual)

@@ -45,9 +45,9 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DetectionMethod {
-    /// Contextual z-score against the time of day and day of week: 2.8 sigma anomalous, 4.0 critical.
+    /// Beyond what its level and season explain, in z-scores: 2.8 sigma anomalous, 4.0 critical.
     SeasonalZ,
-    /// IQR fences, for skewed metrics.
+    /// The same by IQR fences, for skewed metrics.
     IqrFence,
     /// Conservative static thresholds, while there is too little history.
     StaticThreshold,
@@ -61,6 +61,8 @@ pub enum DetectionMethod {
     OwnHistory,
     /// What the other metrics of the service say at the same moment.
     Relation,
+    /// What other instances of the same service have shown, for want of a history of its own.
+    Siblings,
 }
 
 /// What was expected: the value in the middle and the range that is still normal, in the series' unit.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AnomalyId, IncidentId, ServiceName};
+use crate::engine::clock::Timestamp;
 
 /// Why something is not shown by default, or was folded into something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,11 @@ pub enum SuppressionReason {
         /// Who.
         by: Arc<str>,
     },
+    /// The service had just been deployed, restarted or scaled, and warms up.
+    WarmUp {
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 impl fmt::Display for SuppressionReason {
@@ -77,6 +83,7 @@ impl fmt::Display for SuppressionReason {
                 write!(out, "a habit: of {tried} like it on trial {mattered} mattered")
             }
             Self::Operator { by } => write!(out, "set aside by {by}"),
+            Self::WarmUp { since } => write!(out, "warms up since {}", since.hh_mm_ss()),
         }
     }
 }

@@ -150,6 +150,12 @@ impl Engine {
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);
+        let begun_anew = self.detection.counts().begun_anew_series_count;
+        if begun_anew > 0 {
+            let told =
+                || Arc::from(format!("{begun_anew} series were kept by an older version: their history begins anew"));
+            self.store.problem.get_or_insert_with(told);
+        }
         self.correlator.restore(&self.world);
         self.has_changed = true;
         let mut turn = Turn::new(now);

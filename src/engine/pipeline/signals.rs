@@ -10,8 +10,8 @@ use crate::engine::detect::AnomalyEvent;
 use crate::engine::job::Record;
 use crate::engine::limits::{ACTIVE_ANOMALIES_MAX, ALERTS_MAX};
 use crate::engine::model::{
-    AlertNotice, AuditKind, Change, ChangeId, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport, SourceState,
-    position_setting,
+    AlertNotice, AuditKind, Change, ChangeId, ChangeKind, ChangeNotice, EdgeNotice, HOST_SOURCE, Signal, SourceReport,
+    SourceState, position_setting,
 };
 use crate::engine::precursors::Sign;
 
@@ -102,7 +102,12 @@ impl Engine {
     /// What took effect on a service bears on what is foretold of it.
     pub(super) fn tell_detection(&mut self, change: &Change) {
         if let (Some(service), true) = (&change.notice.service, change.notice.has_taken_effect) {
-            self.detection.note_change(service, change.notice.at);
+            let begins_anew = matches!(change.notice.kind, ChangeKind::Deploy | ChangeKind::Scale | ChangeKind::OwnAct);
+            self.detection.note_change(service, change.notice.at, begins_anew);
+            // New instances come until the end of a rollout.
+            if let Some(finished_at) = change.notice.finished_at {
+                self.detection.note_change(service, finished_at, begins_anew);
+            }
         }
     }
 

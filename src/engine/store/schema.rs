@@ -9,7 +9,8 @@
 //! changes    id, big-endian           Change; under version byte 1 without what it changes
 //! runs       id, big-endian           Run
 //! audit      sequence, big-endian     AuditEntry
-//! series     fingerprint, big-endian  SeriesState; under version byte 2 without cold series' scorers, under 1 without the progress of anomalies too
+//! series     fingerprint, big-endian  SeriesState; under version byte 3 OlderState, under 2 that without cold series'
+//!                                     scorers, under 1 without the progress of anomalies too
 //! topology   "topology"               Topology
 //! templates  "templates"              bytes, as the miner writes them
 //! cursors    source's name            Timestamp
@@ -26,7 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::clock::Timestamp;
-use crate::engine::detect::{SeriesState, SeriesState1};
+use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
 use crate::engine::model::{Anomaly, Change, SourceName};
 
@@ -43,7 +44,9 @@ const ANOMALY_VERSION_2: u8 = 2;
 /// First byte of a change's value.
 const CHANGE_VERSION: u8 = 2;
 /// First byte of a series' value.
-const SERIES_VERSION: u8 = 3;
+const SERIES_VERSION: u8 = 4;
+/// A series from before every one had a scorer.
+const SERIES_VERSION_3: u8 = 3;
 /// A series from before cold ones had a scorer.
 const SERIES_VERSION_2: u8 = 2;
 /// Key of the schema version in the tree `meta`.
@@ -191,12 +194,15 @@ fn read_change(bytes: &[u8]) -> Result<Change, ValueProblem> {
 }
 
 fn read_series(bytes: &[u8]) -> Result<SeriesState, ValueProblem> {
-    match bytes.split_first() {
-        Some((&SERIES_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+    let older: OlderState = match bytes.split_first() {
+        Some((&SERIES_VERSION, rest)) => return Ok(postcard::from_bytes(rest)?),
+        Some((&SERIES_VERSION_3, rest)) => postcard::from_bytes(rest)?,
         // The scorer came last: none is one byte.
-        Some((&SERIES_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
-        _ => Ok(read::<SeriesState1>(bytes)?.into()),
-    }
+        Some((&SERIES_VERSION_2, rest)) => postcard::from_bytes(&[rest, &[0]].concat())?,
+        // Before it, the progress: two counts, an empty list.
+        _ => read(&[bytes, &[0; 4]].concat())?,
+    };
+    Ok(older.into())
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueProblem> {

@@ -176,6 +176,19 @@ impl SeriesScorer {
         matches!(pen, Pen::Read { bytes: [], is_whole: true }).then_some(scorer)
     }
 
+    /// What is usual at `at_s`, of which nothing has come: the level of the last days and the season.
+    #[must_use]
+    pub fn usual_at(&mut self, at_s: f64) -> f64 {
+        self.season.turn(&Tuning::SHIPPED, at_s, self.age_days);
+        self.levels[2] + self.season.at(at_s)
+    }
+
+    /// Takes the level of the last samples for that of the days to come.
+    pub fn settle(&mut self) {
+        self.levels[2] = self.levels[1];
+        self.run = 0;
+    }
+
     fn walk(&mut self, pen: &mut Pen<'_>) {
         for number in [&mut self.last_at, &mut self.smooth, &mut self.short_mean, &mut self.hour_mean] {
             pen.f64(number);

@@ -90,7 +90,7 @@ fn restore_amid(seed: u64, cut: usize, fault: usize) {
     }
     let second = second.unwrap();
     assert_eq!(&first.detection.lives, &second.detection.lives);
-    assert_eq!(&first.detection.profiles, &second.detection.profiles);
+    assert_eq!(&first.detection.scorers, &second.detection.scorers);
     assert_eq!(begun(&first.events), begun(&second.events));
     assert_eq!(first.detection.readings("shop", "load"), second.detection.readings("shop", "load"));
 }

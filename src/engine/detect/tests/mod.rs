@@ -1,6 +1,7 @@
 //! The stage as a whole, on made-up series.
 
 mod bench_source;
+mod borrowed;
 mod cold;
 mod explained;
 mod judged;

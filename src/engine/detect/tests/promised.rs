@@ -126,7 +126,7 @@ fn a_promise_outlives_its_forecast_and_a_restart() {
     let mut after = self::bench();
     after.now = bench.now;
     after.detection.restore_anomaly(&over);
-    after.detection.note_change(&ServiceName::new("shop"), told.started_at + HOUR_MS);
+    after.detection.note_change(&ServiceName::new("shop"), told.started_at + HOUR_MS, false);
     for _ in 0..3 {
         after.step(false, &[resting, 1.0]);
         after.detection.tick(after.now, &mut after.events);
