@@ -33,6 +33,7 @@ const JUMP_GAIN_MAX: f64 = 3.0;
 const JUMP_HALF_MS: f64 = 15.0 * 60_000.0;
 /// What is no departure is well inside: this share of the threshold at most.
 const INSIDE_SHARE: f64 = 0.75;
+
 impl Detection {
     /// What is normal for a series now.
     pub(super) fn band(&self, index: u32) -> Option<Band> {
@@ -97,13 +98,18 @@ impl Detection {
         if evidence < 0.0 || !is_much {
             return None;
         }
+        // The way back to what is usual is no departure, however far it is.
+        let from = scored.expected - live.usual;
+        let is_home = away.abs() < from.abs();
         let is_slow = matches!(scored.kind, Evidence::Swing | Evidence::Shift);
         let gauge = if self.loans.get(index).is_some() {
             Gauge::Level { gain: 1.0 }
         } else if is_slow {
             Gauge::Level { gain: ((least + evidence / NATS_A_SIGMA) / z.abs()).clamp(1.0, LEVEL_GAIN_MAX) }
+        } else if is_home {
+            return None;
         } else {
-            Gauge::Jump { from: scored.expected - live.usual, at: sample.at.0 }
+            Gauge::Jump { from, at: sample.at.0 }
         };
         let range = self.range(index)?;
         (sigmas(gauge, live, scale, &range, sample.value).abs() >= least).then_some(gauge)
@@ -152,7 +158,7 @@ impl Detection {
         }
     }
 
-    /// A series is back from a departure that was told: what its scorer was then it is now.
+    /// A departure that was told is over: what the series' scorer was then it is now.
     pub(super) fn come_back(&mut self, index: u32) {
         let before = self.departures.close(index);
         if let (Some(before), Some(scorer)) = (before, self.scorers.get_mut(index as usize)) {
@@ -160,6 +166,19 @@ impl Detection {
         }
         if let Some(live) = self.lives.get_mut(index as usize) {
             live.is_away = false;
+        }
+    }
+
+    /// A series that came back is where its last samples are, and one that passed through to the other side was where it
+    /// usually is. Time has passed, and the first samples of the departure were not known for such: what they taught of its
+    /// level is no measure of what comes.
+    pub(super) fn arrive(&mut self, index: u32, is_reversed: bool) {
+        if let (Some(live), Some(scorer)) = (self.lives.get(index as usize), self.scorers.get_mut(index as usize)) {
+            // Milliseconds of this millennium are exact in a double.
+            let at_s = live.last_at as f64 / 1_000.0;
+            let count = self.settings.recover_samples as usize;
+            let value = if is_reversed { scorer.usual_at(at_s) } else { live.recent_mean(count) };
+            scorer.arrive(at_s, value);
         }
     }
 

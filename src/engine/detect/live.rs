@@ -183,6 +183,17 @@ impl Live {
         self.recent_count = (self.recent_count + 1).min(RECENT as u8);
     }
 
+    /// Mean of the last `count` values, or of as many as there are.
+    #[must_use]
+    pub fn recent_mean(&self, count: usize) -> f64 {
+        let recent = self.recent_values();
+        let last = recent.get(recent.len().saturating_sub(count.max(1))..).unwrap_or_default();
+        if last.is_empty() {
+            return self.last_value;
+        }
+        last.iter().map(|value| f64::from(*value)).sum::<f64>() / last.len() as f64
+    }
+
     /// The last values, oldest first.
     #[must_use]
     pub fn recent_values(&self) -> Vec<f32> {

@@ -209,7 +209,7 @@ impl Detection {
             let seen = Observation { index, meta, live, at: sample.at, value: sample.value, verdict, grade };
             let outcome = self.tracks.observe(&seen, &self.settings, events);
             if outcome != Outcome::Continues {
-                self.leave(index, sample, &verdict, outcome);
+                self.leave(index, outcome);
             }
             return;
         }
@@ -226,18 +226,16 @@ impl Detection {
         }
     }
 
-    /// After an anomaly's end: normal, or already outside on the other side.
-    fn leave(&mut self, index: u32, sample: &Sample, verdict: &Verdict, outcome: Outcome) {
+    /// After an anomaly's end. What is outside on the other side is no part of it: whether that is a departure, the scorer
+    /// says anew.
+    fn leave(&mut self, index: u32, outcome: Outcome) {
         self.mark_unkept(index);
         if let Some(live) = self.lives.get_mut(index as usize) {
             live.phase = Phase::Normal;
         }
         self.pending.remove(&index);
-        if outcome == Outcome::Reversed {
-            self.count_pending(index, sample, verdict);
-        } else {
-            self.come_back(index);
-        }
+        self.come_back(index);
+        self.arrive(index, outcome == Outcome::Reversed);
     }
 
     /// Counts a sample outside; a change of side begins anew.

@@ -1,7 +1,7 @@
 //! The life of an anomaly: begun, changed, recovering, over. The same departure is one anomaly, however often it repeats.
 //!
 //! Hysteresis: it ends only after enough samples well inside the band. A series that changes its state too often within
-//! an hour keeps one anomaly, marked as flapping, until it has been quiet.
+//! an hour keeps one anomaly, marked as flapping, until it has been quiet for longer than that.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ const INNER_SHARE: f64 = 0.75;
 /// Changes of state within [`FLAP_WINDOW_MS`] from which a series is flapping.
 const FLAP_CHANGES: usize = 6;
 const FLAP_WINDOW_MS: i64 = HOUR_MS;
+/// Without a sample outside for as long as two changes take at that rate, it has stopped flapping.
+const FLAP_QUIET_MS: i64 = 2 * FLAP_WINDOW_MS / FLAP_CHANGES as i64;
 /// An anomaly that merely goes on is told again at most this often.
 const RETELL_MS: i64 = 10 * SECOND_MS;
 /// A departure that has lasted this long, longer than any single odd day, is the new level.
@@ -133,7 +135,7 @@ pub enum Outcome {
     Continues,
     /// It is over.
     Ended,
-    /// It is over and the opposite has begun to count.
+    /// It is over, and the series is outside on the other side.
     Reversed,
 }
 
@@ -257,7 +259,8 @@ impl Tracks {
         let changes = flips + usize::from(track.anomaly.state != state_before);
         let is_over = track.inside_count >= settings.recover_samples.max(1)
             || track.opposite_count >= settings.confirm_samples.max(1);
-        if is_over && flips + 1 < FLAP_CHANGES {
+        let is_quiet = seen.at.since_ms(track.anomaly.last_seen_at) >= FLAP_QUIET_MS;
+        if is_over && (flips + 1 < FLAP_CHANGES || is_quiet) {
             return self.finish(seen, events);
         }
         if is_over && !matches!(track.anomaly.suppressed, Some(SuppressionReason::Flapping { .. })) {

@@ -10,6 +10,8 @@
 
 mod alarm;
 mod cells;
+mod departed;
+mod kept;
 mod pen;
 mod record;
 mod recurrence;
@@ -23,7 +25,6 @@ mod tests;
 use std::f64::consts::LN_2;
 
 use alarm::Alarm;
-use pen::Pen;
 use record::Record;
 use recurrence::Recurrence;
 use season::Season;
@@ -157,53 +158,6 @@ impl SeriesScorer {
             recurrence: Recurrence::default(),
             season: Season::default(),
         }
-    }
-
-    /// The state as bytes, always as many.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(size_of::<Self>());
-        self.clone().walk(&mut Pen::Write(&mut bytes));
-        bytes
-    }
-
-    /// The state from its bytes; `None` where they are not of one.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut scorer = Self::new();
-        let mut pen = Pen::Read { bytes, is_whole: true };
-        scorer.walk(&mut pen);
-        matches!(pen, Pen::Read { bytes: [], is_whole: true }).then_some(scorer)
-    }
-
-    /// What is usual at `at_s`, of which nothing has come: the level of the last days and the season.
-    #[must_use]
-    pub fn usual_at(&mut self, at_s: f64) -> f64 {
-        self.season.turn(&Tuning::SHIPPED, at_s, self.age_days);
-        self.levels[2] + self.season.at(at_s)
-    }
-
-    /// Takes the level of the last samples for that of the days to come.
-    pub fn settle(&mut self) {
-        self.levels[2] = self.levels[1];
-        self.run = 0;
-    }
-
-    fn walk(&mut self, pen: &mut Pen<'_>) {
-        for number in [&mut self.last_at, &mut self.smooth, &mut self.short_mean, &mut self.hour_mean] {
-            pen.f64(number);
-        }
-        self.levels.iter_mut().for_each(|level| pen.f64(level));
-        for number in [&mut self.step_s, &mut self.age_days, &mut self.magnitude] {
-            pen.f32(number);
-        }
-        pen.u32(&mut self.count);
-        pen.i32(&mut self.run);
-        self.channels.iter_mut().for_each(|channel| channel.walk(pen));
-        self.records.iter_mut().for_each(|record| record.walk(pen));
-        self.alarm.walk(pen);
-        self.recurrence.walk(pen);
-        self.season.walk(pen);
     }
 
     /// Scores the next sample and learns from it; `at_s` in seconds since the epoch. What is not a finite number

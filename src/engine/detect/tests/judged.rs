@@ -21,13 +21,13 @@ fn taught() -> Bench {
 }
 
 #[test]
-fn a_step_of_six_sigma_is_found_at_its_onset() {
+fn a_step_of_seven_sigma_is_found_at_its_onset() {
     for sign in [1.0, -1.0] {
         let mut bench = taught();
         bench.step(false, &[weekly(bench.now)]);
         let onset = bench.now;
         for _ in 0..2 {
-            bench.step(false, &[weekly(bench.now) + sign * 26.0]);
+            bench.step(false, &[weekly(bench.now) + sign * 30.0]);
         }
         let [AnomalyEvent::Began(anomaly)] = bench.events.as_slice() else {
             panic!("{:?} {:?}", bench.events, bench.detection.readings("shop", "load"));

@@ -10,6 +10,7 @@ mod logs;
 mod noise;
 mod promised;
 mod related;
+mod returned;
 mod set_aside;
 mod silent;
 
