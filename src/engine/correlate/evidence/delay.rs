@@ -35,9 +35,14 @@ static TABLES: LazyLock<[[Vec<f64>; 3]; 2]> = LazyLock::new(|| {
     [[table(quick), table(quick), table(quick)], [table(cause), table(strain), table(symptom)]]
 });
 
+/// Seconds it takes for a failure to travel so many calls.
+pub fn calls_s(pace: Pace, hops: u8) -> f64 {
+    STEP_S[pace as usize] * f64::from(hops)
+}
+
 /// The density, a second, of a complaint of this kind heard `after_s` after the onset, `hops` calls away from it.
 pub fn density(pace: Pace, kind: Kind, after_s: f64, hops: u8) -> f64 {
-    let after = after_s - STEP_S[pace as usize] * f64::from(hops);
+    let after = after_s - calls_s(pace, hops);
     let at = after + BEFORE_S as f64;
     if at < 0.0 {
         return NEVER;

@@ -32,7 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            window_ms: 1_200_000,
+            window_ms: 1_800_000,
             age_ms: 200_000,
             step_ms: 60_000,
             step_words: 256,
@@ -42,7 +42,7 @@ impl Default for Settings {
             burst_cost: 4.0,
             change_bonus: 3.0,
             unseen_cost: 16.0,
-            anyhow: 2.0,
+            anyhow: 0.5,
         }
     }
 }

@@ -2,11 +2,13 @@
 //! of a face that joins a case, or a repeat in a case it has joined.
 
 use super::casebook::{Casebook, NOBODY};
-use super::delay;
 use super::product::Product;
 
 /// Joins that are tried when one case takes a face from another.
 const SWAPS_MAX: usize = 10;
+/// What speaks for a case must be outweighed by this, in nats, before a face is set aside: hiding a part of an incident is
+/// worse than showing something beside it.
+const HIDING: f64 = 2.0;
 /// Words of one face that are looked at together.
 const WORDS_MAX: usize = 48;
 
@@ -117,10 +119,9 @@ impl Casebook {
             if likely <= 0.0 && !before {
                 continue;
             }
-            let first: Vec<f64> = times
-                .iter()
-                .map(|at| likely * delay::density(case.pace, shape.kind, (*at - case.onset) as f64 / 1e3, hops))
-                .collect();
+            let after_s = |at: &i64| (*at - case.onset) as f64 / 1e3;
+            let first: Vec<f64> =
+                times.iter().map(|at| likely * self.lags.density(shape, case.pace, after_s(at), hops)).collect();
             if !before && first.iter().enumerate().all(|(nth, first)| *first < hand.ground(nth, nth)) {
                 continue;
             }
@@ -254,7 +255,8 @@ impl Hand {
                 Some(_) => continue,
             };
             self.candidates[candidate].join = join;
-            let value = self.value();
+            let is_nowhere = self.candidates.iter().all(|one| one.join == Join::Never);
+            let value = self.value() - if is_nowhere { HIDING } else { 0.0 };
             if value > best.0 {
                 best = (value, join);
             }
