@@ -1,10 +1,10 @@
 //! How many samples a second one core scores, what a series costs in memory, and how long a restart takes.
 //!
-//! `cargo bench --bench scoring` prints a table for 1 thousand, 100 thousand and 1 million series, so that it shows how
+//! `cargo bench --bench scoring` prints a table for 1, 10 and 100 thousand and 1 million series, so that it shows how
 //! the cost of a sample grows; a number as argument (`-- 1000`) measures that many only. Some hundred series learn
 //! sixteen days of history, two samples an hour; every series of a size then takes over what one of them has kept, as
-//! after a restart, and whole scrapes in scrape order are timed. A restart is: from the kept bytes of every series, and
-//! its description, to being ready for the first sample. A second table is of the scorer alone, without names, calendar
+//! after a restart, and whole scrapes in scrape order are timed. A restart is: from the kept bytes of every series
+//! to being ready for samples; then its sources tell what series they have, as at any start, and each takes up its own. A second table is of the scorer alone, without names, calendar
 //! and anomalies.
 
 use std::hint::black_box;
@@ -125,9 +125,10 @@ fn learn() -> (Vec<SeriesState>, Timestamp) {
     (states, at)
 }
 
-/// Every series from what was kept of it; the seconds that took.
-fn restart(detection: &mut Detection, states: &[SeriesState], series: u32) -> f64 {
-    let mut spent = 0.0;
+/// Every series from what was kept of it; the seconds that took until samples can be taken in, and those of its sources
+/// telling what they have.
+fn restart(detection: &mut Detection, states: &[SeriesState], series: u32) -> (f64, f64) {
+    let (mut restored, mut defined) = (0.0, 0.0);
     let locals: Vec<u32> = (0..series).collect();
     for chunk in locals.chunks(10_000) {
         let notices: Vec<SeriesNotice> = chunk.iter().map(|local| notice(*local)).collect();
@@ -142,14 +143,16 @@ fn restart(detection: &mut Detection, states: &[SeriesState], series: u32) -> f6
             .collect();
         let start = core_seconds();
         for bytes in &kept {
-            detection.restore_series(postcard::from_bytes(bytes).expect("as it was written"));
+            detection.restore_series(postcard::from_bytes::<SeriesState>(bytes).expect("as it was written"));
         }
+        let middle = core_seconds();
         for notice in &notices {
             detection.define(notice);
         }
-        spent += core_seconds() - start;
+        restored += middle - start;
+        defined += core_seconds() - middle;
     }
-    spent
+    (restored, defined)
 }
 
 fn measure(states: &[SeriesState], series: u32, mut at: Timestamp) {
@@ -157,7 +160,7 @@ fn measure(states: &[SeriesState], series: u32, mut at: Timestamp) {
     fill(&mut batches, at, false);
     let before = resident_bytes();
     let mut detection = Detection::new(&DetectionSettings::default(), &[]).expect("no calendar, nothing to refuse");
-    let restart_s = restart(&mut detection, states, series);
+    let (restart_s, define_s) = restart(&mut detection, states, series);
     // The first scrapes are of another interval than the history was, and touch what is there for the first time.
     for _ in 0..2 {
         fill(&mut batches, at, false);
@@ -176,7 +179,7 @@ fn measure(states: &[SeriesState], series: u32, mut at: Timestamp) {
     }
     let samples = scrapes as f64 * f64::from(series);
     println!(
-        "{series:>9} | {:>14.0} | {:>9.1} | {bytes_each:>12} | {:>12} | {restart_s:>9.3} | {events:>6} | {:>4}",
+        "{series:>9} | {:>14.0} | {:>9.1} | {bytes_each:>12} | {:>12} | {restart_s:>9.3} | {define_s:>8.3} | {events:>6} | {:>4}",
         samples / spent,
         1e9 * spent / samples,
         size_of::<SeriesScorer>(),
@@ -211,7 +214,7 @@ fn measure_scorers(series: u32) {
     let kept: Vec<Vec<u8>> = scorers.iter().map(SeriesScorer::to_bytes).collect();
     drop(scorers);
     let start = core_seconds();
-    let back: Vec<SeriesScorer> = kept.iter().filter_map(|bytes| SeriesScorer::from_bytes(bytes)).collect();
+    let back: Vec<Box<SeriesScorer>> = kept.iter().filter_map(|bytes| SeriesScorer::from_bytes(bytes)).collect();
     let restart = core_seconds() - start;
     let samples = scrapes as f64 * f64::from(series);
     println!(
@@ -225,9 +228,11 @@ fn measure_scorers(series: u32) {
 
 fn main() {
     let asked: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked };
+    let sizes = if asked.is_empty() { vec![1_000, 10_000, 100_000, 1_000_000] } else { asked };
     let (states, at) = learn();
-    println!("   series | samples/s/core | ns/sample | bytes/series | scorer of it | restart s | events | cold");
+    println!(
+        "   series | samples/s/core | ns/sample | bytes/series | scorer of it | restart s | define s | events | cold"
+    );
     for &series in &sizes {
         measure(&states, series, at);
     }

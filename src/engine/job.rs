@@ -58,6 +58,14 @@ pub enum Record {
     Topology(Topology),
     /// Mined templates, as `detect::log_templates` writes them; the only one.
     Templates(Vec<u8>),
+    /// The relations between the metrics of a service, as `detect::relation` learnt them. Without bytes, nothing is to be
+    /// kept of it any longer: what was there is removed.
+    Relations {
+        /// Which service, as which source tells it.
+        of: super::model::Fingerprint,
+        /// What was learnt.
+        bytes: Vec<u8>,
+    },
     /// How far a source's backfill has come: everything before this instant is known.
     BackfillCursor {
         /// Which source.

@@ -98,6 +98,8 @@ pub const WEBHOOK_DELIVERIES_MAX: usize = 8_192;
 pub const WEBHOOK_QUEUE_WAIT_MS_MAX: u64 = 2_000;
 /// Series whose learning is written in one tick.
 pub const SERIES_KEPT_PER_TICK_MAX: usize = 500;
+/// Services whose relations are written in one tick; each has tens of kilobytes.
+pub const RELATIONS_KEPT_PER_TICK_MAX: usize = 8;
 /// Lists of jobs waiting to be done; the engine waits when the disk falls that far behind.
 pub const JOB_QUEUE_MAX: usize = 1_024;
 /// A source that failed inside is started again after this long.

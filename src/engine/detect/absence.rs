@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::Detection;
 use super::identity::anomaly_fingerprint;
 use super::live::{Live, at_onset};
-use super::registry::{Meta, Registry, SourceSeries};
+use super::registry::{Meta, Registry};
+use super::source_series::SourceSeries;
 use super::tracking::AnomalyEvent;
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{

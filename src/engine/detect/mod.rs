@@ -16,6 +16,8 @@ mod departure;
 mod forecast;
 mod identity;
 mod judging;
+mod keeping;
+mod kept_relations;
 mod live;
 mod log_rate;
 mod log_signals;
@@ -29,6 +31,7 @@ mod retired;
 mod scale;
 pub mod scorer;
 mod siblings;
+mod source_series;
 mod state;
 mod static_threshold;
 mod tracking;
@@ -46,6 +49,7 @@ use rustc_hash::FxHashMap;
 
 pub use calendar::CalendarError;
 pub use compound::compounds;
+pub use kept_relations::RelationsError;
 pub use log_templates::TemplatesError;
 pub use state::{OlderState, SeriesState};
 pub use tracking::AnomalyEvent;
@@ -65,7 +69,7 @@ use siblings::Loans;
 use tracking::{Progress, Tracks};
 use warm_up::WarmUps;
 
-use super::clock::{MINUTE_MS, Timestamp};
+use super::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use super::model::{Anomaly, AnomalyId, AnomalyKind, AnomalyState, DropReason, Fingerprint, Reading, SeriesNotice};
 use super::settings::{CalendarEvent, DetectionSettings};
 
@@ -175,9 +179,10 @@ impl Detection {
     }
 
     /// Hands back what was kept of a series; it takes effect when the series is defined.
-    pub fn restore_series(&mut self, state: SeriesState) {
+    pub fn restore_series(&mut self, state: impl Into<Box<SeriesState>>) {
+        let state = state.into();
         self.begun_anew_count += u64::from(state.begins_anew());
-        self.restored.insert(state.fingerprint, Box::new(state));
+        self.restored.insert(state.fingerprint, state);
     }
 
     /// Hands back an anomaly that was under way, so that the same departure stays the same anomaly.
@@ -217,7 +222,9 @@ impl Detection {
             return;
         };
         let fingerprint = meta.fingerprint;
-        self.relations.join(meta);
+        if let Some(source) = self.registry.source_name(meta.source_at) {
+            self.relations.join(meta, source);
+        }
         if let Some(source) = self.registry.sources.get(meta.source_at as usize) {
             self.absences.note_arrival(index, source);
         }
@@ -296,6 +303,9 @@ impl Detection {
                 events.push(AnomalyEvent::Ended(anomaly));
             }
         }
+        if now.since_ms(first_tick_at) > DAY_MS {
+            self.give_up_relations();
+        }
         self.tracks.forget_flips(now);
         self.look_for_absences(events);
         self.tick_logs(now, events);
@@ -322,50 +332,6 @@ impl Detection {
                 })
             })
             .collect()
-    }
-
-    /// States changed since they were last asked for, oldest change first, at most `max` of them.
-    pub fn series_to_keep(&mut self, max: usize) -> Vec<SeriesState> {
-        let count = max.min(self.unkept.len());
-        let indices: Vec<u32> = self.unkept.drain(..count).collect();
-        indices
-            .into_iter()
-            .filter_map(|index| {
-                let at = index as usize;
-                if !std::mem::take(self.is_unkept.get_mut(at)?) {
-                    return None;
-                }
-                Some(SeriesState {
-                    fingerprint: self.registry.metas.get(at)?.fingerprint,
-                    live: *self.lives.get(at)?,
-                    scorer: Box::new(self.scorers.get(at)?.clone()),
-                    trend: self.forecasts.trend(index).cloned(),
-                    progress: self.tracks.progress(index),
-                    pending: self.pending.get(&index).copied(),
-                    departure: self.departures.get(index).cloned(),
-                    borrowed: self.loans.get(index).copied(),
-                })
-            })
-            .collect()
-    }
-
-    /// Marks every series as changed, so that `series_to_keep` gives all of them: for a clean stop.
-    pub fn keep_everything(&mut self) {
-        for index in 0..self.lives.len() {
-            if self.registry.metas.get(index).is_some_and(|meta| !meta.is_vacant()) {
-                // As many series as dense indices, which are 32 bits wide.
-                self.mark_unkept(index as u32);
-            }
-        }
-    }
-
-    fn mark_unkept(&mut self, index: u32) {
-        if let Some(mark) = self.is_unkept.get_mut(index as usize)
-            && !*mark
-        {
-            *mark = true;
-            self.unkept.push_back(index);
-        }
     }
 
     /// Totals.

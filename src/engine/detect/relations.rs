@@ -1,14 +1,14 @@
 //! The relations between the metrics of each service: a row of them every minute, and an anomaly where one contradicts the
 //! others although none is outside its band.
 //!
-//! A metric of a service is the mean of its instances, so that pods may come and go. History teaches as well. What was
-//! learnt is not kept over a restart: half a day later it is known again.
+//! A metric of a service is the mean of its instances, so that pods may come and go. History teaches as well.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Detection;
 use super::identity::anomaly_fingerprint;
+use super::kept_relations::fingerprint;
 use super::live::{Live, Phase, at_onset};
 use super::registry::{Meta, Registry};
 use super::relation::{ServiceScorer, Share};
@@ -17,7 +17,8 @@ use super::verdict::SIGMAS_MAX;
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::limits::{RELATION_INSTANCES_MAX, RELATION_METRICS_MAX, RELATION_SERVICES_MAX};
 use crate::engine::model::{
-    Anomaly, AnomalyKind, AnomalyState, Band, Contradiction, DetectionMethod, Direction, SeriesRole, Severity, Unit,
+    Anomaly, AnomalyKind, AnomalyState, Band, Contradiction, DetectionMethod, Direction, Fingerprint, SeriesRole,
+    Severity, SourceName, Unit,
 };
 
 /// Between two rows.
@@ -46,16 +47,20 @@ const SILENT_ROWS_MAX: u32 = 24 * 60;
 
 /// One service as one source tells it.
 #[derive(Debug)]
-struct Watch {
-    metrics: Vec<Arc<str>>,
-    scorer: ServiceScorer,
+pub(super) struct Watch {
+    /// Which service, as which source tells it.
+    pub(super) of: Fingerprint,
+    pub(super) metrics: Vec<Arc<str>>,
+    pub(super) scorer: ServiceScorer,
     row: Vec<f64>,
-    rows: u32,
-    live_rows: u32,
-    silent_rows: u32,
-    broken_rows: u32,
-    calm_rows: u32,
-    broken_since: i64,
+    pub(super) rows: u32,
+    pub(super) live_rows: u32,
+    pub(super) silent_rows: u32,
+    pub(super) broken_rows: u32,
+    pub(super) calm_rows: u32,
+    pub(super) broken_since: i64,
+    /// Rows since it was last kept.
+    pub(super) unkept_rows: u32,
     active: Option<Anomaly>,
 }
 
@@ -63,14 +68,18 @@ struct Watch {
 #[derive(Debug, Default)]
 pub struct Relations {
     /// By source and service.
-    watches: BTreeMap<(u32, u32), Watch>,
+    pub(super) watches: BTreeMap<(u32, u32), Watch>,
+    /// From before a restart, of services that have not been heard of since.
+    pub(super) kept: BTreeMap<Fingerprint, Watch>,
+    /// Services of which nothing is to be kept any longer.
+    pub(super) gone: Vec<Fingerprint>,
     /// When the next row of each source is whole.
     due: Vec<i64>,
 }
 
 impl Relations {
     /// Takes a series' metric up into the row of its service.
-    pub fn join(&mut self, meta: &Meta) {
+    pub fn join(&mut self, meta: &Meta, source: &SourceName) {
         if meta.unit == Unit::Boolean || meta.role == SeriesRole::Availability {
             return;
         }
@@ -78,7 +87,11 @@ impl Relations {
         if !self.watches.contains_key(&key) && self.watches.len() >= RELATION_SERVICES_MAX {
             return;
         }
-        let watch = self.watches.entry(key).or_insert_with(Watch::new);
+        let kept = &mut self.kept;
+        let watch = self.watches.entry(key).or_insert_with(|| {
+            let of = fingerprint(source, &meta.service);
+            kept.remove(&of).unwrap_or_else(|| Watch::new(of))
+        });
         let is_open = watch.rows < GROWING_ROWS && watch.metrics.len() < RELATION_METRICS_MAX;
         if is_open && !watch.metrics.contains(&meta.metric) {
             watch.metrics.push(meta.metric.clone());
@@ -112,8 +125,10 @@ impl Relations {
 }
 
 impl Watch {
-    fn new() -> Self {
+    /// Of a service of which nothing is known.
+    pub(super) fn new(of: Fingerprint) -> Self {
         Self {
+            of,
             metrics: Vec::new(),
             scorer: ServiceScorer::new(0),
             row: Vec::new(),
@@ -123,6 +138,7 @@ impl Watch {
             broken_rows: 0,
             calm_rows: 0,
             broken_since: 0,
+            unkept_rows: 0,
             active: None,
         }
     }
@@ -137,6 +153,7 @@ impl Watch {
         }
         self.silent_rows = 0;
         self.rows = self.rows.saturating_add(1);
+        self.unkept_rows = self.unkept_rows.saturating_add(1);
         self.live_rows = self.live_rows.saturating_add(u32::from(!is_backfill));
         // Milliseconds of any year fit a float.
         let judged = self.scorer.observe(at as f64 / 1_000.0, &self.row);
@@ -197,8 +214,12 @@ impl Detection {
                 self.tell_relation(*service_at, watch, Timestamp(row_at), events);
             }
         }
-        watches
-            .retain(|(of, _), watch| *of != source_at || watch.active.is_some() || watch.silent_rows < SILENT_ROWS_MAX);
+        let gone = &mut self.relations.gone;
+        watches.retain(|(of, _), watch| {
+            let stays = *of != source_at || watch.active.is_some() || watch.silent_rows < SILENT_ROWS_MAX;
+            gone.extend((!stays).then_some(watch.of));
+            stays
+        });
         self.relations.watches = watches;
         due
     }

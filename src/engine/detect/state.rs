@@ -59,8 +59,7 @@ pub(crate) mod kept_scorer {
         }
 
         fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-            let scorer = SeriesScorer::from_bytes(bytes);
-            scorer.map(Box::new).ok_or_else(|| E::custom("a scorer that this version does not read"))
+            SeriesScorer::from_bytes(bytes).ok_or_else(|| E::custom("a scorer that this version does not read"))
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Self::Value, A::Error> {
@@ -127,7 +126,7 @@ impl From<OlderState> for SeriesState {
             recent: was.recent,
             ..Live::default()
         };
-        let scorer = Box::new(scorer.unwrap_or_default());
+        let scorer = scorer.unwrap_or_default();
         Self { fingerprint, live, scorer, trend, progress, pending: None, departure: None, borrowed: None }
     }
 }

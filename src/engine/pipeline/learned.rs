@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::turn::Turn;
 use crate::engine::job::Record;
+use crate::engine::model::Fingerprint;
 
 /// How forecasts ended.
 const FORECAST_RECORDS: &str = "forecast records";
@@ -35,6 +36,15 @@ impl Engine {
         if let Err(problem) = restored {
             // What the store itself has to tell weighs more.
             let told = || Arc::from(format!("{name} were not read back and are learnt anew: {problem}"));
+            self.store.problem.get_or_insert_with(told);
+        }
+    }
+
+    /// Takes back the relations between the metrics of a service.
+    pub(super) fn restore_relations(&mut self, of: Fingerprint, bytes: &[u8]) {
+        if let Err(problem) = self.detection.restore_relations(of, bytes) {
+            let told =
+                || Arc::from(format!("relations between metrics were not read back and are learnt anew: {problem}"));
             self.store.problem.get_or_insert_with(told);
         }
     }

@@ -108,6 +108,18 @@ impl Engine {
         self.store = status;
     }
 
+    /// So many kept series could not be read back.
+    pub fn note_unread_series(&mut self, count: u64) {
+        self.tell_begun_anew(count, "could not be read back");
+    }
+
+    fn tell_begun_anew(&mut self, count: u64, why: &str) {
+        if count > 0 {
+            let told = || Arc::from(format!("{count} series {why}: their history begins anew"));
+            self.store.problem.get_or_insert_with(told);
+        }
+    }
+
     /// Takes what was kept of an earlier life; called before the first input. Interrupted runs are found here, and the
     /// jobs that record them come back.
     pub fn restore(&mut self, records: impl IntoIterator<Item = Record>, now: Timestamp) -> Vec<Job> {
@@ -135,7 +147,7 @@ impl Engine {
                     self.world.runs.insert(run.id, Arc::new(run));
                 }
                 Record::Audit(entry) => self.audit.restore(entry),
-                Record::Series(state) => self.detection.restore_series(*state),
+                Record::Series(state) => self.detection.restore_series(state),
                 Record::Topology(topology) => self.world.topology = Arc::new(topology),
                 Record::Templates(bytes) => {
                     if let Err(problem) = self.detection.restore_templates(&bytes) {
@@ -144,6 +156,7 @@ impl Engine {
                         self.store.problem.get_or_insert_with(told);
                     }
                 }
+                Record::Relations { of, bytes } => self.restore_relations(of, &bytes),
                 Record::Setting { name, value } => self.restore_learned(&name, &value),
                 // These belong to the drivers: sources read their cursors, and what is gone is not there.
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) => {}
@@ -151,11 +164,7 @@ impl Engine {
         }
         self.detection.set_next_anomaly_id(next_anomaly);
         let begun_anew = self.detection.counts().begun_anew_series_count;
-        if begun_anew > 0 {
-            let told =
-                || Arc::from(format!("{begun_anew} series were kept by an older version: their history begins anew"));
-            self.store.problem.get_or_insert_with(told);
-        }
+        self.tell_begun_anew(begun_anew, "were kept by an older version");
         self.correlator.restore(&self.world);
         self.has_changed = true;
         let mut turn = Turn::new(now);

@@ -6,7 +6,8 @@ use super::turn::Turn;
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::{
-    CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX, SERIES_KEPT_PER_TICK_MAX,
+    CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX, RELATIONS_KEPT_PER_TICK_MAX,
+    SERIES_KEPT_PER_TICK_MAX,
 };
 use crate::engine::model::{AlertState, AnomalyState, AuditKind, IncidentState};
 
@@ -86,6 +87,7 @@ impl Engine {
         for state in self.detection.series_to_keep(SERIES_KEPT_PER_TICK_MAX) {
             turn.keep_later(Record::Series(Box::new(state)));
         }
+        self.keep_relations(turn, RELATIONS_KEPT_PER_TICK_MAX);
         if turn.now.since_ms(self.last_kept_at) < KEEP_EVERY_MS {
             return;
         }
@@ -95,6 +97,12 @@ impl Engine {
             turn.keep_later(Record::Templates(bytes));
         }
         self.keep_learned(turn);
+    }
+
+    fn keep_relations(&mut self, turn: &mut Turn, max: usize) {
+        for (of, bytes) in self.detection.relations_to_keep(max) {
+            turn.keep_later(Record::Relations { of, bytes });
+        }
     }
 
     /// Notes in the audit log that the program began; called once, after the store was read.
@@ -122,6 +130,7 @@ impl Engine {
         for state in self.detection.series_to_keep(usize::MAX) {
             turn.keep_later(Record::Series(Box::new(state)));
         }
+        self.keep_relations(&mut turn, usize::MAX);
         self.last_kept_at = Timestamp(0);
         self.keep_series(&mut turn);
         for anomaly in self.world.anomalies.values() {

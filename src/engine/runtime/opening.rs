@@ -1,5 +1,6 @@
 //! From a configuration to an engine that knows what the store holds.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::recorder::Recorder;
@@ -45,12 +46,24 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     engine.set_store_status(status.clone());
     let next = stored.next;
     let known = stored.into_records();
-    let series = || store.iter().flat_map(Store::series).map(|state| Record::Series(Box::new(state)));
+    let unread_count = Cell::new(0_u64);
+    let series = || {
+        unread_count.set(0);
+        let unread = || unread_count.set(unread_count.get() + 1);
+        let counted = move |state: Option<_>| {
+            if state.is_none() {
+                unread();
+            }
+            state.map(Record::Series)
+        };
+        store.iter().flat_map(Store::series).filter_map(counted)
+    };
     let recorder = match &config.record_to {
         Some(path) => Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()))?),
         None => None,
     };
     let mut first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    engine.note_unread_series(unread_count.get());
     engine.number_from(next);
     first_jobs.extend(engine.begin(now));
     let with_resume = |spec: SourceSpec| {

@@ -83,9 +83,10 @@ impl Store {
         Ok(count)
     }
 
-    /// True while nothing but series is kept: those can be computed anew.
+    /// True while nothing but what was learnt of series and services is kept: that can be learnt anew.
     fn is_empty(&self) -> bool {
-        TreeName::ALL.into_iter().filter(|tree| *tree != TreeName::Series).all(|tree| self.tree(tree).is_empty())
+        let is_learnt = |tree: &TreeName| matches!(tree, TreeName::Series | TreeName::Relations);
+        TreeName::ALL.into_iter().filter(|tree| !is_learnt(tree)).all(|tree| self.tree(tree).is_empty())
     }
 }
 

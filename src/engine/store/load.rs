@@ -7,10 +7,11 @@ use super::schema::{self, TreeName};
 use super::write::sequence_of;
 use super::{Store, StoreError};
 use crate::engine::clock::Timestamp;
-use crate::engine::detect::SeriesState;
 use crate::engine::job::{NextNumbers, Record};
 use crate::engine::limits::{AUDIT_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX};
-use crate::engine::model::{Alert, Anomaly, AnomalyState, AuditEntry, Change, Incident, Run, SourceName, Topology};
+use crate::engine::model::{
+    Alert, Anomaly, AnomalyState, AuditEntry, Change, Fingerprint, Incident, Run, SourceName, Topology,
+};
 
 /// Entries that cannot be read are named up to this number; all are counted.
 const NAMED_PROBLEMS_MAX: usize = 20;
@@ -34,6 +35,8 @@ pub struct Stored {
     pub topology: Option<Topology>,
     /// Mined templates.
     pub templates: Option<Vec<u8>>,
+    /// What was learnt of the relations between metrics of services, by fingerprint.
+    pub relations: Vec<(Fingerprint, Vec<u8>)>,
     /// How far each source's backfill has come.
     pub cursors: BTreeMap<SourceName, Timestamp>,
     /// Named settings, as JSON text.
@@ -59,6 +62,7 @@ impl Stored {
         records.extend(self.audit.into_iter().map(Record::Audit));
         records.extend(self.topology.map(Record::Topology));
         records.extend(self.templates.map(Record::Templates));
+        records.extend(self.relations.into_iter().map(|(of, bytes)| Record::Relations { of, bytes }));
         records
     }
 }
@@ -80,16 +84,6 @@ impl Store {
         keep_newest(&mut stored.incidents, |incident| incident.state.is_live(), ENDED_INCIDENTS_MAX);
         keep_newest(&mut stored.anomalies, |anomaly| anomaly.state != AnomalyState::Ended, ENDED_ANOMALIES_MAX);
         Ok(stored)
-    }
-
-    /// Every series' state, in order of fingerprint. One that cannot be read is passed over: it is computed anew.
-    pub fn series(&self) -> impl Iterator<Item = SeriesState> {
-        self.tree(TreeName::Series).iter().filter_map(Result::ok).filter_map(|(key, value)| {
-            match schema::decode(TreeName::Series, &key, &value) {
-                Ok(Record::Series(state)) => Some(*state),
-                _ => None,
-            }
-        })
     }
 
     /// Looks through the whole audit log; the number of its entries when none is missing.
@@ -156,6 +150,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
         Ok(Record::Run(it)) => stored.runs.push(it),
         Ok(Record::Topology(it)) => stored.topology = Some(it),
         Ok(Record::Templates(it)) => stored.templates = Some(it),
+        Ok(Record::Relations { of, bytes }) => stored.relations.push((of, bytes)),
         Ok(Record::BackfillCursor { source, until }) => {
             stored.cursors.insert(source, until);
         }

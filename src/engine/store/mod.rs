@@ -11,6 +11,7 @@ mod load;
 mod migrate;
 mod open;
 mod schema;
+mod series;
 mod write;
 
 pub use load::Stored;

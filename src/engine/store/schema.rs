@@ -13,6 +13,7 @@
 //!                                     scorers, under 1 without the progress of anomalies too
 //! topology   "topology"               Topology
 //! templates  "templates"              bytes, as the miner writes them
+//! relations  fingerprint, big-endian  bytes, as detection writes them
 //! cursors    source's name            Timestamp
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
@@ -29,7 +30,7 @@ use serde::de::DeserializeOwned;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, Change, SourceName};
+use crate::engine::model::{Anomaly, Change, Fingerprint, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -64,12 +65,13 @@ pub(super) enum TreeName {
     Series,
     Topology,
     Templates,
+    Relations,
     Cursors,
     Settings,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -79,6 +81,7 @@ impl TreeName {
         Self::Series,
         Self::Topology,
         Self::Templates,
+        Self::Relations,
         Self::Cursors,
         Self::Settings,
     ];
@@ -95,6 +98,7 @@ impl TreeName {
             Self::Series => "series",
             Self::Topology => "topology",
             Self::Templates => "templates",
+            Self::Relations => "relations",
             Self::Cursors => "cursors",
             Self::Settings => "settings",
         }
@@ -110,7 +114,7 @@ impl TreeName {
 pub(super) struct Entry {
     pub tree: TreeName,
     pub key: Vec<u8>,
-    /// Empty where the entry is to be removed; only series ever are.
+    /// Empty where the entry is to be removed; only what was learnt of series and services ever is.
     pub value: Vec<u8>,
 }
 
@@ -123,6 +127,8 @@ pub(super) enum ValueProblem {
     Version(u8),
     #[error("its key is no text")]
     Key,
+    #[error("its key is no number")]
+    KeyNumber,
     #[error("{0}")]
     Postcard(#[from] postcard::Error),
 }
@@ -142,6 +148,8 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         }
         Record::Topology(it) => (TreeName::Topology, TreeName::Topology.word().into(), value(it)?),
         Record::Templates(it) => (TreeName::Templates, TreeName::Templates.word().into(), value(it)?),
+        Record::Relations { of, bytes } if bytes.is_empty() => (TreeName::Relations, number(of.0), Vec::new()),
+        Record::Relations { of, bytes } => (TreeName::Relations, number(of.0), value(bytes)?),
         Record::BackfillCursor { source, until } => {
             (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
         }
@@ -164,11 +172,16 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),
         TreeName::Templates => Record::Templates(read(bytes)?),
+        TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }
         }
         TreeName::Settings => Record::Setting { name: key_text()?.to_owned(), value: read(bytes)? },
     })
+}
+
+fn key_number(key: &[u8]) -> Result<u64, ValueProblem> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| ValueProblem::KeyNumber)
 }
 
 fn value<T: Serialize>(it: &T) -> Result<Vec<u8>, ValueProblem> {

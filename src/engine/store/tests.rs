@@ -10,9 +10,9 @@ use crate::engine::detect::Detection;
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{
-    AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, IncidentId,
-    Labels, Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName,
-    SourceName, StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
+    AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice,
+    Fingerprint, IncidentId, Labels, Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor, SeriesNotice,
+    SeriesRole, ServiceName, SourceName, StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
 };
 use crate::engine::settings::DetectionSettings;
 
@@ -151,6 +151,7 @@ fn sample_records() -> Vec<Record> {
         run(3, 0.25),
         Record::Topology(Topology::default()),
         Record::Templates(vec![0, 255, 7]),
+        Record::Relations { of: Fingerprint(5), bytes: vec![1, 0, 9] },
         Record::BackfillCursor { source: SourceName::new("prom"), until: Timestamp(99) },
         setting("pane", "\"now\""),
     ]
@@ -163,6 +164,9 @@ fn what_was_written_is_there_after_a_restart() {
     {
         let store = Store::open(folder.path()).unwrap();
         store.write(&records, true).unwrap();
+        let gone = |bytes| Record::Relations { of: Fingerprint(6), bytes };
+        store.write(&[gone(vec![1])], true).unwrap();
+        store.write(&[gone(Vec::new())], true).unwrap();
     }
     let store = Store::open(folder.path()).unwrap();
     let stored = store.load().unwrap();
@@ -171,6 +175,7 @@ fn what_was_written_is_there_after_a_restart() {
     assert_eq!(Record::Run(stored.runs[0].clone()), run(3, 0.25));
     assert_eq!(stored.topology, Some(Topology::default()));
     assert_eq!(stored.templates.as_deref(), Some([0, 255, 7].as_slice()));
+    assert_eq!(stored.relations, [(Fingerprint(5), vec![1, 0, 9])], "the other is gone");
     assert_eq!(stored.cursors[&SourceName::new("prom")], Timestamp(99));
     assert_eq!(stored.settings["pane"], "\"now\"");
     assert_eq!((stored.next.run, stored.next.change, stored.next.audit, stored.next.incident), (4, 10, 2, 1));
@@ -325,9 +330,11 @@ fn of_a_series_that_is_gone_nothing_is_left() {
     store.write(&kept, true).unwrap();
     assert_eq!(store.series().count(), 2);
     store.write(&[Record::SeriesGone(gone)], true).unwrap();
-    assert!(store.series().all(|state| state.fingerprint != gone) && store.series().count() == 1);
+    assert!(store.series().flatten().all(|state| state.fingerprint != gone) && store.series().count() == 1);
     store.write(&[Record::SeriesGone(gone), kept[0].clone()], true).unwrap();
     assert_eq!(store.series().count(), 2, "what is kept after it is there");
+    store.tree(TreeName::Series).insert(gone.0.to_be_bytes(), &[4, 1]).unwrap();
+    assert_eq!((store.series().count(), store.series().flatten().count()), (2, 1), "one is told as not to be read");
 }
 
 #[test]
@@ -407,16 +414,16 @@ fn an_export_reads_back_as_the_same_store() {
     // Infinity has no JSON; its record travels as bytes.
     first.write(&[sample_records(), vec![run(4, f64::INFINITY)]].concat(), true).unwrap();
     let mut lines = Vec::new();
-    assert_eq!(first.export(&mut lines).unwrap(), 8);
+    assert_eq!(first.export(&mut lines).unwrap(), 9);
     let text = String::from_utf8(lines.clone()).unwrap();
     assert!(text.starts_with("{\"hypocenter_export\":1}\n{\"tree\":"), "{text}");
-    assert_eq!(text.matches("\"bytes\":").count(), 1);
+    assert_eq!(text.matches("\"bytes\":\"").count(), 1);
 
     let second = Store::open(to.path()).unwrap();
-    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 8);
+    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 9);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
     assert!(matches!(second.import(&mut lines.as_slice(), false), Err(StoreError::NotEmpty { .. })));
-    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 8);
+    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 9);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
 }
 
@@ -439,7 +446,7 @@ fn a_broken_export_names_its_line_and_writes_nothing() {
         ("{\"other\":1}\n", 1, "no export of hypo"),
         ("{\"hypocenter_export\":2}\n", 1, "format is 2"),
         (cut.as_str(), 5, "cut off"),
-        (without_one.as_str(), 8, "lines are missing"),
+        (without_one.as_str(), 9, "lines are missing"),
         (foreign.as_str(), 3, "no tree `rums`"),
         (misplaced.as_str(), 3, "belongs into the tree runs"),
         (half_line, 0, ""),

@@ -10,8 +10,8 @@ use super::{Store, StoreError};
 use crate::engine::job::Record;
 
 impl Store {
-    /// Writes the records; a later one of the same key wins. All of them are there afterwards or none (series, which can
-    /// be computed anew, apart). With `durable` they are on disk when this returns.
+    /// Writes the records; a later one of the same key wins. All of them are there afterwards or none (what was
+    /// learnt of series and services, which can be learnt anew, apart). With `durable` they are on disk when this returns.
     ///
     /// After a failed write nothing more is written until the store has been opened anew.
     ///
@@ -36,24 +36,33 @@ impl Store {
 
     pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
-        let (series, small): (Vec<Entry>, Vec<Entry>) =
+        let (series, rest): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.tree == TreeName::Series);
-        if !series.is_empty() {
-            let mut batch = sled::Batch::default();
-            for entry in series {
-                if entry.value.is_empty() {
-                    batch.remove(entry.key);
-                } else {
-                    batch.insert(entry.key, entry.value);
-                }
-            }
-            self.tree(TreeName::Series).apply_batch(batch).map_err(|error| self.fail(&error))?;
-        }
+        let (relations, small): (Vec<Entry>, Vec<Entry>) =
+            rest.into_iter().partition(|entry| entry.tree == TreeName::Relations);
+        self.write_learnt(TreeName::Series, series)?;
+        self.write_learnt(TreeName::Relations, relations)?;
         if !small.is_empty() {
             self.write_together(&small)?;
             self.acknowledged().see(&small);
         }
         Ok(())
+    }
+
+    /// A batch of what can be learnt anew; what is empty is removed.
+    fn write_learnt(&self, tree: TreeName, entries: Vec<Entry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut batch = sled::Batch::default();
+        for entry in entries {
+            if entry.value.is_empty() {
+                batch.remove(entry.key);
+            } else {
+                batch.insert(entry.key, entry.value);
+            }
+        }
+        self.tree(tree).apply_batch(batch).map_err(|error| self.fail(&error))
     }
 
     /// One transaction over the trees that are touched.

@@ -1,5 +1,7 @@
 //! What a service does at this time of the day anyway: how much it stirred in each slot of the last days.
 
+use serde::{Deserialize, Serialize};
+
 /// Slots a day, five minutes each.
 const SLOTS: usize = 288;
 /// Days remembered.
@@ -14,7 +16,7 @@ const MEMORY: u32 = 1_000;
 const TIMES_MAX: f64 = 4.0;
 
 /// The habits of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Habit {
     /// The largest stir of each slot of each day, the last day last.
     days: Vec<[f32; DAYS]>,
@@ -31,6 +33,12 @@ impl Default for Habit {
 }
 
 impl Habit {
+    /// False where it was read from what no habit writes.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.days.len() == SLOTS
+    }
+
     /// What of `stir` is no habit of the time `of_day`, a share of the day.
     pub fn observe(&mut self, of_day: f64, stir: f64) -> f64 {
         // A share of a day times the slots is a slot; anything odd saturates and is brought back.

@@ -14,6 +14,7 @@
 //! five are added, as Fisher adds independent tests; that they are not independent is seen in what the sum usually is.
 
 mod habit;
+mod kept;
 mod movement;
 mod precision;
 mod quantity;
@@ -23,6 +24,8 @@ mod tail;
 
 #[cfg(test)]
 mod tests;
+
+use serde::{Deserialize, Serialize};
 
 use habit::Habit;
 use movement::{Moved, Movement, QUARTERS};
@@ -107,7 +110,7 @@ impl Share {
 }
 
 /// The metrics of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceScorer {
     metrics: Vec<Movement>,
     relations: Vec<Quantity>,
@@ -316,7 +319,7 @@ impl ServiceScorer {
 }
 
 /// An alarm that goes on: it is raised at its onset and while it is young, and again where it grows far worse.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Alarm {
     began_at: f64,
     seen_at: f64,

@@ -1,5 +1,7 @@
 //! How unusual the movement of one metric is: its change from a row to the next, over a few rows, and since yesterday.
 
+use serde::{Deserialize, Serialize};
+
 use super::quantity::{Quantity, SIGMAS_PER_MEAN};
 use super::spread::Spread;
 
@@ -26,7 +28,7 @@ const SIGMAS_MAX: f64 = 100.0;
 const VALUE_MAX: f64 = 1e30;
 
 /// What a row says of one metric.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Moved {
     /// Surprise at its change since the row before.
     pub fast: f64,
@@ -43,7 +45,7 @@ pub struct Moved {
 }
 
 /// One metric.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Movement {
     /// The last values, the newest at `newest`.
     recent: [f64; SLOW_ROWS],
@@ -53,7 +55,7 @@ pub struct Movement {
     slow: Quantity,
     day: Quantity,
     /// What to expect at each time of the day; not a number where nothing was seen.
-    profile: Box<[f32; QUARTERS]>,
+    profile: Vec<f32>,
     level: f64,
     level_rows: u32,
     distance: Spread,
@@ -70,7 +72,7 @@ impl Default for Movement {
             fast: Quantity::new(FAST_HELD),
             slow: Quantity::new(SLOW_HELD),
             day: Quantity::new(DAY_HELD),
-            profile: Box::new([f32::NAN; QUARTERS]),
+            profile: vec![f32::NAN; QUARTERS],
             level: 0.0,
             level_rows: 0,
             distance: Spread::default(),
@@ -80,6 +82,12 @@ impl Default for Movement {
 }
 
 impl Movement {
+    /// False where it was read from what no movement writes.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.profile.len() == QUARTERS && [&self.fast, &self.slow, &self.day].into_iter().all(Quantity::is_sound)
+    }
+
     /// Takes in a value that is a number, at a quarter of an hour of the day.
     pub fn observe(&mut self, value: f64, quarter: usize) -> Moved {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);

@@ -4,6 +4,8 @@
 //! (Lauritzen, Graphical Models, 1996, chapter 5). The diagonal is raised before inverting, so that copies of one metric
 //! share what they know rather than being balanced against each other.
 
+use serde::{Deserialize, Serialize};
+
 /// Share of its own variance added to each metric's: what no other metric is asked to explain.
 const SHRINK: f64 = 0.1;
 /// The least variance of a metric, in squared sigmas, so that one that never moves can be inverted.
@@ -14,7 +16,7 @@ const ROWS_PER_INVERSION: u32 = 32;
 const ROWS_PER_METRIC: u32 = 3;
 
 /// The relations among the metrics of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precision {
     width: usize,
     means: Vec<f64>,
@@ -32,6 +34,13 @@ impl Precision {
     pub fn new(width: usize, memory: u32) -> Self {
         let square = vec![0.0; width * width];
         Self { width, means: vec![0.0; width], covariance: square.clone(), inverse: square, rows: 0, memory, since: 0 }
+    }
+
+    /// False where it was read from what no relations of `width` metrics write.
+    #[must_use]
+    pub fn is_sound(&self, width: usize) -> bool {
+        let square = width * width;
+        (self.width, self.means.len(), self.covariance.len(), self.inverse.len()) == (width, width, square, square)
     }
 
     /// True once relations are believed.

@@ -1,5 +1,7 @@
 //! One quantity held against its own past: smoothed over a few rows, in units of its usual size, as rare as it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::spread::Spread;
 use super::tail::Tail;
 
@@ -15,7 +17,7 @@ const YOUNG: f32 = 50.0;
 pub const SIGMAS_PER_MEAN: f64 = 1.2533;
 
 /// What a size is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rare {
     /// `-ln` of how often it is as large.
     pub surprise: f64,
@@ -24,7 +26,7 @@ pub struct Rare {
 }
 
 /// A quantity and its past.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quantity {
     spread: Spread,
     tail: Tail,
@@ -39,6 +41,12 @@ impl Quantity {
     pub fn new(held: u8) -> Self {
         let held = held.clamp(1, HELD_MAX as u8);
         Self { spread: Spread::default(), tail: Tail::new(TAIL_MEMORY), recent: [0.0; HELD_MAX], next: 0, held }
+    }
+
+    /// False where it was read from what no quantity writes.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        (1..=HELD_MAX as u8).contains(&self.held) && self.next < self.held
     }
 
     /// The usual size.

@@ -5,6 +5,8 @@
 //! is: its median and its ninth decile, which no incident moves. The Wilson-Hilferty cube root (1931) makes of both, and
 //! of the tail, Gaussian figures.
 
+use serde::{Deserialize, Serialize};
+
 use super::tail::Tail;
 
 /// Where the second quantile lies, and the Gaussian deviate there.
@@ -19,7 +21,7 @@ const ROOT_MAX: f64 = 2.0;
 const HALF_LN_TAU: f64 = 0.918_938_5;
 
 /// What the sum usually is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rarity {
     sums: Tail,
 }

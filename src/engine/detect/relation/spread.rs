@@ -1,12 +1,14 @@
 //! The usual size of a quantity: a mean of absolute values that forgets and that no outlier moves by much.
 
+use serde::{Deserialize, Serialize};
+
 /// A size counts as if it were at most this many times the usual one.
 const TIMES_MAX: f64 = 4.0;
 /// Sizes after which outliers are told from the rest.
 const YOUNG: u32 = 30;
 
 /// The usual size of one quantity.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Spread {
     mean: f64,
     count: u32,

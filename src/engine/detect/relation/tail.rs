@@ -1,5 +1,9 @@
 //! How rare a size is by what was seen before: a histogram of sizes over octaves that forgets, with a power law beyond it.
 
+use serde::{Deserialize, Serialize};
+
+use super::kept::wide_row;
+
 /// Steps an octave is divided into.
 const PER_OCTAVE: f64 = 4.0;
 /// Octaves below one that are told apart; smaller sizes count as the smallest.
@@ -11,8 +15,9 @@ const STEPS: usize = 64;
 const RARER_AN_OCTAVE: f64 = 2.83;
 
 /// The sizes of one quantity.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
+    #[serde(with = "wide_row")]
     counts: [f32; STEPS],
     total: f32,
     /// Halved when as many were counted.

@@ -10,12 +10,13 @@ pub trait Cell: Copy + Default {
     fn from_rounded(value: f32) -> Self;
     /// Back.
     fn to_f32(self) -> f32;
-    fn walk(&mut self, pen: &mut Pen<'_>);
+    /// A row of them, written or read.
+    fn walk(row: &mut [Self], pen: &mut Pen<'_>);
 }
 
 impl Cell for i8 {
-    fn walk(&mut self, pen: &mut Pen<'_>) {
-        pen.i8(self);
+    fn walk(row: &mut [Self], pen: &mut Pen<'_>) {
+        pen.row(row, Self::to_le_bytes, Self::from_le_bytes);
     }
 
     const MOST: f32 = 127.0;
@@ -28,8 +29,8 @@ impl Cell for i8 {
 }
 
 impl Cell for i16 {
-    fn walk(&mut self, pen: &mut Pen<'_>) {
-        pen.i16(self);
+    fn walk(row: &mut [Self], pen: &mut Pen<'_>) {
+        pen.row(row, Self::to_le_bytes, Self::from_le_bytes);
     }
 
     const MOST: f32 = 32_767.0;
@@ -57,7 +58,7 @@ impl<T: Cell, const N: usize> Default for Cells<T, N> {
 impl<T: Cell, const N: usize> Cells<T, N> {
     pub fn walk(&mut self, pen: &mut Pen<'_>) {
         pen.f32(&mut self.unit);
-        self.cells.iter_mut().for_each(|cell| cell.walk(pen));
+        T::walk(&mut self.cells, pen);
     }
 
     /// The number at `at`; 0 outside.

@@ -14,8 +14,9 @@ impl SeriesScorer {
 
     /// The state from its bytes; `None` where they are not of one.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut scorer = Self::new();
+    pub fn from_bytes(bytes: &[u8]) -> Option<Box<Self>> {
+        // Filled where it is to lie: a million are read at a start.
+        let mut scorer = Box::<Self>::default();
         let mut pen = Pen::Read { bytes, is_whole: true };
         scorer.walk(&mut pen);
         matches!(pen, Pen::Read { bytes: [], is_whole: true }).then_some(scorer)

@@ -42,8 +42,26 @@ impl Pen<'_> {
         f32 f32, |read| !read.is_nan();
         u32 u32, |_| true;
         i32 i32, |_| true;
-        i16 i16, |_| true;
         i8 i8, |_| true;
-        u8 u8, |_| true;
+    }
+
+    /// A row of integers of `BYTES` each, in one go.
+    pub fn row<T: Copy, const BYTES: usize>(
+        &mut self,
+        row: &mut [T],
+        to_bytes: impl Fn(T) -> [u8; BYTES],
+        from_bytes: impl Fn([u8; BYTES]) -> T,
+    ) {
+        match self {
+            Self::Write(bytes) => row.iter().for_each(|number| bytes.extend_from_slice(&to_bytes(*number))),
+            Self::Read { bytes, is_whole } => match bytes.split_at_checked(BYTES * row.len()) {
+                Some((first, rest)) => {
+                    *bytes = rest;
+                    let (numbers, _) = first.as_chunks();
+                    row.iter_mut().zip(numbers).for_each(|(number, read)| *number = from_bytes(*read));
+                }
+                None => *is_whole = false,
+            },
+        }
     }
 }

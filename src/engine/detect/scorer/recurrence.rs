@@ -49,7 +49,7 @@ impl Recurrence {
     pub fn walk(&mut self, pen: &mut Pen<'_>) {
         for side in &mut self.sides {
             pen.f32(&mut side.furthest);
-            side.counts.iter_mut().for_each(|count| pen.u8(count));
+            pen.row(&mut side.counts, u8::to_le_bytes, u8::from_le_bytes);
             pen.i8(&mut side.top);
             pen.i8(&mut side.before);
         }

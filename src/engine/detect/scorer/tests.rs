@@ -45,7 +45,7 @@ fn a_state_comes_back_whole_from_its_bytes_or_not_at_all() {
             let bytes = scorer.to_bytes();
             assert!(bytes.len() <= size_of::<SeriesScorer>());
             let mut back = SeriesScorer::from_bytes(&bytes).unwrap();
-            assert_eq!(back, scorer);
+            assert_eq!(*back, scorer);
             let next = START_S + at as f64 * 300.0 + 1.0;
             assert_eq!(back.observe(next, 500.0), scorer.clone().observe(next, 500.0));
         }
