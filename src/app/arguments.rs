@@ -195,7 +195,7 @@ pub enum EvalCommand {
     /// Root causes: one suite (a folder with a `truth.json` and `cases/`), or a folder of suites.
     Rca(EvalRcaArguments),
     /// Groups of alerts: a storm with a `truth.json`, or a folder of such storms.
-    Correlate(EvalArguments),
+    Correlate(EvalCorrelateArguments),
 }
 
 /// `hypo eval …`
@@ -206,6 +206,17 @@ pub struct EvalArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hypo eval correlate`
+#[derive(Debug, Args)]
+pub struct EvalCorrelateArguments {
+    /// What every measurement takes.
+    #[command(flatten)]
+    pub of: EvalArguments,
+    /// Group as the console does: every alert when it comes, through the whole engine, into its incidents.
+    #[arg(long)]
+    pub console: bool,
 }
 
 /// `hypo eval rca`

@@ -8,15 +8,19 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::text;
 use super::theme::Role;
+use crate::engine::model::suppression_rule::{HABIT_DAYS, HABIT_EPISODES, TRIAL_DAYS, TRIAL_EPISODES};
 use crate::engine::model::{AlertState, AnomalyState, SuppressionReason, SuppressionRule};
 
 /// Every line.
 pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'static>> {
     let rules = &ctx.snapshot.suppression_rules;
     if rules.is_empty() {
-        let nothing = "Nothing yet. What comes at least twenty times over three days and never matters is tried in shadow for \
-                       a week and sixty times; only then is it set aside, and the first one that matters ends the rule.";
-        return paragraph(pen, Role::Text, "", nothing, width);
+        let nothing = format!(
+            "Nothing yet. What comes at least {HABIT_EPISODES} times over {HABIT_DAYS} days and never matters is tried in \
+             shadow for {TRIAL_DAYS} days and {TRIAL_EPISODES} times; only then is it set aside, and the first one that \
+             matters ends the rule."
+        );
+        return paragraph(pen, Role::Text, "", &nothing, width);
     }
     let mut lines = vec![Line::from(pen.span(Role::TextMuted, &now(ctx))), Line::default()];
     for rule in rules {

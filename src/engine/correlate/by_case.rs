@@ -8,6 +8,7 @@ use super::grouping::{self, Burst};
 use super::opening::is_warranted;
 use super::pass::Pass;
 use super::symptom::{Symptom, SymptomKey};
+use super::transfer::has;
 use crate::engine::model::{IncidentId, ServiceName, SuppressionReason};
 
 /// Where the incident of a case is found.
@@ -27,7 +28,10 @@ impl Home {
     }
 }
 
-type Members = BTreeMap<u32, BTreeSet<SymptomKey>>;
+/// The symptoms of every firm case.
+pub(super) type Members = BTreeMap<u32, BTreeSet<SymptomKey>>;
+/// The live incident of every symptom that has one.
+type Places = BTreeMap<SymptomKey, IncidentId>;
 
 impl Pass<'_> {
     /// Brings symptoms and incidents in line with what the evidence says now.
@@ -39,14 +43,20 @@ impl Pass<'_> {
             return;
         }
         self.follow_given_up(&members, events);
+        let mut at = self.places_of_members();
         for (case, keys) in &members {
-            let Some(home) = self.home(*case, keys, waiting, events) else { continue };
-            self.bring_home(home, keys, events);
+            let home = self.home_of(*case).or_else(|| {
+                let home = self.find_home(*case, keys, (waiting, &at), events);
+                at = self.places_of_members();
+                home
+            });
+            if home.is_some_and(|home| self.bring_home(home, keys, &at, events)) {
+                at = self.places_of_members();
+            }
         }
     }
 
-    /// Live incidents by member.
-    fn places_of_members(&self) -> BTreeMap<SymptomKey, IncidentId> {
+    fn places_of_members(&self) -> Places {
         let mut at = BTreeMap::new();
         for id in self.live_ids() {
             if let Some(incident) = self.incident(id) {
@@ -70,7 +80,7 @@ impl Pass<'_> {
     }
 
     /// The incident of a case that the evidence has given up becomes a part of where most of its members went.
-    fn follow_given_up(&mut self, members: &Members, events: &mut Vec<CorrelationEvent>) {
+    pub(super) fn follow_given_up(&mut self, members: &Members, events: &mut Vec<CorrelationEvent>) {
         let given_up: Vec<(u32, IncidentId)> = self
             .memory
             .homes
@@ -82,12 +92,8 @@ impl Pass<'_> {
             self.memory.homes.remove(&case);
             let Some(incident) = self.incident(left).filter(|incident| incident.state.is_live()) else { continue };
             let count = incident.anomalies.len() + incident.alerts.len();
-            let is_there = |key: &&SymptomKey| match key {
-                SymptomKey::Anomaly(id) => incident.anomalies.contains(id),
-                SymptomKey::Alert(id) => incident.alerts.contains(id),
-            };
             let takers = self.memory.homes.iter().filter(|(_, home)| **home != left).filter_map(|(case, home)| {
-                let taken = members.get(case)?.iter().filter(is_there).count();
+                let taken = members.get(case)?.iter().filter(|key| has(incident, **key)).count();
                 (2 * taken > count).then_some(*home)
             });
             let taker = takers.min().filter(|id| self.incident(*id).is_some_and(|one| one.state.is_live()));
@@ -106,20 +112,20 @@ impl Pass<'_> {
         }
     }
 
-    /// The incident of a case; opened where the case is worth one.
-    fn home(
+    /// The live incident of a case that has one.
+    fn home_of(&self, case: u32) -> Option<Home> {
+        let id = self.memory.homes.get(&case).copied()?;
+        self.incident(id).filter(|incident| incident.state.is_live()).map(|_| Home::Own(id))
+    }
+
+    /// An incident for a case that has none: that of most of its symptoms, or a new one where the case is worth one.
+    fn find_home(
         &mut self,
         case: u32,
         keys: &BTreeSet<SymptomKey>,
-        waiting: &[Symptom],
+        (waiting, at): (&[Symptom], &Places),
         events: &mut Vec<CorrelationEvent>,
     ) -> Option<Home> {
-        if let Some(id) = self.memory.homes.get(&case).copied()
-            && self.incident(id).is_some_and(|incident| incident.state.is_live())
-        {
-            return Some(Home::Own(id));
-        }
-        let at = self.places_of_members();
         let mut votes: BTreeMap<IncidentId, usize> = BTreeMap::new();
         keys.iter().filter_map(|key| at.get(key)).for_each(|id| *votes.entry(*id).or_default() += 1);
         // Of as many the older.
@@ -185,9 +191,15 @@ impl Pass<'_> {
     }
 
     /// Brings the symptoms of a case to its home: those of no incident at once, those of another once the evidence has
-    /// settled on it.
-    fn bring_home(&mut self, home: Home, keys: &BTreeSet<SymptomKey>, events: &mut Vec<CorrelationEvent>) {
-        let at = self.places_of_members();
+    /// settled on it. True where any may have come.
+    fn bring_home(
+        &mut self,
+        home: Home,
+        keys: &BTreeSet<SymptomKey>,
+        at: &Places,
+        events: &mut Vec<CorrelationEvent>,
+    ) -> bool {
+        let mut has_moved = false;
         let mut elsewhere: BTreeMap<IncidentId, BTreeSet<SymptomKey>> = BTreeMap::new();
         for key in keys {
             match at.get(key) {
@@ -197,11 +209,13 @@ impl Pass<'_> {
                 }
                 None if self.is_free(*key) && self.may_take(home.id(), *key) => {
                     self.join(home.id(), *key, events);
+                    has_moved = true;
                 }
                 Some(_) | None => {}
             }
         }
-        let Home::Own(own) = home else { return };
+        let Home::Own(own) = home else { return has_moved };
+        has_moved |= !elsewhere.is_empty();
         for (id, keys) in elsewhere {
             let count = self.incident(id).map_or(0, |incident| incident.anomalies.len() + incident.alerts.len());
             if 2 * keys.len() > count && self.case_at(id).is_none() {
@@ -213,6 +227,7 @@ impl Pass<'_> {
                 self.transfer(&keys, id, own, events);
             }
         }
+        has_moved
     }
 
     /// True for a symptom that no incident has and nothing but weakness kept out.

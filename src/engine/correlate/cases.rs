@@ -13,7 +13,6 @@ use super::evidence::labels;
 use super::evidence::places::Root;
 use super::symptom::{Symptom, SymptomKey};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::limits::CHANGE_REACH_MS;
 use crate::engine::model::{Anomaly, ChangeId, Fingerprint, SeriesRole, ServiceName};
 use crate::engine::world::World;
 
@@ -60,7 +59,7 @@ pub(super) struct Cases {
 
 impl Cases {
     /// Learns what is new of the platform.
-    pub(super) fn look_around(&mut self, world: &World, affinities: &Affinities, now: Timestamp) {
+    pub(super) fn look_around(&mut self, world: &World, affinities: &Affinities) {
         let edges = world.topology.edges().count();
         if edges != self.edge_count {
             self.edge_count = edges;
@@ -85,7 +84,6 @@ impl Cases {
                 self.book.changes.push((notice.at.0, service));
             }
         }
-        self.book.changes.retain(|(at, _)| now.0 - at < 2 * CHANGE_REACH_MS);
     }
 
     fn connect(&mut self, caller: &str, callee: &str) {
@@ -137,11 +135,11 @@ impl Cases {
         Some(face)
     }
 
-    /// Judges anew where it is time.
-    pub(super) fn judge(&mut self, world: &World, now: Timestamp) {
+    /// Judges anew where it is time; true where it was.
+    pub(super) fn judge(&mut self, world: &World, now: Timestamp) -> bool {
         let wait_ms = if self.has_news { JUDGE_MS } else { JUDGE_IDLE_MS };
         if now.since_ms(self.judged_at) < wait_ms || self.book.is_at_rest() {
-            return;
+            return false;
         }
         (self.judged_at, self.has_news) = (now, false);
         self.book.step(now.0);
@@ -159,6 +157,7 @@ impl Cases {
         self.firm.retain(|case| self.book.holds(*case));
         self.firm.extend(self.book.firm_cases());
         self.forget(world, now);
+        true
     }
 
     fn put(&mut self, key: SymptomKey, token: u32, case: Option<u32>, now: Timestamp) {

@@ -44,8 +44,11 @@ impl<'a> Pass<'a> {
         let mut symptoms = self.waiting_symptoms(events);
         self.set_habits_aside(&mut symptoms, events);
         self.refresh_stale();
-        self.hear_cases();
-        self.settle_cases(&symptoms, events);
+        let has_judged = self.hear_cases();
+        // What waits may become worth an incident by lasting.
+        if has_judged || !symptoms.is_empty() {
+            self.settle_cases(&symptoms, events);
+        }
         self.refresh_stale();
         symptoms.retain(|symptom| self.memory.waiting.contains(&symptom.key));
         self.group(&symptoms, events);
@@ -91,10 +94,10 @@ impl<'a> Pass<'a> {
         symptoms
     }
 
-    /// Has cases hear what was touched, and judge.
-    fn hear_cases(&mut self) {
+    /// Has cases hear what was touched, and judge; true where they did.
+    fn hear_cases(&mut self) -> bool {
         let Correlator { cases, affinities, unheard, flapping, .. } = &mut *self.memory;
-        cases.look_around(self.world, affinities, self.now);
+        cases.look_around(self.world, affinities);
         let touched: Vec<Symptom> = std::mem::take(unheard)
             .into_iter()
             .filter_map(|key| match key {
@@ -106,7 +109,7 @@ impl<'a> Pass<'a> {
             })
             .collect();
         cases.hear(self.world, &touched, self.now);
-        cases.judge(self.world, self.now);
+        cases.judge(self.world, self.now)
     }
 
     /// An alert that no longer flaps loses the mark.

@@ -97,7 +97,8 @@ impl Pass<'_> {
     }
 }
 
-fn has(incident: &Incident, key: SymptomKey) -> bool {
+/// True where an incident has the symptom.
+pub(super) fn has(incident: &Incident, key: SymptomKey) -> bool {
     match key {
         SymptomKey::Anomaly(id) => incident.anomalies.contains(&id),
         SymptomKey::Alert(id) => incident.alerts.contains(&id),

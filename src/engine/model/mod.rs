@@ -20,7 +20,7 @@ pub mod series;
 pub mod severity;
 pub mod signal;
 pub mod source;
-mod suppression_rule;
+pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
 

@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::clock::Timestamp;
 
+/// Episodes in a row that did not matter before a habit is worth a trial, and the days over which.
+pub const HABIT_EPISODES: u32 = 20;
+/// See [`HABIT_EPISODES`].
+pub const HABIT_DAYS: i64 = 3;
+/// Episodes that a trial takes: where none of `n` mattered, at most `3 / n` of them do, at 95 % (the rule of three, Hanley
+/// and Lippman-Hand, JAMA 249 (1983) 1743), so that what is put in force hides one in twenty that matters at worst.
+pub const TRIAL_EPISODES: u32 = 60;
+/// Days that a trial takes: it sees every day of the week.
+pub const TRIAL_DAYS: i64 = 7;
+
 /// How far a rule has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 //!
 //! One folder is one storm; a folder of such folders is many. The grouping is the one that the console runs.
 
+mod console;
 mod read;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::{fs, io};
 
 use serde::Serialize;
 
+pub use console::as_console;
 pub use read::{Dropped, Heard, Storm, StormError, read_storm};
 
 use crate::engine::correlate::evidence::casebook::Casebook;

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::app::arguments::EvalArguments;
+use crate::app::arguments::EvalCorrelateArguments;
 use crate::app::cli::progress::Progress;
 use crate::app::cli::table::{Cell, Table};
 use crate::app::cli::{Exit, Failure, output};
 use crate::engine::evaluate::correlate::{Answer, Figures, Truth, mean, score};
-use crate::engine::offline::correlate::{correlate, read_storm, storms};
+use crate::engine::offline::correlate::{as_console, correlate, read_storm, storms};
 
 const COLUMNS: [&str; 17] = [
     "storm",
@@ -45,14 +45,14 @@ struct IncidentFile {
     root: String,
 }
 
-pub(super) fn run(arguments: &EvalArguments) -> Result<Exit, Failure> {
-    let found = storms(&arguments.dir)?;
+pub(super) fn run(arguments: &EvalCorrelateArguments) -> Result<Exit, Failure> {
+    let found = storms(&arguments.of.dir)?;
     let mut progress = Progress::new(found.len());
     let mut table = Table::new("correlate", &COLUMNS);
     let mut all = Vec::new();
     let mut skipped = 0;
     for storm in &found {
-        match figures(storm) {
+        match figures(storm, arguments.console) {
             Ok(figures) => {
                 let name = storm.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
                 table.push(row(&name, &figures));
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Result<Exit, Failure> {
     }
     drop(progress);
     table.push(row("mean", &mean(&all)));
-    if arguments.json {
+    if arguments.of.json {
         output::json(&[table])?;
     } else {
         table.print()?;
@@ -75,13 +75,13 @@ pub(super) fn run(arguments: &EvalArguments) -> Result<Exit, Failure> {
     Ok(if skipped > 0 { Exit::Found } else { Exit::Done })
 }
 
-fn figures(storm: &Path) -> Result<Figures, Failure> {
+fn figures(storm: &Path, is_console: bool) -> Result<Figures, Failure> {
     let path = storm.join("truth.json");
     let text = fs::read(&path).map_err(|problem| format!("cannot read {}: {problem}", path.display()))?;
     let truth: TruthFile =
         serde_json::from_slice(&text).map_err(|problem| format!("{} is not as expected: {problem}", path.display()))?;
     let roots = truth.incidents.into_iter().map(|(id, incident)| (id, incident.root)).collect();
-    let groups = correlate(read_storm(storm)?);
+    let groups = if is_console { as_console(storm)? } else { correlate(read_storm(storm)?) };
     let answer = Answer {
         groups: groups.groups.iter().map(|group| group.map(|group| group.to_string())).collect(),
         roots: groups.roots.iter().map(|(group, root)| (group.to_string(), root.clone())).collect(),

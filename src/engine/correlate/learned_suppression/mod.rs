@@ -95,10 +95,10 @@ impl LearnedSuppression {
         rule
     }
 
-    /// Looks at what became of episodes, once a minute; true where a rule has left force.
-    pub(super) fn look(&mut self, world: &World, now: Timestamp) -> bool {
+    /// Looks at what became of episodes, once a minute.
+    pub(super) fn look(&mut self, world: &World, now: Timestamp) {
         if now.since_ms(self.looked_at) < LOOK_MS {
-            return false;
+            return;
         }
         self.looked_at = now;
         let fates: Vec<(SymptomKey, i64, bool)> = self
@@ -111,21 +111,21 @@ impl LearnedSuppression {
             .collect();
         // What one incident shows says the same thing once, however many episodes of a topic it took in.
         let mut told: BTreeSet<Topic> = BTreeSet::new();
-        let mut has_left = false;
         for (key, lasted_ms, has_mattered) in fates {
             if let Some(Episode { topic, .. }) = self.episodes.remove(&key)
                 && (!has_mattered || told.insert(topic.clone()))
             {
-                has_left |= self.decide(&topic, has_mattered, lasted_ms, now);
+                self.decide(&topic, has_mattered, lasted_ms, now);
             }
         }
         self.trials.retain(|_, trial| now.since_ms(trial.last_heard) < FORGET_MS);
-        has_left
     }
 
-    fn decide(&mut self, topic: &Topic, has_mattered: bool, lasted_ms: i64, now: Timestamp) -> bool {
+    fn decide(&mut self, topic: &Topic, has_mattered: bool, lasted_ms: i64, now: Timestamp) {
         self.is_unkept = true;
-        self.trials.get_mut(topic).is_some_and(|trial| trial.decide(has_mattered, lasted_ms, now))
+        if let Some(trial) = self.trials.get_mut(topic) {
+            trial.decide(has_mattered, lasted_ms, now);
+        }
     }
 
     /// Rules on trial, in force and withdrawn; those in force first.

@@ -5,15 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::model::SuppressionStage;
+use crate::engine::model::suppression_rule::{HABIT_DAYS, HABIT_EPISODES, TRIAL_DAYS, TRIAL_EPISODES};
 
-/// Episodes in a row that did not matter, and days over which, before a habit is worth a trial.
-const HABIT_EPISODES: u32 = 20;
-const HABIT_MS: i64 = 3 * DAY_MS;
-/// Episodes that a trial takes: where none of `n` mattered, at most `3 / n` of them do, at 95 % (the rule of three, Hanley
-/// and Lippman-Hand, JAMA 249 (1983) 1743), so that what is put in force hides one in twenty that matters at worst.
-const TRIAL_EPISODES: u32 = 60;
-/// A trial sees every day of the week.
-const TRIAL_MS: i64 = 7 * DAY_MS;
 /// Each refutation doubles what is asked the next time, up to this often.
 const DOUBLINGS_MAX: u32 = 4;
 /// An episode may last this many times as long as the longest one before and be the same habit, and this much longer.
@@ -49,38 +42,36 @@ impl Trial {
         Self { stage: Stage::Habit, since: now, count: 0, tried: 0, mattered: 0, longest_ms: 0, last_heard: now }
     }
 
-    /// Takes the fate of an episode in, which lasted `lasted_ms`; true where the rule has left force by it.
-    pub(super) fn decide(&mut self, has_mattered: bool, lasted_ms: i64, now: Timestamp) -> bool {
+    /// Takes the fate of an episode in, which lasted `lasted_ms`.
+    pub(super) fn decide(&mut self, has_mattered: bool, lasted_ms: i64, now: Timestamp) {
         if has_mattered {
-            return self.refute(now);
+            self.refute(now);
+            return;
         }
         self.count = self.count.saturating_add(1);
         self.longest_ms = self.longest_ms.max(lasted_ms);
         let (times, age_ms) = (1_u32 << self.mattered.min(DOUBLINGS_MAX), now.since_ms(self.since));
         match self.stage {
-            Stage::Habit if self.count >= HABIT_EPISODES * times && age_ms >= HABIT_MS => {
+            Stage::Habit if self.count >= HABIT_EPISODES * times && age_ms >= HABIT_DAYS * DAY_MS => {
                 self.tried = 0;
                 self.enter(Stage::Shadow, now);
             }
             Stage::Shadow => {
                 self.tried = self.count;
-                if self.count >= TRIAL_EPISODES * times && age_ms >= TRIAL_MS {
+                if self.count >= TRIAL_EPISODES * times && age_ms >= TRIAL_DAYS * DAY_MS {
                     self.enter(Stage::InForce, now);
                 }
             }
             Stage::Habit | Stage::InForce => {}
         }
-        false
     }
 
-    fn refute(&mut self, now: Timestamp) -> bool {
-        let was = self.stage;
-        if was != Stage::Habit {
+    fn refute(&mut self, now: Timestamp) {
+        if self.stage != Stage::Habit {
             self.mattered = self.mattered.saturating_add(1);
         }
         self.longest_ms = 0;
         self.enter(Stage::Habit, now);
-        was == Stage::InForce
     }
 
     fn enter(&mut self, stage: Stage, now: Timestamp) {
@@ -154,13 +145,13 @@ mod tests {
     fn one_that_mattered_ends_it_and_doubles_what_is_asked() {
         let mut trial = Trial::new(Timestamp(0));
         let at = quiet(&mut trial, 1, 100);
-        assert!(!trial.decide(true, 60_000, Timestamp(at * HOUR_MS)), "nothing was hidden yet");
+        trial.decide(true, 60_000, Timestamp(at * HOUR_MS));
         assert_eq!((trial.stage(), trial.mattered), (Some(SuppressionStage::Withdrawn), 1));
         let at = quiet(&mut trial, at + 1, 73);
         assert_eq!(trial.stage(), Some(SuppressionStage::Shadow), "72 is more than twice 20");
         let at = quiet(&mut trial, at, 170);
         assert_eq!(trial.stage(), Some(SuppressionStage::InForce));
-        assert!(trial.decide(true, 60_000, Timestamp(at * HOUR_MS)), "it was in force");
+        trial.decide(true, 60_000, Timestamp(at * HOUR_MS));
         assert_eq!((trial.stage(), trial.mattered, trial.hidden()), (Some(SuppressionStage::Withdrawn), 2, 0));
     }
 

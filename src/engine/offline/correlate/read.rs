@@ -12,6 +12,7 @@ use super::ALERTS_FILE;
 use crate::engine::clock::Timestamp;
 use crate::engine::correlate::evidence::casebook::Casebook;
 use crate::engine::correlate::evidence::labels;
+use crate::engine::pipeline::EngineError;
 
 /// Problems that are told one by one; of more only the count is.
 const TOLD_MAX: usize = 10;
@@ -41,6 +42,9 @@ pub enum StormError {
         /// Where.
         path: PathBuf,
     },
+    /// The engine that the console runs does not begin.
+    #[error("the console's engine does not begin: {0}")]
+    Engine(#[from] EngineError),
     /// The answer cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -124,17 +128,17 @@ struct Line<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Platform {
+pub(super) struct Platform {
     services: Vec<String>,
-    edges: Vec<Edge>,
+    pub(super) edges: Vec<Edge>,
     pods: Vec<Pod>,
     zones: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
-struct Edge {
-    caller: String,
-    callee: String,
+pub(super) struct Edge {
+    pub(super) caller: String,
+    pub(super) callee: String,
 }
 
 #[derive(Deserialize)]
@@ -145,9 +149,13 @@ struct Pod {
 }
 
 #[derive(Deserialize)]
-struct Change {
-    ts: String,
-    service: Option<String>,
+pub(super) struct Change {
+    pub(super) ts: String,
+    pub(super) service: Option<String>,
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) title: String,
 }
 
 /// Reads the storm in `folder`. A missing topology or list of changes is an empty one.
@@ -171,7 +179,7 @@ pub fn read_storm(folder: &Path) -> Result<Storm, StormError> {
 }
 
 /// A JSON file that need not be there.
-fn read_beside<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StormError> {
+pub(super) fn read_beside<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StormError> {
     match fs::read(path) {
         Ok(bytes) => {
             let parsed = serde_json::from_slice(&bytes);

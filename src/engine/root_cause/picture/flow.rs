@@ -95,7 +95,17 @@ pub fn flows(case: &Case, graph: &Graph, metrics: &Metrics) -> Vec<Flow> {
     }
     let wanted = wanted(case);
     let before = profile::rows_before(case, rows.len());
-    let of = |quantity: Quantity| Accounts::new(case, metrics, &golden, quantity, &rows, &before);
+    let (is_counted, is_quantile) = measured_how(metrics, &golden);
+    let of = |quantity: Quantity| Accounts {
+        case,
+        metrics,
+        golden: &golden,
+        quantity,
+        rows: &rows,
+        before: &before,
+        is_counted,
+        is_quantile,
+    };
     let paged = case.symptom.as_ref().and_then(|symptom| symptom.node);
     let mut found: Vec<Flow> = wanted
         .iter()
@@ -148,6 +158,19 @@ fn wanted(case: &Case) -> Vec<Quantity> {
     }
 }
 
+/// Whether nearly every node's requests are counted, and whether most latencies are high quantiles.
+fn measured_how(metrics: &Metrics, golden: &[Golden]) -> (bool, bool) {
+    let measured = golden.iter().filter(|golden| golden.latency.is_some() || golden.failures.is_some());
+    let (all, counted) =
+        measured.fold((0, 0), |(all, counted), golden| (all + 1, counted + usize::from(golden.traffic.is_some())));
+    let latencies = golden.iter().filter_map(|golden| metrics.views.get(golden.latency?));
+    let (high, means) = latencies.fold((0, 0), |(high, means), view| match is_high_quantile(&view.metric) {
+        true => (high + 1, means),
+        false => (high, means + 1),
+    });
+    (counted * 5 >= all * 4, high > means)
+}
+
 struct Accounts<'a> {
     case: &'a Case,
     metrics: &'a Metrics,
@@ -168,27 +191,7 @@ struct Row {
     requests: f64,
 }
 
-impl<'a> Accounts<'a> {
-    fn new(
-        case: &'a Case,
-        metrics: &'a Metrics,
-        golden: &'a [Golden],
-        quantity: Quantity,
-        rows: &'a [usize],
-        before: &'a [usize],
-    ) -> Self {
-        let measured = golden.iter().filter(|golden| golden.latency.is_some() || golden.failures.is_some());
-        let (all, counted) =
-            measured.fold((0, 0), |(all, counted), golden| (all + 1, counted + usize::from(golden.traffic.is_some())));
-        let latencies = golden.iter().filter_map(|golden| metrics.views.get(golden.latency?));
-        let (high, means) = latencies.fold((0, 0), |(high, means), view| match is_high_quantile(&view.metric) {
-            true => (high + 1, means),
-            false => (high, means + 1),
-        });
-        let (is_counted, is_quantile) = (counted * 5 >= all * 4, high > means);
-        Self { case, metrics, golden, quantity, rows, before, is_counted, is_quantile }
-    }
-
+impl Accounts<'_> {
     fn flow(&self, graph: &Graph, page: NodeId) -> Option<Flow> {
         let profile = self.profile(page)?;
         let mut parts = self.parts(&profile);
