@@ -66,14 +66,14 @@ fn take_firing(alert: &mut Alert, notice: &AlertNotice, now: Timestamp) -> bool 
         alert.notice.starts_at = notice.starts_at;
         return alert.firing_by.insert(notice.source.clone());
     }
-    let starts_at = match alert.notice.state {
-        AlertState::Firing => alert.notice.starts_at,
-        AlertState::Resolved => notice.starts_at,
-    };
-    let has_changed = alert.notice.state == AlertState::Resolved;
+    // A later beginning that the only teller tells: the end of the earlier time was never told.
+    let is_only_teller = alert.firing_by.iter().all(|teller| *teller == notice.source);
+    let is_new =
+        alert.notice.state == AlertState::Resolved || (is_only_teller && notice.starts_at > alert.notice.starts_at);
+    let starts_at = if is_new { notice.starts_at } else { alert.notice.starts_at };
     replace_notice(alert, notice);
     alert.notice.starts_at = starts_at;
-    alert.firing_by.insert(notice.source.clone()) || has_changed
+    alert.firing_by.insert(notice.source.clone()) || is_new
 }
 
 /// Takes a resolution in; true when it told something new.
@@ -180,6 +180,18 @@ mod tests {
                 3,
             ),
             (
+                "a new episode fires, and nobody told the end of the last",
+                vec![("a", Firing, 10, None, 11), ("a", Firing, 62, None, 63)],
+                Firing,
+                2,
+            ),
+            (
+                "two tellers saw it begin at different moments",
+                vec![("a", Firing, 10, None, 11), ("b", Firing, 12, None, 13), ("a", Firing, 10, None, 63)],
+                Firing,
+                2,
+            ),
+            (
                 "the resolution of an earlier episode is late",
                 vec![("a", Firing, 100, None, 101), ("a", Resolved, 10, Some(60), 102)],
                 Firing,
@@ -190,6 +202,8 @@ mod tests {
             assert_eq!(alert.notice.state, state, "{name}");
             assert_eq!(alert.repeat_count, repeats, "{name}: repeats");
             assert_eq!(alert.firing_by.is_empty(), state == Resolved, "{name}: tellers");
+            let starts = if name.starts_with("a new episode") { 62 } else { words[0].2 };
+            assert_eq!(alert.notice.starts_at, Timestamp(starts * 1_000), "{name}: beginning");
         }
     }
 

@@ -11,6 +11,10 @@ use super::symptom::{Symptom, SymptomKey};
 use super::transfer::has;
 use crate::engine::model::{IncidentId, ServiceName, SuppressionReason};
 
+/// A case leaves the incident it lies in with so many symptoms that have been its own for a while: in the first seconds
+/// of a storm every place that breaks seems a failure of its own.
+const PARTS_MIN: usize = 3;
+
 /// Where the incident of a case is found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Home {
@@ -34,6 +38,11 @@ pub(super) type Members = BTreeMap<u32, BTreeSet<SymptomKey>>;
 type Places = BTreeMap<SymptomKey, IncidentId>;
 
 impl Pass<'_> {
+    /// True where a failure that the evidence is sure of has no incident yet: it may become worth one by lasting.
+    pub(super) fn has_homeless(&self) -> bool {
+        self.memory.cases.firm().any(|case| !self.memory.homes.contains_key(&case))
+    }
+
     /// Brings symptoms and incidents in line with what the evidence says now.
     pub(super) fn settle_cases(&mut self, waiting: &[Symptom], events: &mut Vec<CorrelationEvent>) {
         // A few symptoms that something could explain are no more than near each other, until more is heard.
@@ -133,7 +142,11 @@ impl Pass<'_> {
         let own = match most {
             Some(id) if self.case_at(id).is_none() => id,
             Some(id) => match self.may_part(case, id, keys) {
-                true => self.part(id, keys, "a failure of its own explains these", events)?,
+                true => {
+                    let part = self.part(id, keys, "a failure of its own explains these", events)?;
+                    self.memory.parted.insert(part);
+                    part
+                }
                 false => return Some(Home::Guest(id)),
             },
             None => {
@@ -169,8 +182,8 @@ impl Pass<'_> {
         (2 * count > symptoms.len()).then_some(id)
     }
 
-    /// True where a case may leave the incident it lies in: it shows what broke, neither root depends on the other, and
-    /// nobody has said that they are one.
+    /// True where a case may leave the incident it lies in: it shows what broke and has explained as much for a while,
+    /// neither root depends on the other, and nobody has said that they are one.
     fn may_part(&self, case: u32, whole: IncidentId, keys: &BTreeSet<SymptomKey>) -> bool {
         let Some(incident) = self.incident(whole) else { return false };
         let is_joined = |key: &SymptomKey| {
@@ -179,7 +192,12 @@ impl Pass<'_> {
         let root = |case: u32| self.memory.cases.root_service(case);
         let depends = self.case_at(whole).and_then(|other| Some((root(case)?, root(other)?)));
         let depends = depends.is_some_and(|(one, other)| self.depends(&one, &other) || self.depends(&other, &one));
-        self.memory.cases.stands_alone(case) && !depends && !self.is_held(incident) && !keys.iter().any(is_joined)
+        let settled = keys.iter().filter(|key| self.memory.cases.is_settled(**key, self.now)).count();
+        settled >= PARTS_MIN
+            && self.memory.cases.stands_alone(case)
+            && !depends
+            && !self.is_held(incident)
+            && !keys.iter().any(is_joined)
     }
 
     fn is_joined_by_hand<'a>(

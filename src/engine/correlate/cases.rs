@@ -206,6 +206,11 @@ impl Cases {
         self.firm.contains(&case)
     }
 
+    /// Cases that have explained enough for their incidents to be told apart from others.
+    pub(super) fn firm(&self) -> impl Iterator<Item = u32> {
+        self.firm.iter().copied()
+    }
+
     /// The service where a case is thought to have begun, where it is one.
     pub(super) fn root_service(&self, case: u32) -> Option<ServiceName> {
         match self.book.root_of(case)? {

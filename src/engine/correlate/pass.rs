@@ -45,8 +45,7 @@ impl<'a> Pass<'a> {
         self.set_habits_aside(&mut symptoms, events);
         self.refresh_stale();
         let has_judged = self.hear_cases();
-        // What waits may become worth an incident by lasting.
-        if has_judged || !symptoms.is_empty() {
+        if has_judged || self.has_homeless() {
             self.settle_cases(&symptoms, events);
         }
         self.refresh_stale();
@@ -140,6 +139,7 @@ impl<'a> Pass<'a> {
         for id in stale {
             let Some(incident) = self.incident(id).filter(|incident| incident.state.is_live()) else {
                 self.memory.derived.remove(&id);
+                self.memory.parted.remove(&id);
                 continue;
             };
             let flapping = &self.memory.flapping;

@@ -46,8 +46,8 @@ impl Pass<'_> {
         }
     }
 
-    /// True where they were split, where each has a case of its own, or where each has a leading cause of its own and neither cause depends on the other: what both reach (the
-    /// users' end, as a rule) makes two failures no single one.
+    /// True where they were split, where each has a case of its own, or where each has a leading cause of its own and
+    /// neither cause depends on the other: what both reach (the users' end, as a rule) makes two failures no single one.
     pub(super) fn are_two_failures(&self, older: IncidentId, younger: IncidentId) -> bool {
         if older != younger && self.origin(older) == self.origin(younger) {
             return true;
@@ -70,9 +70,11 @@ impl Pass<'_> {
         caller == callee || self.world.topology.dependents(callee, self.memory.settings.hops_max).contains_key(caller)
     }
 
-    /// The incident that it was split from, else itself.
+    /// The incident that it was split from, else itself. What the evidence parted, the evidence may join again: that has
+    /// no origin.
     pub(super) fn origin(&self, id: IncidentId) -> IncidentId {
-        self.incident(id).and_then(|incident| incident.split_from).unwrap_or(id)
+        let split_from = self.incident(id).and_then(|incident| incident.split_from);
+        split_from.filter(|_| !self.memory.parted.contains(&id)).unwrap_or(id)
     }
 
     /// True where some symptoms of both began within the window or, where `may_last`, one began while the other lasted.

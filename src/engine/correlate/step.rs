@@ -30,6 +30,8 @@ pub struct Correlator {
     pub(super) cases: Cases,
     /// The incident of each case that has one.
     pub(super) homes: BTreeMap<u32, IncidentId>,
+    /// Live incidents that were parted from others by the evidence alone.
+    pub(super) parted: BTreeSet<IncidentId>,
     /// Touched since cases last heard.
     pub(super) unheard: BTreeSet<SymptomKey>,
     /// What operators taught about services that fail together.
@@ -53,6 +55,7 @@ impl Correlator {
             flapping: Flapping::default(),
             cases: Cases::default(),
             homes: BTreeMap::new(),
+            parted: BTreeSet::new(),
             unheard: BTreeSet::new(),
             affinities: Affinities::default(),
             habits: LearnedSuppression::default(),

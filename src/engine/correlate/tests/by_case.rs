@@ -46,8 +46,7 @@ fn both() -> (Vec<Vec<String>>, usize) {
 fn two_failures_that_show_what_broke_are_two_incidents_although_one_service_feels_both() {
     let mut scene = shop();
     alerts_of_two().iter().for_each(|notice| scene.tell(notice, 300));
-    scene.tick(301);
-    scene.tick(302);
+    (301..370).for_each(|second| scene.tick(second));
     assert_eq!(incidents(&scene), both(), "and nothing is lost");
 }
 
@@ -84,8 +83,7 @@ fn the_next_wave_at_the_same_places_opens_no_second_incident() {
 fn the_incident_of_a_case_that_was_given_up_goes_where_its_alerts_went() {
     let mut scene = shop();
     alerts_of_two().iter().for_each(|notice| scene.tell(notice, 300));
-    scene.tick(301);
-    scene.tick(302);
+    (301..370).for_each(|second| scene.tick(second));
     let homes: Vec<(u32, IncidentId)> = scene.correlator.homes.iter().map(|(case, id)| (*case, *id)).collect();
     let [(kept, whole), (left, part)] = homes[..] else { panic!("{homes:?}") };
     let everything = scene.world.alerts.keys().map(|id| SymptomKey::Alert(*id)).collect();

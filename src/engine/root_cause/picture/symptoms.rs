@@ -61,11 +61,15 @@ impl<'a> ServiceView<'a> {
         self.lost_traffic.is_some() && self.metrics.is_empty() && self.logs.is_empty() && self.forecasts.is_empty()
     }
 
-    fn settle(&mut self) {
+    /// `first` is when the incident first had a symptom on it: an alert that fires again tells its latest beginning only.
+    fn settle(&mut self, first: Option<Timestamp>) {
         self.metrics.sort_by_key(|anomaly| (anomaly.started_at, anomaly.id));
         self.logs.sort_by_key(|anomaly| (anomaly.started_at, anomaly.id));
         let seen = self.metrics.iter().chain(&self.logs).map(|anomaly| anomaly.started_at).min();
-        self.onset = seen.or_else(|| self.alerts.iter().map(|alert| alert.notice.starts_at).min());
+        self.onset = seen.or_else(|| {
+            let told = self.alerts.iter().map(|alert| alert.notice.starts_at).min()?;
+            Some(first.map_or(told, |first| first.min(told)))
+        });
     }
 }
 
@@ -120,7 +124,9 @@ impl<'a> Symptoms<'a> {
             }
         }
         add_surroundings(world, incident, case, &mut hit);
-        hit.values_mut().for_each(ServiceView::settle);
+        let firsts: BTreeMap<NodeId, Timestamp> =
+            incident.services.iter().filter_map(|(service, first)| Some((node(service)?, *first))).collect();
+        hit.iter_mut().for_each(|(node, view)| view.settle(firsts.get(node).copied()));
         let starved = hit.iter().filter(|(_, view)| view.is_starved()).map(|(node, _)| *node).collect();
         hit.retain(|_, view| !view.is_starved() && (view.onset.is_some() || !view.forecasts.is_empty()));
         let mut suspects: Vec<&Change> =
