@@ -158,3 +158,6 @@ pub const SUPPRESSION_TOPICS_MAX: usize = 20_000;
 pub const SUPPRESSION_RULES_SHOWN_MAX: usize = 200;
 /// Siblings of a new series that are looked at for what it can borrow.
 pub const SIBLINGS_LOOKED_AT_MAX: usize = 32;
+/// Services, pods, nodes, zones and things alerts say, each, that grouping tells apart; what is new beyond is heard as from
+/// nowhere in particular, and counted.
+pub const GROUPING_NAMES_MAX: usize = 100_000;

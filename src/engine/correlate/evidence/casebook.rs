@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::case::{Case, View};
 use super::face::Face;
+use super::hand::Hand;
 use super::lags::Lags;
 use super::places::{Names, Places, Root};
 use super::rhythm::Rhythm;
@@ -121,6 +122,7 @@ pub struct Casebook {
     pub(super) free: Vec<u32>,
     pub(super) rhythm: Rhythm,
     pub(super) lags: Lags,
+    pub(super) hand: Hand,
     /// True while what is heard comes in bursts.
     pub(super) is_prompt: bool,
 }
@@ -128,6 +130,7 @@ pub struct Casebook {
 impl Casebook {
     /// Makes a face known; its number.
     pub fn face(&mut self, face: Face) -> u32 {
+        let face = self.places.told_apart(face);
         let what = face.what as usize;
         if self.class_faces.len() <= what {
             self.class_faces.resize(what + 1, 0.0);
@@ -145,6 +148,11 @@ impl Casebook {
         self.states.push(FaceState::default());
         self.roots.push(Vec::new());
         u32::try_from(self.faces.len() - 1).unwrap_or(NOBODY)
+    }
+
+    /// How often something was named that is not told apart any more, for so many names are known.
+    pub fn over_count(&self) -> u64 {
+        self.places.over_count() + self.whats.over_count()
     }
 
     /// Hears a word. Words come in order of arrival; one that steps back a little takes its place by time.

@@ -190,6 +190,9 @@ impl Casebook {
     /// The view from a root; `None` where too few say the same.
     pub(super) fn view(&mut self, root: Root, onset: i64, first: impl Iterator<Item = (u32, i64)>) -> Option<View> {
         if let Root::Common(what) = root {
+            if self.whats.is_beyond(what) {
+                return None;
+            }
             let mut seeds: Vec<u32> = Vec::new();
             let mut on_pods = false;
             for (face, at) in first {

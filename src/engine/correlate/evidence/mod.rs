@@ -4,6 +4,7 @@ pub mod casebook;
 pub mod delay;
 pub mod face;
 mod found;
+mod hand;
 pub mod labels;
 mod lags;
 mod learn;

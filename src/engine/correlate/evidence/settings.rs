@@ -34,7 +34,7 @@ impl Default for Settings {
         Self {
             window_ms: 1_800_000,
             age_ms: 200_000,
-            step_ms: 60_000,
+            step_ms: 120_000,
             step_words: 256,
             found_ms: 400_000,
             over_ms: LINGERS_MS + 1_200_000,
