@@ -26,6 +26,11 @@ pub(super) fn run(arguments: &CorrelateArguments) -> Result<Exit, Failure> {
             output::complain(&format!("{}: {} lines in all could not be used", storm.display(), read.dropped.count));
         }
         let answer = correlate(read);
+        if answer.over_count > 0 {
+            let text =
+                "names of places or rules are beyond what is told apart; their alerts are linked to nothing by them";
+            output::complain(&format!("{}: {} {text}", storm.display(), answer.over_count));
+        }
         alerts += answer.groups.len();
         groups += answer.groups.iter().flatten().collect::<std::collections::BTreeSet<_>>().len();
         write_groups(&arguments.out_dir, storm, &answer)?;

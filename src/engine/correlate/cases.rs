@@ -180,6 +180,11 @@ impl Cases {
         self.faces.retain(|_, face| !gone.contains(face));
     }
 
+    /// How often something was named of which more was named before than is told apart.
+    pub(super) fn over_count(&self) -> u64 {
+        self.book.over_count()
+    }
+
     /// True for a symptom that has belonged to its case for a while.
     pub(super) fn is_settled(&self, key: SymptomKey, now: Timestamp) -> bool {
         self.known.get(&key).is_some_and(|known| known.case.is_some() && now.since_ms(known.since) >= SETTLED_MS)

@@ -77,6 +77,12 @@ impl Correlator {
         self.hear(world, &everything, now);
     }
 
+    /// Names of places and rules that grouping no longer tells apart, for it knows as many as it may.
+    #[must_use]
+    pub fn over_count(&self) -> u64 {
+        self.cases.over_count()
+    }
+
     /// The next incident has at least this number.
     pub fn number_from(&mut self, next: u64) {
         self.next_incident = self.next_incident.max(next);

@@ -35,6 +35,9 @@ pub struct Groups {
     pub roots: BTreeMap<u32, String>,
     /// Why lines were set aside, by reason, counted.
     pub set_aside: BTreeMap<&'static str, usize>,
+    /// How often something was named of which more was named before than is told apart.
+    #[serde(skip)]
+    pub over_count: u64,
     /// How long grouping took, from read lines to groups, milliseconds.
     pub wall_ms: f64,
 }
@@ -87,7 +90,7 @@ pub fn correlate(storm: Storm) -> Groups {
         }
     }
     let roots = named(&book, &groups);
-    Groups { groups, roots, set_aside, wall_ms: started.elapsed().as_secs_f64() * 1e3 }
+    Groups { groups, roots, set_aside, over_count: book.over_count(), wall_ms: started.elapsed().as_secs_f64() * 1e3 }
 }
 
 fn named(book: &Casebook, groups: &[Option<u32>]) -> BTreeMap<u32, String> {

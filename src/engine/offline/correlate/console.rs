@@ -218,6 +218,7 @@ impl Play {
         Groups {
             roots: roots.collect(),
             set_aside: [("in no incident", aside), ("no alert", self.left_out)].into(),
+            over_count: 0,
             wall_ms: started.elapsed().as_secs_f64() * 1e3,
             groups,
         }
