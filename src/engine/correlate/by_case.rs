@@ -225,9 +225,11 @@ impl Pass<'_> {
                 Some(id) if self.memory.cases.is_settled(*key, self.now) => {
                     elsewhere.entry(*id).or_default().insert(*key);
                 }
-                None if self.is_free(*key) && self.may_take(home.id(), *key) => {
-                    self.join(home.id(), *key, events);
-                    has_moved = true;
+                None if self.is_free(*key) => {
+                    if let Some(taker) = self.taker(home.id(), *key) {
+                        self.join(taker, *key, events);
+                        has_moved = true;
+                    }
                 }
                 Some(_) | None => {}
             }
@@ -257,15 +259,19 @@ impl Pass<'_> {
         incident.is_none() && matches!(mark, None | Some(SuppressionReason::TooWeak))
     }
 
-    /// False where operators parted failures on its service from those of where the incident began, or where one that was
-    /// split off has the service.
-    fn may_take(&self, id: IncidentId, key: SymptomKey) -> bool {
-        let (Some(incident), Some(service)) = (self.incident(id), self.service_of(key)) else { return true };
+    /// Which incident takes a symptom that is at home in `id`: where one of the same origin has its service already, that
+    /// one; none where operators parted failures on its service from those of where the incident began.
+    fn taker(&self, id: IncidentId, key: SymptomKey) -> Option<IncidentId> {
+        let (Some(incident), Some(service)) = (self.incident(id), self.service_of(key)) else { return Some(id) };
         let first = incident.services.iter().min_by_key(|(_, onset)| **onset);
-        let is_parted = first.is_some_and(|(first, _)| self.memory.affinities.of(first, &service) < 0);
-        let has = |id: IncidentId| self.incident(id).is_some_and(|one| one.services.contains_key(&service));
-        let is_split_off = !incident.services.contains_key(&service)
-            && self.live_ids().into_iter().any(|other| self.origin(other) == self.origin(id) && has(other));
-        !is_parted && !is_split_off
+        if first.is_some_and(|(first, _)| self.memory.affinities.of(first, &service) < 0) {
+            return None;
+        }
+        if incident.services.contains_key(&service) {
+            return Some(id);
+        }
+        let has = |id: &IncidentId| self.incident(*id).is_some_and(|one| one.services.contains_key(&service));
+        let mut others = self.live_ids().into_iter().filter(|other| self.origin(*other) == self.origin(id));
+        Some(others.find(has).unwrap_or(id))
     }
 }
