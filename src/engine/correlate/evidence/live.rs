@@ -25,7 +25,10 @@ impl Casebook {
     /// True for a live case that stands on its own: it explains enough, and something broke, or was changed, right where it
     /// is thought to have begun.
     pub fn stands_alone(&self, case: u32) -> bool {
-        let Some(case) = self.cases.iter().find(|one| one.id == case) else { return false };
+        self.cases.iter().find(|one| one.id == case).is_some_and(|case| self.shows_what_broke(case))
+    }
+
+    fn shows_what_broke(&self, case: &Case) -> bool {
         let shows_cause = || {
             case.fresh.iter().any(|(face, _)| {
                 let face = &self.faces[*face as usize];
@@ -43,7 +46,7 @@ impl Casebook {
     /// Live cases that explain enough for their incident to be told apart from others.
     pub fn firm_cases(&self) -> impl Iterator<Item = u32> {
         let many = |case: &Case| if case.view.root == Root::Burst { PLACELESS_MIN } else { PLACED_MIN };
-        let is_firm = move |case: &&Case| case.members() >= many(case) || self.stands_alone(case.id);
+        let is_firm = move |case: &&Case| case.members() >= many(case) || self.shows_what_broke(case);
         self.cases.iter().filter(is_firm).map(|case| case.id)
     }
 
