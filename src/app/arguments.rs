@@ -83,6 +83,9 @@ pub enum Command {
     /// Measure a stage of the engine on labelled data.
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// The audit log: prove it, list it, print its signed end. Works beside a running hypo.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -248,6 +251,39 @@ pub struct DetectArguments {
     pub input: PathBuf,
     /// Where `timestamp,score` goes, at the same path below this folder; what is there is replaced.
     pub output: PathBuf,
+}
+
+/// `hypo audit`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Find whatever was altered, taken out, moved or cut off, and where; exit code 0 only when the log is whole.
+    Verify(AuditVerifyArguments),
+    /// List the entries, the oldest first.
+    List(AuditListArguments),
+    /// Print the signed end, to be kept elsewhere: `hypo audit verify --against` proves that the log still goes through it.
+    Head,
+}
+
+/// `hypo audit verify`
+#[derive(Debug, Args)]
+pub struct AuditVerifyArguments {
+    /// A file with what `hypo audit head` printed earlier; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo audit list`
+#[derive(Debug, Args)]
+pub struct AuditListArguments {
+    /// Only those about this incident.
+    #[arg(long, value_name = "NUMBER")]
+    pub incident: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hypo config`

@@ -24,6 +24,7 @@ pub mod snapshot;
 pub mod world;
 
 pub mod act;
+pub mod audit;
 pub mod correlate;
 pub mod detect;
 pub mod incident_kind;

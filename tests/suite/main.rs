@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod alertmanager_real;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod components;

@@ -1,5 +1,6 @@
 //! Commands without a screen, and the way from the command line to each of them.
 
+mod audit;
 mod config;
 mod console;
 mod correlate;
@@ -66,6 +67,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Eval(command)) => eval::run(command),
         Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
         Some(Command::Detect(detect)) => detect::run(detect),
+        Some(Command::Audit(command)) => audit::run(common, command),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),

@@ -2,9 +2,10 @@
 //!
 //! What [`Store::write`] has acknowledged as durable is there after any crash, and a write is there as a whole or not at
 //! all. Layout and versions are in `schema.rs`. The folder holds `store/` (sled's), `holder` (who has it open), `acknowledged`
-//! (the newest numbers) and, after a repair, `set-aside/`.
+//! (the newest numbers), the audit log's own files and, after a repair, `set-aside/`.
 
 mod acknowledged;
+pub mod audit_file;
 mod export;
 mod holder;
 mod load;
@@ -21,6 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acknowledged::Acknowledged;
+use audit_file::AuditFile;
 use schema::TreeName;
 
 /// Why the store cannot do what was asked. The message says what to do.
@@ -108,12 +110,6 @@ pub enum StoreError {
         /// Its number.
         sequence: u64,
     },
-    /// An entry of the audit log is missing.
-    #[error("audit entry {sequence} is missing; the log has been altered or damaged there")]
-    AuditGap {
-        /// Its number.
-        sequence: u64,
-    },
     /// A line of an export cannot be taken in. Nothing was written.
     #[error("line {line} of the export: {reason}; nothing was imported")]
     Import {
@@ -143,6 +139,7 @@ pub struct Store {
     _holder: holder::Holder,
     notices: Vec<Arc<str>>,
     acknowledged: Mutex<Acknowledged>,
+    audit: Mutex<AuditFile>,
     has_failed: AtomicBool,
 }
 
@@ -187,6 +184,11 @@ impl Store {
     fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
         // Whoever panicked meanwhile left numbers behind that are true.
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn audit(&self) -> MutexGuard<'_, AuditFile> {
+        // Whoever panicked meanwhile was between two writes of whole lines, or the log refuses more by itself.
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn problem(&self, error: &sled::Error) -> StoreError {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::acknowledged::Acknowledged;
+use super::audit_file::{AuditFile, Opened};
 use super::schema::TreeName;
 use super::write::sequence_of;
 use super::{Store, StoreError, holder, migrate};
@@ -30,13 +31,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
     prepare_folder(path)?;
     let holder = holder::take(path)?;
-    let (db, notices) = open_or_repair(path)?;
+    let (db, mut notices) = open_or_repair(path)?;
     let trees = TreeName::ALL
         .into_iter()
         .map(|name| db.open_tree(name.word()).map_err(|error| problem(path, &error)))
         .collect::<Result<Vec<_>, _>>()?;
     let acknowledged =
         Acknowledged::open(path).map_err(|reason| StoreError::Folder { path: path.to_path_buf(), reason })?;
+    let known = trees.get(TreeName::Audit as usize).map(sled::Tree::last).transpose();
+    let known = known.map_err(|error| problem(path, &error))?.flatten().map_or(0, |(key, _)| sequence_of(&key));
+    let Opened { log, newer, notices: of_log } =
+        AuditFile::open(path, known, acknowledged.numbers().of(TreeName::Audit))
+            .map_err(|error| io_problem(path, error))?;
+    notices.extend(of_log.into_iter().map(Arc::from));
     let mut store = Store {
         path: path.to_path_buf(),
         db,
@@ -44,9 +51,11 @@ pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
         _holder: holder,
         notices,
         acknowledged: Mutex::new(acknowledged),
+        audit: Mutex::new(log),
         has_failed: AtomicBool::new(false),
     };
     migrate::migrate(&mut store)?;
+    store.agree_on_audit(newer)?;
     tell_losses(&mut store)?;
     Ok(store)
 }
@@ -70,16 +79,21 @@ fn tell_losses(store: &mut Store) -> Result<(), StoreError> {
 
 /// What sled says, in terms of what to do about it.
 pub(super) fn problem(path: &Path, error: &sled::Error) -> StoreError {
-    let path = path.to_path_buf();
     match error {
-        sled::Error::Io(reason) => match reason.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path },
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-                StoreError::ReadOnly { path, reason: reason.to_string() }
-            }
-            _ => StoreError::Damaged { path, reason: reason.to_string() },
-        },
-        other => StoreError::Damaged { path, reason: other.to_string() },
+        sled::Error::Io(reason) => io_problem(path, std::io::Error::new(reason.kind(), reason.to_string())),
+        other => StoreError::Damaged { path: path.to_path_buf(), reason: other.to_string() },
+    }
+}
+
+/// What the system says, likewise.
+pub(super) fn io_problem(path: &Path, reason: std::io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    match reason.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path },
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            StoreError::ReadOnly { path, reason: reason.to_string() }
+        }
+        _ => StoreError::Damaged { path, reason: reason.to_string() },
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::schema::{SCHEMA_KEY, VALUE_VERSION};
 use super::*;
+use crate::engine::audit::verify::FindingKind;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
 use crate::engine::job::Record;
@@ -215,7 +216,8 @@ fn audit_entries_are_never_replaced_and_nothing_of_that_write_is_kept() {
     assert!(matches!(refused, StoreError::AuditRewritten { sequence: 1 }));
     assert!(store.load().unwrap().settings.is_empty());
     store.write(&[audit(2, "two")], true).unwrap();
-    assert_eq!(store.check_audit().unwrap(), 2);
+    let verdict = audit_file::check(folder.path(), &[]).unwrap();
+    assert!(verdict.is_whole() && verdict.entries == 2, "{:?}", verdict.findings);
 }
 
 #[test]
@@ -223,7 +225,8 @@ fn a_gap_in_the_audit_log_is_found() {
     let folder = folder();
     let store = Store::open(folder.path()).unwrap();
     store.write(&[audit(1, "one"), audit(2, "two"), audit(4, "four")], true).unwrap();
-    assert!(matches!(store.check_audit(), Err(StoreError::AuditGap { sequence: 3 })));
+    let found = &audit_file::check(folder.path(), &[]).unwrap().findings[0];
+    assert_eq!((found.sequence, found.kind), (4, FindingKind::Missing), "{}", found.text);
     assert!(store.load().unwrap().problems[0].contains("entry 3 is missing"));
 }
 
@@ -289,18 +292,87 @@ fn numbers_that_were_lost_are_told_once_and_not_given_again() {
     let folder = folder();
     let store = Store::open(folder.path()).unwrap();
     store.write(&[change(7), audit(1, "one"), audit(2, "two")], true).unwrap();
-    store.tree(TreeName::Audit).remove(2_u64.to_be_bytes()).unwrap();
     store.tree(TreeName::Changes).remove(7_u64.to_be_bytes()).unwrap();
     drop(store);
     let store = Store::open(folder.path()).unwrap();
-    assert!(store.notices()[0].contains("has lost changes 1 to 7, audit 2 to 2"), "{:?}", store.notices());
+    assert!(store.notices()[0].contains("has lost changes 1 to 7"), "{:?}", store.notices());
     let next = store.load().unwrap().next;
     assert_eq!((next.change, next.audit), (8, 3));
     store.write(&[change(8), audit(3, "three")], true).unwrap();
     drop(store);
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(store.notices().len(), 0);
-    assert!(matches!(store.check_audit(), Err(StoreError::AuditGap { sequence: 2 })));
+}
+
+#[test]
+fn what_sled_lost_of_the_audit_log_comes_back_from_its_file() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
+    store.tree(TreeName::Audit).remove(3_u64.to_be_bytes()).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.notices().len(), 0);
+    let kept = store.load().unwrap().audit;
+    assert_eq!(kept.last().map(|entry| (entry.sequence, entry.text.as_ref())), Some((3, "three")));
+    assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());
+}
+
+#[test]
+fn a_store_from_before_the_log_gets_one() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two")], true).unwrap();
+    drop(store);
+    for file in [audit_file::LOG_FILE, audit_file::HEAD_FILE, audit_file::KEY_FILE] {
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    drop(Store::open(folder.path()).unwrap());
+    let verdict = audit_file::check(folder.path(), &[]).unwrap();
+    assert!(verdict.is_whole() && verdict.last == 2, "{:?}", verdict.findings);
+}
+
+#[test]
+fn an_entry_that_a_crash_cut_off_is_taken_away_and_one_that_was_altered_stays_to_be_seen() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two")], true).unwrap();
+    drop(store);
+    let path = folder.path().join(audit_file::LOG_FILE);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{whole}{}", &whole[..40])).unwrap();
+    assert!(!audit_file::check(folder.path(), &[]).unwrap().is_whole());
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices().is_empty(), "{:?}", store.notices());
+    store.write(&[audit(3, "three")], true).unwrap();
+    drop(store);
+    assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());
+
+    let altered = std::fs::read_to_string(&path).unwrap().replace("two", "too");
+    std::fs::write(&path, altered).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices()[0].contains("line 2, entry 2"), "{:?}", store.notices());
+    store.write(&[audit(4, "four")], true).unwrap();
+    let findings = audit_file::check(folder.path(), &[]).unwrap().findings;
+    assert_eq!(findings.iter().map(|one| (one.sequence, one.kind)).collect::<Vec<_>>(), [(2, FindingKind::Altered)]);
+}
+
+#[test]
+fn a_log_that_was_put_back_to_an_earlier_day_is_found_by_a_head_kept_elsewhere() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    let files = [audit_file::LOG_FILE, audit_file::HEAD_FILE];
+    let earlier = files.map(|file| std::fs::read(folder.path().join(file)).unwrap());
+    store.write(&[audit(2, "two")], true).unwrap();
+    let elsewhere = audit_file::head(folder.path()).unwrap().unwrap();
+    drop(store);
+    for (file, bytes) in files.iter().zip(earlier) {
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+    }
+    assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole(), "it proves itself");
+    let findings = audit_file::check(folder.path(), &[elsewhere]).unwrap().findings;
+    assert_eq!((findings[0].sequence, findings[0].kind), (2, FindingKind::Forked));
 }
 
 #[test]

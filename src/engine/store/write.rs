@@ -6,8 +6,9 @@ use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError, abort};
 
 use super::schema::{self, Entry, TreeName};
-use super::{Store, StoreError};
+use super::{Store, StoreError, open};
 use crate::engine::job::Record;
+use crate::engine::model::AuditEntry;
 
 impl Store {
     /// Writes the records; a later one of the same key wins. All of them are there afterwards or none (what was
@@ -29,9 +30,10 @@ impl Store {
     /// When the disk is full, read-only or failing.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
+        self.audit().sync().map_err(|error| self.fail_audit(error))?;
         self.db.flush().map_err(|error| self.fail(&error))?;
         self.acknowledged().flushed();
-        Ok(())
+        self.audit().sign().map_err(|error| self.fail_audit(error))
     }
 
     pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
@@ -43,6 +45,7 @@ impl Store {
         self.write_learnt(TreeName::Series, series)?;
         self.write_learnt(TreeName::Relations, relations)?;
         if !small.is_empty() {
+            self.append_audit(&small)?;
             self.write_together(&small)?;
             self.acknowledged().see(&small);
         }
@@ -63,6 +66,50 @@ impl Store {
             }
         }
         self.tree(tree).apply_batch(batch).map_err(|error| self.fail(&error))
+    }
+
+    /// Appends the audit entries among these to the log, unless one would replace another.
+    fn append_audit(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut fresh = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.tree == TreeName::Audit) {
+            let there = self.tree(TreeName::Audit).get(&entry.key).map_err(|error| self.fail(&error))?;
+            if there.is_some_and(|there| there != entry.value.as_slice()) {
+                return Err(StoreError::AuditRewritten { sequence: sequence_of(&entry.key) });
+            }
+            if let Ok(Record::Audit(entry)) = schema::decode(TreeName::Audit, &entry.key, &entry.value) {
+                fresh.push(entry);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        fresh.sort_by_key(|entry| entry.sequence);
+        self.audit().append(&fresh.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(error))
+    }
+
+    /// Brings the log and sled's copy of it to the same length after opening: `newer` is what the log has and sled has not;
+    /// what sled has and the log has not was written before there was a log.
+    pub(super) fn agree_on_audit(&self, newer: Vec<AuditEntry>) -> Result<(), StoreError> {
+        let newer = newer.into_iter().map(|entry| encode(&Record::Audit(entry))).collect::<Result<Vec<_>, _>>()?;
+        if !newer.is_empty() {
+            self.write_together(&newer)?;
+            self.acknowledged().see(&newer);
+        }
+        let after = self.audit().last().saturating_add(1).to_be_bytes();
+        let mut older = Vec::new();
+        for entry in self.tree(TreeName::Audit).range(after..) {
+            let (key, value) = entry.map_err(|error| self.fail(&error))?;
+            if let Ok(Record::Audit(entry)) = schema::decode(TreeName::Audit, &key, &value) {
+                older.push(entry);
+            }
+        }
+        self.audit().append(&older.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(error))?;
+        self.flush()
+    }
+
+    fn fail_audit(&self, error: std::io::Error) -> StoreError {
+        self.has_failed.store(true, Ordering::Relaxed);
+        open::io_problem(&self.path, error)
     }
 
     /// One transaction over the trees that are touched.
