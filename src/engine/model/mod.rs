@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod anomaly;
 pub mod audit;
+pub mod call;
 pub mod change;
 pub mod contradiction;
 mod early_warning;
@@ -29,6 +30,7 @@ pub use anomaly::{
     Anomaly, AnomalyKind, AnomalyState, Band, CompoundAnomaly, DetectionMethod, Direction, Forecast, Reading,
 };
 pub use audit::{AuditEntry, AuditKind};
+pub use call::{Call, HttpCall, HttpMethod, Play};
 pub use change::{Change, ChangeContent, ChangeKind, ChangeNotice};
 pub use contradiction::Contradiction;
 pub use early_warning::{EarlyWarning, WarningRecord};

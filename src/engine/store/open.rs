@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
     let known = known.map_err(|error| problem(path, &error))?.flatten().map_or(0, |(key, _)| sequence_of(&key));
     let Opened { log, newer, notices: of_log } =
         AuditFile::open(path, known, acknowledged.numbers().of(TreeName::Audit))
-            .map_err(|error| io_problem(path, error))?;
+            .map_err(|error| io_problem(path, &error))?;
     notices.extend(of_log.into_iter().map(Arc::from));
     let mut store = Store {
         path: path.to_path_buf(),
@@ -80,13 +80,13 @@ fn tell_losses(store: &mut Store) -> Result<(), StoreError> {
 /// What sled says, in terms of what to do about it.
 pub(super) fn problem(path: &Path, error: &sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(reason) => io_problem(path, std::io::Error::new(reason.kind(), reason.to_string())),
+        sled::Error::Io(reason) => io_problem(path, &std::io::Error::new(reason.kind(), reason.to_string())),
         other => StoreError::Damaged { path: path.to_path_buf(), reason: other.to_string() },
     }
 }
 
 /// What the system says, likewise.
-pub(super) fn io_problem(path: &Path, reason: std::io::Error) -> StoreError {
+pub(super) fn io_problem(path: &Path, reason: &std::io::Error) -> StoreError {
     let path = path.to_path_buf();
     match reason.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path },

@@ -30,10 +30,10 @@ impl Store {
     /// When the disk is full, read-only or failing.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
-        self.audit().sync().map_err(|error| self.fail_audit(error))?;
+        self.audit().sync().map_err(|error| self.fail_audit(&error))?;
         self.db.flush().map_err(|error| self.fail(&error))?;
         self.acknowledged().flushed();
-        self.audit().sign().map_err(|error| self.fail_audit(error))
+        self.audit().sign().map_err(|error| self.fail_audit(&error))
     }
 
     pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
@@ -84,7 +84,7 @@ impl Store {
             return Ok(());
         }
         fresh.sort_by_key(|entry| entry.sequence);
-        self.audit().append(&fresh.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(error))
+        self.audit().append(&fresh.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(&error))
     }
 
     /// Brings the log and sled's copy of it to the same length after opening: `newer` is what the log has and sled has not;
@@ -103,11 +103,11 @@ impl Store {
                 older.push(entry);
             }
         }
-        self.audit().append(&older.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(error))?;
+        self.audit().append(&older.iter().collect::<Vec<_>>()).map_err(|error| self.fail_audit(&error))?;
         self.flush()
     }
 
-    fn fail_audit(&self, error: std::io::Error) -> StoreError {
+    fn fail_audit(&self, error: &std::io::Error) -> StoreError {
         self.has_failed.store(true, Ordering::Relaxed);
         open::io_problem(&self.path, error)
     }
