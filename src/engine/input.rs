@@ -68,6 +68,18 @@ pub enum StepProgress {
         /// Which of the two.
         reason: Arc<str>,
     },
+    /// It began, or may have begun, and its end was not seen: a connection broke while it ran. It is unknown, not failed.
+    Lost {
+        /// What broke, and where to look for what came of it.
+        reason: Arc<str>,
+    },
+    /// What all of its output amounts to, kept or not; told once, right before its end.
+    Digest {
+        /// SHA-256 over its lines as they are shown, each with its newline, in hex.
+        sha256: Arc<str>,
+        /// Bytes that it wrote.
+        bytes: u64,
+    },
 }
 
 /// An input with the instant at which it is handed in: one line of a recording.

@@ -17,7 +17,7 @@ use policy::ApprovedStep;
 
 /// Carries approved steps out: real processes ([`executor`]), or the demo's shop.
 ///
-/// Whatever was started ends in exactly one report of `Exited`, `NotStarted` or `Stopped`, after all its output.
+/// Whatever was started ends in exactly one report of `Exited`, `NotStarted`, `Stopped` or `Lost`, after all its output.
 pub trait StepRunner: Send + Sync {
     /// Begins the step and returns at once; how it goes is told to `reports`.
     fn start(&self, step: ApprovedStep, reports: StepReportSink);

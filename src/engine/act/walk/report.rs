@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::policy::Gate;
-use super::{ENGINE, WalkOutcome, name_of};
+use super::{ENGINE, WalkOutcome, name_of, recover};
 use crate::engine::clock::Timestamp;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OUTPUT_LINES_MAX;
@@ -21,6 +21,10 @@ pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>, now: Timestamp
     let mut outcome = WalkOutcome::unchanged(run);
     match &report.progress {
         StepProgress::Output(lines) => take_output(&mut outcome.run.steps[index], lines),
+        StepProgress::Digest { sha256, bytes } => {
+            let text = format!("{} wrote {bytes} bytes, SHA-256 {sha256}", name_of(run, index));
+            outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
+        }
         ended if is_dry_run => dry_run_ended(&mut outcome, index, ended, now),
         StepProgress::Exited { code, took_ms } => {
             outcome.run.steps[index].exit_code = *code;
@@ -32,6 +36,10 @@ pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>, now: Timestamp
         // It never began, so there is no change to tell.
         StepProgress::NotStarted { reason } => outcome.fail(index, reason, now),
         StepProgress::Stopped { reason } => failed(&mut outcome, index, since, reason, now),
+        StepProgress::Lost { reason } if is_act(&run.steps[index]) => {
+            recover::lose_sight(&mut outcome, index, since, &format!("was lost: {reason}"));
+        }
+        StepProgress::Lost { reason } => outcome.fail(index, reason, now),
     }
     Some(outcome)
 }
@@ -63,8 +71,10 @@ fn dry_run_ended(outcome: &mut WalkOutcome, index: usize, ended: &StepProgress, 
     let text = match ended {
         StepProgress::Exited { code: Some(code), took_ms } => format!("exit code {code} after {took_ms} ms"),
         StepProgress::Exited { code: None, .. } => "ended by a signal".to_owned(),
-        StepProgress::NotStarted { reason } | StepProgress::Stopped { reason } => reason.to_string(),
-        StepProgress::Output(_) => return,
+        StepProgress::NotStarted { reason } | StepProgress::Stopped { reason } | StepProgress::Lost { reason } => {
+            reason.to_string()
+        }
+        StepProgress::Output(_) | StepProgress::Digest { .. } => return,
     };
     let name = name_of(&outcome.run, index);
     let step = &mut outcome.run.steps[index];

@@ -603,3 +603,26 @@ mod gate {
 
     use super::super::super::policy::Decision;
 }
+
+#[test]
+fn an_act_whose_connection_broke_is_unknown_and_a_command_that_looks_has_failed() {
+    let lost = || StepProgress::Lost { reason: text("the connection to db-1 broke") };
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    assert!(drive.report(1, lost()));
+    assert_eq!(drive.run.state, RunState::Failed);
+
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    drive.say(1, "payment");
+    drive.exit(1, 0);
+    drive.approve(2).unwrap();
+    assert!(drive.report(2, StepProgress::Digest { sha256: text("ab12"), bytes: 7 }));
+    assert!(drive.audit_texts().last().unwrap().ends_with("wrote 7 bytes, SHA-256 ab12"));
+    assert!(drive.report(2, lost()));
+    assert!(matches!(drive.run.steps[2].state, StepState::Unknown { .. }));
+    assert_eq!(drive.run.state, RunState::Interrupted);
+    assert!(drive.audit_texts().last().unwrap().contains("the connection to db-1 broke"));
+}
