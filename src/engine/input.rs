@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::model::{RunId, Signal};
+use super::model::{DeliveryReport, RunId, Signal};
 use super::request::Request;
 
 /// Number of a request within the engine's life, so that its reply finds whoever asked.
@@ -32,6 +32,8 @@ pub enum Input {
     },
     /// A running step says how it is doing.
     Step(StepReport),
+    /// What came of telling a system outside.
+    Delivered(DeliveryReport),
 }
 
 /// How a running command is doing.

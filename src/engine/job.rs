@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
 use super::input::RequestId;
-use super::model::{Alert, Anomaly, AuditEntry, Change, Incident, Run, RunId, SourceName, Topology};
+use super::model::{
+    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Incident, Run, RunId, SourceName, Topology,
+};
 use super::request::Reply;
 
 /// One thing to do.
@@ -27,6 +29,8 @@ pub enum Job {
         /// Which step.
         step: usize,
     },
+    /// Tell a system outside; what comes of it is an input.
+    Deliver(DeliveryAttempt),
     /// Answer whoever asked.
     Reply {
         /// Which request.
@@ -82,6 +86,10 @@ pub enum Record {
     },
     /// Nothing is to be kept of this series any longer: what was there is removed.
     SeriesGone(super::model::Fingerprint),
+    /// By number: what is told outside, and how far that has come.
+    Delivery(Delivery),
+    /// Nothing is to be kept of the delivery of this number any longer.
+    DeliveryGone(u64),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.

@@ -161,3 +161,35 @@ pub const SIBLINGS_LOOKED_AT_MAX: usize = 32;
 /// Services, pods, nodes, zones and things alerts say, each, that grouping tells apart; what is new beyond is heard as from
 /// nowhere in particular, and counted.
 pub const GROUPING_NAMES_MAX: usize = 100_000;
+/// Deliveries to systems outside that wait at once; past it notifications make room, and what makes room is counted.
+pub const DELIVERIES_WAITING_MAX: usize = 1_000;
+/// Deliveries that are over and still kept, so that nothing is told twice.
+pub const DELIVERIES_OVER_MAX: usize = 500;
+/// Deliveries of each sort in the picture.
+pub const DELIVERIES_IN_SNAPSHOT_MAX: usize = 50;
+/// Tries of a notification before it is given up: a little over an hour.
+pub const NOTIFICATION_TRIES_MAX: u32 = 16;
+/// Tries of a change record before it is given up: about a day.
+pub const CHANGE_RECORD_TRIES_MAX: u32 = 100;
+/// The first pause after a delivery failed.
+pub const DELIVERY_PAUSE_MS_MIN: i64 = 1_000;
+/// The longest pause after a delivery failed, before jitter.
+pub const DELIVERY_PAUSE_MS_MAX: i64 = 900_000;
+/// The other side's own `Retry-After` is obeyed up to this.
+pub const DELIVERY_RETRY_AFTER_MS_MAX: i64 = 3_600_000;
+/// A delivery of which nothing was heard for this long is taken for failed.
+pub const DELIVERY_OVERDUE_MS: i64 = 300_000;
+/// The title of what is told outside.
+pub const DELIVERY_TITLE_BYTES_MAX: usize = 512;
+/// The text of what is told outside.
+pub const DELIVERY_TEXT_BYTES_MAX: usize = 16_384;
+/// Lines of the text of what is told outside.
+pub const DELIVERY_TEXT_LINES_MAX: usize = 400;
+/// Body of an answer to a delivery.
+pub const DELIVERY_ANSWER_BYTES_MAX: usize = 1_048_576;
+/// Reports of deliveries waiting for the engine.
+pub const DELIVERY_REPORT_QUEUE_MAX: usize = 64;
+/// What became of a run is told outside when it is seen within this time of its end.
+pub const RUN_NEWS_MS_MAX: i64 = 600_000;
+/// After a try that may have arrived the next one waits at least this long: what arrived can be found by then.
+pub const DELIVERY_SETTLE_MS: i64 = 15_000;

@@ -4,11 +4,15 @@
 
 use std::path::PathBuf;
 
+mod outbound;
 mod span;
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::{DAY_MS, MINUTE_MS, SECOND_MS};
+pub use outbound::{
+    JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
+};
 pub use span::Span;
 
 /// Everything the engine is told.
@@ -37,6 +41,8 @@ pub struct EngineSettings {
     pub correlation: CorrelationSettings,
     /// Runbooks and what may be done.
     pub runbooks: RunbookSettings,
+    /// Who outside is told of it.
+    pub outbound: OutboundSettings,
 }
 
 /// Where a secret is read: never in the file itself.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, KindGuess,
-    Misfit, Proposal, Run, SourceReport, SuppressionRule, Topology,
+    Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -141,6 +141,9 @@ pub struct Snapshot {
     pub file_problems: Vec<FileProblem>,
     /// The store.
     pub store: StoreStatus,
+    /// What is told outside, and what of it waits or failed.
+    #[serde(default)]
+    pub outbox: OutboxStatus,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -172,6 +175,7 @@ impl Snapshot {
             audit: Vec::new(),
             file_problems: Vec::new(),
             store: StoreStatus::default(),
+            outbox: OutboxStatus::default(),
             replay: None,
         }
     }

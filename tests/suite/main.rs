@@ -11,6 +11,8 @@ mod components;
 #[cfg(test)]
 mod console_real;
 #[cfg(test)]
+mod deliver;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod end_to_end_real;

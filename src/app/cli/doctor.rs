@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, DoctorArguments};
 use crate::app::settings::Loaded;
+use crate::engine::deliver::{self, DestinationCheck};
 use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
+use crate::engine::settings::OutboundSettings;
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::engine::store::{Store, StoreError};
 
@@ -25,6 +27,8 @@ struct Diagnosis {
     files: Vec<FileProblem>,
     /// The sources.
     sources: Vec<SourceCheck>,
+    /// Who outside is told; nothing is sent.
+    destinations: Vec<DestinationFound>,
 }
 
 /// One thing that was looked at.
@@ -44,12 +48,22 @@ struct SourceCheck {
     check: Check,
 }
 
+/// The settings of one destination.
+#[derive(Serialize)]
+struct DestinationFound {
+    name: &'static str,
+    address: Arc<str>,
+    #[serde(flatten)]
+    check: Check,
+}
+
 pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Exit, Failure> {
     let diagnosis = diagnose(common, arguments)?;
     let is_fine = diagnosis.config.is_fine
         && diagnosis.store.is_fine
         && diagnosis.files.is_empty()
-        && diagnosis.sources.iter().all(|source| source.check.is_fine);
+        && diagnosis.sources.iter().all(|source| source.check.is_fine)
+        && diagnosis.destinations.iter().all(|destination| destination.check.is_fine);
     if arguments.json {
         output::json(&diagnosis)?;
     } else {
@@ -65,7 +79,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
         Ok(loaded) => loaded,
         Err(problem) => {
             let config = Check { is_fine: false, text: problem.to_string() };
-            return Ok(Diagnosis { config, store, files: Vec::new(), sources: Vec::new() });
+            return Ok(Diagnosis { config, store, files: Vec::new(), sources: Vec::new(), destinations: Vec::new() });
         }
     };
     let path = &loaded.paths.config_file;
@@ -82,6 +96,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
         store,
         files,
         sources: picture.sources.iter().map(|report| check_source(report)).collect(),
+        destinations: deliver::check(&loaded.settings.engine.outbound).into_iter().map(check_destination).collect(),
     })
 }
 
@@ -106,7 +121,9 @@ fn check_store(path: &Path) -> Check {
 fn try_sources(loaded: &Loaded, arguments: &DoctorArguments) -> Result<Arc<Snapshot>, Failure> {
     let tokio = tokio_runtime()?;
     let _entered = tokio.enter();
-    let config = RuntimeConfig { state_dir: None, ..console::runtime_config(loaded, tokio.handle()) };
+    let mut config = RuntimeConfig { state_dir: None, ..console::runtime_config(loaded, tokio.handle()) };
+    // What it sees while it looks is told nobody.
+    config.settings.outbound = OutboundSettings::default();
     let expected = config.sources.len();
     let mut runtime = Runtime::start(config)?;
     tokio.block_on(runtime.started())?;
@@ -144,6 +161,14 @@ fn check_source(report: &SourceReport) -> SourceCheck {
     }
 }
 
+fn check_destination(found: DestinationCheck) -> DestinationFound {
+    let check = match found.problem {
+        Some(problem) => Check { is_fine: false, text: problem },
+        None => Check { is_fine: true, text: "is configured; nothing was sent".to_owned() },
+    };
+    DestinationFound { name: found.destination.word(), address: found.address, check }
+}
+
 fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     let mark = |is_fine: bool| if is_fine { "ok     " } else { "WRONG  " };
     output::line(&format!("{}configuration  {}", mark(diagnosis.config.is_fine), diagnosis.config.text))?;
@@ -154,6 +179,10 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     for source in &diagnosis.sources {
         let check = &source.check;
         output::line(&format!("{}{:<14} {}  {}", mark(check.is_fine), source.name, source.address, check.text))?;
+    }
+    for destination in &diagnosis.destinations {
+        let DestinationFound { name, address, check } = destination;
+        output::line(&format!("{}{name:<14} {address}  {}", mark(check.is_fine), check.text))?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
         ),
         (
             "url = \"http://prom:9090\"\n",
-            "c.toml:1: there is no key `url` here; it belongs under [[prometheus]] or [[alertmanager]], so take the #",
+            "c.toml:1: there is no key `url` here; it belongs under [[prometheus]] or [[alertmanager]] or ",
         ),
         (
             "[console]\nmetric = \"m\"\n",

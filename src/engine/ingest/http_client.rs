@@ -1,4 +1,5 @@
-//! The one HTTP client of pulling sources: it asks and never changes anything (GET, and POST that is merely a query).
+//! The one HTTP client of pulling sources: it asks and never changes anything (GET, and POST that is merely a query). What
+//! is told to systems outside goes by [`HttpSender`].
 //!
 //! Every answer is bounded in time and size, redirects stay with the server that was configured, link-local addresses (where clouds
 //! keep their credentials) are never asked, and no message carries a secret.
@@ -6,6 +7,7 @@
 mod address;
 mod certificate;
 mod secret;
+mod sending;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use address::{CarefulResolver, base_address};
 pub use secret::secret;
+pub use sending::{HttpSender, NotTold, Told};
 
 use super::normalize::sanitize;
 use super::{IngestError, wall_clock};
@@ -173,7 +176,7 @@ impl HttpClient {
         let bearer = secret(settings.name, settings.bearer)?;
         let password = secret(settings.name, settings.password)?;
         let timeout_ms = u64::try_from(settings.timeout_ms).unwrap_or(0).max(1);
-        let client = build(&settings, &base, timeout_ms)?;
+        let client = build(&settings, &base, timeout_ms, same_server())?;
         Ok(Self {
             client,
             shown: Arc::from(base.as_str().trim_end_matches('/')),
@@ -324,13 +327,18 @@ fn skew(headers: &HeaderMap, asked_at: Timestamp, heard_at: Timestamp) -> Option
     Some(theirs.saturating_add(500).saturating_sub(ours))
 }
 
-fn build(settings: &ClientSettings<'_>, base: &Url, timeout_ms: u64) -> Result<reqwest::Client, IngestError> {
+fn build(
+    settings: &ClientSettings<'_>,
+    base: &Url,
+    timeout_ms: u64,
+    redirects: redirect::Policy,
+) -> Result<reqwest::Client, IngestError> {
     install_tls_provider();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("hypo/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_millis(CONNECT_MS_MAX.min(timeout_ms)))
         .timeout(Duration::from_millis(timeout_ms))
-        .redirect(same_server())
+        .redirect(redirects)
         .dns_resolver(Arc::new(CarefulResolver))
         .default_headers(headers(settings)?);
     if base.scheme() == "http" {

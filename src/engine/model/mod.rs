@@ -8,6 +8,7 @@ pub mod audit;
 pub mod call;
 pub mod change;
 pub mod contradiction;
+pub mod delivery;
 mod early_warning;
 pub mod hypothesis;
 pub mod ids;
@@ -33,6 +34,10 @@ pub use audit::{AuditEntry, AuditKind};
 pub use call::{Call, HttpCall, HttpMethod, Play};
 pub use change::{Change, ChangeContent, ChangeKind, ChangeNotice};
 pub use contradiction::Contradiction;
+pub use delivery::{
+    Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryReport, DeliveryState, Destination, DestinationStatus,
+    OutboxStatus, OutwardEvent, OutwardMessage,
+};
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};

@@ -198,6 +198,7 @@ impl Engine {
     /// Has the incident kept and its cause looked for.
     fn keep_incident(&mut self, incident: &Incident, turn: &mut Turn) {
         self.learn_kind(incident, turn);
+        self.tell_of_incident(incident, turn);
         self.to_rank.insert(incident.id);
         turn.keep(Record::Incident(incident.clone()));
     }

@@ -7,6 +7,7 @@
 mod audit_log;
 mod incidents;
 mod learned;
+mod outward;
 mod picture;
 mod requests;
 mod retention;
@@ -27,6 +28,7 @@ use super::incident_kind::IncidentKinds;
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
 use super::model::{IncidentId, Misfit, Proposal, RunId};
+use super::outbox::Outbox;
 use super::precursors::Precursors;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
@@ -56,6 +58,7 @@ pub struct Engine {
     misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Runs whose output grew since they were last kept: a chatty command costs one write a tick.
     runs_to_keep: BTreeSet<RunId>,
+    outbox: Outbox,
     next_change: u64,
     next_run: u64,
     store: StoreStatus,
@@ -92,6 +95,7 @@ impl Engine {
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             runs_to_keep: BTreeSet::new(),
+            outbox: Outbox::new(&settings.outbound),
             next_change: 1,
             next_run: 1,
             store: StoreStatus::default(),
@@ -159,7 +163,8 @@ impl Engine {
                 Record::Relations { of, bytes } => self.restore_relations(of, &bytes),
                 Record::Setting { name, value } => self.restore_learned(&name, &value),
                 // These belong to the drivers: sources read their cursors, and what is gone is not there.
-                Record::BackfillCursor { .. } | Record::SeriesGone(_) => {}
+                Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
+                Record::Delivery(delivery) => self.outbox.restore(delivery),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);
@@ -169,6 +174,7 @@ impl Engine {
         self.has_changed = true;
         let mut turn = Turn::new(now);
         self.recover_runs(&mut turn);
+        self.recover_deliveries(&mut turn);
         turn.into_jobs()
     }
 
@@ -189,6 +195,7 @@ impl Engine {
             Input::Tick => self.take_tick(&mut turn),
             Input::Request { id, by, request } => self.take_request(id, &by, &request, &mut turn),
             Input::Step(report) => self.take_step_report(&report, &mut turn),
+            Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
         }
         turn.into_jobs()
     }
@@ -201,6 +208,7 @@ impl Engine {
         self.find_causes(turn);
         self.propose_runbooks();
         self.watch_runs(turn);
+        self.tell_outside(turn);
         self.forget_old(turn);
         self.keep_series(turn);
     }

@@ -54,6 +54,7 @@ impl Engine {
             audit: self.audit.newest().cloned().collect(),
             file_problems: self.library.problems().to_vec(),
             store: self.store.clone(),
+            outbox: self.outbox.status(),
             replay: None,
         })
     }

@@ -93,6 +93,7 @@ impl Engine {
             self.next_change += 1;
         }
         self.tell_detection(&change);
+        self.tell_of_act(notice, turn);
         turn.keep_later(Record::Change(change.clone()));
         self.touched.changes.insert(change.id);
         self.world.changes.insert(change.id, Arc::new(change));

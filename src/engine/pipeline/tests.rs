@@ -7,12 +7,14 @@ use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    AlertNotice, AlertState, BadWhen, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentState,
-    Labels, Misfit, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Severity, Signal, SourceName, Unit,
+    AlertNotice, AlertState, BadWhen, ChangeKind, ChangeNotice, Destination, EdgeNotice, EdgeOrigin, Fingerprint,
+    HOST_SOURCE, IncidentId, IncidentState, Labels, Misfit, OutwardEvent, SeriesDescriptor, SeriesNotice, SeriesRole,
+    ServiceName, Severity, Signal, SourceName, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
 use crate::engine::settings::EngineSettings;
+use crate::engine::settings::{OutboundSettings, ServicenowSettings, SlackSettings};
 use crate::engine::snapshot::Snapshot;
 
 const START: Timestamp = Timestamp(1_793_577_600_000);
@@ -178,6 +180,90 @@ fn runbooks_are_picked_anew_once_it_is_known_that_a_suspect_is_of_this_machine()
     assert!(is_stale_after("prometheus", suspect.as_str()));
     assert!(is_stale_after(HOST_SOURCE, "some-machine"));
     assert!(!is_stale_after(HOST_SOURCE, suspect.as_str()));
+}
+
+/// An engine that tells Slack of incidents and ServiceNow of acts.
+fn talkative() -> Engine {
+    let outbound = OutboundSettings {
+        slack: Some(SlackSettings::default()),
+        servicenow: Some(ServicenowSettings::default()),
+        ..OutboundSettings::default()
+    };
+    Engine::new(EngineSettings { outbound, ..EngineSettings::default() }, Library::shipped()).unwrap()
+}
+
+/// What is told by these jobs: each only after it was written down as under way.
+fn told(jobs: &[Job]) -> Vec<(Destination, OutwardEvent)> {
+    let mut kept = Vec::new();
+    let mut told = Vec::new();
+    for job in jobs {
+        match job {
+            Job::Persist(records) => kept.extend(records.iter().cloned()),
+            Job::Deliver(attempt) => {
+                assert!(kept.contains(&Record::Delivery(attempt.delivery.clone())), "{attempt:?} is not on disk");
+                told.push((attempt.delivery.destination, attempt.delivery.message.event));
+            }
+            _ => {}
+        }
+    }
+    told
+}
+
+#[test]
+fn what_is_told_outside_is_on_disk_first_and_told_once_across_lives() {
+    let mut engine = talkative();
+    let mut records = Vec::new();
+    let mut all = Vec::new();
+    let mut end = START;
+    for (input, now) in storm(0..3) {
+        let jobs = engine.handle(input, now);
+        all.extend(told(&jobs));
+        for job in jobs {
+            if let Job::Persist(kept) | Job::PersistLater(kept) = job {
+                records.extend(kept);
+            }
+        }
+        end = now;
+    }
+    assert_eq!(all, [(Destination::Slack, OutwardEvent::IncidentOpened)]);
+    // The next life finds it under way: Slack cannot be asked whether it arrived, so it is not told again.
+    let mut next = talkative();
+    let jobs = next.restore(records, end);
+    assert_eq!(told(&jobs), []);
+    let given_up = |record: &Record| matches!(record, Record::Delivery(it) if !it.is_pending());
+    assert!(matches!(&jobs[..], [Job::Persist(records)] if records.iter().any(given_up)), "{jobs:?}");
+    for second in 1..60 {
+        assert_eq!(told(&next.handle(Input::Tick, end + second * SECOND_MS)), []);
+    }
+}
+
+#[test]
+fn the_record_of_an_act_of_ours_is_closed_when_it_is_over_and_changes_of_others_have_none() {
+    let mut engine = talkative();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let notice = ChangeNotice {
+        source: SourceName::new("hypo"),
+        external_id: Arc::from("RUN-1/restart/1793577600000"),
+        kind: ChangeKind::OwnAct,
+        service: Some(ServiceName::new("auth")),
+        title: Arc::from("RUN-1: restart auth"),
+        version: None,
+        author: Some(Arc::from("ana")),
+        url: None,
+        at: START,
+        finished_at: Some(START + SECOND_MS),
+        has_taken_effect: true,
+        content: None,
+    };
+    let others = ChangeNotice { source: SourceName::new("github"), ..notice.clone() };
+    for (notice, expected) in [(others, vec![]), (notice, vec![(Destination::Servicenow, OutwardEvent::ActEnded)])] {
+        engine.handle(Input::Signal(Signal::Change(notice)), START + MINUTE_MS);
+        let jobs = engine.handle(Input::Tick, START + MINUTE_MS + SECOND_MS);
+        let of_acts: Vec<_> = told(&jobs).into_iter().filter(|(_, event)| event.is_of_act()).collect();
+        assert_eq!(of_acts, expected);
+    }
 }
 
 #[test]

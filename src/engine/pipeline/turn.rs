@@ -4,7 +4,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::RequestId;
 use crate::engine::job::{Job, Record};
-use crate::engine::model::RunId;
+use crate::engine::model::{DeliveryAttempt, RunId};
 use crate::engine::request::Reply;
 
 /// The gathering of one input's consequences.
@@ -14,6 +14,7 @@ pub(super) struct Turn {
     durable: Vec<Record>,
     later: Vec<Record>,
     act: Option<Act>,
+    deliveries: Vec<DeliveryAttempt>,
     reply: Option<(RequestId, Reply)>,
 }
 
@@ -25,7 +26,7 @@ enum Act {
 
 impl Turn {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, durable: Vec::new(), later: Vec::new(), act: None, reply: None }
+        Self { now, durable: Vec::new(), later: Vec::new(), act: None, deliveries: Vec::new(), reply: None }
     }
 
     /// Must be on disk before the act or the reply of this turn.
@@ -46,6 +47,11 @@ impl Turn {
         self.act = Some(Act::Cancel { run, step });
     }
 
+    /// Told once the records of this turn are on disk.
+    pub(super) fn deliver(&mut self, attempts: Vec<DeliveryAttempt>) {
+        self.deliveries.extend(attempts);
+    }
+
     pub(super) fn reply(&mut self, id: RequestId, reply: Reply) {
         self.reply = Some((id, reply));
     }
@@ -64,6 +70,7 @@ impl Turn {
         if let Some((id, reply)) = self.reply {
             jobs.push(Job::Reply { id, reply });
         }
+        jobs.extend(self.deliveries.into_iter().map(Job::Deliver));
         if !self.later.is_empty() {
             jobs.push(Job::PersistLater(self.later));
         }

@@ -17,12 +17,13 @@ use super::recorder::Recorder;
 use super::{RuntimeConfig, RuntimeError, supervisor};
 use crate::engine::act::StepReportSink;
 use crate::engine::clock::Timestamp;
+use crate::engine::deliver::{Couriers, DeliveryReportSink};
 use crate::engine::handle::{Envelope, HandleEnds};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
 use crate::engine::limits::{STOP_DRAIN_MS_MAX, TICK_MS};
-use crate::engine::model::Signal;
+use crate::engine::model::{DeliveryReport, Signal};
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
 
@@ -39,6 +40,7 @@ struct Inbox {
     signals: mpsc::Receiver<Signal>,
     requests: mpsc::Receiver<Envelope>,
     reports: mpsc::Receiver<StepReport>,
+    deliveries: mpsc::Receiver<DeliveryReport>,
     stop: oneshot::Receiver<()>,
     store_status: watch::Receiver<StoreStatus>,
 }
@@ -48,6 +50,7 @@ enum Arrival {
     Stop,
     Request(Envelope),
     Report(StepReport),
+    Delivered(DeliveryReport),
     Tick,
     Signal(Signal),
 }
@@ -67,10 +70,19 @@ pub(super) fn spawn(config: RuntimeConfig, ends: Ends) -> std::io::Result<JoinHa
 fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::runtime::Runtime) {
     let (signal_sink, signals) = SignalSink::channel();
     let (report_sink, reports) = StepReportSink::channel();
+    let (delivery_sink, deliveries) = DeliveryReportSink::channel();
+    let couriers = Couriers::new(&opened.outbound, sources_run_on.clone());
     let (status, store_status) = watch::channel(opened.status);
     // Only whoever holds a store has a folder to put it into.
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
-    let jobs = JobsThread { store: opened.store, runner: opened.runner, reports: report_sink, status };
+    let jobs = JobsThread {
+        store: opened.store,
+        runner: opened.runner,
+        reports: report_sink,
+        couriers,
+        deliveries: delivery_sink,
+        status,
+    };
     let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
         Ok(spawned) => spawned,
         Err(problem) => return drop(ends.started.send(Err(RuntimeError::Thread(problem)))),
@@ -92,7 +104,7 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     desk.publish();
     // As above.
     let _nobody = ends.started.send(Ok(()));
-    let inbox = Inbox { signals, requests: ends.handle.requests, reports, stop: ends.stop, store_status };
+    let inbox = Inbox { signals, requests: ends.handle.requests, reports, deliveries, stop: ends.stop, store_status };
     clockwork.block_on(desk.serve(inbox, opened.first_jobs));
     if jobs_thread.join().is_err() {
         tracing::error!("the thread that writes ended in a panic");
@@ -133,6 +145,7 @@ impl Desk {
                 _ = &mut inbox.stop => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
+                Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
                 _ = ticks.tick() => Arrival::Tick,
                 Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
             };
@@ -141,6 +154,7 @@ impl Desk {
                 Arrival::Stop => break,
                 Arrival::Request(envelope) => self.take_request(envelope),
                 Arrival::Report(report) => self.take(Input::Step(report)),
+                Arrival::Delivered(report) => self.take(Input::Delivered(report)),
                 Arrival::Tick => {
                     if inbox.store_status.has_changed().unwrap_or(false) {
                         self.engine.set_store_status(inbox.store_status.borrow_and_update().clone());
@@ -154,6 +168,7 @@ impl Desk {
             }
         }
         self.take_last(inbox.signals).await;
+        self.hear_last(inbox.deliveries).await;
         let jobs = self.engine.close(self.last_now);
         self.hand_on(jobs);
     }
@@ -166,6 +181,16 @@ impl Desk {
             && let Ok(Some(signal)) = timeout_at(until, signals.recv()).await
         {
             self.take(Input::Signal(signal));
+        }
+    }
+
+    /// Waits a moment for what is being told outside: what is heard of now need not be looked for by the next start.
+    async fn hear_last(&mut self, mut deliveries: mpsc::Receiver<DeliveryReport>) {
+        let until = Instant::now() + Duration::from_millis(STOP_DRAIN_MS_MAX);
+        while self.engine.is_telling()
+            && let Ok(Some(report)) = timeout_at(until, deliveries.recv()).await
+        {
+            self.take(Input::Delivered(report));
         }
     }
 

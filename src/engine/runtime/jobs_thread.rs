@@ -11,9 +11,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::act::{StepReportSink, StepRunner};
+use crate::engine::deliver::{Couriers, DeliveryReportSink};
 use crate::engine::input::{RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::JOB_QUEUE_MAX;
+use crate::engine::model::{DeliveryOutcome, DeliveryReport};
 use crate::engine::request::Reply;
 use crate::engine::snapshot::StoreStatus;
 use crate::engine::store::Store;
@@ -31,6 +33,8 @@ pub(super) struct JobsThread {
     pub store: Option<Store>,
     pub runner: Arc<dyn StepRunner>,
     pub reports: StepReportSink,
+    pub couriers: Couriers,
+    pub deliveries: DeliveryReportSink,
     pub status: watch::Sender<StoreStatus>,
 }
 
@@ -77,6 +81,13 @@ impl JobsThread {
                     }
                 }
                 (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
+                (Job::Deliver(attempt), None) => self.couriers.send(attempt, self.deliveries.clone()),
+                (Job::Deliver(attempt), Some(problem)) => {
+                    let reason = Arc::from(format!("not sent: it could not be written down first ({problem})"));
+                    let outcome = DeliveryOutcome::Retry { reason, after_ms: None, may_have_arrived: false };
+                    let (number, attempt) = (attempt.delivery.number, attempt.delivery.attempt_count);
+                    self.deliveries.try_send(DeliveryReport { number, attempt, outcome });
+                }
                 (Job::Reply { id, reply }, problem) => {
                     let reply = match problem {
                         Some(problem) => Reply::Refused { reason: Arc::from(format!("not kept: {problem}")) },

@@ -15,6 +15,7 @@
 //! templates  "templates"              bytes, as the miner writes them
 //! relations  fingerprint, big-endian  bytes, as detection writes them
 //! cursors    source's name            Timestamp
+//! deliveries number, big-endian       Delivery
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
 //! ```
@@ -68,10 +69,11 @@ pub(super) enum TreeName {
     Relations,
     Cursors,
     Settings,
+    Deliveries,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -84,6 +86,7 @@ impl TreeName {
         Self::Relations,
         Self::Cursors,
         Self::Settings,
+        Self::Deliveries,
     ];
 
     /// Its name on disk and in exports.
@@ -101,6 +104,7 @@ impl TreeName {
             Self::Relations => "relations",
             Self::Cursors => "cursors",
             Self::Settings => "settings",
+            Self::Deliveries => "deliveries",
         }
     }
 
@@ -114,7 +118,8 @@ impl TreeName {
 pub(super) struct Entry {
     pub tree: TreeName,
     pub key: Vec<u8>,
-    /// Empty where the entry is to be removed; only what was learnt of series and services ever is.
+    /// Empty where the entry is to be removed; only deliveries that are over, and what was learnt of series and services, ever
+    /// are.
     pub value: Vec<u8>,
 }
 
@@ -153,6 +158,8 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::BackfillCursor { source, until } => {
             (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
         }
+        Record::Delivery(it) => (TreeName::Deliveries, number(it.number), value(it)?),
+        Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
     };
@@ -172,6 +179,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),
         TreeName::Templates => Record::Templates(read(bytes)?),
+        TreeName::Deliveries => Record::Delivery(read(bytes)?),
         TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }

@@ -11,9 +11,10 @@ use crate::engine::detect::Detection;
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{
-    AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice,
-    Fingerprint, IncidentId, Labels, Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor, SeriesNotice,
-    SeriesRole, ServiceName, SourceName, StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
+    AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, Delivery,
+    DeliveryState, Destination, Fingerprint, IncidentId, Labels, OutwardEvent, OutwardMessage, Run, RunId, RunState,
+    RunStep, Runbook, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, SourceName, StepEffect, StepKind,
+    StepSpec, StepState, Topology, Unit,
 };
 use crate::engine::settings::DetectionSettings;
 
@@ -145,6 +146,31 @@ fn run(id: u64, value: f64) -> Record {
     })
 }
 
+fn delivery(number: u64) -> Record {
+    let message = OutwardMessage {
+        event: OutwardEvent::ActBegan,
+        thread: Arc::from("RUN-3/restart/7"),
+        title: Arc::from("title"),
+        text: Arc::from("one\ntwo"),
+        severity: None,
+        service: Some(ServiceName::new("payment")),
+        by: None,
+        at: Timestamp(7),
+        began_at: Some(Timestamp(7)),
+        has_taken_effect: None,
+    };
+    Record::Delivery(Delivery {
+        number,
+        key: format!("servicenow/{number}").into(),
+        destination: Destination::Servicenow,
+        incident: Some(IncidentId(42)),
+        message,
+        enqueued_at: Timestamp(8),
+        attempt_count: 2,
+        state: DeliveryState::Waiting { next_try_at: Timestamp(9), last_problem: Some(Arc::from("429")) },
+    })
+}
+
 fn sample_records() -> Vec<Record> {
     vec![
         audit(1, "first"),
@@ -155,6 +181,7 @@ fn sample_records() -> Vec<Record> {
         Record::Relations { of: Fingerprint(5), bytes: vec![1, 0, 9] },
         Record::BackfillCursor { source: SourceName::new("prom"), until: Timestamp(99) },
         setting("pane", "\"now\""),
+        delivery(5),
     ]
 }
 
@@ -168,6 +195,8 @@ fn what_was_written_is_there_after_a_restart() {
         let gone = |bytes| Record::Relations { of: Fingerprint(6), bytes };
         store.write(&[gone(vec![1])], true).unwrap();
         store.write(&[gone(Vec::new())], true).unwrap();
+        store.write(&[delivery(6)], true).unwrap();
+        store.write(&[Record::DeliveryGone(6)], true).unwrap();
     }
     let store = Store::open(folder.path()).unwrap();
     let stored = store.load().unwrap();
@@ -177,6 +206,8 @@ fn what_was_written_is_there_after_a_restart() {
     assert_eq!(stored.topology, Some(Topology::default()));
     assert_eq!(stored.templates.as_deref(), Some([0, 255, 7].as_slice()));
     assert_eq!(stored.relations, [(Fingerprint(5), vec![1, 0, 9])], "the other is gone");
+    let deliveries: Vec<Record> = stored.deliveries.iter().cloned().map(Record::Delivery).collect();
+    assert_eq!(deliveries, [delivery(5)], "the other is gone");
     assert_eq!(stored.cursors[&SourceName::new("prom")], Timestamp(99));
     assert_eq!(stored.settings["pane"], "\"now\"");
     assert_eq!((stored.next.run, stored.next.change, stored.next.audit, stored.next.incident), (4, 10, 2, 1));
@@ -486,16 +517,16 @@ fn an_export_reads_back_as_the_same_store() {
     // Infinity has no JSON; its record travels as bytes.
     first.write(&[sample_records(), vec![run(4, f64::INFINITY)]].concat(), true).unwrap();
     let mut lines = Vec::new();
-    assert_eq!(first.export(&mut lines).unwrap(), 9);
+    assert_eq!(first.export(&mut lines).unwrap(), 10);
     let text = String::from_utf8(lines.clone()).unwrap();
     assert!(text.starts_with("{\"hypocenter_export\":1}\n{\"tree\":"), "{text}");
     assert_eq!(text.matches("\"bytes\":\"").count(), 1);
 
     let second = Store::open(to.path()).unwrap();
-    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 9);
+    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 10);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
     assert!(matches!(second.import(&mut lines.as_slice(), false), Err(StoreError::NotEmpty { .. })));
-    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 9);
+    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 10);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
 }
 
@@ -518,7 +549,7 @@ fn a_broken_export_names_its_line_and_writes_nothing() {
         ("{\"other\":1}\n", 1, "no export of hypo"),
         ("{\"hypocenter_export\":2}\n", 1, "format is 2"),
         (cut.as_str(), 5, "cut off"),
-        (without_one.as_str(), 9, "lines are missing"),
+        (without_one.as_str(), 10, "lines are missing"),
         (foreign.as_str(), 3, "no tree `rums`"),
         (misplaced.as_str(), 3, "belongs into the tree runs"),
         (half_line, 0, ""),

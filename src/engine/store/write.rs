@@ -124,7 +124,10 @@ impl Store {
                 else {
                     continue;
                 };
-                let before = tree.insert(entry.key.as_slice(), entry.value.as_slice())?;
+                let before = match entry.value.is_empty() {
+                    true => tree.remove(entry.key.as_slice())?,
+                    false => tree.insert(entry.key.as_slice(), entry.value.as_slice())?,
+                };
                 if entry.tree == TreeName::Audit && before.is_some_and(|before| before != entry.value.as_slice()) {
                     return abort(sequence_of(&entry.key));
                 }
