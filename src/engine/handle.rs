@@ -57,6 +57,8 @@ impl EngineHandle {
     /// comes at once and says so.
     pub fn send(&self, by: &str, request: Request) -> oneshot::Receiver<Reply> {
         let (reply, answer) = oneshot::channel();
+        // Before it is recorded, answered or kept.
+        let request = request.redacted();
         let envelope = Envelope { by: Arc::from(by), request, reply };
         if let Err(refused) = self.requests.try_send(envelope) {
             let reason = match &refused {

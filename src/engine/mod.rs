@@ -32,6 +32,7 @@ pub mod incident_kind;
 pub mod ingest;
 pub mod outbox;
 pub mod precursors;
+pub mod redact;
 pub mod root_cause;
 pub mod runbooks;
 pub mod store;

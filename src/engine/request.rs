@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{AnomalyId, IncidentId, IncidentSeverity, RunId, ServiceName};
+use super::redact::redact;
 
 /// One wish.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +129,17 @@ pub enum Request {
         /// True where it did.
         has_happened: bool,
     },
+}
+
+impl Request {
+    /// The same without the secrets that a person may have pasted into its text.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        if let Self::Note { text, .. } | Self::Skip { reason: text, .. } = &mut self {
+            *text = redact(text).into();
+        }
+        self
+    }
 }
 
 /// The engine's answer; sent only once what it speaks of is on disk.

@@ -29,6 +29,8 @@ mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
+mod redaction;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod resume;

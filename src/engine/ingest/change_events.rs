@@ -12,6 +12,7 @@ use super::normalize;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{CHANGE_DIFF_BYTES_MAX, CHANGE_FILES_MAX, LABEL_VALUE_BYTES_MAX};
 use crate::engine::model::{ChangeContent, ChangeKind, ChangeNotice, DropReason, ServiceName};
+use crate::engine::redact::LineRedactor;
 
 /// Longest text of a notice, in bytes.
 const TEXT_BYTES_MAX: usize = LABEL_VALUE_BYTES_MAX;
@@ -76,8 +77,9 @@ fn content(value: &Value) -> Option<Arc<ChangeContent>> {
     let files: Vec<Arc<str>> = listed.iter().filter_map(path).take(CHANGE_FILES_MAX).collect();
     let diff = ["diff", "patch"].iter().find_map(|key| value.get(key).and_then(Value::as_str)).unwrap_or_default();
     let mut kept = String::new();
+    let mut redactor = LineRedactor::default();
     for line in diff.lines() {
-        let line = normalize::sanitize(line, TEXT_BYTES_MAX);
+        let line = normalize::sanitize(&redactor.line(line), TEXT_BYTES_MAX);
         if kept.len() + line.len() >= CHANGE_DIFF_BYTES_MAX {
             break;
         }

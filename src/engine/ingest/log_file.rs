@@ -11,6 +11,7 @@ use super::{Health, IngestError, SignalSink, Source, StopSignal, log_line, norma
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{LABEL_VALUE_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use crate::engine::model::{LogLine, ServiceName, Signal, SourceKind, SourceName};
+use crate::engine::redact::LineRedactor;
 use crate::engine::settings::LogSettings;
 
 /// A followed log file.
@@ -62,7 +63,11 @@ impl Source for LogFileSource {
 
     fn run(self: Box<Self>, sink: SignalSink, stop: StopSignal) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let Self { name, service, tail, health, positions } = *self;
-        let read_line = move |raw: &[u8], now| take(raw, &name, &service, now);
+        let mut redactor = LineRedactor::default();
+        let read_line = move |raw: &[u8], now| {
+            let is_key = redactor.hides(&String::from_utf8_lossy(raw));
+            take(if is_key { b"(a line of a private key)" } else { raw }, &name, &service, now)
+        };
         Box::pin(follow(tail, health, sink, stop, positions, read_line))
     }
 }

@@ -1,6 +1,6 @@
 //! The one door into the model: text, labels, stamps and values from outside become what the engine may hold.
 //!
-//! Text loses its power over the terminal and its right to be of any length; labels lose their right to be of any number;
+//! Text loses its secrets, its power over the terminal and its right to be of any length; labels lose their right to be of any number;
 //! stamps and values that would poison a baseline are named by the reason for which they are set aside.
 
 use std::collections::BTreeMap;
@@ -10,19 +10,33 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{FUTURE_STAMP_MS_MAX, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX};
 use crate::engine::model::{DropReason, Labels, ServiceName, Unit};
+use crate::engine::redact::{redact, redact_named};
+
+/// Secrets that begin before a limit may end behind it.
+const LOOKED_PAST_LIMIT_BYTES: usize = 4_096;
 
 /// The bits of the NaN by which Prometheus marks that a series ended.
 /// Source: <https://pkg.go.dev/github.com/prometheus/prometheus/model/value#StaleNaN>.
 pub const STALE_MARKER_BITS: u64 = 0x7ff0_0000_0000_0002;
 
-/// The text with everything a terminal would obey or a reader would not see made visible, in at most `bytes_max` bytes.
+/// The text without secrets, and with everything a terminal would obey or a reader would not see made visible, in at most
+/// `bytes_max` bytes.
 ///
 /// C0 controls and DEL become their picture (`␛`, `␊`, `␡`), a tab becomes a space (it lays out, it says nothing), C1 controls and
 /// invisible or direction-changing characters become `⟨U+202E⟩`. What is cut off is marked with the number of bytes left out.
 /// Sanitising twice gives the same as once.
 #[must_use]
 pub fn sanitize(text: &str, bytes_max: usize) -> Arc<str> {
-    if text.len() <= bytes_max && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+    // What is far past the limit will be cut off whatever it is, and is not looked through.
+    let mut looked_at = text.len().min(bytes_max.saturating_add(LOOKED_PAST_LIMIT_BYTES));
+    while !text.is_char_boundary(looked_at) {
+        looked_at -= 1;
+    }
+    make_visible(&redact(&text[..looked_at]), text.len() - looked_at, bytes_max)
+}
+
+fn make_visible(text: &str, beyond: usize, bytes_max: usize) -> Arc<str> {
+    if beyond == 0 && text.len() <= bytes_max && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return Arc::from(text);
     }
     let mut shown = String::with_capacity(text.len().min(bytes_max) + 16);
@@ -31,8 +45,11 @@ pub fn sanitize(text: &str, bytes_max: usize) -> Arc<str> {
         push_visible(&mut shown, character);
         if shown.len() > bytes_max {
             shown.truncate(before);
-            return Arc::from(cut(shown, text.len() - at, bytes_max));
+            return Arc::from(cut(shown, text.len() - at + beyond, bytes_max));
         }
+    }
+    if beyond > 0 {
+        return Arc::from(cut(shown, beyond, bytes_max));
     }
     Arc::from(shown)
 }
@@ -114,7 +131,8 @@ pub fn labels<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, 
             continue;
         }
         cut_count += u64::from(value.len() > LABEL_VALUE_BYTES_MAX);
-        taken.insert(sanitize(name, LABEL_NAME_BYTES_MAX), sanitize(value, LABEL_VALUE_BYTES_MAX));
+        let value = redact_named(name, value);
+        taken.insert(sanitize(name, LABEL_NAME_BYTES_MAX), sanitize(&value, LABEL_VALUE_BYTES_MAX));
         if taken.len() > LABELS_MAX {
             taken.pop_last();
             left_out_count += 1;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{AuditEntry, AuditKind, IncidentId, RunId};
+use crate::engine::redact::redact;
 
 /// Numbers entries without gaps.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl AuditLog {
         self.last = self.last.max(next.saturating_sub(1));
     }
 
-    /// Makes the next entry; the caller keeps it.
+    /// Makes the next entry, without the secrets its text may hold; the caller keeps it.
     pub(super) fn append(&mut self, at: Timestamp, kind: AuditKind, by: &str, about: About, text: &str) -> AuditEntry {
         self.last += 1;
         let entry = AuditEntry {
@@ -51,7 +52,7 @@ impl AuditLog {
             by: Arc::from(by),
             incident: about.incident,
             run: about.run,
-            text: Arc::from(text),
+            text: Arc::from(redact(text)),
         };
         self.newest_first.push_front(Arc::new(entry.clone()));
         self.newest_first.truncate(AUDIT_IN_SNAPSHOT_MAX);

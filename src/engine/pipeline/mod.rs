@@ -193,7 +193,7 @@ impl Engine {
         match input {
             Input::Signal(signal) => self.take_signal(signal, &mut turn),
             Input::Tick => self.take_tick(&mut turn),
-            Input::Request { id, by, request } => self.take_request(id, &by, &request, &mut turn),
+            Input::Request { id, by, request } => self.take_request(id, &by, &request.redacted(), &mut turn),
             Input::Step(report) => self.take_step_report(&report, &mut turn),
             Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
         }

@@ -18,9 +18,10 @@ use tokio::time::{sleep, timeout};
 
 use super::super::StepReportSink;
 use super::super::policy::ApprovedStep;
-use crate::engine::ingest::normalize::sanitize_bytes;
+use crate::engine::ingest::normalize::sanitize;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::{STEP_OUTPUT_LINE_BYTES_MAX, STEP_OUTPUT_LINES_MAX, STEP_STOP_GRACE_MS};
+use crate::engine::redact::LineRedactor;
 use crate::engine::settings::RunbookSettings;
 
 /// Where programs are looked for. Fixed, so that no variable leads to another program of the same name.
@@ -184,13 +185,14 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<Vec<Arc<st
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     let mut left_out = 0_usize;
+    let mut redactor = LineRedactor::default();
     loop {
         let mut batch = Vec::new();
         let Ok(chunk) = pipe.fill_buf().await else { break };
         let length = chunk.len();
         if length == 0 {
             if !line.is_empty() {
-                batch.push(finish_line(&mut line, &mut left_out));
+                batch.push(finish_line(&mut line, &mut left_out, &mut redactor));
                 let _nobody_listens = lines.send(batch).await;
             }
             break;
@@ -201,7 +203,7 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<Vec<Arc<st
             line.extend_from_slice(&text[..text.len().min(room)]);
             left_out += text.len().saturating_sub(room);
             if is_whole {
-                batch.push(finish_line(&mut line, &mut left_out));
+                batch.push(finish_line(&mut line, &mut left_out, &mut redactor));
             }
         }
         pipe.consume(length);
@@ -211,9 +213,10 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<Vec<Arc<st
     }
 }
 
-fn finish_line(line: &mut Vec<u8>, left_out: &mut usize) -> Arc<str> {
+fn finish_line(line: &mut Vec<u8>, left_out: &mut usize, redactor: &mut LineRedactor) -> Arc<str> {
     let bytes = std::mem::take(line);
-    let text = sanitize_bytes(bytes.strip_suffix(b"\r").unwrap_or(&bytes), STEP_OUTPUT_LINE_BYTES_MAX);
+    let text = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(&bytes));
+    let text = sanitize(&redactor.line(&text), STEP_OUTPUT_LINE_BYTES_MAX);
     match std::mem::take(left_out) {
         0 => text,
         more => format!("{text} …⟨+{more} bytes⟩").into(),
