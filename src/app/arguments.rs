@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::model::IncidentId;
+
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "With every command";
 
@@ -72,6 +74,12 @@ pub enum Command {
     Incidents(ListArguments),
     /// List anomalies: from the store, or from the hypo that runs on it.
     Anomalies(ListArguments),
+    /// Write the post-mortem of an incident in Markdown: the text that was saved, or the draft that the record gives.
+    Postmortem(PostmortemArguments),
+    /// Write the next status update of an incident for stakeholders, as the record gives it; nothing is sent.
+    Status(StatusArguments),
+    /// Write what whoever takes over must know: open incidents, runs, unknown steps, updates due.
+    Handover,
     /// Find the templates of logs; write the group and template of each line.
     Templates(TemplatesArguments),
     /// Check the configuration and every source; say what is wrong and how to mend it.
@@ -165,6 +173,37 @@ pub struct ListArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hypo postmortem`
+#[derive(Debug, Args)]
+pub struct PostmortemArguments {
+    /// Which incident, such as INC-1.
+    #[arg(value_parser = incident_id)]
+    pub incident: IncidentId,
+    /// Where to write; standard output when left out or `-`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The draft of the record, even where a text was saved.
+    #[arg(long)]
+    pub draft: bool,
+}
+
+/// `hypo status`
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Which incident, such as INC-1.
+    #[arg(value_parser = incident_id)]
+    pub incident: IncidentId,
+}
+
+/// `INC-1`, `inc-1` or `1`.
+fn incident_id(text: &str) -> Result<IncidentId, String> {
+    let number = text.to_ascii_lowercase();
+    let number = number.strip_prefix("inc-").unwrap_or(&number).parse();
+    number
+        .map(IncidentId)
+        .map_err(|_| "it is no incident; write it as INC-1, as `hypo incidents` lists them".to_owned())
 }
 
 /// `hypo templates`

@@ -9,7 +9,7 @@ use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
 use super::input::RequestId;
 use super::model::{
-    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Incident, Run, RunId, SourceName, Topology,
+    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
 };
 use super::request::Reply;
 
@@ -90,6 +90,8 @@ pub enum Record {
     Delivery(Delivery),
     /// Nothing is to be kept of the delivery of this number any longer.
     DeliveryGone(u64),
+    /// By incident and kind.
+    Document(Document),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.

@@ -193,3 +193,7 @@ pub const DELIVERY_REPORT_QUEUE_MAX: usize = 64;
 pub const RUN_NEWS_MS_MAX: i64 = 600_000;
 /// After a try that may have arrived the next one waits at least this long: what arrived can be found by then.
 pub const DELIVERY_SETTLE_MS: i64 = 15_000;
+/// Bytes of a document about an incident.
+pub const DOCUMENT_BYTES_MAX: usize = 131_072;
+/// Lines of it.
+pub const DOCUMENT_LINES_MAX: usize = 4_000;

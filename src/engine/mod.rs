@@ -31,6 +31,7 @@ pub mod detect;
 pub mod incident_kind;
 pub mod ingest;
 pub mod outbox;
+pub mod postmortem;
 pub mod precursors;
 pub mod redact;
 pub mod root_cause;

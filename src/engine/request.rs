@@ -74,6 +74,20 @@ pub enum Request {
         /// What leaves it.
         services: BTreeSet<ServiceName>,
     },
+    /// Save the text of a post-mortem, in place of the draft.
+    SavePostMortem {
+        /// Of which incident.
+        incident: IncidentId,
+        /// The whole of it.
+        text: Arc<str>,
+    },
+    /// Send a status update to stakeholders: it goes into the timeline and to whoever outside is told.
+    SendUpdate {
+        /// On which incident.
+        incident: IncidentId,
+        /// The whole of it.
+        text: Arc<str>,
+    },
     /// Set an anomaly aside; it stays within reach with this reason.
     SetAside {
         /// Which anomaly.

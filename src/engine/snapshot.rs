@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{
-    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, EarlyWarning, Incident, IncidentId, KindGuess,
-    Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
+    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Document, EarlyWarning, Incident, IncidentId,
+    KindGuess, Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
 };
 
 /// How much the engine may do by itself.
@@ -144,6 +144,15 @@ pub struct Snapshot {
     /// What is told outside, and what of it waits or failed.
     #[serde(default)]
     pub outbox: OutboxStatus,
+    /// What people wrote about incidents: post-mortems and the last status updates.
+    #[serde(default)]
+    pub documents: Vec<Arc<Document>>,
+    /// When the next status update of an incident is due.
+    #[serde(default)]
+    pub updates_due: BTreeMap<IncidentId, Timestamp>,
+    /// Between two status updates, in milliseconds.
+    #[serde(default)]
+    pub update_every_ms: i64,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -176,6 +185,9 @@ impl Snapshot {
             file_problems: Vec::new(),
             store: StoreStatus::default(),
             outbox: OutboxStatus::default(),
+            documents: Vec::new(),
+            updates_due: BTreeMap::new(),
+            update_every_ms: 0,
             replay: None,
         }
     }

@@ -17,6 +17,7 @@ mod banner;
 mod canvas;
 mod chart;
 mod code;
+mod destinations;
 mod entry;
 mod evidence;
 mod footer;

@@ -8,6 +8,7 @@ use super::anomaly_text;
 use super::canvas::{Canvas, Pen};
 use super::chart;
 use super::context::ViewContext;
+use super::destinations;
 use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
@@ -15,8 +16,8 @@ use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, Change, EarlyWarning, Incident, IncidentState, Severity, SourceReport, SourceState,
-    SuppressionReason, human, human_count, human_span,
+    Alert, AlertState, Anomaly, Change, DestinationStatus, EarlyWarning, Incident, IncidentState, Severity,
+    SourceReport, SourceState, SuppressionReason, human, human_count, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -46,6 +47,8 @@ pub enum Row<'s> {
     Warning(&'s EarlyWarning),
     /// A source in trouble.
     Source(&'s SourceReport),
+    /// A system outside that was not told what it is to be told.
+    Destination(&'s DestinationStatus),
     /// A change.
     Change(&'s Change),
 }
@@ -65,6 +68,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
         ("Alerts that are no incident", alerts(snapshot, &filter)),
         ("Coming", coming(snapshot, &filter)),
         (sources_heading(snapshot), sources(snapshot, &filter)),
+        ("Not told", untold(snapshot, &filter)),
         ("Recent changes", changes(snapshot, &filter)),
         ("Lately resolved", over),
     ];
@@ -144,6 +148,13 @@ fn sources<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
     troubled
         .filter(|source| filter.matches(&[source.source.as_str(), &source.address]))
         .map(|source| Entry::row(RowKey::Source(source.source.as_str().into()), Row::Source(source)))
+        .collect()
+}
+
+fn untold<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
+    destinations::troubled(snapshot)
+        .filter(|status| filter.matches(&[status.destination.word()]))
+        .map(|status| Entry::fixed(Row::Destination(status)))
         .collect()
 }
 
@@ -254,6 +265,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Prediction(anomaly) => prediction_line(pen, ctx, anomaly, width),
         Row::Warning(warning) => warning_line(pen, ctx, warning, width),
         Row::Source(source) => source_line(pen, ctx, source, width),
+        Row::Destination(status) => destinations::line(pen, ctx, status, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band,
-    BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, DetectionMethod,
-    Direction, DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast,
-    Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Promise, Proposal, Ranking,
-    Run, RunId, RunState, RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind,
-    SourceReport, SourceState, StepEffect, StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule,
-    SuppressionStage, TimelineEntry, TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
+    BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, Delivery,
+    DeliveryState, Destination, DestinationStatus, DetectionMethod, Direction, DropReason, EarlyWarning, EdgeNotice,
+    EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis, Incident, IncidentId, IncidentSeverity,
+    IncidentState, KindGuess, Labels, OutwardEvent, OutwardMessage, Promise, Proposal, Ranking, Run, RunId, RunState,
+    RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState,
+    StepEffect, StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry,
+    TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -604,6 +605,47 @@ pub fn stale() -> Snapshot {
     let reason = "no answer from http://prometheus:9090 within 10 s".into();
     let state = SourceState::Down { reason, since: at("14:32:55"), retry_at: at("14:33:40") };
     snapshot.sources = vec![source("prom-us", SourceKind::Prometheus, state)];
+    snapshot
+}
+
+/// Slack refuses for a while, PagerDuty for good; ServiceNow is told.
+pub fn untold() -> Snapshot {
+    let mut snapshot = stale();
+    let status = |destination, pending_count, last_problem: Option<&str>, retry_at| DestinationStatus {
+        destination,
+        pending_count,
+        last_problem: last_problem.map(Into::into),
+        retry_at,
+    };
+    let busy = "https://hooks.slack.com answered 429: no message; it is tried again by itself";
+    let refused = "https://events.pagerduty.com answered 400: Event object is invalid; check the configured fields";
+    snapshot.outbox.destinations = vec![
+        status(Destination::Servicenow, 0, None, None),
+        status(Destination::Slack, 3, Some(busy), Some(at("14:35:10"))),
+        status(Destination::Pagerduty, 0, Some(refused), None),
+    ];
+    let message = OutwardMessage {
+        event: OutwardEvent::IncidentOpened,
+        thread: "INC-42".into(),
+        title: "INC-42 SEV1 opened: auth-api cannot reach its database".into(),
+        text: "".into(),
+        severity: None,
+        service: None,
+        by: None,
+        at: at("14:32:00"),
+        began_at: None,
+        has_taken_effect: None,
+    };
+    snapshot.outbox.given_up = vec![Arc::new(Delivery {
+        number: 4,
+        key: "pagerduty/INC-42".into(),
+        destination: Destination::Pagerduty,
+        incident: Some(IncidentId(42)),
+        message,
+        enqueued_at: at("14:32:00"),
+        attempt_count: 1,
+        state: DeliveryState::GivenUp { at: at("14:32:01"), reason: refused.into() },
+    })];
     snapshot
 }
 

@@ -25,6 +25,8 @@ mod machine;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
+mod postmortem;
+#[cfg(test)]
 mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;

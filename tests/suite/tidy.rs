@@ -172,6 +172,7 @@ fn the_core_reads_no_clock_and_holds_no_lock() {
         "src/engine/evaluate",
         "src/engine/act/walk",
         "src/engine/outbox",
+        "src/engine/postmortem",
     ];
     for folder in core {
         assert_none(&offenders(folder, &words, &[]), "the core is a function of its inputs");
@@ -183,7 +184,8 @@ fn the_core_reads_no_clock_and_holds_no_lock() {
 
 #[test]
 fn hash_order_decides_nothing_in_the_core() {
-    let core = ["pipeline", "correlate", "incident_kind", "precursors", "root_cause", "runbooks", "outbox"];
+    let core =
+        ["pipeline", "correlate", "incident_kind", "precursors", "root_cause", "runbooks", "outbox", "postmortem"];
     for folder in core {
         assert_none(
             &offenders(&format!("src/engine/{folder}"), &["HashMap", "HashSet"], &[]),

@@ -153,6 +153,13 @@ fn every_pane_in_every_state() {
 }
 
 #[test]
+fn who_outside_was_not_told_stands_beside_the_sources() {
+    let snapshot = fixtures::untold();
+    insta::assert_snapshot!("now_untold_80x24", shown(&snapshot, &on(Pane::Now), 80, 24));
+    insta::assert_snapshot!("now_untold_140x40", shown(&snapshot, &on(Pane::Now), 140, 40));
+}
+
+#[test]
 fn a_runbook_before_during_and_after_its_run() {
     for (name, snapshot) in [
         ("watching", fixtures::watching()),

@@ -68,7 +68,7 @@ pub(super) fn anomalies(common: &CommonArguments, arguments: &ListArguments) -> 
 }
 
 /// The picture as the store holds it, or as the hypo that holds the store shows it.
-fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
+pub(super) fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
     let now = wall_clock::now();
     let store = match Store::open(&existing_store(common)?) {
         Ok(store) => store,

@@ -7,6 +7,7 @@ mod correlate;
 mod demo;
 mod detect;
 mod doctor;
+mod documents;
 mod eval;
 mod list;
 pub mod output;
@@ -62,6 +63,9 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Record(record)) => record::run(common, record),
         Some(Command::Incidents(list)) => list::incidents(common, list),
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
+        Some(Command::Postmortem(postmortem)) => documents::post_mortem(common, postmortem),
+        Some(Command::Status(status)) => documents::status(common, status),
+        Some(Command::Handover) => documents::handover(common),
         Some(Command::Templates(templates)) => templates::run(templates),
         Some(Command::Rca(rca)) => rca::run(rca),
         Some(Command::Eval(command)) => eval::run(command),

@@ -96,6 +96,8 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
             reopen(&mut next, "reopened", Some(by), now);
         }
         Request::JudgeCause { .. }
+        | Request::SavePostMortem { .. }
+        | Request::SendUpdate { .. }
         | Request::Merge { .. }
         | Request::SplitOff { .. }
         | Request::SetAside { .. }

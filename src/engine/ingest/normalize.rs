@@ -60,6 +60,23 @@ pub fn sanitize_bytes(bytes: &[u8], bytes_max: usize) -> Arc<str> {
     sanitize(&String::from_utf8_lossy(bytes), bytes_max)
 }
 
+/// The same line by line: the ends of lines stay, whatever they are, and what does not fit in `bytes_max` bytes and
+/// `lines_max` lines is left out.
+#[must_use]
+pub fn sanitize_lines(text: &str, bytes_max: usize, lines_max: usize) -> Arc<str> {
+    let mut left = bytes_max;
+    let mut kept: Vec<Arc<str>> = Vec::new();
+    for line in text.lines().take(lines_max) {
+        if left == 0 {
+            break;
+        }
+        let line = sanitize(line, left);
+        left = left.saturating_sub(line.len() + 1);
+        kept.push(line);
+    }
+    Arc::from(kept.join("\n"))
+}
+
 /// Makes room for the mark of the cut at the end of `shown`; `left_out` bytes of the original did not fit before that.
 fn cut(mut shown: String, left_out: usize, bytes_max: usize) -> String {
     // The mark counts bytes of the original that are certainly gone; those that made room for it are about as many as it is long.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod change;
 pub mod contradiction;
 pub mod delivery;
+pub mod document;
 mod early_warning;
 pub mod hypothesis;
 pub mod ids;
@@ -38,6 +39,7 @@ pub use delivery::{
     Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryReport, DeliveryState, Destination, DestinationStatus,
     OutboxStatus, OutwardEvent, OutwardMessage,
 };
+pub use document::{Document, DocumentKind};
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
 pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};

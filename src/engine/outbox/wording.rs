@@ -159,7 +159,8 @@ fn cause_service(incident: &Incident) -> Option<ServiceName> {
 }
 
 /// The command of a step as people read it; arguments are parted by single blanks.
-fn command(kind: &StepKind) -> Option<String> {
+#[must_use]
+pub fn command(kind: &StepKind) -> Option<String> {
     match kind {
         StepKind::Check { run, .. } | StepKind::Act { run, .. } => Some(run.join(" ")),
         StepKind::Note | StepKind::Verify { .. } => None,

@@ -5,6 +5,7 @@
 //! they arrived within it does not matter.
 
 mod audit_log;
+mod documents;
 mod incidents;
 mod learned;
 mod outward;
@@ -27,7 +28,7 @@ use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
-use super::model::{IncidentId, Misfit, Proposal, RunId};
+use super::model::{Document, DocumentKind, IncidentId, Misfit, Proposal, RunId};
 use super::outbox::Outbox;
 use super::precursors::Precursors;
 use super::runbooks::Library;
@@ -59,6 +60,8 @@ pub struct Engine {
     /// Runs whose output grew since they were last kept: a chatty command costs one write a tick.
     runs_to_keep: BTreeSet<RunId>,
     outbox: Outbox,
+    /// What people wrote about incidents.
+    documents: BTreeMap<(IncidentId, DocumentKind), Arc<Document>>,
     next_change: u64,
     next_run: u64,
     store: StoreStatus,
@@ -96,6 +99,7 @@ impl Engine {
             misfits: BTreeMap::new(),
             runs_to_keep: BTreeSet::new(),
             outbox: Outbox::new(&settings.outbound),
+            documents: BTreeMap::new(),
             next_change: 1,
             next_run: 1,
             store: StoreStatus::default(),
@@ -165,6 +169,7 @@ impl Engine {
                 // These belong to the drivers: sources read their cursors, and what is gone is not there.
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
+                Record::Document(document) => self.restore_document(document),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

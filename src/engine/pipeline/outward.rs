@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::audit_log::About;
 use super::turn::Turn;
 use crate::engine::act::walk::{ENGINE, OWN_SOURCE};
 use crate::engine::job::Record;
 use crate::engine::limits::RUN_NEWS_MS_MAX;
 use crate::engine::model::{
-    ChangeNotice, DeliveryReport, Incident, IncidentId, IncidentState, OutwardEvent, OutwardMessage, Run, RunState,
-    RunStep, StepEffect, StepState,
+    AuditKind, ChangeNotice, Delivery, DeliveryReport, DeliveryState, Incident, IncidentId, IncidentState,
+    OutwardEvent, OutwardMessage, Run, RunState, RunStep, StepEffect, StepState,
 };
 use crate::engine::outbox::{Turned, wording};
 
@@ -127,12 +128,25 @@ impl Engine {
         self.take_turned(turned, turn);
     }
 
+    /// What arrived, or never will, is in the log.
+    fn note_delivery(&mut self, delivery: &Delivery, turn: &mut Turn) {
+        let (to, title) = (delivery.destination, &delivery.message.title);
+        let text = match &delivery.state {
+            DeliveryState::Delivered { reference, .. } => format!("told {to} ({reference}): {title}"),
+            DeliveryState::GivenUp { reason, .. } => format!("{to} was not told: {title}; {reason}"),
+            DeliveryState::Waiting { .. } | DeliveryState::UnderWay { .. } => return,
+        };
+        let about = About { incident: delivery.incident, run: None };
+        self.record(turn, AuditKind::Outcome, ENGINE, about, &text);
+    }
+
     fn take_turned(&mut self, turned: Turned, turn: &mut Turn) {
         self.has_changed |= turned != Turned::default();
         for number in turned.forgotten {
             turn.keep_later(Record::DeliveryGone(number));
         }
         for delivery in turned.changed {
+            self.note_delivery(&delivery, turn);
             turn.keep(Record::Delivery(delivery));
         }
         turn.deliver(turned.attempts);

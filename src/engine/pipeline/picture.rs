@@ -55,6 +55,9 @@ impl Engine {
             file_problems: self.library.problems().to_vec(),
             store: self.store.clone(),
             outbox: self.outbox.status(),
+            documents: self.documents.values().cloned().collect(),
+            updates_due: self.updates_due(),
+            update_every_ms: self.settings.outbound.update_every.0,
             replay: None,
         })
     }

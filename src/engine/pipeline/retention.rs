@@ -34,6 +34,7 @@ impl Engine {
         while self.world.changes.len() > CHANGES_IN_SNAPSHOT_MAX {
             self.world.changes.pop_first();
         }
+        self.forget_documents();
         self.forget_edges(turn.now);
     }
 

@@ -8,8 +8,8 @@ use crate::engine::input::{Input, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, ChangeKind, ChangeNotice, Destination, EdgeNotice, EdgeOrigin, Fingerprint,
-    HOST_SOURCE, IncidentId, IncidentState, Labels, Misfit, OutwardEvent, SeriesDescriptor, SeriesNotice, SeriesRole,
-    ServiceName, Severity, Signal, SourceName, Unit,
+    HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels, Misfit, OutwardEvent, SeriesDescriptor,
+    SeriesNotice, SeriesRole, ServiceName, Severity, Signal, SourceName, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -235,6 +235,41 @@ fn what_is_told_outside_is_on_disk_first_and_told_once_across_lives() {
     for second in 1..60 {
         assert_eq!(told(&next.handle(Input::Tick, end + second * SECOND_MS)), []);
     }
+}
+
+#[test]
+fn a_status_update_is_kept_told_and_sets_when_the_next_is_due() {
+    let mut engine = talkative();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let ask = |request| Input::Request { id: RequestId(1), by: Arc::from("ana"), request };
+    let worse = Request::SetSeverity { incident: IncidentId(1), severity: IncidentSeverity::Sev1 };
+    let at = START + MINUTE_MS;
+    engine.handle(ask(worse), at);
+    let opened_at = engine.world.incidents[&IncidentId(1)].opened_at;
+    assert_eq!(engine.snapshot(at).updates_due[&IncidentId(1)], opened_at + 30 * MINUTE_MS);
+    for (text, answer) in [("", "without text"), ("users\nfail\u{1b}[2J", "the next is due at")] {
+        let request = Request::SendUpdate { incident: IncidentId(1), text: Arc::from(text) };
+        let jobs = engine.handle(ask(request), at);
+        let Some(Job::Reply { reply, .. }) = jobs.iter().find(|job| matches!(job, Job::Reply { .. })) else { panic!() };
+        let (Reply::Done { text: said } | Reply::Refused { reason: said }) = reply;
+        assert!(said.contains(answer), "{said}");
+    }
+    let snapshot = engine.snapshot(at);
+    assert_eq!(snapshot.updates_due[&IncidentId(1)], at + 30 * MINUTE_MS);
+    assert_eq!(snapshot.documents[0].text.as_ref(), "users\nfail␛[2J");
+    let last = snapshot.incidents[0].timeline.last().unwrap();
+    assert!(last.text.starts_with("status update: users"), "{last:?}");
+    let waits = snapshot.outbox.pending.iter().any(|it| it.message.event == OutwardEvent::StatusUpdate);
+    assert!(waits, "{:?}", snapshot.outbox);
+    let request = Request::SavePostMortem { incident: IncidentId(1), text: Arc::from("# What happened") };
+    let jobs = engine.handle(ask(request), at);
+    let is_kept = |job: &Job| matches!(job, Job::Persist(records) if records.iter().any(|it| matches!(it, Record::Document(it) if it.text.starts_with("# What"))));
+    assert!(jobs.iter().any(is_kept), "{jobs:?}");
+    let mut next = talkative();
+    next.restore(jobs.into_iter().flat_map(|job| if let Job::Persist(kept) = job { kept } else { Vec::new() }), at);
+    assert_eq!(next.snapshot(at).documents.len(), 1, "and the next life has it");
 }
 
 #[test]

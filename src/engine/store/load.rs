@@ -10,7 +10,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::job::{NextNumbers, Record};
 use crate::engine::limits::{AUDIT_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX};
 use crate::engine::model::{
-    Alert, Anomaly, AnomalyState, AuditEntry, Change, Delivery, Fingerprint, Incident, Run, SourceName, Topology,
+    Alert, Anomaly, AnomalyState, AuditEntry, Change, Delivery, Document, Fingerprint, Incident, Run, SourceName,
+    Topology,
 };
 
 /// Entries that cannot be read are named up to this number; all are counted.
@@ -29,6 +30,8 @@ pub struct Stored {
     pub changes: Vec<Change>,
     /// In order of id.
     pub runs: Vec<Run>,
+    /// In order of incident.
+    pub documents: Vec<Document>,
     /// In order of number.
     pub deliveries: Vec<Delivery>,
     /// The newest entries, oldest first.
@@ -61,6 +64,7 @@ impl Stored {
         records.extend(self.alerts.into_iter().map(Record::Alert));
         records.extend(self.changes.into_iter().map(Record::Change));
         records.extend(self.runs.into_iter().map(Record::Run));
+        records.extend(self.documents.into_iter().map(Record::Document));
         records.extend(self.deliveries.into_iter().map(Record::Delivery));
         records.extend(self.audit.into_iter().map(Record::Audit));
         records.extend(self.topology.map(Record::Topology));
@@ -135,6 +139,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
         Ok(Record::Alert(it)) => stored.alerts.push(it),
         Ok(Record::Change(it)) => stored.changes.push(it),
         Ok(Record::Run(it)) => stored.runs.push(it),
+        Ok(Record::Document(it)) => stored.documents.push(it),
         Ok(Record::Delivery(it)) => stored.deliveries.push(it),
         Ok(Record::Topology(it)) => stored.topology = Some(it),
         Ok(Record::Templates(it)) => stored.templates = Some(it),

@@ -16,6 +16,7 @@
 //! relations  fingerprint, big-endian  bytes, as detection writes them
 //! cursors    source's name            Timestamp
 //! deliveries number, big-endian       Delivery
+//! documents  incident, kind           Document
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
 //! ```
@@ -31,7 +32,7 @@ use serde::de::DeserializeOwned;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, Change, Fingerprint, SourceName};
+use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -70,10 +71,11 @@ pub(super) enum TreeName {
     Cursors,
     Settings,
     Deliveries,
+    Documents,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -87,6 +89,7 @@ impl TreeName {
         Self::Cursors,
         Self::Settings,
         Self::Deliveries,
+        Self::Documents,
     ];
 
     /// Its name on disk and in exports.
@@ -105,6 +108,7 @@ impl TreeName {
             Self::Cursors => "cursors",
             Self::Settings => "settings",
             Self::Deliveries => "deliveries",
+            Self::Documents => "documents",
         }
     }
 
@@ -159,6 +163,13 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
             (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
         }
         Record::Delivery(it) => (TreeName::Deliveries, number(it.number), value(it)?),
+        Record::Document(it) => {
+            let kind = match it.kind {
+                DocumentKind::PostMortem => 0,
+                DocumentKind::StatusUpdate => 1,
+            };
+            (TreeName::Documents, [number(it.incident.0), vec![kind]].concat(), value(it)?)
+        }
         Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
@@ -180,6 +191,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Topology => Record::Topology(read(bytes)?),
         TreeName::Templates => Record::Templates(read(bytes)?),
         TreeName::Deliveries => Record::Delivery(read(bytes)?),
+        TreeName::Documents => Record::Document(read(bytes)?),
         TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }

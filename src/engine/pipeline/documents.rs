@@ -1,0 +1,108 @@
+//! Documents that people write about incidents: post-mortems, and status updates with when the next one is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Engine;
+use super::turn::Turn;
+use crate::engine::clock::Timestamp;
+use crate::engine::correlate::lifecycle;
+use crate::engine::ingest::normalize::sanitize_lines;
+use crate::engine::job::Record;
+use crate::engine::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX};
+use crate::engine::model::{AuditKind, Document, DocumentKind, Incident, IncidentId, IncidentSeverity};
+use crate::engine::outbox::wording;
+use crate::engine::request::Request;
+
+impl Engine {
+    pub(super) fn restore_document(&mut self, document: Document) {
+        self.documents.insert((document.incident, document.kind), Arc::new(document));
+    }
+
+    /// Saves a post-mortem in place of its draft.
+    pub(super) fn save_post_mortem(
+        &mut self,
+        id: IncidentId,
+        text: &str,
+        by: &Arc<str>,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        self.incident_known(id)?;
+        let text = readable(text, "a post-mortem")?;
+        let said = format!("post-mortem of {id} saved ({} lines)", text.lines().count());
+        self.record(turn, AuditKind::Operator, by, id, &said);
+        self.keep_document(id, DocumentKind::PostMortem, text, by, turn);
+        Ok(said)
+    }
+
+    /// Sends a status update: it is in the timeline and on its way outside before it is confirmed.
+    pub(super) fn send_update(
+        &mut self,
+        id: IncidentId,
+        text: &str,
+        by: &Arc<str>,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        let before = self.incident_known(id)?;
+        let text = readable(text, "a status update")?;
+        let note = Request::Note { incident: id, text: Arc::from(format!("status update: {text}")) };
+        let incident = lifecycle::apply(&before, by, &note, turn.now).map_err(|problem| problem.to_string())?;
+        let message = wording::status_update(&incident, &text, by, turn.now);
+        self.record(turn, AuditKind::Operator, by, id, &format!("status update on {id}: {text}"));
+        self.keep_document(id, DocumentKind::StatusUpdate, text, by, turn);
+        let about = format!("{}/{}/{}", message.thread, message.event.word(), turn.now.0);
+        self.enqueue(&about, Some(id), &message, turn);
+        self.put_incident(incident, turn);
+        let next = self.update_due(id).map(|at| format!("; the next is due at {}", at.hh_mm_ss()));
+        Ok(format!("status update on {id} sent{}", next.unwrap_or_default()))
+    }
+
+    /// When the next status update is due, for live incidents that are bad enough: by the last one, else by the opening.
+    pub(super) fn updates_due(&self) -> BTreeMap<IncidentId, Timestamp> {
+        self.world.incidents.keys().filter_map(|id| Some((*id, self.update_due(*id)?))).collect()
+    }
+
+    fn update_due(&self, id: IncidentId) -> Option<Timestamp> {
+        let is_due =
+            |incident: &&Arc<Incident>| incident.state.is_live() && incident.severity >= IncidentSeverity::Sev2;
+        let incident = self.world.incidents.get(&id).filter(is_due)?;
+        let last = self.documents.get(&(id, DocumentKind::StatusUpdate)).map(|document| document.at);
+        Some(last.unwrap_or(incident.opened_at) + self.settings.outbound.update_every.0)
+    }
+
+    /// Documents of incidents that are in the store only are there too.
+    pub(super) fn forget_documents(&mut self) {
+        let incidents = &self.world.incidents;
+        self.documents.retain(|(incident, _), _| incidents.contains_key(incident));
+    }
+
+    fn incident_known(&self, id: IncidentId) -> Result<Arc<Incident>, String> {
+        self.world.incidents.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))
+    }
+
+    fn keep_document(
+        &mut self,
+        incident: IncidentId,
+        kind: DocumentKind,
+        text: Arc<str>,
+        by: &Arc<str>,
+        turn: &mut Turn,
+    ) {
+        let document = Document { incident, kind, text, by: Arc::clone(by), at: turn.now };
+        turn.keep(Record::Document(document.clone()));
+        self.restore_document(document);
+        self.has_changed = true;
+    }
+}
+
+/// The text with its lines, without control characters; empty or too long it is refused.
+fn readable(text: &str, what: &str) -> Result<Arc<str>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("{what} without text is none; write something first"));
+    }
+    if text.len() > DOCUMENT_BYTES_MAX || text.lines().count() > DOCUMENT_LINES_MAX {
+        return Err(format!("{what} has at most {DOCUMENT_BYTES_MAX} bytes in {DOCUMENT_LINES_MAX} lines; shorten it"));
+    }
+    Ok(sanitize_lines(text, DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX))
+}
