@@ -149,7 +149,11 @@ impl Request {
     /// The same without the secrets that a person may have pasted into its text.
     #[must_use]
     pub fn redacted(mut self) -> Self {
-        if let Self::Note { text, .. } | Self::Skip { reason: text, .. } = &mut self {
+        if let Self::Note { text, .. }
+        | Self::Skip { reason: text, .. }
+        | Self::SavePostMortem { text, .. }
+        | Self::SendUpdate { text, .. } = &mut self
+        {
             *text = redact(text).into();
         }
         self

@@ -222,13 +222,14 @@ fn nothing_leaves_with_control_characters_or_without_bounds() {
     let mut outbox = Outbox::new(&slack_only());
     let hostile = OutwardMessage {
         title: "a\u{1b}[2J\nb".into(),
-        text: format!("one\u{202e}\r\ntwo\n{}", "x".repeat(1 << 20)).into(),
+        text: format!("one\u{202e}\r\ntwo\npassword=hunter2\n{}", "x".repeat(1 << 20)).into(),
         ..message(OutwardEvent::IncidentOpened, "i")
     };
     outbox.enqueue("i", None, &hostile, START);
     let told = begin(&mut outbox, START).delivery.message;
     assert_eq!(told.title.as_ref(), "a␛[2J␊b");
-    assert!(told.text.starts_with("one⟨U+202E⟩\ntwo\nxxx") && told.text.len() < 17_000, "{}", &told.text[..40]);
+    assert!(!told.text.contains("hunter2"), "a secret leaves: {}", &told.text[..80]);
+    assert!(told.text.starts_with("one⟨U+202E⟩\ntwo\npassword=") && told.text.len() < 17_000, "{}", &told.text[..40]);
 }
 
 proptest! {

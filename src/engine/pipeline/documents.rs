@@ -12,6 +12,7 @@ use crate::engine::job::Record;
 use crate::engine::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX};
 use crate::engine::model::{AuditKind, Document, DocumentKind, Incident, IncidentId, IncidentSeverity};
 use crate::engine::outbox::wording;
+use crate::engine::redact::redact;
 use crate::engine::request::Request;
 
 impl Engine {
@@ -97,12 +98,12 @@ impl Engine {
 
 /// The text with its lines, without control characters; empty or too long it is refused.
 fn readable(text: &str, what: &str) -> Result<Arc<str>, String> {
-    let text = text.trim();
+    let text = redact(text.trim());
     if text.is_empty() {
         return Err(format!("{what} without text is none; write something first"));
     }
     if text.len() > DOCUMENT_BYTES_MAX || text.lines().count() > DOCUMENT_LINES_MAX {
         return Err(format!("{what} has at most {DOCUMENT_BYTES_MAX} bytes in {DOCUMENT_LINES_MAX} lines; shorten it"));
     }
-    Ok(sanitize_lines(text, DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX))
+    Ok(sanitize_lines(&text, DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX))
 }

@@ -94,11 +94,11 @@ fn outcome(facts: &Facts<'_>, run: &Run, index: usize, step: &RunStep) -> String
 /// What came after an act: only what the record has, without a claim that the one caused the other.
 fn effect(facts: &Facts<'_>, run: &Run) -> String {
     let incident = facts.incident;
-    let acted = run.steps.iter().enumerate().filter_map(|(index, step)| match step.state {
+    let mut acted = run.steps.iter().enumerate().filter_map(|(index, step)| match step.state {
         StepState::Succeeded { at } if acts(step) => Some((index, at)),
         _ => None,
     });
-    let Some((last, at)) = acted.last() else { return format!("{}: no act of it took effect", run.id) };
+    let Some((last, at)) = acted.next_back() else { return format!("{}: no act of it took effect", run.id) };
     let title = run.steps.get(last).map_or("", |step| step.bound.spec.title.as_ref());
     let seen = if is_verified(run, last) { "the metric it watches came home" } else { "nothing verified it" };
     let after = match incident.mitigated_at {
