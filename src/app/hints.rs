@@ -96,6 +96,12 @@ fn help(state: &AppState, info: &CommandInfo, keys: &[String]) -> String {
     }
 }
 
+/// True once the time has come for an update on the incident.
+fn is_update_due(state: &AppState) -> bool {
+    let due = state.incident().and_then(|incident| state.snapshot.updates_due.get(&incident.id));
+    due.is_some_and(|at| *at <= state.snapshot.at)
+}
+
 /// False for what would be refused as things stand; such keys are listed last.
 fn is_of_use(state: &AppState, command: Command) -> bool {
     let step = || state.run().and_then(|run| run.steps.get(run.current_step()?)).map(|step| &step.state);
@@ -111,7 +117,8 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
         Command::Stop => is_active(),
         Command::Happened | Command::NotHappened => matches!(step(), Some(StepState::Unknown { .. })),
         Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
-        Command::Reopen => incident() == Some(IncidentState::Resolved),
+        Command::StatusUpdate => is_update_due(state),
+        Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),
         Command::Own | Command::Note | Command::Evidence => incident().is_some(),
         Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
         _ => true,

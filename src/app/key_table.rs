@@ -11,7 +11,7 @@ pub fn key_table(keymap: &Keymap) -> String {
     let in_text = rows(keymap, |scope| scope == Scope::Prompt);
     let asked = rows(keymap, |scope| scope == Scope::Confirm);
     format!(
-        "{HEAD}{in_panes}\nWhile a note is written:\n\n{HEAD}{in_notes}\nWhile any text is typed:\n\n{HEAD}{in_text}\n\
+        "{HEAD}{in_panes}\nWhile a text of several lines is written:\n\n{HEAD}{in_notes}\nWhile any text is typed:\n\n{HEAD}{in_text}\n\
          While a question is asked:\n\n{HEAD}{asked}"
     )
 }

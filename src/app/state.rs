@@ -15,7 +15,7 @@ use crate::engine::model::{Incident, IncidentId, Run, RunId, RunState, StepState
 use crate::engine::request::Request;
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
-use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState};
+use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState, Written};
 
 /// A message has been read after so long; the keys come back.
 const NOTICE_MS: i64 = 10_000;
@@ -110,8 +110,10 @@ pub struct AppState {
     pub note: Option<TextArea<'static>>,
     /// When a note was sent, or a key pressed right after it was last held back.
     pub note_sent_at: Option<Timestamp>,
-    /// Notes begun and not sent, by incident.
-    pub drafts: BTreeMap<IncidentId, Vec<String>>,
+    /// Texts begun and not sent, by incident and kind.
+    pub drafts: BTreeMap<(IncidentId, Written), Vec<String>>,
+    /// The text being written as it was when its box opened: unchanged, it is no draft.
+    pub note_begun: Vec<String>,
     /// The incident that is to become a part of another, once that is chosen.
     pub to_merge: Option<IncidentId>,
     /// What the palette lists while it is open.
@@ -162,6 +164,7 @@ impl AppState {
             note: None,
             note_sent_at: None,
             drafts: BTreeMap::new(),
+            note_begun: Vec::new(),
             to_merge: None,
             palette: Palette::default(),
             hints: Vec::new(),

@@ -17,6 +17,7 @@ use super::list::{self, Entry, Filter, Window};
 use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
+use super::updates;
 use crate::engine::model::{
     Anomaly, AnomalyId, AnomalyState, Hypothesis, Incident, IncidentState, Proposal, Run, RunState, ServiceName,
     Severity, StepEffect, StepState, TimelineEntry, TimelineKind, human_span,
@@ -68,6 +69,7 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
 fn header_height(inner: Rect, ctx: &ViewContext<'_>) -> u16 {
     let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
     let rows = if incident.ranking.cause().is_some() { 5 } else { 6 };
+    let rows = rows + u16::from(ctx.snapshot.updates_due.contains_key(&incident.id));
     // The last three lines of the timeline keep their place; below that the cause alone is told.
     match inner.height.saturating_sub(3) {
         0..=2 => inner.height.min(1),
@@ -183,6 +185,7 @@ fn header(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize
         None => unresolved_lines(pen, incident),
     };
     lines.push(impact_line(pen, ctx, incident, width));
+    lines.extend(updates::of_incident(pen, ctx, incident.id).map(|spans| labelled(pen, "Update", spans)));
     lines.push(next_line(pen, ctx, incident, width));
     lines
 }

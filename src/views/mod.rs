@@ -29,9 +29,11 @@ mod now;
 mod overlay;
 mod question;
 mod runbook;
+mod sources;
 mod status_bar;
 mod step_facts;
 mod tabs;
+mod updates;
 mod why;
 
 use ratatui::Frame;

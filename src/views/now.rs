@@ -12,11 +12,14 @@ use super::destinations;
 use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::sources;
 use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
+use super::updates;
+use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, Change, DestinationStatus, EarlyWarning, Incident, IncidentState, Severity,
+    Alert, AlertState, Anomaly, Change, DestinationStatus, EarlyWarning, Incident, IncidentId, IncidentState, Severity,
     SourceReport, SourceState, SuppressionReason, human, human_count, human_span,
 };
 use crate::engine::snapshot::Snapshot;
@@ -41,6 +44,8 @@ pub enum Row<'s> {
     Cause(&'s Incident),
     /// A firing alert that belongs to no incident.
     Alert(&'s Alert),
+    /// A status update that is due.
+    Update(IncidentId, Timestamp),
     /// A resource that will run out.
     Prediction(&'s Anomaly),
     /// Signs of a past incident are here again.
@@ -65,6 +70,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
     let over = over.into_iter().take(RESOLVED_MAX).map(incident_row).collect::<Vec<_>>();
     let groups = [
         ("Open incidents", live.into_iter().flat_map(live_rows).collect()),
+        ("Status updates due", due(snapshot)),
         ("Alerts that are no incident", alerts(snapshot, &filter)),
         ("Coming", coming(snapshot, &filter)),
         (sources_heading(snapshot), sources(snapshot, &filter)),
@@ -96,6 +102,10 @@ fn incident_row(incident: &Incident) -> Entry<Row<'_>> {
 
 fn live_rows(incident: &Incident) -> [Entry<Row<'_>>; 2] {
     [incident_row(incident), Entry::fixed(Row::Cause(incident))]
+}
+
+fn due<'s>(snapshot: &'s Snapshot) -> Vec<Entry<Row<'s>>> {
+    updates::due(snapshot).map(|(id, at)| Entry::fixed(Row::Update(id, at))).collect()
 }
 
 fn coming<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
@@ -264,7 +274,8 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Alert(alert) => alert_line(pen, ctx, alert, width),
         Row::Prediction(anomaly) => prediction_line(pen, ctx, anomaly, width),
         Row::Warning(warning) => warning_line(pen, ctx, warning, width),
-        Row::Source(source) => source_line(pen, ctx, source, width),
+        Row::Source(source) => sources::line(pen, ctx, source, width),
+        Row::Update(id, at) => updates::due_line(pen, ctx, *id, *at, width),
         Row::Destination(status) => destinations::line(pen, ctx, status, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
     }
@@ -353,29 +364,6 @@ fn warning_line(pen: Pen<'_>, ctx: &ViewContext<'_>, warning: &EarlyWarning, wid
 fn resource(metric: &str) -> String {
     let end = metric.find("_used").or_else(|| metric.find("_usage")).or_else(|| metric.find("_bytes"));
     metric.get(..end.unwrap_or(metric.len())).unwrap_or(metric).replace('_', " ")
-}
-
-fn source_line(pen: Pen<'_>, ctx: &ViewContext<'_>, source: &SourceReport, width: usize) -> Line<'static> {
-    let name = pen.span(Role::TextStrong, &format!(" {} ", source.source));
-    let spans = match &source.state {
-        SourceState::Down { reason, since, retry_at } => {
-            let age = text::age(ctx.now.since_ms(*since));
-            let text = format!("down since {} ({age}): {reason}", text::clock(*since, ctx.now));
-            let retry = format!("again {}", text::clock(*retry_at, ctx.now));
-            let left = vec![pen.span(Role::TextProblem, "✗"), name, pen.plain(&text)];
-            return pen.spread(left, vec![pen.span(Role::TextMuted, &retry)], width);
-        }
-        SourceState::Degraded { reason } => vec![pen.span(Role::TextProblem, "△"), name, pen.plain(reason)],
-        SourceState::Backfilling { done, total } => {
-            let share = f64::from(*done) / f64::from((*total).max(1));
-            let text = format!("reading history {:.0} % ", (share * 100.0).floor());
-            let bar = pen.span(Role::BarFilled, &chart::bar(share, 20));
-            vec![pen.plain("…"), name, pen.plain(&text), bar]
-        }
-        SourceState::Starting => vec![pen.plain("…"), name, pen.plain("waiting for the first answer")],
-        SourceState::Healthy => vec![pen.plain("✓"), name],
-    };
-    pen.spread(spans, Vec::new(), width)
 }
 
 fn change_line(pen: Pen<'_>, ctx: &ViewContext<'_>, change: &Change, width: usize) -> Line<'static> {

@@ -14,8 +14,9 @@ use super::layout;
 use super::question;
 use super::text;
 use super::theme::Role;
-use super::ui_state::Overlay;
+use super::ui_state::{Overlay, Written};
 use super::why;
+use crate::engine::model::IncidentId;
 
 /// How much of an overlay is on the screen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +41,7 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
         Overlay::None | Overlay::Filter | Overlay::Confirm(_) => {}
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
-        Overlay::Note { incident } => note(canvas, body, ctx, &incident.to_string()),
+        Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
         Overlay::Evidence { hypothesis, offset } => {
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
             let keys = scroll_keys(ctx, &[("next", "next hypothesis")]);
@@ -184,9 +185,14 @@ pub fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
     canvas.put_cursor(area.x.saturating_add(column.min(area.width.saturating_sub(1))), area.y);
 }
 
-fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: &str) {
+fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: IncidentId, what: Written) {
     let keys = [("save", "save"), ("new line", "new line"), ("back", "keep as a draft")];
-    let inner = open(canvas, body, (72, 10), &format!("Note for {incident}"), &keys_line(ctx.hints, &keys));
+    let (title, size) = match what {
+        Written::Note => (format!("Note for {incident}"), (72, 10)),
+        Written::Update => (format!("Status update on {incident}: what stakeholders are told"), (90, 14)),
+        Written::PostMortem => (format!("Post-mortem of {incident}, in Markdown"), (120, 60)),
+    };
+    let inner = open(canvas, body, size, &title, &keys_line(ctx.hints, &keys));
     let Some(note) = ctx.note else { return };
     let cursor = note.cursor();
     let height = usize::from(inner.height).max(1);

@@ -108,6 +108,30 @@ pub struct Confirmation {
     pub typed: String,
 }
 
+/// What is written in the box for texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Written {
+    /// A note for the timeline.
+    #[default]
+    Note,
+    /// A status update for stakeholders.
+    Update,
+    /// The post-mortem.
+    PostMortem,
+}
+
+impl Written {
+    /// What it is called within a sentence.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Update => "status update",
+            Self::PostMortem => "post-mortem",
+        }
+    }
+}
+
 /// The one thing drawn over the panes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Overlay {
@@ -128,10 +152,12 @@ pub enum Overlay {
     },
     /// The filter line of the pane is being typed.
     Filter,
-    /// A note is being written; the text is in `ViewContext::note`.
+    /// A text is being written; it is in `ViewContext::note`.
     Note {
         /// For which incident.
         incident: IncidentId,
+        /// What kind of text.
+        what: Written,
     },
     /// A question.
     Confirm(Confirmation),

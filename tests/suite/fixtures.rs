@@ -608,6 +608,14 @@ pub fn stale() -> Snapshot {
     snapshot
 }
 
+/// A status update is overdue.
+pub fn due() -> Snapshot {
+    let mut snapshot = live();
+    snapshot.updates_due.insert(IncidentId(42), at("14:30:00"));
+    snapshot.update_every_ms = 30 * MINUTE_MS;
+    snapshot
+}
+
 /// Slack refuses for a while, PagerDuty for good; ServiceNow is told.
 pub fn untold() -> Snapshot {
     let mut snapshot = stale();

@@ -11,14 +11,14 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    AnomalyId, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect, StepKind, StepState,
-    TimelineEntry,
+    AnomalyId, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect,
+    StepKind, StepState, TimelineEntry,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
 use hypocenter::views::context::{Glyphs, ViewContext};
 use hypocenter::views::theme::Theme;
-use hypocenter::views::ui_state::{Overlay, Pane, RowKey};
+use hypocenter::views::ui_state::{Overlay, Pane, RowKey, Written};
 use hypocenter::views::{self, Drawn};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -393,6 +393,64 @@ fn a_message_goes_after_ten_seconds_and_with_what_it_was_about() {
     let note = Request::Note { incident: IncidentId(42), text: "one\ntwo".into() };
     console.tell(Message::Reply(note, Reply::Done { text: "noted: one\ntwo".into() }));
     assert_eq!(console.notice(), "noted: one · two");
+}
+
+#[test]
+fn an_update_is_drafted_from_the_record_changed_and_sent() {
+    let mut console = Console::with("default", fixtures::due());
+    let screen = console.draw();
+    assert!(screen.contains("Status updates due") && screen.contains("u drafts it"), "{screen}");
+    console.press("3");
+    let screen = console.draw();
+    assert!(screen.contains("Update") && screen.contains("due since 14:30Z"), "{screen}");
+    console.press("u");
+    assert!(console.draw().contains("INC-42 SEV1: auth-api cannot reach its database"));
+    // Looked at and left alone it is no draft: the next time it is drafted anew.
+    console.press("Esc");
+    assert_eq!((console.state.drafts.len(), console.notice()), (0, ""));
+    console.press("u").type_text("For customers: ").press("Esc");
+    assert!(
+        console.notice().contains("the status update is kept as a draft; u goes on with it"),
+        "{}",
+        console.notice()
+    );
+    console.press("u Ctrl-d");
+    let sent = console.effects.pop();
+    let Some(Effect::Request(Request::SendUpdate { incident: IncidentId(42), text })) = sent else {
+        panic!("{sent:?}")
+    };
+    assert!(text.starts_with("For customers: INC-42 SEV1: auth-api") && text.lines().count() == 7, "{text}");
+    assert!(console.state.drafts.contains_key(&(IncidentId(42), Written::Update)), "until it is known to be kept");
+    let request = Request::SendUpdate { incident: IncidentId(42), text };
+    console.tell(Message::Reply(request, Reply::Done { text: "status update on INC-42 sent".into() }));
+    assert!(console.state.drafts.is_empty());
+}
+
+#[test]
+fn the_post_mortem_opens_as_it_was_saved_else_as_the_record_gives_it() {
+    let mut console = Console::live();
+    console.press("3 P");
+    assert!(console.resize(120, 40).contains("# Post-mortem of INC-42: auth-api cannot reach its database"));
+    console.press("Ctrl-d");
+    let sent = console.effects.pop();
+    let Some(Effect::Request(Request::SavePostMortem { incident, text })) = sent else { panic!("{sent:?}") };
+    assert!(text.contains("## Follow-ups"), "{text}");
+    console.tell(Message::Reply(
+        Request::SavePostMortem { incident, text },
+        Reply::Done { text: "post-mortem of INC-42 saved".into() },
+    ));
+    let mut saved = fixtures::live();
+    saved.documents = vec![Arc::new(Document {
+        incident: IncidentId(42),
+        kind: DocumentKind::PostMortem,
+        text: "# As we wrote it".into(),
+        by: "ana".into(),
+        at: fixtures::now(),
+    })];
+    console.show(saved);
+    console.press("P");
+    let screen = console.draw();
+    assert!(screen.contains("# As we wrote it") && !screen.contains("Follow-ups"), "{screen}");
 }
 
 /// Prose of so many sentences, the last of them a warning.

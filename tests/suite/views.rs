@@ -11,7 +11,7 @@ use hypocenter::engine::model::{
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
-use hypocenter::views::ui_state::{Confirmation, ListState, Notice, Overlay, Pane, RowKey, UiState};
+use hypocenter::views::ui_state::{Confirmation, ListState, Notice, Overlay, Pane, RowKey, UiState, Written};
 use hypocenter::views::{self, Drawn, Hit};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -122,7 +122,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ("help", Overlay::Help { selected: 2 }),
         ("palette", Overlay::Palette { input: "ack".into(), selected: 0 }),
         ("filter", Overlay::Filter),
-        ("note", Overlay::Note { incident: IncidentId(42) }),
+        ("note", Overlay::Note { incident: IncidentId(42), what: Written::Note }),
         (
             "confirm",
             Overlay::Confirm(Confirmation {
@@ -157,6 +157,27 @@ fn who_outside_was_not_told_stands_beside_the_sources() {
     let snapshot = fixtures::untold();
     insta::assert_snapshot!("now_untold_80x24", shown(&snapshot, &on(Pane::Now), 80, 24));
     insta::assert_snapshot!("now_untold_140x40", shown(&snapshot, &on(Pane::Now), 140, 40));
+}
+
+#[test]
+fn a_status_update_that_is_due_is_named_in_now_and_in_its_incident() {
+    let snapshot = fixtures::due();
+    insta::assert_snapshot!("now_due_80x24", shown(&snapshot, &on(Pane::Now), 80, 24));
+    insta::assert_snapshot!("incident_due_80x24", shown(&snapshot, &on(Pane::Incident), 80, 24));
+    let mut later = snapshot;
+    later.updates_due.insert(IncidentId(42), fixtures::at("14:45:00"));
+    assert!(!shown(&later, &on(Pane::Now), 80, 24).contains("Status updates due"));
+    assert!(shown(&later, &on(Pane::Incident), 80, 24).contains("next due 14:45Z, in 11 m"));
+}
+
+#[test]
+fn the_box_for_texts_says_what_is_written_in_it() {
+    for (what, title) in [(Written::Update, "Status update on INC-42"), (Written::PostMortem, "Post-mortem of INC-42")]
+    {
+        let ui = UiState { overlay: Overlay::Note { incident: IncidentId(42), what }, ..on(Pane::Incident) };
+        let screen = shown(&fixtures::live(), &ui, 80, 24);
+        assert!(screen.contains(title) && screen.contains("Ctrl-d save"), "{screen}");
+    }
 }
 
 #[test]
@@ -532,7 +553,7 @@ fn boxes_name_the_keys_of_the_keymap() {
         let ui = UiState { overlay, ..on(Pane::Runbook) };
         text(&Shot { keymap, ..Shot::of(&snapshot, &ui) }.draw(80, 24).0)
     };
-    let note = || Overlay::Note { incident: IncidentId(42) };
+    let note = || Overlay::Note { incident: IncidentId(42), what: Written::Note };
     let confirm = || {
         let heading = "This ends the run";
         Overlay::Confirm(Confirmation { heading, question: "Stop RUN-3?".to_owned(), ..Confirmation::default() })

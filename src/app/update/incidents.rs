@@ -8,9 +8,10 @@ use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Incident, IncidentId, IncidentSeverity, IncidentState};
+use crate::engine::model::{DocumentKind, Incident, IncidentId, IncidentSeverity, IncidentState};
+use crate::engine::postmortem;
 use crate::engine::request::Request;
-use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
+use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey, Written};
 
 pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
     if command == Command::SetAside {
@@ -52,10 +53,9 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             ask(state, confirmation, Asked::Request(Request::Resolve { incident: id }), now);
             return Vec::new();
         }
-        _ => {
-            write_note(state, id);
-            return Vec::new();
-        }
+        Command::StatusUpdate => return write(state, id, Written::Update),
+        Command::PostMortem => return write(state, id, Written::PostMortem),
+        _ => return write(state, id, Written::Note),
     };
     vec![Effect::Request(request)]
 }
@@ -124,12 +124,32 @@ fn set_aside(state: &mut AppState) -> Vec<Effect> {
     }
 }
 
-/// Opens the note, with the draft where there is one.
-fn write_note(state: &mut AppState, incident: IncidentId) {
-    let draft = state.drafts.get(&incident).cloned().unwrap_or_default();
-    let mut note = TextArea::new(draft);
-    note.move_cursor(tui_textarea::CursorMove::Bottom);
-    note.move_cursor(tui_textarea::CursorMove::End);
+/// Opens the box for texts: with what was begun, else with what the record gives.
+fn write(state: &mut AppState, incident: IncidentId, what: Written) -> Vec<Effect> {
+    let begun = state.drafts.get(&(incident, what)).cloned();
+    let lines = begun.clone().unwrap_or_else(|| given(state, incident, what));
+    let mut note = TextArea::new(lines.clone());
+    if what == Written::Note {
+        note.move_cursor(tui_textarea::CursorMove::Bottom);
+        note.move_cursor(tui_textarea::CursorMove::End);
+    }
     state.note = Some(note);
-    state.ui.overlay = Overlay::Note { incident };
+    // What was begun before stays a draft, changed or not.
+    state.note_begun = if begun.is_some() { Vec::new() } else { lines };
+    state.ui.overlay = Overlay::Note { incident, what };
+    Vec::new()
+}
+
+/// What the record gives to begin with: the saved post-mortem or a draft of it, a draft of the next update.
+fn given(state: &AppState, incident: IncidentId, what: Written) -> Vec<String> {
+    let snapshot = &state.snapshot;
+    let text = match what {
+        Written::Note => None,
+        Written::Update => postmortem::status_update(snapshot, incident, postmortem::next_update(snapshot, incident)),
+        Written::PostMortem => match postmortem::saved(snapshot, incident, DocumentKind::PostMortem) {
+            Some(saved) => Some(saved.text.to_string()),
+            None => postmortem::post_mortem(snapshot, incident),
+        },
+    };
+    text.unwrap_or_default().lines().map(str::to_owned).collect()
 }

@@ -209,6 +209,8 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Mitigate
         | Command::Resolve
         | Command::Reopen
+        | Command::StatusUpdate
+        | Command::PostMortem
         | Command::CauseRight
         | Command::CauseWrong
         | Command::Merge
@@ -275,12 +277,15 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
 
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
-        (Request::Note { incident, .. }, Reply::Done { text }) => {
-            state.drafts.remove(incident);
+        (request, Reply::Done { text }) if overlays::written(request).is_some() => {
+            if let Some(draft) = overlays::written(request) {
+                state.drafts.remove(&draft);
+            }
             state.say(text.as_ref());
         }
-        (Request::Note { .. }, Reply::Refused { reason }) => {
-            state.refuse(format!("{reason}; the note is kept as a draft"));
+        (request, Reply::Refused { reason }) if overlays::written(request).is_some() => {
+            let what = overlays::written(request).map_or("text", |(_, what)| what.word());
+            state.refuse(format!("{reason}; the {what} is kept as a draft"));
         }
         (_, Reply::Done { text }) => state.say(text.as_ref()),
         (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),

@@ -13,12 +13,14 @@ use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::model::IncidentId;
 use crate::engine::request::Request;
-use crate::views::ui_state::{Overlay, RowKey};
+use crate::views::ui_state::{Overlay, RowKey, Written};
 
 /// Characters that a line typed here may have.
 const LINE_CHARS_MAX: usize = 500;
-/// Characters that a note may have.
+/// Characters that a note or an update may have.
 const NOTE_CHARS_MAX: usize = 10_000;
+/// Characters that a post-mortem may have.
+const POST_MORTEM_CHARS_MAX: usize = 100_000;
 
 pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
     match command {
@@ -134,9 +136,10 @@ pub(super) fn type_text(state: &mut AppState, text: &str) {
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', " ");
     let clean = |c: &char| !c.is_control() || (is_note && *c == '\n');
     match &mut state.ui.overlay {
-        Overlay::Note { .. } => {
+        Overlay::Note { what, .. } => {
+            let chars_max = if *what == Written::PostMortem { POST_MORTEM_CHARS_MAX } else { NOTE_CHARS_MAX };
             if let Some(note) = &mut state.note {
-                let room = NOTE_CHARS_MAX.saturating_sub(note.lines().iter().map(|line| line.chars().count()).sum());
+                let room = chars_max.saturating_sub(note.lines().iter().map(|line| line.chars().count()).sum());
                 note.insert_str(text.chars().filter(clean).take(room).collect::<String>());
             }
         }
@@ -219,7 +222,7 @@ fn cancel(state: &mut AppState) {
             state.list_mut().filter = std::mem::take(&mut state.filter_before);
             settle_selection(state);
         }
-        Overlay::Note { incident } => keep_draft(state, incident),
+        Overlay::Note { incident, what } => keep_draft(state, incident, what),
         Overlay::Confirm(_) => {
             state.question = None;
             state.say("nothing was done");
@@ -228,14 +231,30 @@ fn cancel(state: &mut AppState) {
     }
 }
 
-/// Closes the note and keeps what was written.
-fn keep_draft(state: &mut AppState, incident: IncidentId) {
+/// Closes the box and keeps what was written; a text that was only looked at is none.
+fn keep_draft(state: &mut AppState, incident: IncidentId, what: Written) {
     let lines = state.note.take().map(|note| note.lines().to_vec()).unwrap_or_default();
+    let draft = (incident, what);
     if lines.iter().all(|line| line.trim().is_empty()) {
-        state.drafts.remove(&incident);
-    } else {
-        state.drafts.insert(incident, lines);
-        state.say(format!("the note is kept as a draft; {} goes on with it", key_of(state, Command::Note)));
+        state.drafts.remove(&draft);
+    } else if lines != state.note_begun {
+        state.drafts.insert(draft, lines);
+        let command = match what {
+            Written::Note => Command::Note,
+            Written::Update => Command::StatusUpdate,
+            Written::PostMortem => Command::PostMortem,
+        };
+        state.say(format!("the {} is kept as a draft; {} goes on with it", what.word(), key_of(state, command)));
+    }
+}
+
+/// What this request was written as, and about which incident; `None` where nothing was.
+pub(super) fn written(request: &Request) -> Option<(IncidentId, Written)> {
+    match request {
+        Request::Note { incident, .. } => Some((*incident, Written::Note)),
+        Request::SendUpdate { incident, .. } => Some((*incident, Written::Update)),
+        Request::SavePostMortem { incident, .. } => Some((*incident, Written::PostMortem)),
+        _ => None,
     }
 }
 
@@ -287,19 +306,27 @@ fn give_anywhere(state: &mut AppState, command: Command, now: Timestamp) -> Vec<
     give_command(state, command, now)
 }
 
-/// Sends the note; it stays a draft until the engine has it on disk.
+/// Sends the text; it stays a draft until the engine has it on disk.
 fn save_note(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    let Overlay::Note { incident } = state.ui.overlay else { return Vec::new() };
+    let Overlay::Note { incident, what } = state.ui.overlay else { return Vec::new() };
     state.note_sent_at = Some(now);
     let text = state.note.as_ref().map(|note| note.lines().join("\n")).unwrap_or_default();
     state.ui.overlay = Overlay::None;
-    keep_draft(state, incident);
+    // What is sent as it was given is a draft too, until it is known to be kept.
+    state.note_begun.clear();
+    keep_draft(state, incident, what);
     state.ui.notice = None;
-    if text.trim().is_empty() {
-        state.say("an empty note is no note");
+    let text = text.trim();
+    if text.is_empty() {
+        state.say(format!("an empty {0} is no {0}", what.word()));
         return Vec::new();
     }
-    vec![Effect::Request(Request::Note { incident, text: text.trim().into() })]
+    let text = text.into();
+    vec![Effect::Request(match what {
+        Written::Note => Request::Note { incident, text },
+        Written::Update => Request::SendUpdate { incident, text },
+        Written::PostMortem => Request::SavePostMortem { incident, text },
+    })]
 }
 
 /// Does what was asked about; inert for a moment after the question came up, so that keys typed ahead do not answer it.

@@ -199,7 +199,7 @@ fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let question = if let Some(run) = running {
         format!("A command of {} is running; leave all the same?", run.id)
     } else if !state.drafts.is_empty() || state.note.is_some() {
-        "A note was begun and not sent; leave all the same?".to_owned()
+        "A text was begun and not sent; leave all the same?".to_owned()
     } else {
         return vec![Effect::Quit];
     };
