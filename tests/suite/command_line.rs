@@ -135,6 +135,28 @@ fn the_doctor_finds_what_is_wrong() {
 }
 
 #[test]
+fn the_doctor_looks_at_who_is_told_and_tells_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.toml");
+    let text = "[outbound.slack]\nwebhook = { env = \"HYPO_TEST_WEBHOOK\" }\n[outbound.pagerduty]\n";
+    std::fs::write(&config, text).unwrap();
+    let doctor = |webhook: &str| {
+        let mut command = hypo(home.path());
+        command.env("HYPO_TEST_WEBHOOK", webhook).args(["doctor", "--json", "--config"]).arg(&config);
+        let found: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        found["destinations"].as_array().unwrap().clone()
+    };
+    let found = doctor("https://hooks.slack.com/services/T0/B0/hunter2");
+    assert_eq!((&found[0]["name"], &found[0]["is_fine"]), (&"slack".into(), &true.into()), "{found:?}");
+    assert_eq!(found[0]["address"], "https://hooks.slack.com");
+    assert_eq!((&found[1]["name"], &found[1]["is_fine"]), (&"pagerduty".into(), &false.into()), "{found:?}");
+    assert!(found[1]["text"].as_str().unwrap().contains("routing_key"), "{found:?}");
+    let found = doctor("hunter2");
+    assert_eq!(found[0]["is_fine"], false);
+    assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+}
+
+#[test]
 fn the_doctor_is_content_with_this_machine() {
     let home = tempfile::tempdir().unwrap();
     hypo(home.path()).arg("doctor").assert().success();
@@ -168,7 +190,18 @@ fn completions_and_the_man_page_name_every_command() {
     for arguments in [["completions", "bash"].as_slice(), &["man"]] {
         let output = hypo(home.path()).args(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        for command in ["demo", "replay", "record", "incidents", "anomalies", "doctor", "export", "import"] {
+        for command in [
+            "demo",
+            "replay",
+            "record",
+            "incidents",
+            "anomalies",
+            "doctor",
+            "export",
+            "import",
+            "postmortem",
+            "handover",
+        ] {
             assert!(text.contains(command), "{arguments:?} lacks {command}");
         }
         for flag in ["scenario", "merge", "lasts", "force", "wait", "state"] {

@@ -7,6 +7,8 @@ use hypocenter::engine::postmortem::{handover, post_mortem, status_update};
 use hypocenter::engine::snapshot::Snapshot;
 use proptest::prelude::*;
 
+use assert_cmd::Command;
+
 use crate::fixtures;
 
 const ID: IncidentId = IncidentId(42);
@@ -78,6 +80,47 @@ fn a_status_update_says_state_impact_and_when_the_next_comes() {
 fn a_handover_names_what_is_open_and_what_cannot_be_relied_on() {
     insta::assert_snapshot!("handover_rich", handover(&rich()));
     insta::assert_snapshot!("handover_quiet", handover(&fixtures::empty()));
+}
+
+/// What the built binary prints.
+fn hypo(home: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::cargo_bin("hypo").unwrap();
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").args(arguments);
+    let output = command.args(["--state-dir", home.join("state").to_str().unwrap()]).output().unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn a_drill_leaves_a_post_mortem_a_status_and_a_handover_on_the_command_line() {
+    let home = tempfile::tempdir().unwrap();
+    let (is_done, said) = hypo(home.path(), &["demo", "--headless", "--approve", "all"]);
+    assert!(is_done, "{said}");
+    let (_, told) = hypo(home.path(), &["postmortem", "INC-1"]);
+    for part in
+        ["# Post-mortem of INC-1", "Most likely cause: ", "kubectl rollout undo", "To mitigate: ", "## Follow-ups"]
+    {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+    assert!(!told.contains("not mitigated"), "the drill mends it:\n{told}");
+    let file = home.path().join("inc-1.md");
+    let (is_done, printed) = hypo(home.path(), &["postmortem", "inc-1", "--out", file.to_str().unwrap()]);
+    assert_eq!((is_done, printed.as_str()), (true, ""));
+    // All but the instant of the draft is the same.
+    let after = |text: &str| text.split_once("## Summary").unwrap().1.to_owned();
+    assert_eq!(after(&std::fs::read_to_string(&file).unwrap()), after(&told));
+    let (_, status) = hypo(home.path(), &["status", "1"]);
+    assert!(status.contains("State: resolved, ") && status.contains("none; this is the last"), "{status}");
+    let (_, handover) = hypo(home.path(), &["handover"]);
+    assert!(handover.contains("## Open incidents\n\nNone.\n"), "{handover}");
+    for (arguments, words) in [
+        (["postmortem", "INC-77"], "INC-77 is not in the store; `hypo incidents --all`"),
+        (["postmortem", "payment"], "write it as INC-1"),
+        (["status", "INC-77"], "INC-77 is not in the store"),
+    ] {
+        let (is_done, said) = hypo(home.path(), &arguments);
+        assert!(!is_done && said.contains(words), "{said}");
+    }
 }
 
 /// The picture with `text` wherever text comes from outside.

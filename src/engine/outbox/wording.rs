@@ -108,9 +108,14 @@ pub fn of_step(
     }
 }
 
-/// An act of ours is over.
+/// An act of ours is over; `step` is the one that did it, where that is known.
 #[must_use]
-pub fn of_act(notice: &ChangeNotice, incident: Option<&Incident>, now: Timestamp) -> OutwardMessage {
+pub fn of_act(
+    notice: &ChangeNotice,
+    step: Option<&RunStep>,
+    incident: Option<&Incident>,
+    now: Timestamp,
+) -> OutwardMessage {
     let at = notice.finished_at.unwrap_or(now);
     let outcome = if notice.has_taken_effect { "took effect" } else { "did not take effect" };
     let mut lines = vec![
@@ -119,6 +124,9 @@ pub fn of_act(notice: &ChangeNotice, incident: Option<&Incident>, now: Timestamp
         format!("From {} to {} (UTC)", notice.at, at),
         format!("By: {}", notice.author.as_deref().unwrap_or("not known")),
     ];
+    let step_command = step.and_then(|step| command(&step.bound.spec.kind));
+    lines.extend(step_command.map(|command| format!("Command: {command}")));
+    lines.extend(step.map(|step| format!("Can be undone: {}", undo(step))));
     lines.extend(notice.service.as_ref().map(|service| format!("Service: {service}")));
     lines.extend(incident.map(|incident| format!("For: {} {} {}", incident.id, incident.severity, incident.title)));
     OutwardMessage {

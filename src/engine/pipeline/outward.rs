@@ -69,7 +69,12 @@ impl Engine {
         }
         let run = self.run_of_act(notice);
         let incident = run.as_ref().and_then(|run| self.world.incidents.get(&run.incident)).cloned();
-        let message = wording::of_act(notice, incident.as_deref(), turn.now);
+        let step = run.as_ref().and_then(|run| {
+            // After the run comes the step's name.
+            let name = notice.external_id.split('/').nth(1)?;
+            run.steps.iter().find(|step| step.bound.spec.name.as_ref() == name)
+        });
+        let message = wording::of_act(notice, step, incident.as_deref(), turn.now);
         let about = format!("{}/{}", notice.external_id, OutwardEvent::ActEnded.word());
         self.enqueue(&about, incident.map(|incident| incident.id), &message, turn);
     }

@@ -1,5 +1,6 @@
 //! The core as a whole: inputs in, a picture out, the same each time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Engine;
@@ -7,9 +8,10 @@ use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    AlertNotice, AlertState, BadWhen, ChangeKind, ChangeNotice, Destination, EdgeNotice, EdgeOrigin, Fingerprint,
-    HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels, Misfit, OutwardEvent, SeriesDescriptor,
-    SeriesNotice, SeriesRole, ServiceName, Severity, Signal, SourceName, Unit,
+    AlertNotice, AlertState, BadWhen, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
+    Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels,
+    Misfit, OutwardEvent, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName,
+    Severity, Signal, SourceName, StepEffect, StepState, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -272,15 +274,120 @@ fn a_status_update_is_kept_told_and_sets_when_the_next_is_due() {
     assert_eq!(next.snapshot(at).documents.len(), 1, "and the next life has it");
 }
 
+/// A run of a shipped runbook whose first act is in this state.
+fn run_with(state: StepState, approved_by: &str) -> (Run, String) {
+    let library = Library::shipped();
+    let runbook = Arc::clone(library.get("rollback-deploy").unwrap());
+    let acts = |step: &RunStep| step.bound.spec.effect >= StepEffect::Reversible;
+    let mut steps: Vec<RunStep> = runbook
+        .steps
+        .iter()
+        .map(|spec| RunStep {
+            bound: BoundStep { spec: spec.clone(), digest: Arc::from("d1") },
+            state: StepState::Pending,
+            gate_text: Arc::from(""),
+            done_before: None,
+            shown_at: START,
+            output: Vec::new(),
+            output_dropped_count: 0,
+            exit_code: None,
+            approved_by: None,
+        })
+        .collect();
+    let act = steps.iter_mut().find(|step| acts(step)).unwrap();
+    (act.state, act.approved_by) = (state, Some(Arc::from(approved_by)));
+    let name = act.bound.spec.name.to_string();
+    let run = Run {
+        id: RunId(1),
+        incident: IncidentId(1),
+        params: BTreeMap::new(),
+        state: RunState::Active,
+        steps,
+        started_at: START,
+        ended_at: None,
+        started_by: Arc::from("ana"),
+        runbook,
+    };
+    (run, name)
+}
+
 #[test]
-fn the_record_of_an_act_of_ours_is_closed_when_it_is_over_and_changes_of_others_have_none() {
+fn the_record_of_an_act_is_opened_while_it_runs_updated_when_it_is_unknown_and_closed_as_one() {
     let mut engine = talkative();
     for (input, now) in storm(0..3) {
         engine.handle(input, now);
     }
-    let notice = ChangeNotice {
+    let mut now = START + MINUTE_MS;
+    let mut threads = BTreeSet::new();
+    let mut tick = |engine: &mut Engine| {
+        now = now + SECOND_MS;
+        let jobs = engine.handle(Input::Tick, now);
+        let mut events = Vec::new();
+        for job in jobs {
+            let Job::Deliver(attempt) = job else { continue };
+            let message = attempt.delivery.message;
+            if message.event.is_of_act() {
+                threads.insert(message.token());
+            }
+            if attempt.delivery.destination == Destination::Servicenow {
+                events.push((message.event, attempt.reference.clone()));
+            }
+            let outcome = DeliveryOutcome::Delivered { reference: Arc::from("CHG1") };
+            let (number, attempt) = (attempt.delivery.number, attempt.delivery.attempt_count);
+            engine.handle(Input::Delivered(DeliveryReport { number, attempt, outcome }), now);
+        }
+        events
+    };
+    tick(&mut engine);
+    let (run, name) = run_with(StepState::Running { since: START, is_dry_run: true }, "ana");
+    engine.world.runs.insert(run.id, Arc::new(run));
+    assert_eq!(tick(&mut engine), [], "a dry run changes nothing");
+    let (run, _) = run_with(StepState::Running { since: START, is_dry_run: false }, "ana");
+    engine.world.runs.insert(run.id, Arc::new(run));
+    assert_eq!(tick(&mut engine), [(OutwardEvent::ActBegan, None)]);
+    assert_eq!(tick(&mut engine), [], "once");
+    let (run, _) = run_with(StepState::Unknown { since: START }, "ana");
+    engine.world.runs.insert(run.id, Arc::new(run));
+    assert_eq!(tick(&mut engine), [(OutwardEvent::ActUpdated, Some(Arc::from("CHG1")))]);
+    let notice = own_act(&format!("RUN-1/{name}/{}", START.0));
+    engine.handle(Input::Signal(Signal::Change(notice)), START + MINUTE_MS);
+    let ended = tick(&mut engine);
+    assert_eq!(ended, [(OutwardEvent::ActEnded, Some(Arc::from("CHG1")))]);
+    assert_eq!(threads.len(), 1, "all of it is one record");
+    let said = &engine.snapshot(START + 3 * MINUTE_MS).audit;
+    assert!(said.iter().any(|entry| entry.text.starts_with("told servicenow (CHG1): ")), "{said:?}");
+}
+
+#[test]
+fn an_act_that_nobody_approved_and_a_run_that_needs_a_person_are_told() {
+    let mut engine = talkative();
+    let events = |engine: &mut Engine, run: Run| {
+        engine.world.runs.insert(run.id, Arc::new(run));
+        engine.handle(Input::Tick, START + SECOND_MS);
+        let pending = engine.snapshot(START + SECOND_MS).outbox.pending.clone();
+        let of_slack = pending.iter().filter(|it| it.destination == Destination::Slack);
+        let mut events: Vec<OutwardEvent> = of_slack.map(|it| it.message.event).collect();
+        events.sort_unstable();
+        events
+    };
+    let running = StepState::Running { since: START, is_dry_run: false };
+    let (run, _) = run_with(running, "engine");
+    assert_eq!(events(&mut engine, run), [OutwardEvent::AutonomousAct]);
+    let failed = StepState::Failed { at: START, reason: Arc::from("exit code 3") };
+    let (mut run, _) = run_with(failed, "ana");
+    (run.id, run.state, run.ended_at) = (RunId(2), RunState::Failed, Some(START));
+    assert_eq!(events(&mut engine, run.clone()), [OutwardEvent::StepFailed, OutwardEvent::AutonomousAct]);
+    // What failed long ago is no news.
+    (run.id, run.ended_at) = (RunId(3), Some(START - 60 * MINUTE_MS));
+    assert_eq!(events(&mut engine, run.clone()).len(), 2);
+    (run.id, run.state) = (RunId(4), RunState::Interrupted);
+    assert!(events(&mut engine, run).contains(&OutwardEvent::RunEscalated));
+}
+
+fn own_act(external_id: &str) -> ChangeNotice {
+    ChangeNotice {
         source: SourceName::new("hypo"),
-        external_id: Arc::from("RUN-1/restart/1793577600000"),
+        external_id: Arc::from(external_id),
         kind: ChangeKind::OwnAct,
         service: Some(ServiceName::new("auth")),
         title: Arc::from("RUN-1: restart auth"),
@@ -291,7 +398,16 @@ fn the_record_of_an_act_of_ours_is_closed_when_it_is_over_and_changes_of_others_
         finished_at: Some(START + SECOND_MS),
         has_taken_effect: true,
         content: None,
-    };
+    }
+}
+
+#[test]
+fn the_record_of_an_act_of_ours_is_closed_when_it_is_over_and_changes_of_others_have_none() {
+    let mut engine = talkative();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let notice = own_act("RUN-1/restart/1793577600000");
     let others = ChangeNotice { source: SourceName::new("github"), ..notice.clone() };
     for (notice, expected) in [(others, vec![]), (notice, vec![(Destination::Servicenow, OutwardEvent::ActEnded)])] {
         engine.handle(Input::Signal(Signal::Change(notice)), START + MINUTE_MS);

@@ -1,9 +1,10 @@
 //! The driver around the core: threads, channels, the clock and the store.
 //!
 //! ```text
-//! sources ──▶ signals ─┐                    ┌─▶ jobs thread: store, runner, replies
+//! sources ──▶ signals ─┐                    ┌─▶ jobs thread: store, runner, couriers, replies
 //! console ──▶ requests ┼─▶ engine thread ───┤
-//! runner  ──▶ reports ─┘   (the core)       └─▶ snapshots (watch): every console
+//! runner  ──▶ reports ─┤   (the core)       └─▶ snapshots (watch): every console
+//! couriers ─▶ reports ─┘
 //! ```
 //!
 //! The engine thread opens the store, then owns the core. It never waits for the disk after that: what is to be done
