@@ -167,7 +167,7 @@ pub const DELIVERIES_WAITING_MAX: usize = 1_000;
 pub const DELIVERIES_OVER_MAX: usize = 500;
 /// Deliveries of each sort in the picture.
 pub const DELIVERIES_IN_SNAPSHOT_MAX: usize = 50;
-/// Tries of a notification before it is given up: a little over an hour.
+/// Tries of a notification before it is given up: not quite two hours.
 pub const NOTIFICATION_TRIES_MAX: u32 = 16;
 /// Tries of a change record before it is given up: about a day.
 pub const CHANGE_RECORD_TRIES_MAX: u32 = 100;

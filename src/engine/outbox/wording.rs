@@ -27,6 +27,10 @@ pub fn of_incident(event: OutwardEvent, incident: &Incident, by: Option<&Arc<str
         OutwardEvent::IncidentReopened => "reopened",
         _ => "update",
     };
+    let what = match (event, incident.merged_into) {
+        (OutwardEvent::IncidentResolved, Some(into)) => format!("is a part of {into}"),
+        _ => what.to_owned(),
+    };
     OutwardMessage {
         event,
         thread: incident_thread(incident),

@@ -117,7 +117,8 @@ fn timeline_line(entry: &TimelineEntry) -> String {
         TimelineKind::Note => "note",
         TimelineKind::Recovery => "recovery",
     };
-    let service = entry.service.as_ref().map(|service| format!("on {}", escape(service.as_str())));
+    let unnamed = entry.service.as_ref().filter(|service| !entry.text.contains(service.as_str()));
+    let service = unnamed.map(|service| format!("on {}", escape(service.as_str())));
     let by = entry.by.as_ref().map(|by| format!("by {}", escape(by)));
     let aside: Vec<String> = service.into_iter().chain(by).collect();
     let aside = if aside.is_empty() { String::new() } else { format!(" ({})", aside.join(", ")) };

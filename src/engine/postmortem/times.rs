@@ -1,7 +1,7 @@
 //! How long things took, as far as the record says.
 
 use super::Facts;
-use crate::engine::clock::Timestamp;
+use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::model::{TimelineKind, human_span};
 
 /// An instant of a document: `2026-11-21 14:31:45`.
@@ -12,7 +12,11 @@ pub(super) fn instant(at: Timestamp) -> String {
 /// From one instant to another in words; `not known` where one of them is missing or they are out of order.
 pub(super) fn span(from: Timestamp, to: Option<Timestamp>) -> String {
     let took = to.map(|to| to.since_ms(from)).filter(|took| *took >= 0);
-    took.map_or_else(|| "not known".to_owned(), human_span)
+    match took {
+        None => "not known".to_owned(),
+        Some(took) if took < SECOND_MS => "less than a second".to_owned(),
+        Some(took) => human_span(took),
+    }
 }
 
 /// When a hypothesis was first put forward.

@@ -12,9 +12,9 @@ use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{
     AuditEntry, AuditKind, BadWhen, Band, BoundStep, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, Delivery,
-    DeliveryState, Destination, Fingerprint, IncidentId, Labels, OutwardEvent, OutwardMessage, Run, RunId, RunState,
-    RunStep, Runbook, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, SourceName, StepEffect, StepKind,
-    StepSpec, StepState, Topology, Unit,
+    DeliveryState, Destination, Document, DocumentKind, Fingerprint, IncidentId, Labels, OutwardEvent, OutwardMessage,
+    Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, SourceName,
+    StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
 };
 use crate::engine::settings::DetectionSettings;
 
@@ -171,6 +171,16 @@ fn delivery(number: u64) -> Record {
     })
 }
 
+fn document() -> Record {
+    Record::Document(Document {
+        incident: IncidentId(42),
+        kind: DocumentKind::PostMortem,
+        text: Arc::from("# What happened\n\nmuch"),
+        by: Arc::from("ana"),
+        at: Timestamp(7),
+    })
+}
+
 fn sample_records() -> Vec<Record> {
     vec![
         audit(1, "first"),
@@ -182,6 +192,7 @@ fn sample_records() -> Vec<Record> {
         Record::BackfillCursor { source: SourceName::new("prom"), until: Timestamp(99) },
         setting("pane", "\"now\""),
         delivery(5),
+        document(),
     ]
 }
 
@@ -208,6 +219,7 @@ fn what_was_written_is_there_after_a_restart() {
     assert_eq!(stored.relations, [(Fingerprint(5), vec![1, 0, 9])], "the other is gone");
     let deliveries: Vec<Record> = stored.deliveries.iter().cloned().map(Record::Delivery).collect();
     assert_eq!(deliveries, [delivery(5)], "the other is gone");
+    assert_eq!(stored.documents.iter().cloned().map(Record::Document).collect::<Vec<_>>(), [document()]);
     assert_eq!(stored.cursors[&SourceName::new("prom")], Timestamp(99));
     assert_eq!(stored.settings["pane"], "\"now\"");
     assert_eq!((stored.next.run, stored.next.change, stored.next.audit, stored.next.incident), (4, 10, 2, 1));
@@ -517,16 +529,16 @@ fn an_export_reads_back_as_the_same_store() {
     // Infinity has no JSON; its record travels as bytes.
     first.write(&[sample_records(), vec![run(4, f64::INFINITY)]].concat(), true).unwrap();
     let mut lines = Vec::new();
-    assert_eq!(first.export(&mut lines).unwrap(), 10);
+    assert_eq!(first.export(&mut lines).unwrap(), 11);
     let text = String::from_utf8(lines.clone()).unwrap();
     assert!(text.starts_with("{\"hypocenter_export\":1}\n{\"tree\":"), "{text}");
     assert_eq!(text.matches("\"bytes\":\"").count(), 1);
 
     let second = Store::open(to.path()).unwrap();
-    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 10);
+    assert_eq!(second.import(&mut lines.as_slice(), false).unwrap(), 11);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
     assert!(matches!(second.import(&mut lines.as_slice(), false), Err(StoreError::NotEmpty { .. })));
-    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 10);
+    assert_eq!(second.import(&mut lines.as_slice(), true).unwrap(), 11);
     assert_eq!(second.load().unwrap(), first.load().unwrap());
 }
 
@@ -549,7 +561,7 @@ fn a_broken_export_names_its_line_and_writes_nothing() {
         ("{\"other\":1}\n", 1, "no export of hypo"),
         ("{\"hypocenter_export\":2}\n", 1, "format is 2"),
         (cut.as_str(), 5, "cut off"),
-        (without_one.as_str(), 10, "lines are missing"),
+        (without_one.as_str(), 11, "lines are missing"),
         (foreign.as_str(), 3, "no tree `rums`"),
         (misplaced.as_str(), 3, "belongs into the tree runs"),
         (half_line, 0, ""),
