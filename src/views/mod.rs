@@ -35,6 +35,7 @@ mod step_facts;
 mod tabs;
 mod updates;
 mod why;
+mod writing;
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};

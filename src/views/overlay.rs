@@ -16,6 +16,7 @@ use super::text;
 use super::theme::Role;
 use super::ui_state::{Overlay, Written};
 use super::why;
+use super::writing;
 use crate::engine::model::IncidentId;
 
 /// How much of an overlay is on the screen.
@@ -193,23 +194,5 @@ fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: In
         Written::PostMortem => (format!("Post-mortem of {incident}, in Markdown"), (120, 60)),
     };
     let inner = open(canvas, body, size, &title, &keys_line(ctx.hints, &keys));
-    let Some(note) = ctx.note else { return };
-    let cursor = note.cursor();
-    let height = usize::from(inner.height).max(1);
-    let offset = (cursor.0 + 1).saturating_sub(height);
-    for (row, (index, line)) in (0..inner.height).zip(note.lines().iter().enumerate().skip(offset)) {
-        if index == cursor.0 {
-            let before: String = line.chars().take(cursor.1).collect();
-            let after: String = line.chars().skip(cursor.1).collect();
-            let one = Rect { y: inner.y + row, height: 1, ..inner };
-            typed(canvas, one, "", &before);
-            let drawn = canvas.cursor.map_or(0, |at| at.x.saturating_sub(inner.x));
-            let rest = Rect { x: inner.x + drawn, width: inner.width.saturating_sub(drawn), ..one };
-            let span = canvas.pen.span(Role::Input, &after);
-            canvas.line(rest, 0, span);
-        } else {
-            let span = canvas.pen.span(Role::Input, line);
-            canvas.line(inner, row, span);
-        }
-    }
+    writing::draw(canvas, inner, ctx);
 }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use hypocenter::engine::model::{IncidentId, IncidentState, RunState, StepState, TimelineEntry, TimelineKind};
+use hypocenter::engine::job::Record;
+use hypocenter::engine::model::{
+    Document, DocumentKind, IncidentId, IncidentState, RunState, StepState, TimelineEntry, TimelineKind,
+};
 use hypocenter::engine::postmortem::{handover, post_mortem, status_update};
 use hypocenter::engine::snapshot::Snapshot;
+use hypocenter::engine::store::Store;
 use proptest::prelude::*;
 
 use assert_cmd::Command;
@@ -109,6 +113,19 @@ fn a_drill_leaves_a_post_mortem_a_status_and_a_handover_on_the_command_line() {
     // All but the instant of the draft is the same.
     let after = |text: &str| text.split_once("## Summary").unwrap().1.to_owned();
     assert_eq!(after(&std::fs::read_to_string(&file).unwrap()), after(&told));
+    // A text that was saved takes the draft's place; the draft stays within reach.
+    let saved = Document {
+        incident: IncidentId(1),
+        kind: DocumentKind::PostMortem,
+        text: "# As we wrote it".into(),
+        by: "ana".into(),
+        at: fixtures::now(),
+    };
+    let store = Store::open(&home.path().join("state")).unwrap();
+    store.write(&[Record::Document(saved)], true).unwrap();
+    drop(store);
+    assert_eq!(hypo(home.path(), &["postmortem", "INC-1"]).1, "# As we wrote it\n");
+    assert_eq!(after(&hypo(home.path(), &["postmortem", "INC-1", "--draft"]).1), after(&told));
     let (_, status) = hypo(home.path(), &["status", "1"]);
     assert!(status.contains("State: resolved, ") && status.contains("none; this is the last"), "{status}");
     let (_, handover) = hypo(home.path(), &["handover"]);
