@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +11,16 @@ use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::ingest::{SignalSink, Source, StopSignal, wall_clock};
 use hypocenter::engine::model::{
-    AlertNotice, AlertState, DeliveryState, Fingerprint, IncidentId, IncidentState, Labels, OutwardEvent, ServiceName,
-    Severity, Signal, SourceKind, SourceName,
+    AlertNotice, AlertState, DeliveryState, Fingerprint, IncidentId, IncidentSeverity, IncidentState, Labels,
+    OutwardEvent, ServiceName, Severity, Signal, SourceKind, SourceName,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runtime::source_list::SourceSpec;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
-use hypocenter::engine::settings::{EngineSettings, SecretSource, SlackSettings, Span};
+use hypocenter::engine::settings::{
+    EngineSettings, OutboundSettings, PagerdutySettings, SecretSource, SlackSettings, Span,
+};
 use hypocenter::engine::snapshot::Snapshot;
 use tokio::runtime::Handle;
 use wiremock::matchers::method;
@@ -60,13 +63,31 @@ impl Source for OneAlert {
 fn runtime(folder: &Path, server: &MockServer, timeout_ms: i64) -> Runtime {
     let webhook = folder.join("webhook");
     std::fs::write(&webhook, format!("{}/services/T0/B0/x", server.uri())).unwrap();
-    let mut settings = EngineSettings::default();
-    settings.outbound.slack = Some(SlackSettings {
+    let slack = SlackSettings {
         webhook: SecretSource { env: None, file: Some(webhook) },
         timeout: Span(timeout_ms),
         events: vec![OutwardEvent::IncidentOpened],
         ..SlackSettings::default()
-    });
+    };
+    telling(folder, OutboundSettings { slack: Some(slack), ..OutboundSettings::default() })
+}
+
+/// The program with one alert and a PagerDuty at `url`.
+fn paging(folder: &Path, url: &str) -> Runtime {
+    let key = folder.join("key");
+    std::fs::write(&key, "k").unwrap();
+    let pagerduty = PagerdutySettings {
+        url: url.to_owned(),
+        routing_key: SecretSource { env: None, file: Some(key) },
+        events: vec![OutwardEvent::IncidentOpened],
+        severity_min: IncidentSeverity::Sev4,
+        ..PagerdutySettings::default()
+    };
+    telling(folder, OutboundSettings { pagerduty: Some(pagerduty), ..OutboundSettings::default() })
+}
+
+fn telling(folder: &Path, outbound: OutboundSettings) -> Runtime {
+    let settings = EngineSettings { outbound, ..EngineSettings::default() };
     let since = wall_clock::now();
     let source = SourceSpec {
         name: SourceName::new("alerts"),
@@ -147,4 +168,53 @@ async fn what_is_pending_is_told_after_a_restart_exactly_once() {
         stop(runtime).await;
         assert_eq!(server.received_requests().await.unwrap().len(), 1, "{life}");
     }
+}
+
+/// Where the child keeps its store, and whom it tells.
+const CHILD: (&str, &str) = ("HYPO_TEST_DELIVER_FOLDER", "HYPO_TEST_DELIVER_URL");
+
+/// Not a test of its own: the process that the test below starts and kills. Without its variables it does nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_that_tells_until_it_is_killed() {
+    let (Ok(folder), Ok(url)) = (std::env::var(CHILD.0), std::env::var(CHILD.1)) else { return };
+    let mut runtime = paging(Path::new(&folder), &url);
+    runtime.started().await.unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pending_when_the_program_was_killed_becomes_one_alert() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), MockServer::start().await);
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(503)).mount(&server).await;
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "deliver::child_that_tells_until_it_is_killed"])
+        .env(CHILD.0, folder.path())
+        .env(CHILD.1, server.uri())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_tried = async {
+        while server.received_requests().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let is_tried = tokio::time::timeout(PATIENCE, is_tried).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    is_tried.expect("the child tells nobody");
+    let key_of = |request: &wiremock::Request| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        body["dedup_key"].as_str().unwrap().to_owned()
+    };
+    let first = key_of(&server.received_requests().await.unwrap()[0]);
+    server.reset().await;
+    let taken = serde_json::json!({ "status": "success", "message": "Event processed", "dedup_key": first });
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(202).set_body_json(taken)).mount(&server).await;
+    let mut next = paging(folder.path(), &server.uri());
+    next.started().await.unwrap();
+    wait(&next, "it is told", |snapshot| snapshot.outbox.delivered.len() == 1).await;
+    stop(next).await;
+    let told: Vec<String> = server.received_requests().await.unwrap().iter().map(key_of).collect();
+    assert_eq!(told, [first], "told once more, by the key that it had");
 }
