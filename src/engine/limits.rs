@@ -197,3 +197,9 @@ pub const DELIVERY_SETTLE_MS: i64 = 15_000;
 pub const DOCUMENT_BYTES_MAX: usize = 131_072;
 /// Lines of it.
 pub const DOCUMENT_LINES_MAX: usize = 4_000;
+/// Bytes of a step's output that are kept from its start, and as many from its end.
+pub const STEP_OUTPUT_BYTES_MAX: usize = 65_536;
+/// Bytes of what a cluster tells of the owners of an object.
+pub const OWNERS_ANSWER_BYTES_MAX: u64 = 16_777_216;
+/// Longest wait for one answer about owners.
+pub const OWNERS_LOOK_MS_MAX: u64 = 15_000;

@@ -2,14 +2,17 @@
 //!
 //! Every key has a default, unknown keys are errors, and durations are written as `15s`, `5m`, `21d`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod executors;
 mod outbound;
 mod span;
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::{DAY_MS, MINUTE_MS, SECOND_MS};
+pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings};
 pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
 };
@@ -80,7 +83,7 @@ pub struct PrometheusSettings {
     /// Password of basic authentication.
     pub password: SecretSource,
     /// Further headers, such as `X-Scope-OrgID`.
-    pub headers: std::collections::BTreeMap<String, String>,
+    pub headers: BTreeMap<String, String>,
     /// PEM file of a certificate authority to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// Sets of ready-made queries: `red`, `use`, `service_graph`, `istio`.
@@ -106,7 +109,7 @@ impl Default for PrometheusSettings {
             bearer: SecretSource::default(),
             username: None,
             password: SecretSource::default(),
-            headers: std::collections::BTreeMap::new(),
+            headers: BTreeMap::new(),
             ca_file: None,
             defaults: ["red", "use", "service_graph", "istio"].map(str::to_owned).to_vec(),
             service_labels: ["service", "service_name", "app", "destination_service_name", "job"]
@@ -353,6 +356,14 @@ pub struct RunbookSettings {
     pub environment: Vec<String>,
     /// True takes away every act: observe only.
     pub observe_only: bool,
+    /// Machines reached by `ssh`.
+    pub ssh: SshSettings,
+    /// Playbooks.
+    pub ansible: AnsibleSettings,
+    /// Job templates.
+    pub awx: AwxSettings,
+    /// Servers that requests go to, by name.
+    pub endpoints: BTreeMap<String, EndpointSettings>,
 }
 
 impl Default for RunbookSettings {
@@ -377,6 +388,10 @@ impl Default for RunbookSettings {
             .to_vec(),
             environment: ["PATH", "HOME", "LANG", "KUBECONFIG"].map(str::to_owned).to_vec(),
             observe_only: false,
+            ssh: SshSettings::default(),
+            ansible: AnsibleSettings::default(),
+            awx: AwxSettings::default(),
+            endpoints: BTreeMap::new(),
         }
     }
 }

@@ -17,6 +17,8 @@ mod demo;
 #[cfg(test)]
 mod end_to_end_real;
 #[cfg(test)]
+mod executors_real;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod flows;

@@ -34,6 +34,7 @@ fn every_key_stands_in_the_default_file() {
             line.starts_with(&format!("#{key} = "))
                 || line.contains(&format!("[{key}]"))
                 || line.contains(&format!(".{key}]"))
+                || line.contains(&format!(".{key}."))
                 || line.contains(&format!("{{ {key} = "))
         });
         assert!(is_there, "`{key}` is not in the default file");

@@ -1,44 +1,98 @@
-//! The runner of real commands: starts a task for each approved step, and stops it when asked.
+//! The runner of real calls: starts a task for each approved step, once, and stops it when asked.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::policy::ApprovedStep;
 use super::steps::run_command::{self, CommandRules};
+use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, ssh};
 use super::{StepReportSink, StepRunner};
-use crate::engine::model::RunId;
+use crate::engine::input::StepProgress;
+use crate::engine::model::{Call, RunId};
 use crate::engine::settings::RunbookSettings;
 
 /// How each running step is told to stop.
 type Running = BTreeMap<(RunId, usize), Arc<Notify>>;
 
-/// Runs steps as processes of this machine.
-#[derive(Debug)]
+/// Carries steps out: processes of this machine, and what they and requests reach.
 pub struct Executor {
-    rules: Arc<CommandRules>,
+    reach: Arc<Reach>,
     tasks: Handle,
+    is_killed: IsKilled,
     running: Arc<Mutex<Running>>,
+    /// Identities of attempts that were begun; none is begun again.
+    begun: Mutex<BTreeSet<Arc<str>>>,
+}
+
+/// What may be reached.
+#[derive(Debug)]
+struct Reach {
+    rules: CommandRules,
+    settings: RunbookSettings,
+}
+
+/// An approved step, taken apart.
+struct Approved {
+    of: (RunId, usize),
+    /// The attempt's identity, where it has one.
+    id: Option<Arc<str>>,
+    call: Call,
+    timeout_ms: i64,
 }
 
 impl Executor {
     /// An executor whose steps run as tasks on `tasks`.
     #[must_use]
     pub fn new(settings: &RunbookSettings, tasks: Handle) -> Self {
-        Self { rules: Arc::new(CommandRules::new(settings)), tasks, running: Arc::default() }
+        let reach = Reach { rules: CommandRules::new(settings), settings: settings.clone() };
+        Self {
+            reach: Arc::new(reach),
+            tasks,
+            is_killed: Arc::new(|| false),
+            running: Arc::default(),
+            begun: Mutex::default(),
+        }
     }
-}
 
-impl StepRunner for Executor {
-    fn start(&self, step: ApprovedStep, reports: StepReportSink) {
-        let key = (step.run(), step.step());
+    /// The same, beginning nothing while `is_killed` says so; it is asked right before each start.
+    #[must_use]
+    pub fn held_by(mut self, is_killed: IsKilled) -> Self {
+        self.is_killed = is_killed;
+        self
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True for the first time that this identity is begun in this process.
+    fn is_first(&self, id: Option<&Arc<str>>) -> bool {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        id.is_none_or(|id| begun.insert(Arc::clone(id)))
+    }
+
+    fn begin(&self, approved: Approved, reports: StepReportSink) {
+        let key = approved.of;
         let stop = Arc::new(Notify::new());
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&stop));
-        let (rules, running) = (Arc::clone(&self.rules), Arc::clone(&self.running));
+        let is_first = self.is_first(approved.id.as_ref());
+        if is_first {
+            self.running().insert(key, Arc::clone(&stop));
+        }
+        let (reach, running) = (Arc::clone(&self.reach), Arc::clone(&self.running));
+        let is_killed = Arc::clone(&self.is_killed);
+        let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed);
         self.tasks.spawn(async move {
-            run_command::run(&step, &rules, &reports, &stop).await;
+            let end = if is_first {
+                reach.call(&approved.call, &attempt).await
+            } else {
+                // Whatever the first one did is told by the first one; a second end would be taken for its.
+                tracing::error!(run = %key.0, step = key.1, "a step was to be begun twice");
+                return;
+            };
+            attempt.tell(end).await;
             let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
             // The step may have been started anew (after a dry run) before this task came to its end.
             if running.get(&key).is_some_and(|present| Arc::ptr_eq(present, &stop)) {
@@ -46,9 +100,41 @@ impl StepRunner for Executor {
             }
         });
     }
+}
+
+impl Reach {
+    /// Carries the call out; gives back its end, which is told once, after all its output.
+    async fn call(&self, call: &Call, attempt: &Attempt) -> StepProgress {
+        let (rules, settings) = (&self.rules, &self.settings);
+        let program = call.program();
+        if !settings.allowed_programs.iter().any(|allowed| allowed == program) {
+            let reason = format!("`{program}` is not among `allowed_programs` under [runbooks]");
+            return StepProgress::NotStarted { reason: reason.into() };
+        }
+        match call {
+            Call::Command { argv } if kubectl::is_kubectl(argv) => kubectl::run(argv, rules, attempt).await,
+            Call::Command { argv } => run_command::run(argv, rules, attempt).await,
+            Call::Ssh { host, argv } => ssh::run(host, argv, rules, &settings.ssh, attempt).await,
+            Call::Playbook(play) => ansible::run(play, rules, &settings.ansible, attempt).await,
+            Call::JobTemplate(play) => awx::run(play, &settings.awx, attempt).await,
+            Call::Http(call) => http::run(call, &settings.endpoints, attempt).await,
+        }
+    }
+}
+
+impl StepRunner for Executor {
+    fn start(&self, step: ApprovedStep, reports: StepReportSink) {
+        let approved = Approved {
+            of: (step.run(), step.step()),
+            id: None,
+            call: Call::Command { argv: step.argv().to_vec() },
+            timeout_ms: step.timeout_ms(),
+        };
+        self.begin(approved, reports);
+    }
 
     fn cancel(&self, run: RunId, step: usize) {
-        if let Some(stop) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&(run, step)) {
+        if let Some(stop) = self.running().get(&(run, step)) {
             stop.notify_one();
         }
     }
@@ -94,6 +180,7 @@ mod tests {
         let mut lines = Vec::new();
         loop {
             match next(&mut reports).await {
+                StepProgress::Digest { .. } => {}
                 StepProgress::Output(some) => lines.extend(some.iter().map(ToString::to_string)),
                 end => {
                     assert!(reports.recv().await.is_none(), "nothing comes after the end");
@@ -205,5 +292,133 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), wait_for_it).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_begun_once_and_never_while_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("count");
+        let line = format!("echo x >> {}", file.display());
+        let call = Call::Command { argv: ["sh", "-c", line.as_str()].map(Arc::from).to_vec() };
+        let approved =
+            || Approved { of: (RunId(1), 0), id: Some("id-1".into()), call: call.clone(), timeout_ms: 60_000 };
+        let executor = Executor::new(&settings(), Handle::current());
+        let (sink, mut reports) = StepReportSink::channel();
+        for _ in 0..50 {
+            executor.begin(approved(), sink.clone());
+        }
+        drop(sink);
+        let mut ends = 0;
+        while let Some(report) = reports.recv().await {
+            ends += usize::from(matches!(report.progress, StepProgress::Exited { .. }));
+        }
+        assert_eq!((ends, std::fs::read_to_string(&file).unwrap().as_str()), (1, "x\n"));
+
+        let held = Executor::new(&settings(), Handle::current()).held_by(Arc::new(|| true));
+        let (sink, reports) = StepReportSink::channel();
+        held.begin(approved(), sink);
+        let (_, end) = finish(reports).await;
+        assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains("kill switch")), "{end:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "x\n");
+    }
+
+    #[tokio::test]
+    async fn no_secret_of_a_thousand_is_in_what_steps_tell() {
+        let script =
+            r#"i=0; while [ $i -lt 1000 ]; do echo "password=c4N$i-Xq$i token: c4Nzz9Q8w7$i$i"; i=$((i+1)); done"#;
+        let (lines, end) = run(&["sh", "-c", script], 60_000).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }));
+        let telling: Vec<&String> = lines.iter().filter(|line| line.contains("c4N")).collect();
+        assert!(telling.is_empty() && lines.len() == 1_000, "{} of {}: {telling:?}", telling.len(), lines.len());
+        let (lines, _) = run(
+            &["sh", "-c", "printf '%s\\n' '-----BEGIN PRIVATE KEY-----' MIIEvQ== '-----END PRIVATE KEY-----' ok"],
+            60_000,
+        )
+        .await;
+        assert_eq!(lines[1..], ["⟨redacted:private-key⟩", "⟨redacted:private-key⟩", "ok"]);
+    }
+
+    #[tokio::test]
+    async fn the_digest_is_of_everything_it_said() {
+        let (_executor, _step, mut reports) = begin(&["sh", "-c", "echo a; echo b"], 60_000);
+        let mut digest = None;
+        while let Some(report) = reports.recv().await {
+            match report.progress {
+                StepProgress::Digest { sha256, bytes } => digest = Some((sha256.to_string(), bytes)),
+                StepProgress::Exited { .. } => break,
+                _ => {}
+            }
+        }
+        // printf 'a\nb\n' | sha256sum
+        let wanted = "911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2".to_owned();
+        assert_eq!(digest, Some((wanted, 4)));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_others_could_change_is_not_started() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (open, program) = (folder.path().join("open"), folder.path().join("open/tool"));
+        std::fs::create_dir(&open).unwrap();
+        std::fs::copy("/bin/echo", &program).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&program, &link).unwrap();
+        for (mode_of_folder, mode_of_file, is_started) in
+            [(0o755, 0o755, true), (0o777, 0o755, false), (0o755, 0o775, false)]
+        {
+            std::fs::set_permissions(&open, std::fs::Permissions::from_mode(mode_of_folder)).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode_of_file)).unwrap();
+            for path in [&program, &link] {
+                let path = path.to_str().unwrap();
+                let mut own = settings();
+                own.allowed_programs.push(path.to_owned());
+                let executor = Executor::new(&own, Handle::current());
+                let (sink, reports) = StepReportSink::channel();
+                executor.start(approved(&[path, "hello"], 60_000, &own), sink);
+                let (_, end) = finish(reports).await;
+                let was_started = matches!(end, StepProgress::Exited { code: Some(0), .. });
+                assert_eq!(was_started, is_started, "{path} {mode_of_folder:o} {mode_of_file:o}: {end:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_value_reaches_a_shell_or_becomes_more_than_one_argument() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hostile: Vec<String> = [
+            "",
+            "; touch never",
+            "$(touch never)",
+            "`touch never`",
+            "-rf",
+            "--flag=x",
+            "a\nb",
+            "'\"",
+            "\\",
+            "*",
+            "~",
+            "\u{1b}[2J",
+            "x y",
+            "%s",
+            "é",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        hostile.push("x".repeat(100_000));
+        let file = folder.path().join("seen");
+        // The recorder is told where to write by its name, and writes each argument with a NUL behind it.
+        let script = format!("printf '%s\\0' \"$@\" > {}", file.display());
+        let mut argv = vec!["sh", "-c", script.as_str(), "recorder"];
+        argv.extend(hostile.iter().map(String::as_str));
+        let (_, end) = run(&argv, 60_000).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{end:?}");
+        let seen = std::fs::read_to_string(&file).unwrap();
+        let seen: Vec<&str> = seen.split_terminator('\0').collect();
+        assert_eq!(seen, hostile);
+        let (_, end) = run(&["echo", "a\0b"], 60_000).await;
+        assert!(matches!(end, StepProgress::NotStarted { .. }), "{end:?}");
+        let megabyte = "x".repeat(1_000_000);
+        let (_, end) = run(&["echo", &megabyte], 60_000).await;
+        assert!(matches!(end, StepProgress::NotStarted { .. }), "the kernel takes no such argument: {end:?}");
     }
 }

@@ -1,3 +1,99 @@
 //! What a step can do to the outside world, one file a kind. Nothing else in the program starts processes.
 
+pub mod ansible;
+pub mod awx;
+pub mod http;
+pub mod kubectl;
+mod output;
+mod process;
+pub mod quoting;
 pub mod run_command;
+pub mod ssh;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::StepReportSink;
+use crate::engine::input::{StepProgress, StepReport};
+use crate::engine::model::RunId;
+
+/// Says whether everything is to stand still. It is asked right before anything is begun.
+pub type IsKilled = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// One approved call under way: whose it is, how long it may take, how it is stopped, and where it tells.
+#[derive(Clone)]
+pub struct Attempt {
+    run: RunId,
+    step: usize,
+    began: Instant,
+    timeout: Duration,
+    stop: Arc<Notify>,
+    reports: StepReportSink,
+    is_killed: IsKilled,
+}
+
+impl Attempt {
+    /// An attempt that begins now. `stop` tells it to end, once.
+    #[must_use]
+    pub fn new(
+        (run, step): (RunId, usize),
+        timeout_ms: i64,
+        stop: Arc<Notify>,
+        reports: StepReportSink,
+        is_killed: IsKilled,
+    ) -> Self {
+        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+        Self { run, step, began: Instant::now(), timeout, stop, reports, is_killed }
+    }
+
+    /// Tells the engine; when it has ended there is nobody left to tell, and the run is found on disk at the next start.
+    pub async fn tell(&self, progress: StepProgress) {
+        let report = StepReport { run: self.run, step: self.step, progress };
+        if let Err(refused) = self.reports.send(report).await {
+            tracing::warn!(%refused, "a step's report came too late");
+        }
+    }
+
+    async fn say(&self, line: &str) {
+        self.tell(StepProgress::Output(vec![Arc::from(line)])).await;
+    }
+
+    /// Why nothing may begin, where that is so.
+    fn hold(&self) -> Option<String> {
+        (self.is_killed)().then(|| "the kill switch is on; nothing begins until a person takes it off".to_owned())
+    }
+
+    /// How long it may go on.
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.began.elapsed())
+    }
+
+    fn took_ms(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn timed_out(&self) -> String {
+        format!("stopped after its timeout of {} s", self.timeout.as_secs_f32())
+    }
+
+    fn exited(&self, code: i32) -> StepProgress {
+        StepProgress::Exited { code: Some(code), took_ms: self.took_ms() }
+    }
+}
+
+fn not_started(reason: impl Into<Arc<str>>) -> StepProgress {
+    StepProgress::NotStarted { reason: reason.into() }
+}
+
+fn lost(reason: impl Into<Arc<str>>) -> StepProgress {
+    StepProgress::Lost { reason: reason.into() }
+}
+
+fn stopped(reason: impl Into<Arc<str>>) -> StepProgress {
+    StepProgress::Stopped { reason: reason.into() }
+}
+
+/// What is told of a stop by a person.
+const BY_A_PERSON: &str = "stopped by a person";
