@@ -43,6 +43,22 @@ impl Outbox {
             };
             self.put(Delivery { state, ..delivery.as_ref().clone() }, &mut turned);
         }
+        self.recall_problems();
         turned
+    }
+
+    /// What was wrong with a destination before the restart still is, as far as is known: the newest word of it counts.
+    fn recall_problems(&mut self) {
+        for delivery in self.deliveries.values() {
+            let word = match &delivery.state {
+                DeliveryState::Delivered { .. } => None,
+                DeliveryState::GivenUp { reason, .. } => Some(Arc::clone(reason)),
+                DeliveryState::Waiting { last_problem: Some(problem), .. } => Some(Arc::clone(problem)),
+                DeliveryState::Waiting { last_problem: None, .. } | DeliveryState::UnderWay { .. } => continue,
+            };
+            if let Some(line) = self.lines.get_mut(&delivery.destination) {
+                line.last_problem = word;
+            }
+        }
     }
 }

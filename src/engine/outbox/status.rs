@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Outbox;
+use crate::engine::clock::Timestamp;
 use crate::engine::limits::DELIVERIES_IN_SNAPSHOT_MAX;
 use crate::engine::model::{Delivery, DeliveryState, DestinationStatus, OutboxStatus};
 
@@ -31,7 +32,7 @@ impl Outbox {
         DestinationStatus {
             destination,
             pending_count,
-            retry_at: line.filter(|_| pending_count > 0 && last_problem.is_some()).map(|line| line.resume_at),
+            retry_at: line.map(|line| line.resume_at).filter(|at| pending_count > 0 && *at > Timestamp(0)),
             last_problem,
         }
     }

@@ -136,6 +136,7 @@ fn what_is_refused_or_tried_too_often_is_given_up_with_its_reason() {
     let status = outbox.status();
     assert_eq!(status.destinations[0].last_problem.as_deref(), Some("404 no_service"));
     assert_eq!((status.given_up.len(), status.pending.len()), (1, 1));
+    assert_eq!(status.destinations[0].retry_at, None, "the next one waits for nothing");
     let mut now = START;
     let mut tries = 0;
     while outbox.status().destinations[0].pending_count > 0 {
@@ -195,6 +196,8 @@ fn after_a_restart_what_waits_is_told_and_what_was_under_way_by_where_it_goes() 
     after.recover(now);
     let given_up: Vec<String> = after.status().given_up.iter().map(|it| it.key.to_string()).collect();
     assert_eq!(given_up, ["jira/a/ended", "slack/i", "jira/a/began"]);
+    let problems: Vec<bool> = after.status().destinations.iter().map(|it| it.last_problem.is_some()).collect();
+    assert_eq!(problems, [true, true, true], "what was wrong is shown again");
     assert!(after.begin_due(now).attempts.is_empty(), "what arrived can be found by then");
     let attempts = after.begin_due(now + DELIVERY_SETTLE_MS).attempts;
     let begun: Vec<(&str, bool)> = attempts.iter().map(|it| (it.delivery.key.as_ref(), it.may_have_arrived)).collect();
