@@ -94,6 +94,8 @@ pub enum Command {
     /// The audit log: prove it, list it, print its signed end. Works beside a running hypo.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Stop everything at once: nothing begins any more, running steps are told to stop; --off takes it back.
+    Kill(KillArguments),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -290,6 +292,20 @@ pub struct DetectArguments {
     pub input: PathBuf,
     /// Where `timestamp,score` goes, at the same path below this folder; what is there is replaced.
     pub output: PathBuf,
+}
+
+/// `hypo kill`
+#[derive(Debug, Args)]
+pub struct KillArguments {
+    /// Why; required with --off.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Let steps begin again.
+    #[arg(long)]
+    pub off: bool,
+    /// Only say how it stands; exit code 1 while it is on.
+    #[arg(long, conflicts_with = "off")]
+    pub status: bool,
 }
 
 /// `hypo audit`

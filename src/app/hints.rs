@@ -114,8 +114,14 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
             matches!(step(), Some(StepState::Waiting)) || (!is_active() && has_proposal)
         }
         Command::Skip | Command::DryRun => is_active() && matches!(step(), Some(StepState::Waiting)),
-        Command::Stop => is_active(),
-        Command::Happened | Command::NotHappened => matches!(step(), Some(StepState::Unknown { .. })),
+        Command::Stop => state.run().is_some_and(|run| run.state.is_open()),
+        Command::Happened | Command::NotHappened | Command::Probe => {
+            matches!(step(), Some(StepState::Unknown { .. }))
+        }
+        Command::Retry => matches!(step(), Some(StepState::Failed { .. })),
+        Command::Resume => state.run().is_some_and(|run| run.state == RunState::Paused),
+        Command::Undo => state.run().is_some_and(|run| run.has_acted()),
+        Command::RunFrom | Command::EditRun | Command::Kill => false,
         Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
         Command::StatusUpdate => is_update_due(state),
         Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),

@@ -49,7 +49,7 @@ impl Offered {
             incident: incident.map(|incident| incident.id),
             run: run.map(|run| (run.id, run.state)),
             step: step.map(|(index, step)| {
-                (index, Arc::clone(&step.bound.digest), step.shown_at, std::mem::discriminant(&step.state))
+                (index, Arc::clone(&step.offer), step.shown_at, std::mem::discriminant(&step.state))
             }),
             proposals: proposals
                 .into_iter()
@@ -272,7 +272,7 @@ impl AppState {
     pub fn is_typing(&self) -> bool {
         match &self.ui.overlay {
             Overlay::Palette { .. } | Overlay::Filter | Overlay::Note { .. } => true,
-            Overlay::Confirm(question) => question.typed_target.is_some(),
+            Overlay::Confirm(question) => question.typed_target.is_some() || question.line.is_some(),
             _ => false,
         }
     }

@@ -34,6 +34,8 @@ pub enum Input {
     Step(StepReport),
     /// What came of telling a system outside.
     Delivered(DeliveryReport),
+    /// The kill file changed.
+    Kill(KillWord),
 }
 
 /// How a running command is doing.
@@ -45,6 +47,26 @@ pub struct StepReport {
     pub step: usize,
     /// What is new.
     pub progress: StepProgress,
+}
+
+/// What the kill file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KillWord {
+    /// Nothing may begin.
+    On {
+        /// Who says so.
+        by: Arc<str>,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Acts may begin again.
+    Off {
+        /// Who says so: a person.
+        by: Arc<str>,
+        /// Why it is safe.
+        reason: Arc<str>,
+    },
 }
 
 /// What is new about a running command.

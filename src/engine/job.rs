@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
-use super::input::RequestId;
+use super::input::{KillWord, RequestId};
 use super::model::{
     Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
 };
@@ -31,6 +31,8 @@ pub enum Job {
     },
     /// Tell a system outside; what comes of it is an input.
     Deliver(DeliveryAttempt),
+    /// The kill switch was pulled, or taken off: nothing queued begins any more, and the kill file must say so.
+    Kill(KillWord),
     /// Answer whoever asked.
     Reply {
         /// Which request.

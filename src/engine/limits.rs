@@ -82,6 +82,8 @@ pub const STEP_STOP_GRACE_MS: u64 = 2_000;
 pub const STEP_OVERDUE_MS: i64 = 60_000;
 /// A verify step looks only at instances heard of within this time of the newest one.
 pub const VERIFY_FRESH_MS: i64 = 120_000;
+/// Between two looks at the kill file.
+pub const KILL_LOOK_MS: u64 = 100;
 /// Bytes of a followed file that are read at once.
 pub const TAIL_READ_BYTES_MAX: usize = 262_144;
 /// One line of a followed file; the rest of it is skipped and counted.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{
-    Buckets, CauseKind, Evidence, Hypothesis, Incident, IncidentSeverity, IncidentState, Run, RunState, ServiceName,
-    StepKind, StepState, TimelineKind,
+    Buckets, Call, CauseKind, Evidence, Hypothesis, Incident, IncidentSeverity, IncidentState, Run, RunState,
+    ServiceName, StepState, TimelineKind,
 };
 use super::snapshot::Snapshot;
 
@@ -182,16 +182,15 @@ fn report_cause(snapshot: &Snapshot, cause: &Hypothesis) -> CauseReport {
 fn report_run(run: &Run) -> RunReport {
     let steps = run.steps.iter().map(|step| StepReport {
         name: Arc::clone(&step.bound.spec.name),
-        command: match &step.bound.spec.kind {
-            StepKind::Check { run, .. } | StepKind::Act { run, .. } => run.clone(),
-            StepKind::Note | StepKind::Verify { .. } => Vec::new(),
-        },
+        command: step.bound.spec.call().map(Call::words).unwrap_or_default(),
         outcome: match &step.state {
             StepState::Pending => "pending".to_owned(),
             StepState::Waiting => "waiting".to_owned(),
-            StepState::Running { .. } | StepState::Watching { .. } => "running".to_owned(),
+            StepState::Running { .. } | StepState::Watching { .. } | StepState::Elapsing { .. } => "running".to_owned(),
             StepState::Succeeded { .. } => "succeeded".to_owned(),
-            StepState::Skipped { .. } => "skipped".to_owned(),
+            StepState::Skipped { reason, .. } => format!("skipped: {reason}"),
+            StepState::PassedOver { .. } => "passed over".to_owned(),
+            StepState::Undone { by, .. } => format!("taken back by {by}"),
             StepState::Failed { reason, .. } => format!("failed: {reason}"),
             StepState::Unknown { .. } => "unknown".to_owned(),
         },

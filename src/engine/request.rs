@@ -1,6 +1,6 @@
 //! What an operator can ask of the engine, and what the engine answers. Plain data, so that it may cross a socket.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -106,9 +106,9 @@ pub enum Request {
         run: RunId,
         /// Which step.
         step: usize,
-        /// What was shown.
+        /// The token of the offer that was shown.
         digest: Arc<str>,
-        /// The target's name, typed; required for what cannot be undone.
+        /// The target's name, typed; required for what is risky, cannot be undone, or was done before.
         typed_target: Option<Arc<str>>,
     },
     /// Show the effect of the step without having it.
@@ -129,11 +129,82 @@ pub enum Request {
         /// Why.
         reason: Arc<str>,
     },
+    /// Answer the question that is offered.
+    Choose {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// The token of the offer that was shown.
+        digest: Arc<str>,
+        /// Which answer, from 0.
+        choice: usize,
+    },
+    /// Offer a step that has ended once more, as another attempt.
+    Retry {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+    },
+    /// Go on with this step; those before it that are not done are passed over, those after it come again.
+    RunFrom {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Let a paused run go on.
+    Resume {
+        /// Which run.
+        run: RunId,
+        /// What was looked at.
+        reason: Arc<str>,
+    },
+    /// Take other values for parameters; what is offered asks again.
+    EditRun {
+        /// Which run.
+        run: RunId,
+        /// New values by name; those not named stay.
+        params: BTreeMap<Arc<str>, Arc<str>>,
+    },
+    /// Take a step back.
+    Undo {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+        /// The identity of the attempt that was shown.
+        digest: Arc<str>,
+    },
+    /// Look by its probe whether an interrupted step took effect.
+    Probe {
+        /// Which run.
+        run: RunId,
+        /// Which step.
+        step: usize,
+    },
     /// End the run; a running command is stopped.
     StopRun {
         /// Which run.
         run: RunId,
+        /// Hand it over, for this reason.
+        escalate: Option<Arc<str>>,
     },
+    /// Let nothing begin any more, anywhere, and stop what runs.
+    Kill {
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Let acts begin again.
+    Release {
+        /// Why it is safe; never empty.
+        reason: Arc<str>,
+    },
+    /// Failures so far were looked at by a person and no longer count against autonomy.
+    ResetBreaker,
     /// Say whether an interrupted step took effect.
     SettleUnknown {
         /// Which run.
@@ -151,6 +222,11 @@ impl Request {
     pub fn redacted(mut self) -> Self {
         if let Self::Note { text, .. }
         | Self::Skip { reason: text, .. }
+        | Self::RunFrom { reason: text, .. }
+        | Self::Resume { reason: text, .. }
+        | Self::StopRun { escalate: Some(text), .. }
+        | Self::Kill { reason: text }
+        | Self::Release { reason: text }
         | Self::SavePostMortem { text, .. }
         | Self::SendUpdate { text, .. } = &mut self
         {

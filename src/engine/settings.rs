@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 mod executors;
 mod outbound;
+mod policy;
 mod span;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings}
 pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
 };
+pub use policy::{FreezeSettings, GateSettings, PolicySettings};
 pub use span::Span;
 
 /// Everything the engine is told.
@@ -42,10 +44,12 @@ pub struct EngineSettings {
     pub calendar: Vec<CalendarEvent>,
     /// How anomalies and alerts become incidents.
     pub correlation: CorrelationSettings,
-    /// Runbooks and what may be done.
+    /// Runbooks and what they may start.
     pub runbooks: RunbookSettings,
     /// Who outside is told of it.
     pub outbound: OutboundSettings,
+    /// How much may be done without a person, and when nothing may be done at all.
+    pub policy: PolicySettings,
 }
 
 /// Where a secret is read: never in the file itself.
@@ -370,22 +374,10 @@ impl Default for RunbookSettings {
     fn default() -> Self {
         Self {
             folders: Vec::new(),
-            allowed_programs: [
-                "kubectl",
-                "systemctl",
-                "psql",
-                "df",
-                "du",
-                "ls",
-                "cat",
-                "journalctl",
-                "ss",
-                "ps",
-                "free",
-                "curl",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            allowed_programs: "kubectl systemctl psql df du ls cat journalctl ss ps free curl"
+                .split(' ')
+                .map(str::to_owned)
+                .collect(),
             environment: ["PATH", "HOME", "LANG", "KUBECONFIG"].map(str::to_owned).to_vec(),
             observe_only: false,
             ssh: SshSettings::default(),

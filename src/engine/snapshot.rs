@@ -8,32 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
+pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Document, EarlyWarning, Incident, IncidentId,
-    KindGuess, Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
+    KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
 };
-
-/// How much the engine may do by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AutonomyMode {
-    /// Never proposes to act.
-    Observe,
-    /// Every step waits for a person.
-    #[default]
-    Suggest,
-}
-
-impl AutonomyMode {
-    /// The word in the status bar.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Observe => "OBSERVE",
-            Self::Suggest => "SUGGEST",
-        }
-    }
-}
 
 /// Totals for the status bar and the empty states.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -101,6 +80,9 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// How much the engine may do by itself.
     pub mode: AutonomyMode,
+    /// The kill switch, where it is on.
+    #[serde(default)]
+    pub kill: Option<KillSwitch>,
     /// Totals.
     pub counts: Counts,
     /// Every source, sorted by name.
@@ -166,6 +148,7 @@ impl Snapshot {
             revision: 0,
             at: Timestamp(0),
             mode: AutonomyMode::Suggest,
+            kill: None,
             counts: Counts::default(),
             sources: Vec::new(),
             incidents: Vec::new(),

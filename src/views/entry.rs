@@ -15,8 +15,8 @@ use super::theme::{self, Role};
 use super::ui_state::RowKey;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AuditEntry, AuditKind, BoundStep, Change, EarlyWarning, IncidentId, Proposal, RunId, RunStep, StepKind,
-    TimelineEntry, human_span,
+    AuditEntry, AuditKind, BoundStep, Call, Change, CheckSpec, EarlyWarning, IncidentId, Look, Proposal, RunId,
+    RunStep, StepKind, TimelineEntry, human_span,
 };
 use crate::engine::snapshot::{FileProblem, Snapshot};
 
@@ -209,19 +209,21 @@ fn runbook(proposal: &Proposal, ran_as: Option<RunId>) -> Whole {
 /// What a step runs, touches, and how it is undone.
 fn command_facts(step: &BoundStep) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    let line = |call: Option<&Call>| call.map(|call| text::command_line(&call.words())).unwrap_or_default();
+    facts.push(("runs", line(step.spec.call())));
     match &step.spec.kind {
-        StepKind::Check { run, expect, .. } => {
-            facts.push(("runs", text::command_line(run)));
+        StepKind::Check(CheckSpec { look: Look::Call { expect, .. }, .. }) => {
             facts.push(("expects", expect.to_string()));
         }
-        StepKind::Act { run, dry_run, undo, rollback_text, .. } => {
-            facts.push(("runs", text::command_line(run)));
-            facts.push(("dry run", text::command_line(dry_run)));
+        StepKind::Act(act) => {
+            facts.push(("dry run", line(act.dry_run.as_ref())));
             facts.push(("touches", step.spec.touches.to_string()));
-            facts.push(("rollback", rollback_text.to_string()));
-            facts.push(("undo", text::command_line(undo)));
+            facts.push(("danger", act.danger.word().to_owned()));
+            facts.push(("one sees", act.expected.to_string()));
+            facts.push(("rollback", act.rollback_text.to_string()));
+            facts.push(("undo", line(act.undo.as_ref())));
         }
-        StepKind::Note | StepKind::Verify { .. } => {}
+        _ => {}
     }
     facts.retain(|(_, content)| !content.is_empty());
     facts

@@ -331,9 +331,10 @@ fn run_texts(keys: &str, run: &Run) -> Vec<String> {
         return vec![format!("{keys}Runbook: {title} is done"), format!("{title} is done")];
     };
     let state = match run.steps.get(current).map(|step| &step.state) {
+        _ if run.state == RunState::Paused => "is paused",
         Some(StepState::Waiting) => "waits for you",
         Some(StepState::Running { .. }) => "runs",
-        Some(StepState::Watching { .. }) => "watches",
+        Some(StepState::Watching { .. } | StepState::Elapsing { .. }) => "watches",
         _ if run.state == RunState::Stopped => "was stopped",
         Some(StepState::Failed { .. }) => "failed",
         Some(StepState::Unknown { .. }) => "was interrupted",

@@ -32,6 +32,7 @@ mod runbook;
 mod sources;
 mod status_bar;
 mod step_facts;
+mod step_output;
 mod tabs;
 mod updates;
 mod why;

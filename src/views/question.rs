@@ -35,7 +35,11 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, confirma
     let fitting = choices.iter().find(|(_, lines)| lines.len() <= room);
     let Some((width, lines)) = fitting.or_else(|| choices.last()) else { return false };
     let height = u16::try_from(lines.len() + FRAME).unwrap_or(u16::MAX);
-    let (take, leave) = if confirmation.typed_target.is_some() { ("take", "back") } else { ("yes", "no") };
+    let (take, leave) = if confirmation.typed_target.is_some() || confirmation.line.is_some() {
+        ("take", "back")
+    } else {
+        ("yes", "no")
+    };
     let is_whole = fitting.is_some() && columns(*width) >= TEXT_WIDTH_MIN;
     let wanted = [(take, "do it"), (leave, "leave it")];
     let keys = keys_line(ctx.hints, wanted.get(usize::from(!is_whole)..).unwrap_or_default());
@@ -63,6 +67,9 @@ const TYPE_IT: &str = "Type it: ";
 /// What stands before the answer; the name to type only where there is room for both.
 fn prompt(pen: Pen<'_>, confirmation: &Confirmation, width: usize) -> String {
     let columns = |target: &str| text::width(&text::clean(target, pen.glyphs));
+    if let Some(line) = confirmation.line {
+        return line.to_owned();
+    }
     match &confirmation.typed_target {
         Some(target) if columns(target) + TYPED_WIDTH + 8 <= width => format!("Type {target}: "),
         Some(_) => TYPE_IT.to_owned(),

@@ -13,11 +13,12 @@ use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
 use super::step_facts::{self, Fact};
+use super::step_output;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{ListState, Pane, RowKey, UiState};
 use crate::engine::model::{
-    BoundStep, Misfit, Proposal, Run, RunId, RunState, RunStep, StepEffect, StepKind, StepState, human_span,
+    BoundStep, Misfit, Proposal, Purpose, Run, RunId, RunState, RunStep, StepEffect, StepKind, StepState, human_span,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -155,6 +156,7 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
         (RunState::Failed, _) => (Role::StepFailed, "✗ failed".to_owned()),
         (RunState::Stopped, _) => (Role::StepFailed, "stopped".to_owned()),
         (RunState::Interrupted, _) => (Role::GateAsk, "△ interrupted".to_owned()),
+        (RunState::Paused, _) => (Role::GateAsk, "△ paused".to_owned()),
         (RunState::Active, Some(current)) => (Role::StepCurrent, format!("step {} of {count}", current + 1)),
         (RunState::Active, None) => (Role::StepCurrent, "closing".to_owned()),
     };
@@ -240,7 +242,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
         list::draw_more(canvas, more, window.offset, list.height, entries.len());
     }
     if let (Some(area), Some((index, step))) = (output, output_step(ctx)) {
-        draw_output(canvas, area, inner, index, step, ctx.ui.output_scroll);
+        step_output::draw(canvas, area, inner, index, step, ctx.ui.output_scroll);
     }
     window
 }
@@ -307,11 +309,19 @@ fn outcome(step: &RunStep, place: Place) -> (Role, &'static str, String) {
         StepState::Pending if place.is_current && !place.is_stopped => (Role::StepCurrent, "▶", "next".to_owned()),
         StepState::Pending => (Role::Step, "○", String::new()),
         StepState::Waiting => (Role::StepCurrent, "▶", "waits for you".to_owned()),
-        StepState::Running { is_dry_run: true, .. } => (Role::StepCurrent, "▶", "dry run under way".to_owned()),
+        StepState::Running { purpose: Purpose::DryRun, .. } => (Role::StepCurrent, "▶", "dry run under way".to_owned()),
+        StepState::Running { purpose: Purpose::Probe, .. } => (Role::StepCurrent, "▶", "looking".to_owned()),
+        StepState::Running { purpose: Purpose::Undo, .. } => (Role::StepCurrent, "▶", "being taken back".to_owned()),
         StepState::Running { .. } => (Role::StepCurrent, "▶", "running".to_owned()),
         StepState::Watching { .. } => (Role::StepCurrent, "▶", "watching".to_owned()),
+        StepState::Elapsing { .. } => (Role::StepCurrent, "▶", "waiting".to_owned()),
+        StepState::Succeeded { at } if step.is_as_expected == Some(false) => {
+            (Role::GateAsk, "≠", format!("not as expected{exit}  {}", at.hh_mm_ss()))
+        }
         StepState::Succeeded { at } => (Role::StepDone, "✓", format!("ok{exit}  {}", at.hh_mm_ss())),
         StepState::Skipped { by, .. } => (Role::StepDone, "–", format!("skipped by {by}")),
+        StepState::PassedOver { .. } => (Role::TextMuted, "·", "not for this case".to_owned()),
+        StepState::Undone { by, .. } => (Role::StepDone, "↶", format!("taken back by {by}")),
         StepState::Failed { .. } if place.is_stopped => (Role::StepFailed, "–", format!("stopped{exit}")),
         StepState::Failed { .. } => (Role::StepFailed, "✗", format!("failed{exit}")),
         StepState::Unknown { .. } => (Role::GateAsk, "?", "interrupted".to_owned()),
@@ -325,6 +335,10 @@ fn effect(pen: Pen<'_>, effect: StepEffect, kind: &StepKind) -> Span<'static> {
         (StepEffect::Reversible, _) => pen.span(Role::GateAsk, "● reversible"),
         (StepEffect::Read, _) => pen.span(Role::TextMuted, "only looks"),
         (StepEffect::None, StepKind::Verify { .. }) => pen.span(Role::TextMuted, "only watches"),
+        (StepEffect::None, StepKind::Wait { .. }) => pen.span(Role::TextMuted, "only waits"),
+        (StepEffect::None, StepKind::Ask { .. }) => pen.span(Role::TextMuted, "you decide"),
+        (StepEffect::None, StepKind::Branch { .. }) => pen.span(Role::TextMuted, "only decides"),
+        (StepEffect::None, StepKind::Notify { .. }) => pen.span(Role::TextMuted, "only tells"),
         (StepEffect::None, _) => pen.span(Role::TextMuted, "to read"),
     }
 }
@@ -361,32 +375,4 @@ fn fact_line(pen: Pen<'_>, ctx: &ViewContext<'_>, fact: &Fact) -> Line<'static> 
         }
     };
     Line::from(spans)
-}
-
-/// The output, its end in sight unless it was scrolled back.
-fn draw_output(canvas: &mut Canvas<'_>, area: Rect, inner: Rect, index: usize, step: &RunStep, scroll: usize) {
-    let pen = canvas.pen;
-    let (rule, text_area) = layout::split_top(area, 1);
-    let shown = usize::from(text_area.height);
-    let scroll = scroll.min(step.output.len().saturating_sub(shown));
-    let end = step.output.len() - scroll;
-    let lines = step.output.get(end.saturating_sub(shown)..end).unwrap_or_default();
-    let mut facts = text::counted(step.output.len() as u64, "line", "lines");
-    if step.output_dropped_count > 0 {
-        facts += &format!(", {} more left out of the middle", step.output_dropped_count);
-    }
-    if scroll > 0 {
-        facts += &format!(", {scroll} below");
-    }
-    let is_below = area.x == inner.x;
-    let edge = if is_below { Rect { x: rule.x.saturating_sub(1), width: rule.width + 2, ..rule } } else { rule };
-    let ends = if is_below { ("├", "┤") } else { ("─", "─") };
-    let heading = vec![pen.span(Role::PaneHeading, &format!("output of step {}", index + 1))];
-    canvas.rule(edge, 0, ends, heading, vec![pen.span(Role::TextMuted, &facts)]);
-    for (row, line) in (0..).zip(lines) {
-        let content = text::truncate(line, usize::from(text_area.width).saturating_sub(2), pen.glyphs);
-        let role = if line.starts_with("$ ") { Role::CodeCommand } else { Role::Code };
-        let spans = vec![pen.plain(" "), pen.span(role, &content)];
-        canvas.line(text_area, row, spans);
-    }
 }

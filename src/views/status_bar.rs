@@ -61,6 +61,9 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     }
     parts.extend(snapshot.replay.map(|replay| part(11, pen.span(Role::StatusMode, &replaying(replay)))));
     parts.extend(sources(pen, ctx));
+    if snapshot.kill.is_some() {
+        parts.push(part(13, pen.span(Role::StatusProblem, "✗ KILL SWITCH ON")));
+    }
     parts.push(part(8, pen.span(Role::StatusMode, snapshot.mode.word())));
     if ctx.ui.is_read_only {
         parts.push(part(7, pen.span(Role::StatusMode, "READ-ONLY")));

@@ -4,7 +4,9 @@
 use super::anomaly_text;
 use super::context::Glyphs;
 use super::text;
-use crate::engine::model::{BoundStep, RunStep, StepKind, StepState, human, human_span};
+use crate::engine::model::{
+    ActSpec, BoundStep, Call, Danger, Look, MetricGoal, RunStep, StepKind, StepState, human, human_span,
+};
 
 /// Columns of the labels.
 pub const LABEL_WIDTH: usize = 14;
@@ -38,20 +40,23 @@ fn wrapped(label: &'static str, content: &str, make: impl Fn(&'static str, Strin
 pub fn kind_word(kind: &StepKind) -> &'static str {
     match kind {
         StepKind::Note => "note",
-        StepKind::Check { .. } => "check",
-        StepKind::Act { .. } => "act",
+        StepKind::Check(_) => "check",
+        StepKind::Act(_) => "act",
+        StepKind::Wait { .. } => "wait",
         StepKind::Verify { .. } => "verify",
+        StepKind::Ask { .. } => "ask",
+        StepKind::Notify { .. } => "notify",
+        StepKind::Branch { .. } => "branch",
     }
 }
 
 /// The exact command of a step, whole.
 pub fn command_of(step: &BoundStep) -> Vec<Fact> {
-    match &step.spec.kind {
-        StepKind::Check { run, .. } | StepKind::Act { run, .. } => {
-            wrapped("runs", &text::command_line(run), Fact::Command)
-        }
-        StepKind::Note | StepKind::Verify { .. } => Vec::new(),
-    }
+    step.spec.call().map(|call| command("runs", call)).unwrap_or_default()
+}
+
+fn command(label: &'static str, call: &Call) -> Vec<Fact> {
+    wrapped(label, &text::command_line(&call.words()), Fact::Command)
 }
 
 /// At most so many lines of the prose around a step, marked where there is more.
@@ -78,23 +83,33 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
     // What asks for an answer comes before what only informs: it must be in sight on a low screen.
     facts.extend(progress(step, is_stopped));
     match &spec.kind {
-        StepKind::Note => {}
-        StepKind::Check { expect, .. } => {
-            if !expect.is_empty() {
-                facts.extend(wrapped("expects", &format!("“{expect}” in its output"), Fact::Text));
+        StepKind::Note | StepKind::Branch { .. } => {}
+        StepKind::Check(check) => facts.extend(expectation(&check.look)),
+        StepKind::Act(act) => facts.extend(of_act(act, &spec.touches)),
+        StepKind::Ask { question, choices } => {
+            facts.extend(wrapped("asks", question, Fact::Text));
+            for (index, choice) in choices.iter().enumerate() {
+                facts.extend(wrapped("", &format!("{} {}", index + 1, choice.text), Fact::Text));
             }
+            facts.extend(step.answer.iter().flat_map(|answer| wrapped("answer", answer, Fact::Text)));
         }
-        StepKind::Act { dry_run, undo, rollback_text, .. } => {
-            if !dry_run.is_empty() {
-                facts.extend(wrapped("dry run", &text::command_line(dry_run), Fact::Command));
-            }
-            facts.extend(wrapped("touches", &spec.touches, Fact::Text));
-            facts.extend(wrapped("rollback", rollback_text, Fact::Text));
-            if !undo.is_empty() {
-                facts.extend(wrapped("", &text::command_line(undo), Fact::Command));
-            }
+        StepKind::Notify { text, .. } => {
+            facts.extend(wrapped("tells", text, Fact::Text));
+            facts.extend(wrapped("to", &spec.touches, Fact::Text));
         }
-        StepKind::Verify { .. } => facts.extend(wrapped("waits for", &goal(&step.state, &spec.kind), Fact::Text)),
+        StepKind::Verify { .. } | StepKind::Wait { .. } => {
+            facts.extend(wrapped("waits for", &goal(&step.state, &spec.kind), Fact::Text));
+        }
+    }
+    if let Some(at) = step.begins_at.filter(|_| step.state == StepState::Waiting) {
+        facts.extend(wrapped(
+            "begins",
+            &format!("by itself at {} unless skipped or stopped", at.hh_mm_ss()),
+            Fact::Problem,
+        ));
+    }
+    if step.attempt > 1 {
+        facts.push(Fact::Text("attempt", step.attempt.to_string()));
     }
     if !step.gate_text.is_empty() {
         facts.extend(wrapped("gate", &step.gate_text, |label, line| match label {
@@ -105,22 +120,72 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
     facts
 }
 
-/// What a verify step waits for, in words.
-fn goal(state: &StepState, kind: &StepKind) -> String {
-    let StepKind::Verify { metric, service, hold_ms, samples_min, below, above } = kind else { return String::new() };
-    // The first sample says in what it is measured; until then a limit stands as it was written, not rounded.
-    let told = |limit: f64| match state {
-        StepState::Watching { unit, last: Some(_), .. } => human(limit, *unit),
-        _ => limit.to_string(),
+/// What a check expects, in words.
+fn expectation(look: &Look) -> Vec<Fact> {
+    let text = match look {
+        Look::Call { expect, exit, .. } => match (expect.is_empty(), exit) {
+            (true, 0) => return Vec::new(),
+            (true, exit) => format!("exit code {exit}"),
+            (false, 0) => format!("“{expect}” in its output"),
+            (false, exit) => format!("“{expect}” in its output, exit code {exit}"),
+        },
+        Look::Metric(goal) => place(goal, &|limit| limit.to_string()),
     };
+    wrapped("expects", &text, Fact::Text)
+}
+
+/// What there is to know of an act beside its call.
+fn of_act(act: &ActSpec, touches: &str) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    facts.extend(act.dry_run.iter().flat_map(|call| command("dry run", call)));
+    facts.extend(wrapped("touches", touches, Fact::Text));
+    if act.danger == Danger::High {
+        facts.push(Fact::Problem("danger", "high".to_owned()));
+    }
+    for goal in &act.prechecks {
+        facts.extend(wrapped("only if", &place(goal, &|limit| limit.to_string()), Fact::Text));
+    }
+    if !act.expected.is_empty() {
+        facts.extend(wrapped(
+            "one sees",
+            &format!("{}, within {}", act.expected, human_span(act.within_ms)),
+            Fact::Text,
+        ));
+    }
+    facts.extend(wrapped("rollback", &act.rollback_text, Fact::Text));
+    facts.extend(act.undo.iter().flat_map(|call| command("", call)));
+    facts
+}
+
+/// `error_ratio of payment below 0.1`.
+fn place(goal: &MetricGoal, told: &dyn Fn(f64) -> String) -> String {
+    let MetricGoal { metric, service, below, above } = goal;
     let place = match (below, above) {
         (None, None) => "inside its band".to_owned(),
         (Some(below), None) => format!("below {}", told(*below)),
         (None, Some(above)) => format!("above {}", told(*above)),
         (Some(below), Some(above)) => format!("between {} and {}", told(*above), told(*below)),
     };
-    let samples = text::counted(u64::from(*samples_min), "sample", "samples");
-    format!("{metric} of {service} {place} for {}, at least {samples}", human_span(*hold_ms))
+    format!("{metric} of {service} {place}")
+}
+
+/// What a verify or wait step waits for, in words.
+fn goal(state: &StepState, kind: &StepKind) -> String {
+    let (goal, hold_ms, samples_min, volume) = match kind {
+        StepKind::Verify { goal, hold_ms, samples_min, volume } => (goal, *hold_ms, *samples_min, volume.as_ref()),
+        StepKind::Wait { for_ms, until: Some(goal) } => (goal, *for_ms, 1, None),
+        StepKind::Wait { for_ms, until: None } => return format!("{} to pass", human_span(*for_ms)),
+        _ => return String::new(),
+    };
+    // The first sample says in what it is measured; until then a limit stands as it was written, not rounded.
+    let told = |limit: f64| match state {
+        StepState::Watching { unit, last: Some(_), .. } => human(limit, *unit),
+        _ => limit.to_string(),
+    };
+    let samples = text::counted(u64::from(samples_min), "sample", "samples");
+    let volume =
+        volume.map_or_else(String::new, |volume| format!(", with {}", place(volume, &|limit| limit.to_string())));
+    format!("{} for {}, at least {samples}{volume}", place(goal, &told), human_span(hold_ms))
 }
 
 /// Where the step stands, as far as its line does not say it.
@@ -136,6 +201,11 @@ fn progress(step: &RunStep, is_stopped: bool) -> Vec<Fact> {
             facts.push(Fact::Question);
             facts
         }
+        (StepState::Elapsing { until }, _) => vec![Fact::Text("until", until.hh_mm_ss())],
+        (StepState::Skipped { reason, by, .. }, _) => wrapped("skipped", &format!("{reason} ({by})"), Fact::Text),
+        (StepState::Undone { by, at }, _) => {
+            vec![Fact::Text("taken back", format!("by {by} at {}", at.hh_mm_ss()))]
+        }
         (StepState::Running { since, .. }, _) => {
             let lines = text::counted(step.output.len() as u64, "line", "lines");
             vec![Fact::Text("running", format!("since {}, {lines} of output", since.hh_mm_ss()))]
@@ -147,7 +217,11 @@ fn progress(step: &RunStep, is_stopped: bool) -> Vec<Fact> {
 /// How far a watch has come: how long it has been inside, how many samples say so, the last of them.
 fn watching(state: &StepState, kind: &StepKind) -> Vec<Fact> {
     let StepState::Watching { inside_since, seen_until, samples, last, unit, until } = state else { return Vec::new() };
-    let StepKind::Verify { metric, hold_ms, samples_min, .. } = kind else { return Vec::new() };
+    let (metric, hold_ms, samples_min) = match kind {
+        StepKind::Verify { goal, hold_ms, samples_min, .. } => (&goal.metric, hold_ms, *samples_min),
+        StepKind::Wait { for_ms, until: Some(goal) } => (&goal.metric, for_ms, 1),
+        _ => return Vec::new(),
+    };
     let mut lines = match inside_since {
         Some(since) => {
             let held_ms = seen_until.since_ms(*since).max(0);
@@ -188,14 +262,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_not_rounded_before_its_unit_is_known() {
-        let kind = StepKind::Verify {
-            metric: "memory_used_ratio".into(),
-            service: "search".into(),
-            hold_ms: 60_000,
-            samples_min: 3,
-            below: Some(0.75),
-            above: None,
-        };
+        let goal_of =
+            MetricGoal { metric: "memory_used_ratio".into(), service: "search".into(), below: Some(0.75), above: None };
+        let kind = StepKind::Verify { goal: goal_of, hold_ms: 60_000, samples_min: 3, volume: None };
         assert!(goal(&StepState::Pending, &kind).starts_with("memory_used_ratio of search below 0.75 for 1 min"));
     }
 }

@@ -104,6 +104,8 @@ pub struct Confirmation {
     pub argv: Vec<Arc<str>>,
     /// The name to type where it cannot be undone; `None` asks for `y`.
     pub typed_target: Option<String>,
+    /// What stands before a line of free text, such as `Reason: `, where the answer is one; Enter sends it.
+    pub line: Option<&'static str>,
     /// What has been typed so far.
     pub typed: String,
 }

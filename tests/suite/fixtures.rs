@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry, AuditKind, Band,
-    BoundStep, Buckets, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CompoundAnomaly, Delivery,
-    DeliveryState, Destination, DestinationStatus, DetectionMethod, Direction, DropReason, EarlyWarning, EdgeNotice,
-    EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis, Incident, IncidentId, IncidentSeverity,
-    IncidentState, KindGuess, Labels, OutwardEvent, OutwardMessage, Promise, Proposal, Ranking, Run, RunId, RunState,
-    RunStep, Runbook, RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState,
-    StepEffect, StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry,
-    TimelineKind, Topology, TrackRecord, Unit, WarningRecord,
+    ActSpec, ActionKind, Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry,
+    AuditKind, Band, BoundStep, Buckets, Call, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CheckSpec,
+    CompoundAnomaly, Danger, Delivery, DeliveryState, Destination, DestinationStatus, DetectionMethod, Direction,
+    DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis,
+    Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Look, MetricGoal, OutwardEvent,
+    OutwardMessage, Promise, Proposal, Ranking, Repeat, Run, RunId, RunState, RunStep, Runbook, RunbookPlace, Score,
+    SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState, StepEffect, StepKind, StepSpec,
+    StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry, TimelineKind, Topology,
+    TrackRecord, Unexpected, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -344,26 +345,29 @@ fn spec(name: &str, title: &str, kind: StepKind, effect: StepEffect, touches: &s
     BoundStep { spec, digest: "3f9a".into() }
 }
 
-fn argv(words: &str) -> Vec<Arc<str>> {
-    words.split(' ').map(Arc::from).collect()
+fn call(words: &str) -> Call {
+    Call::Command { argv: words.split(' ').map(Arc::from).collect() }
 }
 
 fn bound_steps() -> Vec<BoundStep> {
-    let check = StepKind::Check { run: argv("kubectl get netpol -n prod"), expect: "".into() };
-    let act = StepKind::Act {
-        run: argv("kubectl rollout undo netpol/gke-prod-firewall-rule -n prod"),
-        dry_run: argv("kubectl rollout undo netpol/gke-prod-firewall-rule -n prod --dry-run=server"),
-        undo: argv("kubectl apply -f v847.yaml"),
+    let look = Look::Call { call: call("kubectl get netpol -n prod"), expect: "".into(), exit: 0 };
+    let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
+    let act = StepKind::Act(Box::new(ActSpec {
+        action: ActionKind::Rollback,
+        call: call("kubectl rollout undo netpol/gke-prod-firewall-rule -n prod"),
+        dry_run: Some(call("kubectl rollout undo netpol/gke-prod-firewall-rule -n prod --dry-run=server")),
+        undo: Some(call("kubectl apply -f v847.yaml")),
         rollback_text: "re-apply v847".into(),
-    };
-    let verify = StepKind::Verify {
-        metric: "db_connect_errors".into(),
-        service: "auth-api".into(),
-        hold_ms: 5 * MINUTE_MS,
-        samples_min: 10,
-        below: None,
-        above: None,
-    };
+        repeat: Repeat::Never,
+        prechecks: Vec::new(),
+        danger: Danger::Medium,
+        targets_max: 1,
+        expected: "".into(),
+        within_ms: 2 * MINUTE_MS,
+        approvals: 1,
+    }));
+    let goal = MetricGoal { metric: "db_connect_errors".into(), service: "auth-api".into(), below: None, above: None };
+    let verify = StepKind::Verify { goal, hold_ms: 5 * MINUTE_MS, samples_min: 10, volume: None };
     vec![
         spec("check", "replication and reachability", check, StepEffect::Read, "nothing"),
         spec(
@@ -389,6 +393,10 @@ fn runbook() -> Arc<Runbook> {
         service_pattern: "".into(),
         place: RunbookPlace::Anywhere,
         params: BTreeMap::new(),
+        symptoms: Vec::new(),
+        alerts: Vec::new(),
+        verified: None,
+        expires_days: 90,
         acts_max: 1,
         estimate_seconds: 45,
         steps: bound_steps().into_iter().map(|step| step.spec).collect(),
@@ -403,6 +411,7 @@ pub fn proposal() -> Proposal {
         steps: bound_steps(),
         reason: "for network policy of auth-api".into(),
         service: "auth-api".into(),
+        cause: None,
     }
 }
 
@@ -412,22 +421,25 @@ pub fn run() -> Run {
     let gate = "confidence 97 % ≥ 85 % · action 1 of 8 · not a database · window open";
     let states = [StepState::Succeeded { at: at("14:32:50") }, StepState::Waiting, StepState::Pending];
     let steps = bound_steps().into_iter().zip(states).enumerate().map(|(index, (bound, state))| RunStep {
-        bound,
         state,
+        id: "1d9c".into(),
+        offer: "3f9a".into(),
         gate_text: gate.into(),
-        done_before: None,
-        shown_at: at("14:32:50"),
         output: if index == 0 { output.lines().map(Arc::from).collect() } else { Vec::new() },
-        output_dropped_count: 0,
         exit_code: (index == 0).then_some(0),
         approved_by: (index == 0).then(|| "you".into()),
+        ..RunStep::pending(bound, at("14:32:50"))
     });
     Run {
         id: RunId(3),
         incident: IncidentId(42),
         runbook: runbook(),
         params: BTreeMap::new(),
+        cause: None,
         state: RunState::Active,
+        word: "".into(),
+        is_escalated: false,
+        has_held: None,
         steps: steps.collect(),
         started_at: at("14:32:45"),
         ended_at: None,
@@ -440,7 +452,7 @@ pub fn watching() -> Snapshot {
     let mut run = run();
     let states = [
         StepState::Succeeded { at: at("14:32:50") },
-        StepState::Skipped { at: at("14:32:52"), by: "you".into() },
+        StepState::Skipped { at: at("14:32:52"), by: "you".into(), reason: "done by hand".into() },
         StepState::Watching {
             inside_since: Some(at("14:30:10")),
             samples: 9,
@@ -736,8 +748,10 @@ pub fn hostile() -> Snapshot {
             step.gate_text = evil.into();
             step.bound.spec.title = evil.into();
             step.output = vec![evil.into(), evil.repeat(400).into()];
-            if let StepKind::Act { run, .. } = &mut step.bound.spec.kind {
-                run.push(evil.into());
+            if let StepKind::Act(act) = &mut step.bound.spec.kind
+                && let Call::Command { argv } = &mut act.call
+            {
+                argv.push(evil.into());
             }
         }
     }

@@ -11,8 +11,8 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    AnomalyId, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Run, RunId, RunState, StepEffect,
-    StepKind, StepState, TimelineEntry,
+    AnomalyId, Call, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Purpose, Run, RunId,
+    RunState, StepEffect, StepKind, StepState, TimelineEntry,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
@@ -261,8 +261,13 @@ fn a_reversible_step_is_asked_about_with_its_exact_command() {
 
 #[test]
 fn an_irreversible_step_wants_its_target_typed() {
-    let mut console =
-        Console::with("default", with_run(|run| run.steps[1].bound.spec.effect = StepEffect::Irreversible));
+    let mut console = Console::with(
+        "default",
+        with_run(|run| {
+            run.steps[1].bound.spec.effect = StepEffect::Irreversible;
+            run.steps[1].needs_target = true;
+        }),
+    );
     console.press("5 a").type_text("y").press("Enter");
     assert!(console.requests().is_empty() && console.notice().contains("nothing was done"), "{}", console.notice());
     console.press("Ctrl-u").type_text("netpol/gke-prod-firewall-rule (prod)").press("Enter");
@@ -275,7 +280,13 @@ fn an_irreversible_step_wants_its_target_typed() {
 fn what_is_not_on_the_screen_whole_is_not_approved() {
     for (effect, answer) in [(StepEffect::Reversible, "y"), (StepEffect::Irreversible, "Enter")] {
         for ((width, height), is_whole) in [((20, 5), false), ((19, 4), false), ((30, 8), false), ((40, 12), true)] {
-            let mut console = Console::with("default", with_run(|run| run.steps[1].bound.spec.effect = effect));
+            let mut console = Console::with(
+                "default",
+                with_run(|run| {
+                    run.steps[1].bound.spec.effect = effect;
+                    run.steps[1].needs_target = effect == StepEffect::Irreversible;
+                }),
+            );
             console.press("5 a");
             if effect == StepEffect::Irreversible {
                 console.type_text("netpol/gke-prod-firewall-rule (prod)");
@@ -297,8 +308,10 @@ fn what_is_not_on_the_screen_whole_is_not_approved() {
     }
     let many = || (0..120).map(|number| format!("--flag-{number}=on").into());
     let long = with_run(|run| {
-        if let StepKind::Act { run, .. } = &mut run.steps[1].bound.spec.kind {
-            run.extend(many());
+        if let StepKind::Act(act) = &mut run.steps[1].bound.spec.kind
+            && let Call::Command { argv } = &mut act.call
+        {
+            argv.extend(many());
         }
     });
     let mut console = Console::with("default", long);
@@ -385,7 +398,7 @@ fn a_message_goes_after_ten_seconds_and_with_what_it_was_about() {
     assert_eq!(console.state.due_at(), None);
     let mut console = Console::with("default", fixtures::watching());
     console.press("5 a");
-    assert!(console.notice().contains("is watching its metric"), "{}", console.notice());
+    assert!(console.notice().contains("is watching"), "{}", console.notice());
     console.show(fixtures::watching());
     assert!(!console.notice().is_empty(), "nothing has changed");
     console.show(fixtures::proposed(false));
@@ -573,8 +586,18 @@ fn the_other_keys_of_a_run() {
     let (run, step) = (RunId(3), 1);
     for (keys, expected) in [
         ("5 d", Request::DryRun { run, step, digest: "3f9a".into() }),
-        ("5 s y", Request::Skip { run, step, reason: "skipped at the console".into() }),
-        ("5 x y", Request::StopRun { run }),
+        ("5 s o k Enter", Request::Skip { run, step, reason: "ok".into() }),
+        ("5 x Enter", Request::StopRun { run, escalate: None }),
+        ("5 x h a r d Enter", Request::StopRun { run, escalate: Some("hard".into()) }),
+        ("5 F y e s Enter", Request::RunFrom { run, step, reason: "yes".into() }),
+        (
+            "5 E a = 1 ; b = 2 Enter",
+            Request::EditRun {
+                run,
+                params: [("a", "1"), ("b", "2")].map(|(name, value)| (name.into(), value.into())).into(),
+            },
+        ),
+        ("1 !", Request::Kill { reason: "at the console".into() }),
     ] {
         let mut console = Console::live();
         console.press(keys);
@@ -608,7 +631,7 @@ fn a_key_that_acts_is_inert_for_a_moment_after_what_it_acts_on_has_changed() {
     console.press("5");
     console.now = console.now + 5 * SECOND_MS;
     // What is shown changes under the finger: the key meant for the old step must not reach the new one.
-    console.show(with_run(|run| run.steps[1].bound.digest = "other".into()));
+    console.show(with_run(|run| run.steps[1].offer = "other".into()));
     console.now = console.now + 399;
     console.rush("d");
     assert!(console.requests().is_empty() && console.notice().contains("just changed"), "{}", console.notice());
@@ -639,7 +662,7 @@ fn keys_typed_ahead_never_answer_a_question() {
 fn a_question_is_withdrawn_when_what_it_asked_about_changes() {
     let mut console = Console::live();
     console.press("5 a");
-    console.show(with_run(|run| run.steps[1].bound.digest = "other".into()));
+    console.show(with_run(|run| run.steps[1].offer = "other".into()));
     assert_eq!(console.state.ui.overlay, Overlay::None);
     assert!(console.notice().contains("has changed; nothing was done"));
     console.press("y");
@@ -698,8 +721,8 @@ fn observe_mode_and_a_frozen_picture_let_nothing_act() {
     let mut console = Console::live();
     console.press("5 f d");
     assert!(console.requests().is_empty() && console.notice().contains("frozen"));
-    console.show(with_run(|run| run.steps[1].bound.digest = "newer".into()));
-    assert_eq!(console.state.snapshot.runs[0].steps[1].bound.digest.as_ref(), "3f9a");
+    console.show(with_run(|run| run.steps[1].offer = "newer".into()));
+    assert_eq!(console.state.snapshot.runs[0].steps[1].offer.as_ref(), "3f9a");
     console.press("f d");
     assert!(matches!(&console.requests()[..], [Request::DryRun { digest, .. }] if digest.as_ref() == "newer"));
 }
@@ -888,7 +911,7 @@ fn keys_in_messages_are_those_of_the_keymap() {
 
 #[test]
 fn leaving_asks_while_a_command_runs_and_ctrl_c_takes_two() {
-    let running = StepState::Running { since: fixtures::now(), is_dry_run: false };
+    let running = StepState::Running { since: fixtures::now(), purpose: Purpose::Run };
     let mut console = Console::with("default", with_run(|run| run.steps[1].state = running));
     console.press("Q");
     assert!(console.effects.is_empty());

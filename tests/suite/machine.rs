@@ -9,8 +9,8 @@ use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::ingest::host::HostSource;
 use hypocenter::engine::ingest::{SignalSink, Source as _, StopSignal};
 use hypocenter::engine::model::{
-    BadWhen, CauseKind, Direction, Incident, Ranking, SeriesDescriptor, SeriesRole, Severity, Signal, SourceKind,
-    StepKind, Unit,
+    BadWhen, CauseKind, Direction, Incident, MetricGoal, Ranking, SeriesDescriptor, SeriesRole, Severity, Signal,
+    SourceKind, StepKind, Unit,
 };
 use hypocenter::engine::root_cause::rank;
 use hypocenter::engine::runbooks::{Library, propose};
@@ -125,7 +125,9 @@ async fn each_failure_of_a_machine_leads_to_a_runbook_that_can_be_walked_there()
         let ids: Vec<&str> = proposals.iter().map(|proposal| proposal.runbook.id.as_ref()).collect();
         assert_eq!(ids, wanted.into_iter().collect::<Vec<_>>(), "{metric}");
         for step in proposals.iter().flat_map(|proposal| &proposal.steps) {
-            let StepKind::Verify { metric: seen, service, .. } = &step.spec.kind else { continue };
+            let StepKind::Verify { goal: MetricGoal { metric: seen, service, .. }, .. } = &step.spec.kind else {
+                continue;
+            };
             let is_told = told.get(seen.as_ref()).is_some_and(|series| series.service.as_str() == service.as_ref());
             assert!(is_told, "{metric}: {seen} of {service} is never told");
         }

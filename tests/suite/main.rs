@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod commander;
+#[cfg(test)]
 mod components;
 #[cfg(test)]
 mod console_real;
@@ -47,6 +49,10 @@ mod terminal;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod two_consoles;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
+mod walking;

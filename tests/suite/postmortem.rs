@@ -26,7 +26,7 @@ fn rich() -> Snapshot {
     for (index, step) in over.steps.iter_mut().enumerate() {
         step.state = match index {
             1 => StepState::Succeeded { at: fixtures::at("14:32:58") },
-            _ => StepState::Skipped { at: fixtures::at("14:32:59"), by: "ana".into() },
+            _ => StepState::Skipped { at: fixtures::at("14:32:59"), by: "ana".into(), reason: "done by hand".into() },
         };
     }
     let mut failed = fixtures::run();

@@ -131,6 +131,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
                 argv: ["kubectl", "rollout", "undo", "netpol/gke prod\u{202e}"].map(Into::into).to_vec(),
                 typed_target: Some("gke-prod-firewall-rule".into()),
                 typed: "gke-pr".into(),
+                line: None,
             }),
         ),
         ("evidence", Overlay::Evidence { hypothesis: 0, offset: 0 }),

@@ -12,6 +12,7 @@ use crate::app::log_file;
 use crate::app::run::{self, ConsoleOptions};
 use crate::app::settings::{Loaded, Settings, look};
 use crate::engine::act::executor::Executor;
+use crate::engine::act::kill_file::KillFile;
 use crate::engine::handle::EngineHandle;
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
@@ -61,12 +62,15 @@ pub(super) fn show(loaded: &Loaded, handle: EngineHandle) -> Result<Exit, Failur
 /// An engine on the configured sources with real processes behind the gate, and without a store.
 pub(super) fn runtime_config(loaded: &Loaded, tasks: &Handle) -> RuntimeConfig {
     let settings = &loaded.settings;
+    let kill_file = KillFile::of(&loaded.paths.state_dir);
+    // The jobs look at it before they start a step; a step that asks or looks first is asked again right before it acts.
+    let executor = Executor::new(&settings.engine.runbooks, tasks.clone()).held_by(Arc::new(move || kill_file.is_on()));
     RuntimeConfig {
         settings: settings.engine.clone(),
         library: library(settings),
         state_dir: None,
         sources: source_list::from_settings(&settings.engine),
-        runner: Arc::new(Executor::new(&settings.engine.runbooks, tasks.clone())),
+        runner: Arc::new(executor),
         record_to: None,
     }
 }
@@ -106,7 +110,7 @@ pub(super) fn options(loaded: &Loaded) -> ConsoleOptions {
 }
 
 /// Who sits here: the name of the Unix user.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let uid = nix::unistd::getuid();
     match nix::unistd::User::from_uid(uid) {
         Ok(Some(user)) => user.name,

@@ -9,6 +9,7 @@ mod detect;
 mod doctor;
 mod documents;
 mod eval;
+mod kill;
 mod list;
 pub mod output;
 mod printing;
@@ -72,6 +73,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Doctor(doctor)) => doctor::run(common, doctor),
         Some(Command::Detect(detect)) => detect::run(detect),
         Some(Command::Audit(command)) => audit::run(common, command),
+        Some(Command::Kill(arguments)) => kill::run(common, arguments),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),

@@ -6,7 +6,7 @@ use super::runbook;
 use crate::app::effect::Effect;
 use crate::app::picture;
 use crate::app::state::AppState;
-use crate::engine::model::{Incident, StepKind};
+use crate::engine::model::{Call, Incident};
 use crate::views::ui_state::RowKey;
 
 pub(super) fn copy(state: &mut AppState) -> Vec<Effect> {
@@ -49,10 +49,7 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             Some(run) => command_line(&runbook::argv(run.steps.get(*index)?)),
             None => {
                 let proposals = snapshot.proposals.get(&state.incident()?.id)?;
-                match &proposals.first()?.steps.get(*index)?.spec.kind {
-                    StepKind::Check { run, .. } | StepKind::Act { run, .. } => command_line(run),
-                    StepKind::Note | StepKind::Verify { .. } => String::new(),
-                }
+                command_line(&proposals.first()?.steps.get(*index)?.spec.call().map(Call::words).unwrap_or_default())
             }
         },
         RowKey::Proposal(id) => id.to_string(),

@@ -221,7 +221,14 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::DryRun
         | Command::Stop
         | Command::Happened
-        | Command::NotHappened => runbook::give(state, command, now),
+        | Command::NotHappened
+        | Command::Probe
+        | Command::Retry
+        | Command::RunFrom
+        | Command::Resume
+        | Command::EditRun
+        | Command::Undo
+        | Command::Kill => runbook::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;

@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{give as give_command, panes, settle_selection};
+use super::{give as give_command, panes, runbook, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -281,6 +281,9 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Overlay::Confirm(question) => {
+            if question.line.is_some() {
+                return yes(state, now);
+            }
             let wanted = question.typed_target.unwrap_or_default();
             if question.typed.trim() == wanted.trim() {
                 return yes(state, now);
@@ -332,7 +335,8 @@ fn save_note(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
 /// Does what was asked about; inert for a moment after the question came up, so that keys typed ahead do not answer it.
 fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let Overlay::Confirm(confirmation) = &state.ui.overlay else { return Vec::new() };
-    let typed = confirmation.typed_target.is_some().then(|| confirmation.typed.trim().to_owned());
+    let is_typed = confirmation.typed_target.is_some() || confirmation.line.is_some();
+    let typed = is_typed.then(|| confirmation.typed.trim().to_owned());
     let Some(question) = &state.question else { return Vec::new() };
     if (0..ACT_KEY_INERT_MS).contains(&now.since_ms(question.at)) {
         return Vec::new();
@@ -347,8 +351,11 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     match asked {
         Asked::Leave => vec![Effect::Quit],
         Asked::Request(mut request) => {
-            if let (Request::Approve { typed_target, .. }, Some(typed)) = (&mut request, typed) {
-                *typed_target = Some(typed.into());
+            if let Some(typed) = typed
+                && let Err(problem) = runbook::take_line(&mut request, &typed)
+            {
+                state.refuse(problem);
+                return Vec::new();
             }
             vec![Effect::Request(request)]
         }

@@ -37,8 +37,8 @@ struct Reach {
 /// An approved step, taken apart.
 struct Approved {
     of: (RunId, usize),
-    /// The attempt's identity, where it has one.
-    id: Option<Arc<str>>,
+    /// The attempt's identity.
+    id: Arc<str>,
     call: Call,
     timeout_ms: i64,
 }
@@ -69,15 +69,14 @@ impl Executor {
     }
 
     /// True for the first time that this identity is begun in this process.
-    fn is_first(&self, id: Option<&Arc<str>>) -> bool {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        id.is_none_or(|id| begun.insert(Arc::clone(id)))
+    fn is_first(&self, id: &Arc<str>) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(id))
     }
 
     fn begin(&self, approved: Approved, reports: StepReportSink) {
         let key = approved.of;
         let stop = Arc::new(Notify::new());
-        let is_first = self.is_first(approved.id.as_ref());
+        let is_first = self.is_first(&approved.id);
         if is_first {
             self.running().insert(key, Arc::clone(&stop));
         }
@@ -126,8 +125,8 @@ impl StepRunner for Executor {
     fn start(&self, step: ApprovedStep, reports: StepReportSink) {
         let approved = Approved {
             of: (step.run(), step.step()),
-            id: None,
-            call: Call::Command { argv: step.argv().to_vec() },
+            id: step.step_id().clone(),
+            call: step.call().clone(),
             timeout_ms: step.timeout_ms(),
         };
         self.begin(approved, reports);
@@ -300,8 +299,7 @@ mod tests {
         let file = folder.path().join("count");
         let line = format!("echo x >> {}", file.display());
         let call = Call::Command { argv: ["sh", "-c", line.as_str()].map(Arc::from).to_vec() };
-        let approved =
-            || Approved { of: (RunId(1), 0), id: Some("id-1".into()), call: call.clone(), timeout_ms: 60_000 };
+        let approved = || Approved { of: (RunId(1), 0), id: "id-1".into(), call: call.clone(), timeout_ms: 60_000 };
         let executor = Executor::new(&settings(), Handle::current());
         let (sink, mut reports) = StepReportSink::channel();
         for _ in 0..50 {

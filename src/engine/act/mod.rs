@@ -4,6 +4,7 @@
 //! [`StepRunner`] carries approved steps out and reports back. The engine's core sees the first two only.
 
 pub mod executor;
+pub mod kill_file;
 pub mod policy;
 pub mod steps;
 pub mod walk;

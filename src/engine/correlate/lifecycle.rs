@@ -106,6 +106,16 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         | Request::DryRun { .. }
         | Request::Skip { .. }
         | Request::StopRun { .. }
+        | Request::Choose { .. }
+        | Request::Retry { .. }
+        | Request::RunFrom { .. }
+        | Request::Resume { .. }
+        | Request::EditRun { .. }
+        | Request::Undo { .. }
+        | Request::Probe { .. }
+        | Request::Kill { .. }
+        | Request::Release { .. }
+        | Request::ResetBreaker
         | Request::SettleUnknown { .. } => return Err(LifecycleError::NotAboutIncident { incident: incident.id }),
     }
     Ok(next)

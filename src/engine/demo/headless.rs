@@ -14,7 +14,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{Incident, IncidentId, IncidentState, Run, RunId, RunState, StepEffect, StepState};
+use crate::engine::model::{Incident, IncidentId, IncidentState, Run, RunId, RunState, StepState};
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::report::{self, Report};
 use crate::engine::request::Request;
@@ -162,15 +162,15 @@ impl Play<'_> {
                 Job::Persist(records) | Job::PersistLater(records) => (self.keep)(&records),
                 Job::Execute(step) => self.execute(&step, now),
                 Job::Cancel { run, step } => self.cancel(run, step, now),
-                // The stand-in sees what came of its requests in the next picture.
-                // Nothing outside the demo is told.
-                Job::Reply { .. } | Job::Deliver(_) => {}
+                // The stand-in sees what came of its requests in the next picture, and never pulls the kill switch; nothing
+                // outside the demo is told.
+                Job::Reply { .. } | Job::Deliver(_) | Job::Kill(_) => {}
             }
         }
     }
 
     fn execute(&mut self, step: &ApprovedStep, now: Timestamp) {
-        let executed = self.shop.execute(step.argv(), step.is_dry_run(), now);
+        let executed = self.shop.execute(&step.call().words(), step.is_dry_run(), now);
         let at = now + executed.took_ms;
         for progress in step_runner::progress(executed) {
             self.tell(at, StepReport { run: step.run(), step: step.step(), progress });
@@ -232,8 +232,7 @@ fn approval(run: &Run, now: Timestamp) -> Option<Request> {
     (now.since_ms(step.shown_at) >= STEP_READING_MS).then(|| Request::Approve {
         run: run.id,
         step: at,
-        digest: Arc::clone(&step.bound.digest),
-        typed_target: (spec.effect == StepEffect::Irreversible || step.done_before.is_some())
-            .then(|| Arc::clone(&spec.touches)),
+        digest: Arc::clone(&step.offer),
+        typed_target: step.needs_target.then(|| Arc::clone(&spec.touches)),
     })
 }

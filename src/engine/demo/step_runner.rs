@@ -43,7 +43,7 @@ impl StepRunner for ShopStepRunner {
         let executed = {
             let mut shop = lock(&self.shop);
             let now = shop.now();
-            shop.execute(step.argv(), step.is_dry_run(), now)
+            shop.execute(&step.call().words(), step.is_dry_run(), now)
         };
         let (stop, stopped) = oneshot::channel();
         let key = (step.run(), step.step());

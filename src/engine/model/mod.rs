@@ -18,11 +18,14 @@ pub mod kind_guess;
 pub mod promise;
 pub mod quantity;
 pub mod reason;
+pub mod run;
 pub mod runbook;
+pub mod safety;
 pub mod series;
 pub mod severity;
 pub mod signal;
 pub mod source;
+pub mod step;
 pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
@@ -48,14 +51,17 @@ pub use kind_guess::KindGuess;
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;
-pub use runbook::{
-    BoundStep, Misfit, ParamKind, ParamSpec, Proposal, Run, RunState, RunStep, Runbook, RunbookPlace, StepEffect,
-    StepKind, StepSpec, StepState,
-};
+pub use run::{Approval, Beginning, Purpose, Run, RunState, RunStep, StepState};
+pub use runbook::{LabelMatcher, Misfit, ParamKind, ParamSpec, Proposal, Runbook, RunbookPlace};
+pub use safety::{AutonomyMode, KillSwitch, Safety, ShadowRecord};
 pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
 pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
+pub use step::{
+    ActSpec, ActionKind, BoundStep, Case, CheckSpec, Choice, Danger, Goto, Look, MetricGoal, Repeat, StepEffect,
+    StepKind, StepSpec, Unexpected, When,
+};
 pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};
 pub use verdict::CauseVerdict;

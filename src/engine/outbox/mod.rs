@@ -108,12 +108,29 @@ impl Outbox {
         message: &OutwardMessage,
         now: Timestamp,
     ) -> Turned {
+        self.enqueue_to("", about, incident, message, now)
+    }
+
+    /// As [`Self::enqueue`], to the destination of this name alone, whatever else it is told of; to all where it is empty.
+    pub fn enqueue_to(
+        &mut self,
+        only: &str,
+        about: &str,
+        incident: Option<IncidentId>,
+        message: &OutwardMessage,
+        now: Timestamp,
+    ) -> Turned {
         let mut turned = Turned::default();
         let message = text::outgoing(message);
         for route in self.routes.clone() {
             let is_severe = message.event.is_of_act() || message.severity.is_none_or(|it| it >= route.severity_min);
             let key: Arc<str> = Arc::from(format!("{}/{about}", route.destination));
-            if !is_severe || !route.events.contains(&message.event) || self.keys.contains(&key) {
+            let is_wanted = if only.is_empty() {
+                is_severe && route.events.contains(&message.event)
+            } else {
+                route.destination.word() == only
+            };
+            if !is_wanted || self.keys.contains(&key) {
                 continue;
             }
             let delivery = Delivery {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    ChangeNotice, Incident, OutwardEvent, OutwardMessage, Run, RunStep, ServiceName, StepEffect, StepKind,
+    ChangeNotice, CheckSpec, Incident, Look, OutwardEvent, OutwardMessage, Run, RunStep, ServiceName, StepEffect,
+    StepKind,
 };
 
 /// Services named in a message; the others are counted.
@@ -174,15 +175,16 @@ fn cause_service(incident: &Incident) -> Option<ServiceName> {
 #[must_use]
 pub fn command(kind: &StepKind) -> Option<String> {
     match kind {
-        StepKind::Check { run, .. } | StepKind::Act { run, .. } => Some(run.join(" ")),
-        StepKind::Note | StepKind::Verify { .. } => None,
+        StepKind::Check(CheckSpec { look: Look::Call { call, .. }, .. }) => Some(call.words().join(" ")),
+        StepKind::Act(act) => Some(act.call.words().join(" ")),
+        _ => None,
     }
 }
 
 fn undo(step: &RunStep) -> String {
     match (&step.bound.spec.kind, step.bound.spec.effect) {
-        (StepKind::Act { rollback_text, .. }, StepEffect::Irreversible) => format!("no; {}", known(rollback_text)),
-        (StepKind::Act { rollback_text, .. }, _) => format!("yes; {}", known(rollback_text)),
+        (StepKind::Act(act), StepEffect::Irreversible) => format!("no; {}", known(&act.rollback_text)),
+        (StepKind::Act(act), _) => format!("yes; {}", known(&act.rollback_text)),
         _ => "nothing to undo".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::turn::Turn;
+use crate::engine::clock::Timestamp;
 use crate::engine::correlate::{self, CorrelationEvent, Touched};
 use crate::engine::job::Record;
 use crate::engine::limits::PRECURSORS_LOOK_MS;
@@ -99,18 +100,23 @@ impl Engine {
     }
 
     /// Picks the runbooks for every live incident that has none picked for its present ranking.
-    pub(super) fn propose_runbooks(&mut self) {
+    pub(super) fn propose_runbooks(&mut self, now: Timestamp) {
         let incidents = &self.world.incidents;
         let is_live = |id: &IncidentId| incidents.get(id).is_some_and(|incident| incident.state.is_live());
         self.proposals.retain(|id, _| is_live(id));
         self.misfits.retain(|id, _| is_live(id));
+        let mut fresh = Vec::new();
         for (id, incident) in &self.world.incidents {
             if incident.state.is_live() && !self.proposals.contains_key(id) {
                 let proposals = runbooks::propose(&self.library, &self.world, incident);
                 self.misfits.insert(*id, runbooks::misfits(&self.library, &self.world, incident, &proposals));
-                self.proposals.insert(*id, proposals.into_iter().map(Arc::new).collect());
-                self.has_changed = true;
+                fresh.push((Arc::clone(incident), proposals));
             }
+        }
+        for (incident, proposals) in fresh {
+            let proposals = self.order_proposals(proposals, &incident, now);
+            self.proposals.insert(incident.id, proposals.into_iter().map(Arc::new).collect());
+            self.has_changed = true;
         }
     }
 

@@ -4,6 +4,7 @@
 //! once a tick. A storm of two thousand alerts within a second is thus one step of correlation, and the order in which
 //! they arrived within it does not matter.
 
+mod assist;
 mod audit_log;
 mod documents;
 mod incidents;
@@ -13,6 +14,7 @@ mod picture;
 mod requests;
 mod retention;
 mod runs;
+mod safety;
 mod signals;
 mod turn;
 
@@ -28,9 +30,10 @@ use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
 use super::input::Input;
 use super::job::{Job, NextNumbers, Record};
-use super::model::{Document, DocumentKind, IncidentId, Misfit, Proposal, RunId};
+use super::model::{Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
 use super::precursors::Precursors;
+use super::remedies::Remedies;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::{AutonomyMode, StoreStatus};
@@ -62,6 +65,8 @@ pub struct Engine {
     outbox: Outbox,
     /// What people wrote about incidents.
     documents: BTreeMap<(IncidentId, DocumentKind), Arc<Document>>,
+    safety: Safety,
+    remedies: Remedies,
     next_change: u64,
     next_run: u64,
     store: StoreStatus,
@@ -100,6 +105,8 @@ impl Engine {
             runs_to_keep: BTreeSet::new(),
             outbox: Outbox::new(&settings.outbound),
             documents: BTreeMap::new(),
+            safety: Safety::default(),
+            remedies: Remedies::default(),
             next_change: 1,
             next_run: 1,
             store: StoreStatus::default(),
@@ -165,7 +172,11 @@ impl Engine {
                     }
                 }
                 Record::Relations { of, bytes } => self.restore_relations(of, &bytes),
-                Record::Setting { name, value } => self.restore_learned(&name, &value),
+                Record::Setting { name, value } => {
+                    if !self.restore_safety(&name, &value) && !self.restore_remedies(&name, &value) {
+                        self.restore_learned(&name, &value);
+                    }
+                }
                 // These belong to the drivers: sources read their cursors, and what is gone is not there.
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
@@ -201,6 +212,7 @@ impl Engine {
             Input::Request { id, by, request } => self.take_request(id, &by, &request.redacted(), &mut turn),
             Input::Step(report) => self.take_step_report(&report, &mut turn),
             Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
+            Input::Kill(word) => self.take_kill_word(&word, &mut turn),
         }
         turn.into_jobs()
     }
@@ -211,7 +223,8 @@ impl Engine {
         self.correlate(turn);
         self.look_for_precursors(turn);
         self.find_causes(turn);
-        self.propose_runbooks();
+        self.propose_runbooks(turn.now);
+        self.begin_by_itself(turn);
         self.watch_runs(turn);
         self.tell_outside(turn);
         self.forget_old(turn);
@@ -219,6 +232,6 @@ impl Engine {
     }
 
     fn mode(&self) -> AutonomyMode {
-        if self.settings.runbooks.observe_only { AutonomyMode::Observe } else { AutonomyMode::Suggest }
+        if self.settings.runbooks.observe_only { AutonomyMode::Observe } else { self.settings.policy.mode }
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::walk::{ENGINE, OWN_SOURCE};
+use crate::engine::act::walk::{ENGINE, OWN_SOURCE, RunNotice};
 use crate::engine::job::Record;
 use crate::engine::limits::RUN_NEWS_MS_MAX;
 use crate::engine::model::{
     AuditKind, ChangeNotice, Delivery, DeliveryReport, DeliveryState, Incident, IncidentId, IncidentState,
-    OutwardEvent, OutwardMessage, Run, RunState, RunStep, StepEffect, StepState,
+    OutwardEvent, OutwardMessage, Purpose, Run, RunState, RunStep, StepEffect, StepState,
 };
 use crate::engine::outbox::{Turned, wording};
 
@@ -85,12 +85,30 @@ impl Engine {
         self.world.runs.values().rev().find(|run| run.id.to_string() == number).cloned()
     }
 
+    /// What a step of a run tells people, or the engine of what it begins by itself. What is urgent is told by the run's own
+    /// state, once a tick.
+    pub(super) fn tell_notices(&mut self, run: &Run, notices: &[RunNotice], turn: &mut Turn) {
+        if self.outbox.is_idle() {
+            return;
+        }
+        let incident = self.world.incidents.get(&run.incident).cloned();
+        for notice in notices.iter().filter(|notice| !notice.is_urgent) {
+            let event = OutwardEvent::StatusUpdate;
+            let message = wording::of_run(event, run, &notice.text, incident.as_deref(), turn.now);
+            let about = format!("{}@{}/{}/{}", run.id, run.started_at.0, turn.now.0, notice.text);
+            let turned = self.outbox.enqueue_to(&notice.channel, &about, Some(run.incident), &message, turn.now);
+            self.take_turned(turned, turn);
+        }
+    }
+
     fn tell_of_run(&mut self, run: &Run, turn: &mut Turn) {
         let incident = self.world.incidents.get(&run.incident).cloned();
         let incident = incident.as_deref();
         for step in &run.steps {
             let (event, since) = match step.state {
-                StepState::Running { since, is_dry_run: false } if acts(step) => (OutwardEvent::ActBegan, since),
+                StepState::Running { since, purpose: Purpose::Run | Purpose::Undo } if acts(step) => {
+                    (OutwardEvent::ActBegan, since)
+                }
                 StepState::Unknown { since } if acts(step) => (OutwardEvent::ActUpdated, since),
                 _ => continue,
             };
@@ -112,9 +130,10 @@ impl Engine {
         let is_news = run.ended_at.is_some_and(|at| turn.now.since_ms(at) <= RUN_NEWS_MS_MAX);
         let (event, why) = match run.state {
             RunState::Failed if is_news => (OutwardEvent::StepFailed, failure(run)),
-            RunState::Stopped if is_news => {
-                (OutwardEvent::RunEscalated, "stopped; a person goes on from here".to_owned())
+            RunState::Stopped if is_news && run.is_escalated => {
+                (OutwardEvent::RunEscalated, format!("stopped and handed over: {}", run.word))
             }
+            RunState::Paused => (OutwardEvent::RunEscalated, format!("paused: {}", run.word)),
             RunState::Interrupted => (
                 OutwardEvent::RunEscalated,
                 "interrupted in mid-step; whether it took effect is not known, a person has to say".to_owned(),
@@ -123,7 +142,12 @@ impl Engine {
         };
         let at = run.ended_at.unwrap_or(turn.now);
         let message = wording::of_run(event, run, &why, incident, at);
-        let word = if run.state == RunState::Interrupted { "interrupted" } else { event.word() };
+        // A run can pause twice, each time for a reason of its own.
+        let word = match run.state {
+            RunState::Interrupted => "interrupted".to_owned(),
+            RunState::Paused => format!("paused {}", run.word),
+            _ => event.word().to_owned(),
+        };
         let about = format!("{}@{}/{word}", run.id, run.started_at.0);
         self.enqueue(&about, Some(run.incident), &message, turn);
     }

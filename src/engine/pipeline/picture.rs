@@ -34,6 +34,7 @@ impl Engine {
             revision: self.revision,
             at: now,
             mode: self.mode(),
+            kill: self.safety.kill.clone(),
             counts: self.counts(),
             sources: self.world.sources.values().cloned().collect(),
             incidents: self.incidents_in_order(),

@@ -31,9 +31,19 @@ impl Engine {
             Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),
             Request::Approve { run, .. }
             | Request::DryRun { run, .. }
+            | Request::Choose { run, .. }
             | Request::Skip { run, .. }
-            | Request::StopRun { run }
+            | Request::Retry { run, .. }
+            | Request::RunFrom { run, .. }
+            | Request::Resume { run, .. }
+            | Request::EditRun { run, .. }
+            | Request::Undo { run, .. }
+            | Request::Probe { run, .. }
+            | Request::StopRun { run, .. }
             | Request::SettleUnknown { run, .. } => self.step_run(*run, by, request, turn),
+            Request::Kill { .. } | Request::Release { .. } | Request::ResetBreaker => {
+                self.change_safety(by, request, turn)
+            }
         };
         let reply = match outcome {
             Ok(text) => Reply::Done { text: Arc::from(text) },
@@ -42,7 +52,7 @@ impl Engine {
         turn.reply(id, reply);
     }
 
-    fn change_incident(
+    pub(super) fn change_incident(
         &mut self,
         id: IncidentId,
         by: &Arc<str>,

@@ -1,16 +1,52 @@
 //! Runs of runbooks: begun, stepped, watched, and found again after an interruption.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::policy::Gate;
-use crate::engine::act::walk::{self, WalkOutcome};
+use crate::engine::act::policy::{Gate, Harm, Outlook};
+use crate::engine::act::walk::{self, Verdict, WalkOutcome};
+use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
-use crate::engine::model::{Incident, IncidentId, Run, RunId, RunState};
+use crate::engine::model::{
+    AnomalyState, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity,
+};
 use crate::engine::request::Request;
+use crate::engine::runbooks::rebind;
+use crate::engine::world::World;
+
+/// The systems, as the gate and the walk look at them.
+struct Systems<'a> {
+    detection: &'a Detection,
+    world: &'a World,
+}
+
+impl Outlook for Systems<'_> {
+    fn readings(&self, service: &str, metric: &str) -> Vec<Reading> {
+        self.detection.readings(service, metric)
+    }
+
+    fn harm(&self) -> BTreeMap<Arc<str>, Harm> {
+        let departing = self.world.anomalies.values().filter(|anomaly| {
+            anomaly.is_harmful
+                && anomaly.state == AnomalyState::Active
+                && anomaly.suppressed.is_none()
+                && anomaly.severity >= Severity::Warning
+        });
+        let mut harm = BTreeMap::new();
+        for anomaly in departing {
+            let sigma = if anomaly.deviation_sigma.is_finite() { anomaly.deviation_sigma.abs() } else { f64::MAX };
+            let since = anomaly.started_at;
+            let worst: &mut Harm =
+                harm.entry(format!("{} {}", anomaly.service, anomaly.metric).into()).or_insert(Harm { sigma, since });
+            *worst = Harm { sigma: worst.sigma.max(sigma), since: worst.since.min(since) };
+        }
+        harm
+    }
+}
 
 impl Engine {
     pub(super) fn start_run(
@@ -29,7 +65,7 @@ impl Engine {
         let incident = self.world.incidents.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let run = RunId(self.next_run);
         self.next_run += 1;
-        let outcome = walk::start(run, &proposal, by, &self.gate(&incident), turn.now);
+        let outcome = self.with_gate(&incident, turn.now, |gate| walk::start(run, &proposal, by, gate));
         self.take_walk(outcome, turn, true);
         Ok(format!("began {run}: {}", proposal.runbook.title))
     }
@@ -43,20 +79,46 @@ impl Engine {
     ) -> Result<String, String> {
         let run = self.world.runs.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let incident = self.incident_of(&run).ok_or_else(|| format!("{} is not known here", run.incident))?;
-        let gate = self.gate(&incident);
-        let now = turn.now;
-        let outcome = match request {
-            Request::Approve { step, digest, typed_target, .. } => {
-                walk::approve(&run, *step, digest, typed_target.as_deref(), by, &gate, now)
-            }
-            Request::DryRun { step, digest, .. } => walk::dry_run(&run, *step, digest, by, &gate, now),
-            Request::Skip { step, reason, .. } => walk::skip(&run, *step, reason, by, &gate, now),
-            Request::SettleUnknown { step, has_happened, .. } => {
-                walk::settle_unknown(&run, *step, *has_happened, by, &gate, now)
-            }
-            _ => walk::stop(&run, by, now),
+        if !run.state.is_open()
+            && let Some(other) = self.unfinished_run(run.incident)
+        {
+            return Err(format!("{other} is not over on {}; finish or stop it first", run.incident));
+        }
+        let rebound = match request {
+            Request::EditRun { params, .. } => Some(
+                rebind(&run.runbook, &run.params, params, &self.world, &incident)
+                    .map_err(|problem| problem.to_string())?,
+            ),
+            _ => None,
         };
+        let before = self.trial(&run, &incident, turn.now);
+        let outcome = self.with_gate(&incident, turn.now, |gate| match request {
+            Request::Approve { step, digest, typed_target, .. } => {
+                walk::approve(&run, *step, digest, typed_target.as_deref(), by, gate)
+            }
+            Request::DryRun { step, digest, .. } => walk::dry_run(&run, *step, digest, by, gate),
+            Request::Choose { step, digest, choice, .. } => walk::choose(&run, *step, digest, *choice, by, gate),
+            Request::Skip { step, reason, .. } => walk::skip(&run, *step, reason, by, gate),
+            Request::Retry { step, .. } => walk::retry(&run, *step, by, gate),
+            Request::RunFrom { step, reason, .. } => walk::run_from(&run, *step, reason, by, gate),
+            Request::Resume { reason, .. } => walk::resume(&run, reason, by, gate),
+            Request::Undo { step, digest, .. } => walk::undo(&run, *step, digest, by, gate),
+            Request::Probe { step, .. } => walk::probe(&run, *step, by, gate),
+            Request::SettleUnknown { step, has_happened, .. } => {
+                walk::settle_unknown(&run, *step, *has_happened, by, gate)
+            }
+            Request::StopRun { escalate, .. } => walk::stop(&run, escalate.as_deref(), by, gate),
+            _ => {
+                let binding = rebound.as_ref();
+                let (params, steps) = binding.map_or((&run.params, &[][..]), |it| (&it.params, it.steps.as_slice()));
+                walk::edit(&run, params, steps, by, gate)
+            }
+        });
         let outcome = outcome.map_err(|refusal| refusal.to_string())?;
+        self.keep_trial(before, request, turn);
+        if let Request::Undo { step, .. } = request {
+            self.keep_regret(&run, *step, turn);
+        }
         let text = outcome.audit.last().map_or_else(|| format!("{id} goes on"), |note| note.text.to_string());
         self.take_walk(outcome, turn, true);
         Ok(text)
@@ -65,7 +127,8 @@ impl Engine {
     pub(super) fn take_step_report(&mut self, report: &StepReport, turn: &mut Turn) {
         let Some(run) = self.world.runs.get(&report.run).cloned() else { return };
         let Some(incident) = self.incident_of(&run) else { return };
-        let Some(outcome) = walk::on_report(&run, report, &self.gate(&incident), turn.now) else { return };
+        let outcome = self.with_gate(&incident, turn.now, |gate| walk::on_report(&run, report, gate));
+        let Some(outcome) = outcome else { return };
         if matches!(report.progress, StepProgress::Output(_)) {
             self.runs_to_keep.insert(run.id);
             self.world.runs.insert(run.id, Arc::new(outcome.run));
@@ -75,34 +138,38 @@ impl Engine {
         }
     }
 
-    /// Keeps what running commands said, and lets verify steps look at the metric they watch.
+    /// Keeps what running commands said, and lets time pass over the runs.
     pub(super) fn watch_runs(&mut self, turn: &mut Turn) {
         for id in std::mem::take(&mut self.runs_to_keep) {
             if let Some(run) = self.world.runs.get(&id) {
                 turn.keep_later(Record::Run(run.as_ref().clone()));
             }
         }
-        for run in self.runs_in(RunState::Active) {
+        let runs: Vec<Arc<Run>> = self.world.runs.values().filter(|run| is_watched(run)).cloned().collect();
+        for run in runs {
             let Some(incident) = self.incident_of(&run) else { continue };
-            let readings = |service: &str, metric: &str| self.detection.readings(service, metric);
-            if let Some(outcome) = walk::on_tick(&run, readings, &self.gate(&incident), turn.now) {
-                let is_durable = !outcome.audit.is_empty();
+            let outcome = self.with_gate(&incident, turn.now, |gate| {
+                if run.state == RunState::Succeeded { walk::after(&run, gate) } else { walk::on_tick(&run, gate) }
+            });
+            if let Some(outcome) = outcome {
+                let is_durable = !outcome.audit.is_empty() || outcome.execute.is_some();
                 self.take_walk(outcome, turn, is_durable);
             }
         }
     }
 
-    /// Steps that ran when the program ended: what came of them is unknown, and a person has to say.
+    /// Steps that ran when the program ended: what came of them is unknown until their probe or a person says so.
     pub(super) fn recover_runs(&mut self, turn: &mut Turn) {
         let runs: Vec<Arc<Run>> = self.world.runs.values().cloned().collect();
         for run in runs {
-            if let Some(outcome) = walk::recover(&run, turn.now) {
+            let Some(incident) = self.incident_of(&run) else { continue };
+            if let Some(outcome) = self.with_gate(&incident, turn.now, |gate| walk::recover(&run, gate)) {
                 self.take_walk(outcome, turn, true);
             }
         }
     }
 
-    fn take_walk(&mut self, outcome: WalkOutcome, turn: &mut Turn, is_durable: bool) {
+    pub(super) fn take_walk(&mut self, outcome: WalkOutcome, turn: &mut Turn, is_durable: bool) {
         let run = outcome.run;
         let about = About { incident: Some(run.incident), run: Some(run.id) };
         for note in &outcome.audit {
@@ -113,6 +180,7 @@ impl Engine {
         if let Some(notice) = &outcome.change {
             self.take_change(notice, turn);
         }
+        self.tell_notices(&run, &outcome.notices, turn);
         let record = Record::Run(run.clone());
         if is_durable {
             turn.keep(record);
@@ -125,16 +193,39 @@ impl Engine {
         if let Some(step) = outcome.execute {
             turn.execute(step);
         }
+        let before = self.world.runs.get(&run.id).cloned();
+        self.learn_remedy(before.as_deref(), &run, turn);
         self.world.runs.insert(run.id, Arc::new(run));
+        if let Some(verdict) = outcome.verdict {
+            self.take_verdict(incident, verdict, turn);
+        }
         self.has_changed = true;
     }
 
-    fn runs_in(&self, state: RunState) -> Vec<Arc<Run>> {
-        self.world.runs.values().filter(|run| run.state == state).cloned().collect()
+    /// What was verified held, or did not: the incident is over, or open again.
+    fn take_verdict(&mut self, id: IncidentId, verdict: Verdict, turn: &mut Turn) {
+        let Some(incident) = self.world.incidents.get(&id) else { return };
+        let request = match (verdict, incident.state) {
+            (Verdict::CameBack, IncidentState::Mitigated | IncidentState::Resolved) => Request::Reopen { incident: id },
+            (Verdict::Held, IncidentState::Mitigated) if !self.still_departs(incident) => {
+                Request::Resolve { incident: id }
+            }
+            _ => return,
+        };
+        let engine: Arc<str> = Arc::from(walk::ENGINE);
+        // A life cycle that has moved on by itself refuses, and that is as good.
+        if let Ok(text) = self.change_incident(id, &engine, &request, turn) {
+            tracing::info!(%text, "after a run");
+        }
+    }
+
+    fn still_departs(&self, incident: &Incident) -> bool {
+        let members = incident.anomalies.iter().filter_map(|id| self.world.anomalies.get(id));
+        members.into_iter().any(|anomaly| anomaly.is_harmful && anomaly.state == AnomalyState::Active)
     }
 
     /// The incident of a run; of one that was folded into another, that other.
-    fn incident_of(&self, run: &Run) -> Option<Arc<Incident>> {
+    pub(super) fn incident_of(&self, run: &Run) -> Option<Arc<Incident>> {
         let incident = self.world.incidents.get(&run.incident)?;
         let into = incident.merged_into.and_then(|into| self.world.incidents.get(&into));
         Some(Arc::clone(into.unwrap_or(incident)))
@@ -142,12 +233,38 @@ impl Engine {
 
     /// The run of this incident that is not over, where there is one.
     pub(super) fn unfinished_run(&self, incident: IncidentId) -> Option<RunId> {
-        let is_unfinished = |run: &&Arc<Run>| matches!(run.state, RunState::Active | RunState::Interrupted);
-        self.world.runs.values().filter(is_unfinished).find(|run| run.incident == incident).map(|run| run.id)
+        self.world
+            .runs
+            .values()
+            .filter(|run| run.state.is_open())
+            .find(|run| run.incident == incident)
+            .map(|run| run.id)
     }
 
-    /// What the gate looks at for this incident, now.
-    fn gate<'a>(&'a self, incident: &'a Incident) -> Gate<'a> {
-        Gate { incident, settings: &self.settings.runbooks, mode: self.mode(), runs: &self.world.runs }
+    /// Does something with what the gate looks at for this incident, at `now`.
+    pub(super) fn with_gate<T>(
+        &self,
+        incident: &Incident,
+        now: crate::engine::clock::Timestamp,
+        look: impl FnOnce(&Gate<'_>) -> T,
+    ) -> T {
+        let systems = Systems { detection: &self.detection, world: &self.world };
+        look(&Gate {
+            incident,
+            incidents: &self.world.incidents,
+            settings: &self.settings.runbooks,
+            policy: &self.settings.policy,
+            safety: &self.safety,
+            runs: &self.world.runs,
+            outlook: &systems,
+            now,
+        })
     }
+}
+
+/// Time passes over it: it is not over, or what it verified has still to hold.
+fn is_watched(run: &Run) -> bool {
+    run.state.is_open()
+        || run.steps.iter().any(|step| matches!(step.state, crate::engine::model::StepState::Running { .. }))
+        || run.state == RunState::Succeeded && run.has_held.is_none() && run.has_acted()
 }

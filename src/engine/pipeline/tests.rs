@@ -10,8 +10,8 @@ use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
     Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels,
-    Misfit, OutwardEvent, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName,
-    Severity, Signal, SourceName, StepEffect, StepState, Unit,
+    Misfit, OutwardEvent, Purpose, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice, SeriesRole,
+    ServiceName, Severity, Signal, SourceName, StepEffect, StepState, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -282,17 +282,7 @@ fn run_with(state: StepState, approved_by: &str) -> (Run, String) {
     let mut steps: Vec<RunStep> = runbook
         .steps
         .iter()
-        .map(|spec| RunStep {
-            bound: BoundStep { spec: spec.clone(), digest: Arc::from("d1") },
-            state: StepState::Pending,
-            gate_text: Arc::from(""),
-            done_before: None,
-            shown_at: START,
-            output: Vec::new(),
-            output_dropped_count: 0,
-            exit_code: None,
-            approved_by: None,
-        })
+        .map(|spec| RunStep::pending(BoundStep { spec: spec.clone(), digest: Arc::from("d1") }, START))
         .collect();
     let act = steps.iter_mut().find(|step| acts(step)).unwrap();
     (act.state, act.approved_by) = (state, Some(Arc::from(approved_by)));
@@ -301,7 +291,11 @@ fn run_with(state: StepState, approved_by: &str) -> (Run, String) {
         id: RunId(1),
         incident: IncidentId(1),
         params: BTreeMap::new(),
+        cause: None,
         state: RunState::Active,
+        word: Arc::from(""),
+        is_escalated: false,
+        has_held: None,
         steps,
         started_at: START,
         ended_at: None,
@@ -339,10 +333,10 @@ fn the_record_of_an_act_is_opened_while_it_runs_updated_when_it_is_unknown_and_c
         events
     };
     tick(&mut engine);
-    let (run, name) = run_with(StepState::Running { since: START, is_dry_run: true }, "ana");
+    let (run, name) = run_with(StepState::Running { since: START, purpose: Purpose::DryRun }, "ana");
     engine.world.runs.insert(run.id, Arc::new(run));
     assert_eq!(tick(&mut engine), [], "a dry run changes nothing");
-    let (run, _) = run_with(StepState::Running { since: START, is_dry_run: false }, "ana");
+    let (run, _) = run_with(StepState::Running { since: START, purpose: Purpose::Run }, "ana");
     engine.world.runs.insert(run.id, Arc::new(run));
     assert_eq!(tick(&mut engine), [(OutwardEvent::ActBegan, None)]);
     assert_eq!(tick(&mut engine), [], "once");
@@ -370,7 +364,7 @@ fn an_act_that_nobody_approved_and_a_run_that_needs_a_person_are_told() {
         events.sort_unstable();
         events
     };
-    let running = StepState::Running { since: START, is_dry_run: false };
+    let running = StepState::Running { since: START, purpose: Purpose::Run };
     let (run, _) = run_with(running, "engine");
     assert_eq!(events(&mut engine, run), [OutwardEvent::AutonomousAct]);
     let failed = StepState::Failed { at: START, reason: Arc::from("exit code 3") };

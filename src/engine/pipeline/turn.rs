@@ -2,7 +2,7 @@
 
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
-use crate::engine::input::RequestId;
+use crate::engine::input::{KillWord, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{DeliveryAttempt, RunId};
 use crate::engine::request::Reply;
@@ -13,12 +13,13 @@ pub(super) struct Turn {
     pub now: Timestamp,
     durable: Vec<Record>,
     later: Vec<Record>,
-    act: Option<Act>,
+    acts: Vec<Act>,
+    kill: Option<KillWord>,
     deliveries: Vec<DeliveryAttempt>,
     reply: Option<(RequestId, Reply)>,
 }
 
-/// At most one act comes of one input.
+/// What is to be begun or stopped.
 enum Act {
     Execute(ApprovedStep),
     Cancel { run: RunId, step: usize },
@@ -26,7 +27,15 @@ enum Act {
 
 impl Turn {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, durable: Vec::new(), later: Vec::new(), act: None, deliveries: Vec::new(), reply: None }
+        Self {
+            now,
+            durable: Vec::new(),
+            later: Vec::new(),
+            acts: Vec::new(),
+            kill: None,
+            deliveries: Vec::new(),
+            reply: None,
+        }
     }
 
     /// Must be on disk before the act or the reply of this turn.
@@ -40,11 +49,16 @@ impl Turn {
     }
 
     pub(super) fn execute(&mut self, step: ApprovedStep) {
-        self.act = Some(Act::Execute(step));
+        self.acts.push(Act::Execute(step));
     }
 
     pub(super) fn cancel(&mut self, run: RunId, step: usize) {
-        self.act = Some(Act::Cancel { run, step });
+        self.acts.push(Act::Cancel { run, step });
+    }
+
+    /// The kill switch was pulled, or taken off.
+    pub(super) fn tell_kill(&mut self, kill: KillWord) {
+        self.kill = Some(kill);
     }
 
     /// Told once the records of this turn are on disk.
@@ -56,17 +70,21 @@ impl Turn {
         self.reply = Some((id, reply));
     }
 
-    /// Records first, then the act, then the answer: nobody is told "done" before it is on disk.
+    /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
+    /// "done" before it is on disk.
     pub(super) fn into_jobs(self) -> Vec<Job> {
         let mut jobs = Vec::new();
+        if let Some(kill) = self.kill {
+            jobs.push(Job::Kill(kill));
+        }
+        let (stops, begins): (Vec<Act>, Vec<Act>) =
+            self.acts.into_iter().partition(|act| matches!(act, Act::Cancel { .. }));
+        // Stopping what runs needs no record first.
+        jobs.extend(stops.into_iter().map(Act::into_job));
         if !self.durable.is_empty() {
             jobs.push(Job::Persist(self.durable));
         }
-        match self.act {
-            Some(Act::Execute(step)) => jobs.push(Job::Execute(step)),
-            Some(Act::Cancel { run, step }) => jobs.push(Job::Cancel { run, step }),
-            None => {}
-        }
+        jobs.extend(begins.into_iter().map(Act::into_job));
         if let Some((id, reply)) = self.reply {
             jobs.push(Job::Reply { id, reply });
         }
@@ -75,5 +93,14 @@ impl Turn {
             jobs.push(Job::PersistLater(self.later));
         }
         jobs
+    }
+}
+
+impl Act {
+    fn into_job(self) -> Job {
+        match self {
+            Self::Execute(step) => Job::Execute(step),
+            Self::Cancel { run, step } => Job::Cancel { run, step },
+        }
     }
 }

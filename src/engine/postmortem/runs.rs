@@ -59,6 +59,7 @@ pub(super) fn skip_reason(facts: &Facts<'_>, run: &Run, index: usize) -> Option<
 fn state(run: &Run) -> String {
     let word = match run.state {
         RunState::Active => "under way",
+        RunState::Paused => "paused",
         RunState::Succeeded => "every step passed or was skipped",
         RunState::Failed => "failed",
         RunState::Stopped => "stopped by a person",
@@ -75,7 +76,9 @@ fn outcome(facts: &Facts<'_>, run: &Run, index: usize, step: &RunStep) -> String
         StepState::Pending => "not reached".to_owned(),
         StepState::Waiting => "waits for a person".to_owned(),
         StepState::Running { .. } => "runs".to_owned(),
-        StepState::Watching { .. } => "watches".to_owned(),
+        StepState::Watching { .. } | StepState::Elapsing { .. } => "watches".to_owned(),
+        StepState::PassedOver { .. } => "passed over: not for this case".to_owned(),
+        StepState::Undone { by, .. } => format!("taken back by {}", escape(by)),
         StepState::Succeeded { .. } => "done".to_owned(),
         StepState::Skipped { by, .. } => {
             let reason = skip_reason(facts, run, index).unwrap_or_else(|| "no reason in the record".to_owned());

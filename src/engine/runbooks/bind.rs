@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
-use sha2::{Digest, Sha256};
 
+use super::fill::bind_step;
+pub(super) use super::fill::placeholders;
 use crate::engine::model::{
-    Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook, StepKind, StepSpec,
+    Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook,
 };
 use crate::engine::world::World;
 
@@ -65,6 +66,31 @@ pub fn bind(
         check(&value, spec, world, incident)
             .map_err(|reason| BindError::Refused { param: Arc::clone(name), reason })?;
         params.insert(Arc::clone(name), value);
+    }
+    let steps = runbook.steps.iter().map(|step| bind_step(&runbook.content_hash, step, &params)).collect();
+    Ok(Binding { params, steps })
+}
+
+/// Fills in `runbook` anew with values that a person gave; those that are not given stay as they are in `params`.
+///
+/// # Errors
+/// When a value must not be used, or is for a parameter that there is not.
+pub fn rebind(
+    runbook: &Runbook,
+    params: &BTreeMap<Arc<str>, Arc<str>>,
+    given: &BTreeMap<Arc<str>, Arc<str>>,
+    world: &World,
+    incident: &Incident,
+) -> Result<Binding, BindError> {
+    let mut params = params.clone();
+    for (name, value) in given {
+        let refused = |reason: String| BindError::Refused { param: Arc::clone(name), reason };
+        let spec = runbook.params.get(name).ok_or_else(|| {
+            let names: Vec<&str> = runbook.params.keys().map(AsRef::as_ref).collect();
+            refused(format!("the runbook has no such parameter; it has {}", names.join(", ")))
+        })?;
+        check(value, spec, world, incident).map_err(refused)?;
+        params.insert(Arc::clone(name), Arc::clone(value));
     }
     let steps = runbook.steps.iter().map(|step| bind_step(&runbook.content_hash, step, &params)).collect();
     Ok(Binding { params, steps })
@@ -226,7 +252,7 @@ fn check_kind(value: &str, spec: &ParamSpec, world: &World, incident: &Incident)
         }
         ParamKind::Host if !is_entity() => Err(format!("`{shown}` is no plain host name")),
         ParamKind::Host if !is_known_host(value, world) => Err(format!("no host `{shown}` is known")),
-        ParamKind::Number if !is_number(value) => Err(format!("`{shown}` is no number")),
+        ParamKind::Number => check_number(value, spec),
         ParamKind::Text if spec.pattern.is_none() && spec.choices.is_empty() => {
             Err("a text parameter needs a pattern or choices".to_owned())
         }
@@ -242,8 +268,18 @@ fn is_unseen(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn is_number(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_digit() || c == '.') && value.parse::<f64>().is_ok_and(f64::is_finite)
+fn check_number(value: &str, spec: &ParamSpec) -> Result<(), String> {
+    let shown = value.escape_debug();
+    let is_plain = value.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number = value.parse::<f64>().ok().filter(|number| is_plain && number.is_finite());
+    let Some(number) = number else { return Err(format!("`{shown}` is no number")) };
+    if let Some(min) = spec.min.filter(|min| number < *min) {
+        return Err(format!("{shown} is less than {min}, the least it may be"));
+    }
+    match spec.max.filter(|max| number > *max) {
+        Some(max) => Err(format!("{shown} is more than {max}, the most it may be")),
+        None => Ok(()),
+    }
 }
 
 fn is_known_service(value: &str, world: &World, incident: &Incident) -> bool {
@@ -265,115 +301,15 @@ pub(super) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!(r"\A(?:{pattern})\z"))
 }
 
+/// Why a text is no regular expression, in a line.
+pub(super) fn regex_reason(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or("").trim().to_owned()
+}
+
 /// Lower-case letters, digits and `_`, beginning with a letter.
 pub(super) fn is_param_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// Pieces of a text: plain, or the name of a placeholder. Braces around anything else are plain.
-fn pieces(text: &str) -> Vec<(bool, &str)> {
-    let mut pieces = Vec::new();
-    let mut plain_from = 0;
-    let mut at = 0;
-    while let Some(open) = text[at..].find('{').map(|offset| at + offset) {
-        at = open + 1;
-        let Some(close) = text[at..].find('}').map(|offset| at + offset) else { break };
-        if is_param_name(&text[at..close]) {
-            pieces.push((false, &text[plain_from..open]));
-            pieces.push((true, &text[at..close]));
-            plain_from = close + 1;
-            at = plain_from;
-        }
-    }
-    pieces.push((false, &text[plain_from..]));
-    pieces
-}
-
-/// Names of the placeholders in a text.
-pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text).into_iter().filter_map(|(is_placeholder, piece)| is_placeholder.then_some(piece))
-}
-
-/// Fills the placeholders of one text. A value is never read again, so it cannot bring placeholders of its own.
-fn fill(text: &Arc<str>, params: &BTreeMap<Arc<str>, Arc<str>>) -> Arc<str> {
-    let mut filled = String::with_capacity(text.len());
-    for (is_placeholder, piece) in pieces(text) {
-        match params.get(piece).filter(|_| is_placeholder) {
-            Some(value) => filled.push_str(value),
-            None if is_placeholder => filled.extend(["{", piece, "}"]),
-            None => filled.push_str(piece),
-        }
-    }
-    filled.into()
-}
-
-/// Every text of a step that may hold placeholders or that an approval is for.
-pub(super) fn texts(step: &StepSpec) -> Vec<&str> {
-    let mut texts = vec![step.title.as_ref(), step.text.as_ref(), step.touches.as_ref()];
-    match &step.kind {
-        StepKind::Note => {}
-        StepKind::Check { run, expect } => {
-            texts.extend(run.iter().map(AsRef::as_ref));
-            texts.push(expect);
-        }
-        StepKind::Act { run, dry_run, undo, rollback_text } => {
-            texts.extend(run.iter().chain(dry_run).chain(undo).map(AsRef::as_ref));
-            texts.push(rollback_text);
-        }
-        StepKind::Verify { metric, service, .. } => texts.extend([metric.as_ref(), service.as_ref()]),
-    }
-    texts
-}
-
-fn bind_step(content_hash: &str, step: &StepSpec, params: &BTreeMap<Arc<str>, Arc<str>>) -> BoundStep {
-    let one = |text: &Arc<str>| fill(text, params);
-    let all = |texts: &[Arc<str>]| texts.iter().map(one).collect::<Vec<_>>();
-    let kind = match &step.kind {
-        StepKind::Note => StepKind::Note,
-        StepKind::Check { run, expect } => StepKind::Check { run: all(run), expect: one(expect) },
-        StepKind::Act { run, dry_run, undo, rollback_text } => {
-            StepKind::Act { run: all(run), dry_run: all(dry_run), undo: all(undo), rollback_text: one(rollback_text) }
-        }
-        StepKind::Verify { metric, service, hold_ms, samples_min, below, above } => StepKind::Verify {
-            metric: one(metric),
-            service: one(service),
-            hold_ms: *hold_ms,
-            samples_min: *samples_min,
-            below: *below,
-            above: *above,
-        },
-    };
-    let spec = StepSpec {
-        name: Arc::clone(&step.name),
-        title: one(&step.title),
-        text: one(&step.text),
-        kind,
-        effect: step.effect,
-        touches: one(&step.touches),
-        timeout_ms: step.timeout_ms,
-    };
-    let digest = digest(content_hash, &spec);
-    BoundStep { spec, digest }
-}
-
-/// What an approval is for: the file as it was, the step, and every text as bound. The rest of the step (limits, effect)
-/// follows from the file.
-fn digest(content_hash: &str, spec: &StepSpec) -> Arc<str> {
-    sha256_hex([content_hash, spec.name.as_ref()].into_iter().chain(texts(spec))).into()
-}
-
-/// SHA-256 in hex over the parts, each preceded by its length; a single part is hashed as it is.
-pub(super) fn sha256_hex<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let parts: Vec<&str> = parts.into_iter().collect();
-    let mut hash = Sha256::new();
-    for part in &parts {
-        if parts.len() > 1 {
-            hash.update((part.len() as u64).to_be_bytes());
-        }
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

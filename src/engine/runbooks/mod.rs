@@ -17,11 +17,12 @@
 //! ```
 
 pub mod bind;
+mod fill;
 pub mod library;
 pub mod parse;
 pub mod propose;
 
-pub use bind::BindError;
+pub use bind::{BindError, Binding, rebind};
 pub use library::Library;
 pub use parse::parse;
 pub use propose::{misfits, propose};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::bind::{BindError, alternatives, bind, whole_pattern};
 use super::library::Library;
-use crate::engine::model::{Hypothesis, Incident, Misfit, Proposal, Runbook, RunbookPlace};
+use crate::engine::model::{Hypothesis, Incident, LabelMatcher, Labels, Misfit, Proposal, Runbook, RunbookPlace};
 use crate::engine::world::World;
 
 /// Proposals for one incident.
@@ -23,7 +23,7 @@ pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Pro
         if rank > 0 && hypothesis.confidence.get() < BELIEVED_MIN {
             continue;
         }
-        for runbook in fitting(library, world, hypothesis) {
+        for runbook in fitting(library, world, incident, hypothesis) {
             if proposals.len() == PROPOSALS_MAX {
                 return proposals;
             }
@@ -36,6 +36,7 @@ pub fn propose(library: &Library, world: &World, incident: &Incident) -> Vec<Pro
                     steps: binding.steps,
                     reason: reason(rank, hypothesis, incident).into(),
                     service: hypothesis.service.clone(),
+                    cause: Some((hypothesis.kind, hypothesis.service.clone())),
                 });
             }
         }
@@ -52,7 +53,7 @@ pub fn misfits(library: &Library, world: &World, incident: &Incident, proposals:
         if rank > 0 && hypothesis.confidence.get() < BELIEVED_MIN {
             continue;
         }
-        for runbook in fitting(library, world, hypothesis) {
+        for runbook in fitting(library, world, incident, hypothesis) {
             let is_known = proposals.iter().any(|proposal| proposal.runbook.id == runbook.id)
                 || found.iter().any(|misfit| misfit.runbook == runbook.id);
             if is_known || found.len() == PROPOSALS_MAX {
@@ -76,11 +77,17 @@ pub fn misfits(library: &Library, world: &World, incident: &Incident, proposals:
 }
 
 /// Runbooks for this kind of cause and service, the most particular first.
-fn fitting<'a>(library: &'a Library, world: &World, hypothesis: &Hypothesis) -> Vec<&'a Arc<Runbook>> {
+fn fitting<'a>(
+    library: &'a Library,
+    world: &World,
+    incident: &Incident,
+    hypothesis: &Hypothesis,
+) -> Vec<&'a Arc<Runbook>> {
     let mut fitting: Vec<&Arc<Runbook>> = library
         .iter()
         .filter(|runbook| runbook.problems.contains(&hypothesis.kind))
         .filter(|runbook| matches_service(runbook, hypothesis.service.as_str()))
+        .filter(|runbook| has_symptom(runbook, world, incident) && has_alert(runbook, world, incident))
         .filter(|runbook| match runbook.place {
             RunbookPlace::Anywhere => true,
             RunbookPlace::Machine => world.machines.contains(&hypothesis.service),
@@ -95,6 +102,32 @@ fn fitting<'a>(library: &'a Library, world: &World, hypothesis: &Hypothesis) -> 
 fn matches_service(runbook: &Runbook, service: &str) -> bool {
     runbook.service_pattern.is_empty()
         || whole_pattern(&runbook.service_pattern).is_ok_and(|pattern| pattern.is_match(service))
+}
+
+/// One of the metrics that the runbook is for departs in the incident.
+fn has_symptom(runbook: &Runbook, world: &World, incident: &Incident) -> bool {
+    let mut departing = incident.anomalies.iter().filter_map(|id| world.anomalies.get(id));
+    runbook.symptoms.is_empty() || departing.any(|anomaly| runbook.symptoms.contains(&anomaly.metric))
+}
+
+/// One of the incident's alerts meets one of the runbook's sets of matchers.
+fn has_alert(runbook: &Runbook, world: &World, incident: &Incident) -> bool {
+    let alerts: Vec<&Labels> =
+        incident.alerts.iter().filter_map(|id| world.alerts.get(id)).map(|alert| &alert.notice.labels).collect();
+    let meets = |matchers: &Vec<LabelMatcher>| {
+        alerts.iter().any(|labels| matchers.iter().all(|matcher| is_met(matcher, labels)))
+    };
+    runbook.alerts.is_empty() || runbook.alerts.iter().any(meets)
+}
+
+fn is_met(matcher: &LabelMatcher, labels: &Labels) -> bool {
+    let value = labels.get(&matcher.label).unwrap_or_default();
+    let is_same = if matcher.is_pattern {
+        whole_pattern(&matcher.value).is_ok_and(|pattern| pattern.is_match(value))
+    } else {
+        value == matcher.value.as_ref()
+    };
+    is_same == matcher.is_equal
 }
 
 fn reason(rank: usize, hypothesis: &Hypothesis, incident: &Incident) -> String {

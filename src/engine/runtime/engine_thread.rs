@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -16,13 +17,14 @@ use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::{RuntimeConfig, RuntimeError, supervisor};
 use crate::engine::act::StepReportSink;
+use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
 use crate::engine::handle::{Envelope, HandleEnds};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
-use crate::engine::input::{Input, RequestId, StepReport, TimedInput};
+use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
-use crate::engine::limits::{STOP_DRAIN_MS_MAX, TICK_MS};
+use crate::engine::limits::{KILL_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::{DeliveryReport, Signal};
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
@@ -51,6 +53,7 @@ enum Arrival {
     Request(Envelope),
     Report(StepReport),
     Delivered(DeliveryReport),
+    KillLook,
     Tick,
     Signal(Signal),
 }
@@ -75,6 +78,8 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
     let (status, store_status) = watch::channel(opened.status);
     // Only whoever holds a store has a folder to put it into.
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
+    let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
+    let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
     let jobs = JobsThread {
         store: opened.store,
         runner: opened.runner,
@@ -82,6 +87,8 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
         couriers,
         deliveries: delivery_sink,
         status,
+        killed: Arc::clone(&killed),
+        kill_file: kill_file.clone(),
     };
     let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
         Ok(spawned) => spawned,
@@ -100,6 +107,9 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
         recorder: opened.recorder,
         next_request: 1,
         last_now: opened.now,
+        killed,
+        kill_file,
+        kill_word: None,
     };
     desk.publish();
     // As above.
@@ -132,11 +142,19 @@ struct Desk {
     recorder: Option<Recorder>,
     next_request: u64,
     last_now: Timestamp,
+    killed: Arc<AtomicBool>,
+    kill_file: Option<KillFile>,
+    /// What the kill file said last.
+    kill_word: Option<KillWord>,
 }
 
 impl Desk {
     async fn serve(mut self, mut inbox: Inbox, first_jobs: Vec<Job>) {
+        // Before anything begins: the file may say stop since before this start.
+        self.look_at_kill_file();
         self.hand_on(first_jobs);
+        let mut kill_looks = tokio::time::interval(Duration::from_millis(KILL_LOOK_MS));
+        kill_looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS.unsigned_abs()));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -144,6 +162,7 @@ impl Desk {
                 biased;
                 _ = &mut inbox.stop => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                _ = kill_looks.tick() => Arrival::KillLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
                 Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
                 _ = ticks.tick() => Arrival::Tick,
@@ -152,6 +171,7 @@ impl Desk {
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
             match arrival {
                 Arrival::Stop => break,
+                Arrival::KillLook => self.look_at_kill_file(),
                 Arrival::Request(envelope) => self.take_request(envelope),
                 Arrival::Report(report) => self.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.take(Input::Delivered(report)),
@@ -222,7 +242,24 @@ impl Desk {
         self.hand_on(jobs);
     }
 
+    /// Takes in what the kill file says, where that has changed.
+    fn look_at_kill_file(&mut self) {
+        let Some(word) = self.kill_file.as_ref().map(KillFile::read) else { return };
+        if word == self.kill_word {
+            return;
+        }
+        self.kill_word.clone_from(&word);
+        if let Some(word) = word {
+            self.take(Input::Kill(word));
+        }
+    }
+
     fn hand_on(&self, jobs: Vec<Job>) {
+        for job in &jobs {
+            if let Job::Kill(word) = job {
+                self.killed.store(matches!(word, KillWord::On { .. }), Ordering::Release);
+            }
+        }
         if !jobs.is_empty() {
             self.hand_on_work(Work::Jobs(jobs));
         }

@@ -4,15 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+use crate::engine::act::kill_file::KillFile;
+use crate::engine::act::policy::ApprovedStep;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
-use crate::engine::input::{RequestId, StepProgress, StepReport};
+use crate::engine::input::{KillWord, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::JOB_QUEUE_MAX;
 use crate::engine::model::{DeliveryOutcome, DeliveryReport};
@@ -36,6 +39,10 @@ pub(super) struct JobsThread {
     pub couriers: Couriers,
     pub deliveries: DeliveryReportSink,
     pub status: watch::Sender<StoreStatus>,
+    /// Set before anything that is queued behind it can see it: while it is set nothing begins.
+    pub killed: Arc<AtomicBool>,
+    /// Where there is a folder for it.
+    pub kill_file: Option<KillFile>,
 }
 
 impl JobsThread {
@@ -71,14 +78,11 @@ impl JobsThread {
                 (Job::PersistLater(records), _) => {
                     self.write(&records, false);
                 }
-                (Job::Execute(step), None) => self.runner.start(step, self.reports.clone()),
+                (Job::Kill(word), _) => self.keep_word(&word),
+                (Job::Execute(step), None) if !self.is_killed() => self.runner.start(step, self.reports.clone()),
+                (Job::Execute(step), None) => self.refuse(&step, "not started: the kill switch is on"),
                 (Job::Execute(step), Some(problem)) => {
-                    let reason = format!("not started: its intent could not be written ({problem})");
-                    let progress = StepProgress::NotStarted { reason: Arc::from(reason) };
-                    let report = StepReport { run: step.run(), step: step.step(), progress };
-                    if let Err(refused) = self.reports.try_send(report) {
-                        tracing::error!("{refused}");
-                    }
+                    self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
                 }
                 (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
                 (Job::Deliver(attempt), None) => self.couriers.send(attempt, self.deliveries.clone()),
@@ -99,6 +103,27 @@ impl JobsThread {
                     }
                 }
             }
+        }
+    }
+
+    fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire) || self.kill_file.as_ref().is_some_and(KillFile::is_on)
+    }
+
+    fn refuse(&self, step: &ApprovedStep, reason: &str) {
+        let progress = StepProgress::NotStarted { reason: Arc::from(reason) };
+        let report = StepReport { run: step.run(), step: step.step(), progress };
+        if let Err(refused) = self.reports.try_send(report) {
+            tracing::error!("{refused}");
+        }
+    }
+
+    /// Other processes learn of the kill switch by its file; that it cannot be written takes nothing away from the switch.
+    fn keep_word(&self, word: &KillWord) {
+        if let Some(file) = &self.kill_file
+            && let Err(problem) = file.write(word)
+        {
+            tracing::error!("{} cannot be written: {problem}", file.path().display());
         }
     }
 

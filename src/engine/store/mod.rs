@@ -10,6 +10,7 @@ mod export;
 mod holder;
 mod load;
 mod migrate;
+mod older_run;
 mod open;
 mod schema;
 mod series;

@@ -7,7 +7,7 @@
 //!                                     without the promise too, under 1 without the values at its onset
 //! alerts     fingerprint, big-endian  Alert
 //! changes    id, big-endian           Change; under version byte 1 without what it changes
-//! runs       id, big-endian           Run
+//! runs       id, big-endian           version byte, then JSON of Run; under version byte 1 postcard of OlderRun
 //! audit      sequence, big-endian     AuditEntry
 //! series     fingerprint, big-endian  SeriesState; under version byte 3 OlderState, under 2 that without cold series'
 //!                                     scorers, under 1 without the progress of anomalies too
@@ -29,10 +29,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::older_run::OlderRun;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, SourceName};
+use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, Run, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +47,8 @@ const ANOMALY_VERSION_3: u8 = 3;
 const ANOMALY_VERSION_2: u8 = 2;
 /// First byte of a change's value.
 const CHANGE_VERSION: u8 = 2;
+/// First byte of a run's value; JSON from then on, postcard before.
+const RUN_VERSION: u8 = 2;
 /// First byte of a series' value.
 const SERIES_VERSION: u8 = 4;
 /// A series from before every one had a scorer.
@@ -140,6 +143,8 @@ pub(super) enum ValueProblem {
     KeyNumber,
     #[error("{0}")]
     Postcard(#[from] postcard::Error),
+    #[error("{0}")]
+    Json(String),
 }
 
 /// A record in its place and form on disk.
@@ -150,7 +155,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), postcard::to_extend(it, vec![ANOMALY_VERSION])?),
         Record::Alert(it) => (TreeName::Alerts, number(it.notice.fingerprint.0), value(it)?),
         Record::Change(it) => (TreeName::Changes, number(it.id.0), postcard::to_extend(it, vec![CHANGE_VERSION])?),
-        Record::Run(it) => (TreeName::Runs, number(it.id.0), value(it)?),
+        Record::Run(it) => (TreeName::Runs, number(it.id.0), run_value(it)?),
         Record::Audit(it) => (TreeName::Audit, number(it.sequence), value(it)?),
         Record::Series(it) => {
             (TreeName::Series, number(it.fingerprint.0), postcard::to_extend(it, vec![SERIES_VERSION])?)
@@ -185,7 +190,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Anomalies => Record::Anomaly(read_anomaly(bytes)?),
         TreeName::Alerts => Record::Alert(read(bytes)?),
         TreeName::Changes => Record::Change(read_change(bytes)?),
-        TreeName::Runs => Record::Run(read(bytes)?),
+        TreeName::Runs => Record::Run(read_run(bytes)?),
         TreeName::Audit => Record::Audit(read(bytes)?),
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),
@@ -215,6 +220,26 @@ fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
         Some((&ANOMALY_VERSION_3, rest)) => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
         Some((&ANOMALY_VERSION_2, rest)) => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
         _ => read(&[bytes, &[0, 0, 0]].concat()),
+    }
+}
+
+/// A run as JSON: it is read by people when something has gone wrong, and it grows by keys.
+fn run_value(run: &Run) -> Result<Vec<u8>, ValueProblem> {
+    let mut bytes = vec![RUN_VERSION];
+    serde_json::to_writer(&mut bytes, run).map_err(|problem| json_problem(&problem))?;
+    // JSON has no infinities: what would not read back is refused now, not found missing later.
+    serde_json::from_slice::<Run>(&bytes[1..]).map_err(|problem| json_problem(&problem))?;
+    Ok(bytes)
+}
+
+fn json_problem(problem: &serde_json::Error) -> ValueProblem {
+    ValueProblem::Json(problem.to_string())
+}
+
+fn read_run(bytes: &[u8]) -> Result<Run, ValueProblem> {
+    match bytes.split_first() {
+        Some((&RUN_VERSION, rest)) => serde_json::from_slice(rest).map_err(|problem| json_problem(&problem)),
+        _ => read::<OlderRun>(bytes).map(Run::from),
     }
 }
 

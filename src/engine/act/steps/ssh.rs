@@ -159,13 +159,15 @@ fn mark() -> String {
 /// The script of the far end.
 fn remote_script(argv: &[Arc<str>], mark: &str) -> String {
     let words = for_posix_shell(argv.iter().map(AsRef::as_ref));
-    // `$p` is the process of the command itself; with `setsid` it leads a group of the same number.
+    // `$p` is the process of the command itself; with `setsid` it leads a group of the same number, but not from its first
+    // moment on: a stop that finds no group yet is tried again.
     format!(
         "set -- {words}; m={mark}; printf '%s ready\\n' \"$m\" >&2; \
          read -r w && [ \"$w\" = \"$m go\" ] || exit 254; exec 3<&0; \
          if command -v setsid >/dev/null 2>&1; then g=-; ( exec setsid \"$@\" ) </dev/null 3<&- & p=$!; \
          else g=; ( exec \"$@\" ) </dev/null 3<&- & p=$!; fi; \
-         ( read -r w <&3; [ \"$w\" = \"$m stop\" ] && kill -s TERM -- \"$g$p\" ) >/dev/null 2>&1 & q=$!; \
+         ( read -r w <&3; [ \"$w\" = \"$m stop\" ] || exit; \
+         until kill -s TERM -- \"$g$p\"; do kill -0 \"$p\" || exit; sleep 1; done ) >/dev/null 2>&1 & q=$!; \
          wait \"$p\"; s=$?; kill \"$q\" 2>/dev/null; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; exit \"$s\""
     )
 }

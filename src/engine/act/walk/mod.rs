@@ -2,27 +2,38 @@
 //! it is then, with what is to be executed, recorded and told.
 //!
 //! ```text
-//! pending ─▶ waiting ─approve▶ running ─▶ succeeded ─▶ the next step is offered
-//!               │  ▲              ├─▶ failed: the run stops
-//!          skip │  └── dry run ───┘  unknown: its end was never seen, a person decides
-//! pending ─▶ watching (verify steps begin by themselves) ─▶ succeeded or failed
+//! pending ─▶ waiting ─approve▶ running ─▶ succeeded ─▶ the next step is offered        undone ◀─undo─ succeeded
+//!    │          │  ▲              ├─▶ failed: the run stops, or pauses where only a check saw something else
+//!    │     skip │  └── dry run ───┤   retry offers it again, as another attempt
+//!    │          ▼                 └─▶ unknown: its end was never seen; its probe or a person says whether it happened
+//!    │       skipped
+//!    ├─▶ watching, elapsing (verify and wait begin by themselves) ─▶ succeeded or failed
+//!    └─▶ passed over (a branch or an answer led past it)
 //! ```
 
+mod aftercare;
+mod answer;
+mod jump;
 mod recover;
 mod report;
-mod verify;
+mod steer;
+mod watch;
+mod worsening;
 
-pub use recover::{recover, settle_unknown};
+pub use aftercare::after;
+pub use answer::{approve, choose, dry_run, skip};
+pub use recover::{probe, recover, settle_unknown};
 pub use report::on_report;
-pub use verify::on_tick;
+pub use steer::{edit, resume, retry, run_from, stop, undo};
+pub use watch::on_tick;
 
 use std::sync::Arc;
 
-use super::policy::{self, ApprovedStep, Gate, GateRefusal};
+use super::policy::{self, ApprovedStep, Decision, Gate};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AuditKind, ChangeKind, ChangeNotice, ParamKind, Proposal, Run, RunId, RunState, RunStep, ServiceName, SourceName,
-    StepKind, StepState, TimelineEntry, TimelineKind,
+    AuditKind, Beginning, ChangeKind, ChangeNotice, ParamKind, Proposal, Purpose, Run, RunId, RunState, RunStep,
+    ServiceName, SourceName, StepKind, StepState, TimelineEntry, TimelineKind,
 };
 
 /// Who decides what no person decided.
@@ -41,6 +52,26 @@ pub struct AuditNote {
     pub text: Arc<str>,
 }
 
+/// What people elsewhere are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunNotice {
+    /// Where: a destination of the settings, or empty for all of them.
+    pub channel: Arc<str>,
+    /// What.
+    pub text: Arc<str>,
+    /// True where somebody must look now: it was handed over, failed, or got worse.
+    pub is_urgent: bool,
+}
+
+/// What a run means for its incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What was verified held: the incident is over.
+    Held,
+    /// It did not: the incident is open again.
+    CameBack,
+}
+
 /// The run after a transition, and what is to be done about it. The run and the audit notes must be on disk before
 /// `execute` is begun.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,28 +88,27 @@ pub struct WalkOutcome {
     pub timeline: Vec<TimelineEntry>,
     /// Take this change in, as if a source had told it: an act of ours may be a cause too.
     pub change: Option<ChangeNotice>,
+    /// Tell these to people elsewhere.
+    pub notices: Vec<RunNotice>,
+    /// What it means for the incident, where that is known now.
+    pub verdict: Option<Verdict>,
 }
 
 /// Begins a run of `proposal` for the gate's incident and offers its first step.
 #[must_use]
-pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>, now: Timestamp) -> WalkOutcome {
-    let steps = proposal.steps.iter().map(|bound| RunStep {
-        bound: bound.clone(),
-        state: StepState::Pending,
-        gate_text: Arc::from(""),
-        done_before: None,
-        shown_at: now,
-        output: Vec::new(),
-        output_dropped_count: 0,
-        exit_code: None,
-        approved_by: None,
-    });
+pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>) -> WalkOutcome {
+    let now = gate.now;
+    let steps = proposal.steps.iter().map(|bound| RunStep::pending(bound.clone(), now));
     let run = Run {
         id,
         incident: gate.incident.id,
         runbook: Arc::clone(&proposal.runbook),
         params: proposal.params.clone(),
+        cause: proposal.cause.clone(),
         state: RunState::Active,
+        word: Arc::from(""),
+        is_escalated: false,
+        has_held: None,
         steps: steps.collect(),
         started_at: now,
         ended_at: None,
@@ -88,115 +118,22 @@ pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>, now
     let text = format!("{id} began: {} ({}, version {})", run.runbook.title, run.runbook.id, run.runbook.version);
     outcome.note(AuditKind::Operator, by, &format!("{text}, content {}", run.runbook.content_hash));
     outcome.tell(now, by, &text);
-    outcome.offer(gate, now);
+    outcome.offer(gate);
     outcome
-}
-
-/// A person approves the offered step.
-///
-/// # Errors
-/// When the gate refuses; nothing has changed then.
-pub fn approve(
-    run: &Run,
-    step: usize,
-    digest: &str,
-    typed_target: Option<&str>,
-    by: &Arc<str>,
-    gate: &Gate<'_>,
-    now: Timestamp,
-) -> Result<WalkOutcome, GateRefusal> {
-    let approved = policy::approve(run, step, digest, typed_target, gate)?;
-    let mut outcome = WalkOutcome::unchanged(run);
-    outcome.run.steps[step].approved_by = Some(Arc::clone(by));
-    outcome.note(AuditKind::Approval, by, &format!("approved {}, digest {digest}", name_of(run, step)));
-    match approved {
-        Some(approved) => outcome.begin(approved, by, now),
-        None => {
-            outcome.run.steps[step].state = StepState::Succeeded { at: now };
-            outcome.offer(gate, now);
-        }
-    }
-    Ok(outcome)
-}
-
-/// A person asks what the offered step would do.
-///
-/// # Errors
-/// When the gate refuses or the step has no dry run; nothing has changed then.
-pub fn dry_run(
-    run: &Run,
-    step: usize,
-    digest: &str,
-    by: &Arc<str>,
-    gate: &Gate<'_>,
-    now: Timestamp,
-) -> Result<WalkOutcome, GateRefusal> {
-    let approved = policy::approve_dry_run(run, step, digest, gate)?;
-    let mut outcome = WalkOutcome::unchanged(run);
-    outcome.begin(approved, by, now);
-    Ok(outcome)
-}
-
-/// A person passes the offered step over, or ends the watching of a verify step.
-///
-/// # Errors
-/// When the run is over or the step is not the one offered.
-pub fn skip(
-    run: &Run,
-    step: usize,
-    reason: &str,
-    by: &Arc<str>,
-    gate: &Gate<'_>,
-    now: Timestamp,
-) -> Result<WalkOutcome, GateRefusal> {
-    if run.state != RunState::Active {
-        return Err(GateRefusal::RunOver(run.id));
-    }
-    let is_offered = run.current_step() == Some(step)
-        && matches!(run.steps[step].state, StepState::Waiting | StepState::Watching { .. });
-    if !is_offered {
-        return Err(GateRefusal::NotOffered { run: run.id, step });
-    }
-    let mut outcome = WalkOutcome::unchanged(run);
-    let reason = if reason.trim().is_empty() { "no reason given" } else { reason.trim() };
-    let text = format!("skipped {}: {reason}", name_of(run, step));
-    outcome.run.steps[step].state = StepState::Skipped { at: now, by: Arc::clone(by) };
-    outcome.note(AuditKind::Approval, by, &text);
-    outcome.tell(now, by, &text);
-    outcome.offer(gate, now);
-    Ok(outcome)
-}
-
-/// A person ends the run; a command that runs is stopped, and its end is still waited for and recorded.
-///
-/// # Errors
-/// When the run is over already.
-pub fn stop(run: &Run, by: &Arc<str>, now: Timestamp) -> Result<WalkOutcome, GateRefusal> {
-    if !matches!(run.state, RunState::Active | RunState::Interrupted) {
-        return Err(GateRefusal::RunOver(run.id));
-    }
-    let mut outcome = WalkOutcome::unchanged(run);
-    if let Some(step) = run.current_step() {
-        let state = &mut outcome.run.steps[step].state;
-        match state {
-            StepState::Running { .. } => outcome.cancel = Some(step),
-            StepState::Waiting => *state = StepState::Pending,
-            StepState::Watching { .. } => {
-                *state = StepState::Failed { at: now, reason: format!("stopped by {by} before it was certain").into() };
-            }
-            _ => {}
-        }
-    }
-    let text = format!("{} stopped: {}", run.id, run.runbook.title);
-    outcome.note(AuditKind::Approval, by, &text);
-    outcome.tell(now, by, &text);
-    outcome.end(RunState::Stopped, now);
-    Ok(outcome)
 }
 
 impl WalkOutcome {
     fn unchanged(run: &Run) -> Self {
-        Self { run: run.clone(), execute: None, cancel: None, audit: Vec::new(), timeline: Vec::new(), change: None }
+        Self {
+            run: run.clone(),
+            execute: None,
+            cancel: None,
+            audit: Vec::new(),
+            timeline: Vec::new(),
+            change: None,
+            notices: Vec::new(),
+            verdict: None,
+        }
     }
 
     fn note(&mut self, kind: AuditKind, by: &Arc<str>, text: &str) {
@@ -214,74 +151,162 @@ impl WalkOutcome {
         });
     }
 
-    /// Marks the step as running and records the intent: the exact command, before it starts.
-    fn begin(&mut self, approved: ApprovedStep, by: &Arc<str>, now: Timestamp) {
-        let index = approved.step();
-        let is_dry_run = approved.is_dry_run();
+    fn notice(&mut self, text: &str, is_urgent: bool) {
+        self.notices.push(RunNotice { channel: Arc::from(""), text: Arc::from(text), is_urgent });
+    }
+
+    /// Marks the step as running and records the intent: the exact call, before it starts.
+    fn begin(&mut self, approved: ApprovedStep, by: &Arc<str>, gate: &Gate<'_>) {
+        let (index, purpose) = (approved.step(), approved.purpose());
         let name = name_of(&self.run, index);
         let step = &mut self.run.steps[index];
-        step.state = StepState::Running { since: now, is_dry_run };
-        step.shown_at = now;
+        step.state = StepState::Running { since: gate.now, purpose };
+        step.begun.push(Beginning { id: Arc::clone(approved.step_id()), at: gate.now, by: Arc::clone(by), purpose });
+        step.offer = Arc::from("");
+        step.begins_at = None;
+        step.shown_at = gate.now;
         step.output.clear();
         step.output_dropped_count = 0;
         step.exit_code = None;
-        let is_act = matches!(step.bound.spec.kind, StepKind::Act { .. }) && !is_dry_run;
-        let prefix = if is_dry_run { "dry run of " } else { "" };
+        let is_act = matches!(step.bound.spec.kind, StepKind::Act(_));
+        if is_act && purpose == Purpose::Run {
+            let harm = gate.outlook.harm().into_iter();
+            step.harm_before = Some(harm.map(|(name, harm)| (name, harm.sigma)).collect());
+        }
+        let (prefix, verb) = match purpose {
+            Purpose::Run => ("", "began"),
+            Purpose::DryRun => ("dry run of ", "tried"),
+            Purpose::Probe => ("probe of ", "looks after"),
+            Purpose::Undo => ("taking back ", "takes back"),
+        };
+        let id = approved.step_id().get(..12).unwrap_or_default().to_owned();
         // The command comes first: in a narrow log it is the part that must not be cut off.
-        self.note(AuditKind::Intent, by, &format!("$ {} ({prefix}{name})", command_line(approved.argv())));
-        if is_act {
-            self.tell(now, by, &format!("began {name}"));
+        let line = command_line(&approved.call().words());
+        self.note(AuditKind::Intent, by, &format!("$ {line} ({prefix}{name}, id {id})"));
+        if is_act && matches!(purpose, Purpose::Run | Purpose::Undo) {
+            self.tell(gate.now, by, &format!("{verb} {name}"));
         }
         self.execute = Some(approved);
     }
 
-    /// Offers the next step, or ends the run where there is none.
-    fn offer(&mut self, gate: &Gate<'_>, now: Timestamp) {
-        let Some(index) = self.run.current_step() else {
-            let text = format!("{} done: {}", self.run.id, self.run.runbook.title);
-            self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
-            self.tell(now, &Arc::from(ENGINE), &text);
-            self.end(RunState::Succeeded, now);
-            return;
-        };
-        let gate_text = Arc::clone(policy::decide(&self.run, index, gate).text());
-        let done_before = policy::done_before(&self.run, index, gate);
-        let step = &mut self.run.steps[index];
-        step.gate_text = gate_text;
-        step.done_before = done_before;
-        step.shown_at = now;
-        step.state = match step.bound.spec.kind {
-            StepKind::Verify { .. } => verify::begin(now, step.bound.spec.timeout_ms),
-            _ => StepState::Waiting,
-        };
+    /// Offers the next step that needs an answer or time; those that need neither are done on the way. Ends the run where
+    /// there is none left.
+    fn offer(&mut self, gate: &Gate<'_>) {
+        while self.run.state == RunState::Active {
+            let Some(index) = self.run.current_step() else {
+                self.finish(gate.now);
+                return;
+            };
+            let goes_on = match self.run.steps[index].bound.spec.kind.clone() {
+                StepKind::Branch { cases, otherwise } => {
+                    let goto = jump::decide(&self.run, &cases, &otherwise);
+                    self.jump(index, &goto, &Arc::from(ENGINE), gate.now);
+                    true
+                }
+                StepKind::Check(check) if self.run.steps[index].bound.spec.begins_by_itself() => {
+                    report::look_at_metric(self, index, &check, gate)
+                }
+                StepKind::Verify { .. } | StepKind::Wait { .. } => {
+                    self.run.steps[index].state = watch::begin(&self.run.steps[index].bound.spec, gate.now);
+                    self.run.steps[index].gate_text = Arc::clone(policy::decide(&self.run, index, gate).text());
+                    self.run.steps[index].shown_at = gate.now;
+                    false
+                }
+                _ => {
+                    self.show(index, gate);
+                    false
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
     }
 
-    /// The step failed: the run stops with it.
+    /// Offers one step as it is now: another attempt where the last was begun, a new token in any case.
+    fn show(&mut self, index: usize, gate: &Gate<'_>) {
+        let attempt = policy::attempts(&self.run, index, gate.runs) + 1;
+        let id = policy::step_id(&self.run, index, attempt);
+        let decision = policy::decide(&self.run, index, gate);
+        let done_before = policy::done_before(&self.run, index, gate);
+        let needs_target = policy::needs_target(&self.run, index, gate);
+        let is_act = matches!(self.run.steps[index].bound.spec.kind, StepKind::Act(_));
+        let wait_ms = if is_act { gate.policy.veto.0 } else { 0 };
+        let step = &mut self.run.steps[index];
+        step.state = StepState::Waiting;
+        step.attempt = attempt;
+        step.offer = policy::offer(&id, gate.now);
+        step.id = id;
+        step.offered_at = gate.now;
+        step.shown_at = gate.now;
+        step.gate_text = Arc::clone(decision.text());
+        step.is_denied = matches!(decision, Decision::Deny(_));
+        step.begins_at = matches!(decision, Decision::Allow { .. }).then(|| gate.now + wait_ms);
+        step.done_before = done_before;
+        step.needs_target = needs_target;
+        step.approvals.clear();
+    }
+
+    fn finish(&mut self, now: Timestamp) {
+        let text = format!("{} done: {}", self.run.id, self.run.runbook.title);
+        self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
+        self.tell(now, &Arc::from(ENGINE), &text);
+        self.end(RunState::Succeeded, now);
+    }
+
+    /// The step failed: the run stops with it, and people are told.
     fn fail(&mut self, index: usize, reason: &str, now: Timestamp) {
         let text = format!("{} failed: {reason}", name_of(&self.run, index));
         self.run.steps[index].state = StepState::Failed { at: now, reason: Arc::from(reason) };
         self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
         self.tell(now, &Arc::from(ENGINE), &text);
+        self.notice(&text, true);
         self.end(RunState::Failed, now);
+    }
+
+    /// Something is not as expected: nothing more begins before a person says to go on.
+    fn pause(&mut self, why: &str, now: Timestamp) {
+        if self.run.state != RunState::Active {
+            return;
+        }
+        let text = format!("{} paused: {why}", self.run.id);
+        self.run.state = RunState::Paused;
+        self.run.word = Arc::from(why);
+        if let Some(step) = self.run.current_step() {
+            let step = &mut self.run.steps[step];
+            step.begins_at = None;
+            step.shown_at = now;
+        }
+        self.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+        self.tell(now, &Arc::from(ENGINE), &text);
+        self.notice(&text, true);
     }
 
     /// The first end of a run is its end: what a person stopped does not fail afterwards.
     fn end(&mut self, state: RunState, now: Timestamp) {
-        if matches!(self.run.state, RunState::Active | RunState::Interrupted) {
+        if self.run.state.is_open() {
             self.run.state = state;
             self.run.ended_at = Some(now);
         }
     }
 
+    /// The run goes on after it had ended or halted.
+    fn reopen(&mut self) {
+        self.run.state = RunState::Active;
+        self.run.ended_at = None;
+        self.run.word = Arc::from("");
+        self.run.has_held = None;
+    }
+
     /// An act of ours is a change like any other.
-    fn tell_change(&mut self, index: usize, since: Timestamp, now: Timestamp, has_taken_effect: bool) {
+    fn tell_change(&mut self, index: usize, since: Timestamp, now: Timestamp, has_taken_effect: bool, verb: &str) {
         let step = &self.run.steps[index];
         self.change = Some(ChangeNotice {
             source: SourceName::new(OWN_SOURCE),
             external_id: format!("{}/{}/{}", self.run.id, step.bound.spec.name, since.0).into(),
             kind: ChangeKind::OwnAct,
             service: service_of(&self.run),
-            title: format!("{}: {}", self.run.id, step.bound.spec.title).into(),
+            title: format!("{}: {verb}{}", self.run.id, step.bound.spec.title).into(),
             version: None,
             author: step.approved_by.clone(),
             url: None,

@@ -1,36 +1,108 @@
-//! Steps whose end was not seen: found at start, never run again by themselves, settled by a person.
+//! Steps whose end was not seen: found at start, never run again by themselves; their probe says whether they happened,
+//! else a person does.
 
 use std::sync::Arc;
 
-use super::super::policy::{Gate, GateRefusal};
-use super::{ENGINE, WalkOutcome, name_of, verify};
+use super::report::told;
+use super::{ENGINE, WalkOutcome, name_of, watch};
+use crate::engine::act::policy::{self, Gate, GateRefusal};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{AuditKind, Run, RunState, StepKind, StepState};
+use crate::engine::input::StepProgress;
+use crate::engine::model::{AuditKind, Purpose, Repeat, Run, RunState, StepKind, StepState};
 
 /// Looks at a run as found on disk at start; `None` where nothing was under way.
 ///
-/// A command that looks, and a dry run, are simply offered again. An act with an intent and no outcome becomes unknown.
+/// A call that looks, and a dry run, are simply offered again. An act with an intent and no outcome becomes unknown, and
+/// its probe, where it has one, begins at once: it only looks.
 #[must_use]
-pub fn recover(run: &Run, now: Timestamp) -> Option<WalkOutcome> {
-    let index = run.current_step()?;
+pub fn recover(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
+    let index = run
+        .steps
+        .iter()
+        .position(|step| matches!(step.state, StepState::Running { .. }))
+        .or_else(|| run.current_step())?;
     let step = run.steps.get(index)?;
     let mut outcome = WalkOutcome::unchanged(run);
     match step.state {
-        StepState::Running { since, is_dry_run } => {
-            if is_dry_run || !matches!(step.bound.spec.kind, StepKind::Act { .. }) {
-                offer_again(&mut outcome, index, now);
-            } else {
-                lose_sight(&mut outcome, index, since, "was running when the program ended");
+        StepState::Running { since, purpose } => {
+            let is_act = matches!(step.bound.spec.kind, StepKind::Act(_));
+            match purpose {
+                Purpose::Run if !is_act => offer_again(&mut outcome, index, gate),
+                Purpose::DryRun => offer_again(&mut outcome, index, gate),
+                Purpose::Probe => {
+                    outcome.run.steps[index].state = StepState::Unknown { since };
+                    outcome.probe(index, gate);
+                }
+                Purpose::Run | Purpose::Undo => {
+                    lose_sight(&mut outcome, index, since, "was running when the program ended");
+                    outcome.probe(index, gate);
+                }
             }
         }
         StepState::Watching { .. } if run.state == RunState::Active => {
-            outcome.run.steps[index].state = verify::begin(now, step.bound.spec.timeout_ms);
+            outcome.run.steps[index].state = watch::begin(&step.bound.spec, gate.now);
         }
-        // Keys that act are inert for a moment after a restart, too.
-        StepState::Waiting if run.state == RunState::Active => outcome.run.steps[index].shown_at = now,
+        // Keys that act are inert for a moment after a restart, too, and what was shown before it is shown anew.
+        StepState::Waiting if run.state == RunState::Active => outcome.offer(gate),
         _ => return None,
     }
     Some(outcome)
+}
+
+/// Looks by its probe whether an unknown step took effect.
+///
+/// # Errors
+/// When the step is not unknown, has no probe, or the gate denies the call.
+pub fn probe(run: &Run, step: usize, by: &Arc<str>, gate: &Gate<'_>) -> Result<WalkOutcome, GateRefusal> {
+    let approved = policy::approve_probe(run, step, gate)?;
+    let mut outcome = WalkOutcome::unchanged(run);
+    outcome.begin(approved, by, gate);
+    Ok(outcome)
+}
+
+impl WalkOutcome {
+    /// Begins the probe where there is one and the gate lets it; else the step stays unknown for a person.
+    fn probe(&mut self, index: usize, gate: &Gate<'_>) {
+        // After taking back, the probe would answer another question.
+        let was_undo = last_change(&self.run, index) == Some(Purpose::Undo);
+        if was_undo {
+            return;
+        }
+        if let Ok(approved) = policy::approve_probe(&self.run, index, gate) {
+            self.begin(approved, &Arc::from(ENGINE), gate);
+        }
+    }
+}
+
+/// What the last call of the step that could change anything was for.
+fn last_change(run: &Run, index: usize) -> Option<Purpose> {
+    let step = run.steps.get(index)?;
+    step.acts_begun().last().map(|begun| begun.purpose)
+}
+
+/// The probe ended: exit code 0 says that it happened, 1 that it did not; anything else says nothing.
+pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepProgress, gate: &Gate<'_>) {
+    let begun = &outcome.run.steps[index].begun;
+    let since = begun.iter().rev().find(|begun| begun.purpose == Purpose::Run).map_or(gate.now, |begun| begun.at);
+    outcome.run.steps[index].state = StepState::Unknown { since };
+    let engine: Arc<str> = Arc::from(ENGINE);
+    match end {
+        StepProgress::Exited { code: Some(0), .. } => {
+            settle(outcome, index, since, true, &engine, "its probe says", gate);
+        }
+        StepProgress::Exited { code: Some(1), .. } => {
+            settle(outcome, index, since, false, &engine, "its probe says", gate);
+        }
+        other => {
+            let text = format!(
+                "the probe of {} says nothing ({}); look yourself and settle it by hand",
+                name_of(&outcome.run, index),
+                told(other)
+            );
+            outcome.note(AuditKind::Outcome, &engine, &text);
+            outcome.tell(gate.now, &engine, &text);
+        }
+    }
 }
 
 /// A person says whether an unknown step took effect. If it did, the run goes on after it; if not, it is offered again.
@@ -43,55 +115,72 @@ pub fn settle_unknown(
     has_happened: bool,
     by: &Arc<str>,
     gate: &Gate<'_>,
-    now: Timestamp,
 ) -> Result<WalkOutcome, GateRefusal> {
     let Some(&StepState::Unknown { since }) = run.steps.get(step).map(|step| &step.state) else {
         return Err(GateRefusal::NotUnknown { run: run.id, step });
     };
     let mut outcome = WalkOutcome::unchanged(run);
+    settle(&mut outcome, step, since, has_happened, by, "as settled by hand,", gate);
+    Ok(outcome)
+}
+
+fn settle(
+    outcome: &mut WalkOutcome,
+    step: usize,
+    since: Timestamp,
+    has_happened: bool,
+    by: &Arc<str>,
+    who_says: &str,
+    gate: &Gate<'_>,
+) {
+    let was_undo = last_change(&outcome.run, step) == Some(Purpose::Undo);
+    let what = if was_undo { "taking it back" } else { "it" };
     let verb = if has_happened { "happened" } else { "did not happen" };
-    let text = format!("{} {verb}, as settled by hand", name_of(run, step));
+    let text = format!("{}: {who_says} {what} {verb}", name_of(&outcome.run, step));
     outcome.note(AuditKind::Outcome, by, &text);
-    outcome.tell(now, by, &text);
+    outcome.tell(gate.now, by, &text);
     // A run that was stopped stays stopped; one that was interrupted goes on.
     if outcome.run.state == RunState::Interrupted {
-        outcome.run.state = RunState::Active;
-        outcome.run.ended_at = None;
+        outcome.reopen();
     }
+    outcome.run.steps[step].state = match (has_happened, was_undo) {
+        (true, true) => StepState::Undone { at: gate.now, by: Arc::clone(by) },
+        (true, false) | (false, true) => StepState::Succeeded { at: gate.now },
+        (false, false) => StepState::Pending,
+    };
     if has_happened {
-        outcome.run.steps[step].state = StepState::Succeeded { at: now };
-        outcome.tell_change(step, since, now, true);
-    } else {
-        outcome.run.steps[step].state = StepState::Pending;
-        outcome.run.steps[step].approved_by = None;
+        let verb = if was_undo { "took back " } else { "" };
+        outcome.tell_change(step, since, gate.now, true, verb);
     }
     if outcome.run.state == RunState::Active {
-        outcome.offer(gate, now);
+        outcome.offer(gate);
     }
-    Ok(outcome)
 }
 
 /// The end of a running step will not be seen.
 pub(super) fn lose_sight(outcome: &mut WalkOutcome, index: usize, since: Timestamp, what: &str) {
-    let text = format!(
-        "{} {what}; whether it took effect is unknown, look and settle it by hand",
-        name_of(&outcome.run, index)
-    );
+    let step = &outcome.run.steps[index];
+    let hint = match step.bound.spec.act().map(|act| &act.repeat) {
+        Some(Repeat::Probe(_)) => "its probe may say",
+        Some(Repeat::Safe) => "to do it again does no harm",
+        _ => "look and settle it by hand",
+    };
+    let text = format!("{} {what}; whether it took effect is unknown, {hint}", name_of(&outcome.run, index));
     outcome.run.steps[index].state = StepState::Unknown { since };
     outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
     outcome.tell(since, &Arc::from(ENGINE), &text);
-    if outcome.run.state == RunState::Active {
+    outcome.notice(&text, true);
+    if matches!(outcome.run.state, RunState::Active | RunState::Paused) {
         outcome.run.state = RunState::Interrupted;
     }
 }
 
-fn offer_again(outcome: &mut WalkOutcome, index: usize, now: Timestamp) {
+fn offer_again(outcome: &mut WalkOutcome, index: usize, gate: &Gate<'_>) {
     let text =
         format!("{} was cut off before its end; it only looks, so it is offered again", name_of(&outcome.run, index));
-    let is_active = outcome.run.state == RunState::Active;
     let step = &mut outcome.run.steps[index];
-    step.state = if is_active { StepState::Waiting } else { StepState::Pending };
+    step.state = StepState::Pending;
     step.approved_by = None;
-    step.shown_at = now;
     outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
+    outcome.offer(gate);
 }

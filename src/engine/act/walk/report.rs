@@ -2,108 +2,249 @@
 
 use std::sync::Arc;
 
-use super::super::policy::Gate;
-use super::{ENGINE, WalkOutcome, name_of, recover};
+use regex::Regex;
+
+use super::{ENGINE, WalkOutcome, name_of};
+use crate::engine::act::policy::{self, Gate};
 use crate::engine::clock::Timestamp;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OUTPUT_LINES_MAX;
-use crate::engine::model::{AuditKind, Run, RunState, RunStep, StepKind, StepState};
+use crate::engine::model::{
+    AuditKind, CheckSpec, Look, Purpose, Run, RunState, RunStep, StepKind, StepState, Unexpected, human,
+};
 
 /// Takes a report in; `None` where it is about a step that does not run (any more), and so changes nothing.
 ///
 /// A step of a stopped run is still listened to: what it did before it ended is part of the truth.
 #[must_use]
-pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>, now: Timestamp) -> Option<WalkOutcome> {
+pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>) -> Option<WalkOutcome> {
     let index = report.step;
-    let StepState::Running { since, is_dry_run } = run.steps.get(index)?.state else {
+    let StepState::Running { since, purpose } = run.steps.get(index)?.state else {
         return None;
     };
     let mut outcome = WalkOutcome::unchanged(run);
-    match &report.progress {
-        StepProgress::Output(lines) => take_output(&mut outcome.run.steps[index], lines),
-        StepProgress::Digest { sha256, bytes } => {
-            let text = format!("{} wrote {bytes} bytes, SHA-256 {sha256}", name_of(run, index));
-            outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
-        }
-        ended if is_dry_run => dry_run_ended(&mut outcome, index, ended, now),
-        StepProgress::Exited { code, took_ms } => {
-            outcome.run.steps[index].exit_code = *code;
-            match failure(&outcome.run.steps[index], *code) {
-                None => succeeded(&mut outcome, index, since, *took_ms, gate, now),
-                Some(reason) => failed(&mut outcome, index, since, &reason, now),
-            }
-        }
-        // It never began, so there is no change to tell.
-        StepProgress::NotStarted { reason } => outcome.fail(index, reason, now),
-        StepProgress::Stopped { reason } => failed(&mut outcome, index, since, reason, now),
-        StepProgress::Lost { reason } if is_act(&run.steps[index]) => {
-            recover::lose_sight(&mut outcome, index, since, &format!("was lost: {reason}"));
-        }
-        StepProgress::Lost { reason } => outcome.fail(index, reason, now),
+    if let StepProgress::Output(lines) = &report.progress {
+        take_output(&mut outcome.run.steps[index], lines);
+        return Some(outcome);
+    }
+    if let StepProgress::Digest { sha256, bytes } = &report.progress {
+        let text = format!("{} wrote {bytes} bytes, SHA-256 {sha256}", name_of(run, index));
+        outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
+        return Some(outcome);
+    }
+    if let StepProgress::Exited { code, .. } = &report.progress {
+        outcome.run.steps[index].exit_code = *code;
+    }
+    match purpose {
+        Purpose::Run => ended(&mut outcome, index, since, &report.progress, gate),
+        Purpose::DryRun => dry_run_ended(&mut outcome, index, &report.progress, gate),
+        Purpose::Probe => super::recover::probe_ended(&mut outcome, index, &report.progress, gate),
+        Purpose::Undo => undo_ended(&mut outcome, index, since, &report.progress, gate),
     }
     Some(outcome)
 }
 
-fn succeeded(outcome: &mut WalkOutcome, index: usize, since: Timestamp, took_ms: i64, gate: &Gate<'_>, now: Timestamp) {
+fn ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &StepProgress, gate: &Gate<'_>) {
+    match end {
+        StepProgress::Exited { code, took_ms } => match &outcome.run.steps[index].bound.spec.kind {
+            StepKind::Check(check) => {
+                let check = check.clone();
+                let problem = unexpected(&outcome.run.steps[index], &check, *code);
+                checked(outcome, index, &check, problem, Some(*took_ms), gate);
+            }
+            _ => match failure(&outcome.run.steps[index], *code) {
+                None => succeeded(outcome, index, since, *took_ms, gate),
+                Some(reason) => failed(outcome, index, since, &reason, gate.now),
+            },
+        },
+        // It never began, so there is no change to tell.
+        StepProgress::NotStarted { reason } => not_started(outcome, index, reason, gate),
+        StepProgress::Stopped { reason } => failed(outcome, index, since, reason, gate.now),
+        StepProgress::Lost { reason } => {
+            if is_act(&outcome.run.steps[index]) {
+                super::recover::lose_sight(outcome, index, since, reason);
+            } else {
+                not_started(outcome, index, reason, gate);
+            }
+        }
+        StepProgress::Output(_) | StepProgress::Digest { .. } => {}
+    }
+}
+
+/// A check that could not look pauses the run; an act that did not begin stops it.
+fn not_started(outcome: &mut WalkOutcome, index: usize, reason: &Arc<str>, gate: &Gate<'_>) {
+    match &outcome.run.steps[index].bound.spec.kind {
+        StepKind::Check(check) => {
+            let check = check.clone();
+            checked(outcome, index, &check, Some(reason.to_string()), None, gate);
+        }
+        _ => outcome.fail(index, reason, gate.now),
+    }
+}
+
+fn succeeded(outcome: &mut WalkOutcome, index: usize, since: Timestamp, took_ms: i64, gate: &Gate<'_>) {
     let text = format!("{} done in {took_ms} ms, exit code 0", name_of(&outcome.run, index));
-    outcome.run.steps[index].state = StepState::Succeeded { at: now };
+    outcome.run.steps[index].state = StepState::Succeeded { at: gate.now };
     outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
     if is_act(&outcome.run.steps[index]) {
-        outcome.tell(now, &Arc::from(ENGINE), &format!("{} done", name_of(&outcome.run, index)));
-        outcome.tell_change(index, since, now, true);
+        outcome.tell(gate.now, &Arc::from(ENGINE), &format!("{} done", name_of(&outcome.run, index)));
+        outcome.tell_change(index, since, gate.now, true, "");
     }
     if outcome.run.state == RunState::Active {
-        outcome.offer(gate, now);
+        outcome.offer(gate);
     }
 }
 
 fn failed(outcome: &mut WalkOutcome, index: usize, since: Timestamp, reason: &str, now: Timestamp) {
     if is_act(&outcome.run.steps[index]) {
         outcome.fail(index, &format!("{reason}; it may have taken effect in part"), now);
-        outcome.tell_change(index, since, now, false);
+        outcome.tell_change(index, since, now, false, "");
     } else {
         outcome.fail(index, reason, now);
     }
 }
 
+/// A check has looked: it saw what it expects, or the run pauses, or goes on and remembers. True where the run goes on by
+/// itself.
+fn checked(
+    outcome: &mut WalkOutcome,
+    index: usize,
+    check: &CheckSpec,
+    problem: Option<String>,
+    took_ms: Option<i64>,
+    gate: &Gate<'_>,
+) -> bool {
+    let goes_on = seen(outcome, index, check, problem, took_ms, gate.now);
+    if goes_on && outcome.run.state == RunState::Active {
+        outcome.offer(gate);
+    }
+    goes_on
+}
+
+fn seen(
+    outcome: &mut WalkOutcome,
+    index: usize,
+    check: &CheckSpec,
+    problem: Option<String>,
+    took_ms: Option<i64>,
+    now: Timestamp,
+) -> bool {
+    let name = name_of(&outcome.run, index);
+    let took = took_ms.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+    let step = &mut outcome.run.steps[index];
+    step.is_as_expected = Some(problem.is_none());
+    let text = match &problem {
+        None => format!("{name} done{took}, as expected"),
+        Some(problem) => format!("{name} saw something else: {problem}"),
+    };
+    let may_go_on = problem.is_none() || check.otherwise == Unexpected::GoOn;
+    step.state = match problem {
+        Some(problem) if !may_go_on => StepState::Failed { at: now, reason: problem.into() },
+        _ => StepState::Succeeded { at: now },
+    };
+    outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
+    if !may_go_on {
+        outcome.pause(&text, now);
+    }
+    may_go_on
+}
+
+/// A check that looks at a metric, done at once. True where the run goes on.
+pub(super) fn look_at_metric(outcome: &mut WalkOutcome, index: usize, check: &CheckSpec, gate: &Gate<'_>) -> bool {
+    let Look::Metric(goal) = &check.look else { return false };
+    let readings = gate.outlook.readings(&goal.service, &goal.metric);
+    let problem = if readings.is_empty() {
+        Some(format!("there is no data of {} for {}", goal.metric, goal.service))
+    } else {
+        readings.iter().find(|reading| !policy::is_met(goal, reading)).map(|worst| {
+            let value = human(worst.value, worst.unit);
+            format!("{} of {} is {value}, not {}", goal.metric, goal.service, policy::wanted(goal))
+        })
+    };
+    let lines = readings.iter().map(|reading| {
+        let at = reading.instance.as_deref().unwrap_or(&goal.service);
+        format!("{} of {at}: {}", goal.metric, human(reading.value, reading.unit)).into()
+    });
+    outcome.run.steps[index].output = lines.take(STEP_OUTPUT_LINES_MAX).collect();
+    seen(outcome, index, check, problem, None, gate.now)
+}
+
 /// However a dry run ends, the step is offered again.
-fn dry_run_ended(outcome: &mut WalkOutcome, index: usize, ended: &StepProgress, now: Timestamp) {
-    let text = match ended {
+fn dry_run_ended(outcome: &mut WalkOutcome, index: usize, end: &StepProgress, gate: &Gate<'_>) {
+    let text = told(end);
+    let name = name_of(&outcome.run, index);
+    take_output(&mut outcome.run.steps[index], &[format!("dry run: {text}").into()]);
+    outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &format!("dry run of {name}: {text}"));
+    if outcome.run.state == RunState::Active {
+        outcome.show(index, gate);
+    } else {
+        outcome.run.steps[index].state = StepState::Pending;
+    }
+}
+
+fn undo_ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &StepProgress, gate: &Gate<'_>) {
+    let name = name_of(&outcome.run, index);
+    let engine: Arc<str> = Arc::from(ENGINE);
+    if let StepProgress::Lost { reason } = end {
+        super::recover::lose_sight(outcome, index, since, reason);
+    } else if matches!(end, StepProgress::Exited { code: Some(0), .. }) {
+        let by =
+            outcome.run.steps[index].begun.last().map_or_else(|| Arc::clone(&engine), |begun| Arc::clone(&begun.by));
+        outcome.run.steps[index].state = StepState::Undone { at: gate.now, by };
+        let text = format!("{name} was taken back");
+        outcome.note(AuditKind::Outcome, &engine, &text);
+        outcome.tell(gate.now, &engine, &text);
+        outcome.tell_change(index, since, gate.now, true, "took back ");
+        outcome.pause(&format!("step {} was taken back; say how to go on", index + 1), gate.now);
+    } else {
+        let reason = format!("taking it back failed: {}", told(end));
+        outcome.fail(index, &reason, gate.now);
+        outcome.tell_change(index, since, gate.now, false, "took back ");
+        // It was over already, so this is the first that people hear of it.
+        outcome.run.is_escalated = true;
+    }
+}
+
+/// How a call ended, in words.
+pub(super) fn told(end: &StepProgress) -> String {
+    match end {
         StepProgress::Exited { code: Some(code), took_ms } => format!("exit code {code} after {took_ms} ms"),
         StepProgress::Exited { code: None, .. } => "ended by a signal".to_owned(),
         StepProgress::NotStarted { reason } | StepProgress::Stopped { reason } | StepProgress::Lost { reason } => {
             reason.to_string()
         }
-        StepProgress::Output(_) | StepProgress::Digest { .. } => return,
-    };
-    let name = name_of(&outcome.run, index);
-    let step = &mut outcome.run.steps[index];
-    step.exit_code = if let StepProgress::Exited { code, .. } = ended { *code } else { None };
-    step.state = if outcome.run.state == RunState::Active { StepState::Waiting } else { StepState::Pending };
-    step.shown_at = now;
-    take_output(step, &[format!("dry run: {text}").into()]);
-    outcome.note(AuditKind::Outcome, &Arc::from(ENGINE), &format!("dry run of {name}: {text}"));
+        StepProgress::Output(_) | StepProgress::Digest { .. } => String::new(),
+    }
 }
 
-/// Why a command that ended has failed, where it has.
+/// What a check did not see of what it expects.
+fn unexpected(step: &RunStep, check: &CheckSpec, code: Option<i32>) -> Option<String> {
+    let Look::Call { expect, exit, .. } = &check.look else { return None };
+    let last = step.output.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
+    match code {
+        None => Some(format!("ended by a signal{last}")),
+        Some(code) if code != *exit => Some(format!("exit code {code}, not {exit}{last}")),
+        Some(_) if !is_in_output(step, expect) => Some(format!("`{expect}` is not in its output{last}")),
+        Some(_) => None,
+    }
+}
+
+/// Why an act that ended has failed, where it has.
 fn failure(step: &RunStep, code: Option<i32>) -> Option<String> {
     let last = step.output.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
-    match (code, &step.bound.spec.kind) {
-        (None, _) => Some(format!("ended by a signal{last}")),
-        (Some(0), StepKind::Check { expect, .. }) if !is_in_output(step, expect) => {
-            Some(format!("`{expect}` is not in its output{last}"))
-        }
-        (Some(0), _) => None,
-        (Some(code), _) => Some(format!("exit code {code}{last}")),
+    match code {
+        None => Some(format!("ended by a signal{last}")),
+        Some(0) => None,
+        Some(code) => Some(format!("exit code {code}{last}")),
     }
 }
 
 fn is_in_output(step: &RunStep, expect: &str) -> bool {
-    expect.is_empty() || step.output.iter().any(|line| line.contains(expect))
+    expect.is_empty() || Regex::new(expect).is_ok_and(|pattern| step.output.iter().any(|line| pattern.is_match(line)))
 }
 
 fn is_act(step: &RunStep) -> bool {
-    matches!(step.bound.spec.kind, StepKind::Act { .. })
+    matches!(step.bound.spec.kind, StepKind::Act(_))
 }
 
 /// Keeps the first and the last half of the lines. A line that a check waits for is never the one that goes.
@@ -115,9 +256,10 @@ fn take_output(step: &mut RunStep, lines: &[Arc<str>]) {
     let half = STEP_OUTPUT_LINES_MAX / 2;
     let dropped: Vec<Arc<str>> = step.output.drain(half..half + excess).collect();
     step.output_dropped_count += dropped.len() as u64;
-    if let StepKind::Check { expect, .. } = &step.bound.spec.kind
+    if let StepKind::Check(CheckSpec { look: Look::Call { expect, .. }, .. }) = &step.bound.spec.kind
         && !is_in_output(step, expect)
-        && let Some(expected) = dropped.into_iter().find(|line| line.contains(expect.as_ref()))
+        && let Ok(pattern) = Regex::new(expect)
+        && let Some(expected) = dropped.into_iter().find(|line| pattern.is_match(line))
         && let Some(edge) = step.output.get_mut(half)
     {
         *edge = expected;

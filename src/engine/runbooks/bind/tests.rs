@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    AnomalyId, Buckets, CauseKind, ChangeId, ChangeKind, ChangeNotice, EdgeNotice, EdgeOrigin, IncidentId,
-    IncidentSeverity, IncidentState, Ranking, Score, SeriesRole, ServiceName, SourceName, StepEffect,
+    AnomalyId, Buckets, Call, CauseKind, ChangeId, ChangeKind, ChangeNotice, CheckSpec, EdgeNotice, EdgeOrigin,
+    IncidentId, IncidentSeverity, IncidentState, Look, Ranking, Score, SeriesRole, ServiceName, SourceName, StepEffect,
+    StepKind, StepSpec, Unexpected,
 };
+use crate::engine::runbooks::fill::texts;
 use crate::engine::runbooks::library::Library;
 use crate::engine::runbooks::propose::{misfits, propose};
 use crate::engine::world::fixtures::anomaly;
@@ -94,6 +96,8 @@ fn text_param(from: &str, pattern: Option<&str>, choices: &[&str]) -> ParamSpec 
         from: Arc::from(from),
         pattern: pattern.map(Arc::from),
         choices: choices.iter().map(|choice| Arc::from(*choice)).collect(),
+        min: None,
+        max: None,
     }
 }
 
@@ -103,10 +107,15 @@ fn echo(spec: ParamSpec) -> Runbook {
         name: Arc::from("echo"),
         title: Arc::from("say {x}"),
         text: Arc::from(""),
-        kind: StepKind::Check {
-            run: ["echo", "a={x}", "{x}", "{y}", "{.items}"].map(Arc::from).to_vec(),
-            expect: Arc::from(""),
-        },
+        kind: StepKind::Check(CheckSpec {
+            look: Look::Call {
+                call: Call::Command { argv: ["echo", "a={x}", "{x}", "{y}", "{.items}"].map(Arc::from).to_vec() },
+                expect: Arc::from(""),
+                exit: 0,
+            },
+            otherwise: Unexpected::Pause,
+            proves: Vec::new(),
+        }),
         effect: StepEffect::Read,
         touches: Arc::from("nothing"),
         timeout_ms: 1_000,
@@ -122,6 +131,10 @@ fn echo(spec: ParamSpec) -> Runbook {
         service_pattern: Arc::from(""),
         place: crate::engine::model::RunbookPlace::Anywhere,
         params: BTreeMap::from([(Arc::from("x"), spec)]),
+        symptoms: Vec::new(),
+        alerts: Vec::new(),
+        verified: None,
+        expires_days: 90,
         acts_max: 1,
         estimate_seconds: 1,
         steps: vec![step],
@@ -134,8 +147,8 @@ fn bind_version(version: &str, spec: ParamSpec) -> Result<Binding, BindError> {
 }
 
 fn argv(binding: &Binding) -> Vec<&str> {
-    let StepKind::Check { run, .. } = &binding.steps[0].spec.kind else { panic!("a check") };
-    run.iter().map(AsRef::as_ref).collect()
+    let Some(Call::Command { argv }) = binding.steps[0].spec.call() else { panic!("a command") };
+    argv.iter().map(AsRef::as_ref).collect()
 }
 
 #[test]
@@ -164,7 +177,14 @@ fn hostile_values_are_refused_whatever_the_pattern() {
 
 #[test]
 fn types_patterns_and_choices_hold() {
-    let of = |kind| ParamSpec { kind, from: Arc::from("cause.change.version"), pattern: None, choices: Vec::new() };
+    let of = |kind| ParamSpec {
+        kind,
+        from: Arc::from("cause.change.version"),
+        pattern: None,
+        choices: Vec::new(),
+        min: None,
+        max: None,
+    };
     for (value, spec, is_good) in [
         ("payment", of(ParamKind::Service), true),
         ("payment-db", of(ParamKind::Service), true),
@@ -221,12 +241,12 @@ fn runbooks_are_proposed_for_the_best_hypothesis_first() {
     assert_eq!(ids, ["rollback-deploy", "release-connections"]);
     assert_eq!(proposals[0].reason.as_ref(), "against bad deploy of payment (90 %)");
     assert!(proposals[1].reason.starts_with("against connections of payment-db exhausted, less likely"));
-    let StepKind::Act { run, .. } = &proposals[0].steps[1].spec.kind else { panic!("an act") };
+    let run = proposals[0].steps[1].spec.call().unwrap().words();
     assert_eq!(run.join(" "), "kubectl rollout undo deployment/payment -n prod");
     assert_eq!(proposals[1].params.get("client").unwrap().as_ref(), "payment");
     for step in proposals.iter().flat_map(|proposal| &proposal.steps) {
         for text in texts(&step.spec) {
-            assert_eq!(placeholders(text).next(), None, "{text}");
+            assert_eq!(placeholders(&text).next(), None, "{text}");
         }
     }
 }

@@ -82,7 +82,8 @@ impl<'a> Fields<'a> {
         self.table.contains_key(key)
     }
 
-    fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    /// The value of a key as it stands.
+    pub fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.push(key);
         self.table.get(key)
     }
@@ -177,6 +178,51 @@ impl<'a> Fields<'a> {
             self.wrong(key, value, &format!("a table, such as [{key}]"), problems);
         }
         table
+    }
+
+    /// True where the key's value is a table.
+    pub fn is_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_table())
+    }
+
+    /// True or false.
+    pub fn flag(&mut self, key: &'static str, problems: &mut Problems) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong(key, value, "true or false", problems);
+        }
+        flag
+    }
+
+    /// A list of tables, each with its line; none where the key is missing.
+    pub fn tables(&mut self, key: &'static str, example: &str, problems: &mut Problems) -> Vec<(&'a DeTable<'a>, u32)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let found = value.get_ref().as_array().and_then(|parts| {
+            let table = |part: &'a Spanned<DeValue<'a>>| {
+                part.get_ref().as_table().map(|table| (table, self.source.line(Some(part.span()))))
+            };
+            parts.iter().map(table).collect::<Option<Vec<_>>>()
+        });
+        found.unwrap_or_else(|| {
+            self.wrong(key, value, &format!("a list of tables, such as {example}"), problems);
+            Vec::new()
+        })
+    }
+
+    /// A list of whole numbers within `range`.
+    pub fn whole_list(&mut self, key: &'static str, range: Range<u32>, problems: &mut Problems) -> Option<Vec<u32>> {
+        let value = self.value(key)?;
+        let read = |part: &Spanned<DeValue<'_>>| {
+            let integer = part.get_ref().as_integer()?;
+            u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| range.contains(number))
+        };
+        let numbers = value.get_ref().as_array().and_then(|parts| parts.iter().map(read).collect::<Option<Vec<_>>>());
+        if numbers.is_none() {
+            let wanted = format!("a list of whole numbers from {} to {}", range.start, range.end.saturating_sub(1));
+            self.wrong(key, value, &wanted, problems);
+        }
+        numbers
     }
 
     /// Names every key that was not asked for.

@@ -1,6 +1,7 @@
 //! Pages with one mistake each, and what is said about it.
 
 use super::*;
+use crate::engine::model::{CauseKind, RunbookPlace, StepKind};
 
 const GOOD: &str = r#"# Roll back
 
@@ -62,8 +63,8 @@ fn a_page_becomes_a_runbook() {
     assert_eq!(runbook.steps[1].text.as_ref(), "Then this.");
     assert_eq!(runbook.steps[1].timeout_ms, 60_000);
     assert_eq!(runbook.steps[2].text.as_ref(), "The end.");
-    let StepKind::Verify { hold_ms, samples_min, below, above, .. } = runbook.steps[2].kind else { panic!() };
-    assert_eq!((hold_ms, samples_min, below, above), (120_000, 4, Some(0.1), None));
+    let StepKind::Verify { goal, hold_ms, samples_min, .. } = &runbook.steps[2].kind else { panic!() };
+    assert_eq!((*hold_ms, *samples_min, goal.below, goal.above), (120_000, 4, Some(0.1), None));
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! The kill switch from the shell: by its file, so that it works with the engine hung, gone or busy.
+
+use std::sync::Arc;
+
+use super::{Exit, Failure, output, settings};
+use crate::app::arguments::{CommonArguments, KillArguments};
+use crate::engine::act::kill_file::KillFile;
+use crate::engine::input::KillWord;
+
+/// Pulls the switch, takes it off, or says how it stands.
+pub(super) fn run(common: &CommonArguments, arguments: &KillArguments) -> Result<Exit, Failure> {
+    let folder = settings(common)?.paths.state_dir;
+    let file = KillFile::of(&folder);
+    if arguments.status {
+        return Ok(match file.read() {
+            Some(KillWord::On { by, reason }) => {
+                output::line(&format!("the kill switch is ON, by {by}: {reason}"))?;
+                Exit::Found
+            }
+            Some(KillWord::Off { by, reason }) => {
+                output::line(&format!("the kill switch is off, by {by}: {reason}"))?;
+                Exit::Done
+            }
+            None => {
+                output::line("the kill switch is off; it was never pulled here")?;
+                Exit::Done
+            }
+        });
+    }
+    let by: Arc<str> = Arc::from(super::console::operator());
+    let reason: Arc<str> = Arc::from(arguments.reason.as_deref().unwrap_or_default().trim());
+    std::fs::create_dir_all(&folder)?;
+    if arguments.off {
+        if reason.is_empty() {
+            return Err("taking the kill switch off needs --reason: write why it is safe again".into());
+        }
+        file.write(&KillWord::Off { by, reason })?;
+        output::line("the kill switch is off; steps may begin again, each by its own approval")?;
+    } else {
+        let reason = if reason.is_empty() { Arc::from("no reason given") } else { reason };
+        file.write(&KillWord::On { by, reason })?;
+        output::line(&format!(
+            "the kill switch is ON: nothing begins, running steps are told to stop within a second ({})",
+            file.path().display()
+        ))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,109 @@
+//! The kill file: one small file by which anybody on the machine can stop every act, also with the engine hung, the store
+//! broken or the disk full of everything else. That it is there means stop, unless it says that it is off.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::engine::input::KillWord;
+
+/// Its name in the folder of the engine's state.
+const NAME: &str = "kill";
+/// More than this is no word of ours, and means stop.
+const BYTES_MAX: u64 = 65_536;
+
+/// The kill file of one engine.
+#[derive(Debug, Clone)]
+pub struct KillFile {
+    path: PathBuf,
+}
+
+impl KillFile {
+    /// The file in the folder of an engine's state.
+    #[must_use]
+    pub fn of(state_dir: &Path) -> Self {
+        Self { path: state_dir.join(NAME) }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it says; `None` where there is none. A file that cannot be read or says nothing known means stop.
+    #[must_use]
+    pub fn read(&self) -> Option<KillWord> {
+        let stop = |reason: String| Some(KillWord::On { by: Arc::from("kill file"), reason: Arc::from(reason) });
+        match std::fs::symlink_metadata(&self.path) {
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(problem) => return stop(format!("{} cannot be looked at: {problem}", self.path.display())),
+            Ok(facts) if !facts.is_file() || facts.len() > BYTES_MAX => {
+                return stop(format!("{} is there", self.path.display()));
+            }
+            Ok(_) => {}
+        }
+        match std::fs::read_to_string(&self.path) {
+            Err(problem) => stop(format!("{} cannot be read: {problem}", self.path.display())),
+            Ok(text) => match serde_json::from_str(&text) {
+                Ok(word) => Some(word),
+                Err(_) if text.trim().is_empty() => stop(format!("{} is there", self.path.display())),
+                // Whoever wrote it by hand wrote why.
+                Err(_) => stop(text.lines().next().unwrap_or_default().chars().take(200).collect()),
+            },
+        }
+    }
+
+    /// Makes it say this, whole or not at all.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub fn write(&self, word: &KillWord) -> std::io::Result<()> {
+        let text = serde_json::to_string(word)?;
+        let fresh = self.path.with_extension("new");
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, &self.path)
+    }
+
+    /// True where it says stop.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        matches!(self.read(), Some(KillWord::On { .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_stops_unless_it_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KillFile::of(folder.path());
+        assert_eq!(file.read(), None);
+        for text in ["", "\n", "smoke in rack 4", "{\"off\":", "{}"] {
+            std::fs::write(file.path(), text).unwrap();
+            assert!(file.is_on(), "{text:?}");
+        }
+        let off = KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it") };
+        file.write(&off).unwrap();
+        assert_eq!(file.read(), Some(off));
+        assert!(!file.is_on());
+        file.write(&KillWord::On { by: Arc::from("ana"), reason: Arc::from("again") }).unwrap();
+        assert!(file.is_on());
+    }
+
+    #[test]
+    fn a_folder_or_link_in_its_place_stops_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KillFile::of(folder.path());
+        std::fs::create_dir(file.path()).unwrap();
+        assert!(file.is_on());
+        std::fs::remove_dir(file.path()).unwrap();
+        std::os::unix::fs::symlink("/nowhere", file.path()).unwrap();
+        assert!(file.is_on());
+    }
+}

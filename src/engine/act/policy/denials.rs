@@ -1,0 +1,206 @@
+//! What may not be done, whoever asks: each rule by itself, in the order in which it is told.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use super::history::{self, acts_begun_in};
+use super::{Gate, Outlook};
+use crate::engine::clock::MINUTE_MS;
+use crate::engine::model::{
+    ActSpec, ActionKind, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
+};
+use crate::engine::settings::{PolicySettings, RunbookSettings};
+
+/// What must be proved by checks of the same run before a database may be restarted.
+pub const DATABASE_PROOFS: [&str; 5] = ["role", "replica_lag", "backup_age", "no_long_transaction", "drain_plan"];
+/// Between two restarts of the same database.
+const DATABASE_RESTART_MS: i64 = 15 * MINUTE_MS;
+
+/// Why step `step` may not begin, where it may not.
+pub(super) fn of_step(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
+    match &spec.kind {
+        StepKind::Note
+        | StepKind::Verify { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Ask { .. }
+        | StepKind::Branch { .. } => None,
+        StepKind::Notify { .. } => observing(gate),
+        StepKind::Check(_) => spec.call().and_then(|call| of_call(call, gate)),
+        StepKind::Act(act) => {
+            of_act(run, spec, act, gate).or_else(|| over_own_limit(run)).or_else(|| of_call(&act.call, gate))
+        }
+    }
+}
+
+/// Why a call may not be made, whatever it is for: the kill switch and the allow-list hold for every one.
+pub(super) fn of_call(call: &Call, gate: &Gate<'_>) -> Option<String> {
+    killed(gate).or_else(|| program(call, gate.settings))
+}
+
+/// Why an act may not be taken back: what holds for the act itself, but for its own preconditions, and a freeze does not
+/// keep a change that was a mistake.
+pub(super) fn of_act_taken_back(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
+    observing(gate).or_else(|| killed(gate)).or_else(|| taken(run, spec, gate))
+}
+
+/// Why an act may not begin.
+fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
+    observing(gate)
+        .or_else(|| killed(gate))
+        .or_else(|| wrong_incident(run, gate))
+        .or_else(|| frozen(run, spec, gate))
+        .or_else(|| taken(run, spec, gate))
+        .or_else(|| unproved_restart(run, spec, act, gate))
+        .or_else(|| unmet_precheck(act, gate.outlook))
+}
+
+fn killed(gate: &Gate<'_>) -> Option<String> {
+    let kill = gate.safety.kill.as_ref()?;
+    Some(format!("the kill switch is on since {}, by {}: {}", kill.at.hh_mm_ss(), kill.by, kill.reason))
+}
+
+fn observing(gate: &Gate<'_>) -> Option<String> {
+    (gate.mode() == AutonomyMode::Observe)
+        .then(|| "this console only observes; `mode` under [policy] and --readonly decide".to_owned())
+}
+
+fn wrong_incident(run: &Run, gate: &Gate<'_>) -> Option<String> {
+    let is_for = run.incident == gate.incident.id
+        || gate.incidents.get(&run.incident).is_some_and(|it| it.merged_into == Some(gate.incident.id));
+    if !is_for {
+        return Some(format!("{} is for {}, not for {}", run.id, run.incident, gate.incident.id));
+    }
+    (!gate.incident.state.is_live()).then(|| format!("{} is resolved; reopen it before acting on it", gate.incident.id))
+}
+
+fn over_own_limit(run: &Run) -> Option<String> {
+    let begun = acts_begun_in(run);
+    (begun >= usize::from(run.runbook.acts_max))
+        .then(|| format!("act {} of at most {} in this run; stop it and escalate", begun + 1, run.runbook.acts_max))
+}
+
+fn frozen(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
+    let names: Vec<&str> = services(run, spec).collect();
+    let holds = |pattern: &Option<String>| match pattern {
+        None => true,
+        // A pattern that cannot be read freezes everything: the safe side.
+        Some(pattern) => whole(pattern).is_none_or(|pattern| names.iter().any(|name| pattern.is_match(name))),
+    };
+    let freeze = gate
+        .policy
+        .freeze
+        .iter()
+        .find(|freeze| freeze.from <= gate.now && gate.now < freeze.until && holds(&freeze.services))?;
+    Some(format!("change freeze `{}` until {} {}", freeze.name, freeze.until.date(), freeze.until.hh_mm_ss()))
+}
+
+/// The names an act is about: the service of the run, its parameters, and what it touches without its kind.
+pub(super) fn services<'a>(run: &'a Run, spec: &'a StepSpec) -> impl Iterator<Item = &'a str> {
+    let touched = spec.touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target));
+    run.params.values().map(AsRef::as_ref).chain(run.cause.iter().map(|(_, service)| service.as_str())).chain(touched)
+}
+
+fn taken(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
+    let other = history::taken(&spec.touches, run, gate)?;
+    Some(format!("{other} is acting on {} this moment; wait for it", spec.touches))
+}
+
+/// True where the act may touch what holds data.
+pub(super) fn touches_database(run: &Run, spec: &StepSpec, policy: &PolicySettings) -> bool {
+    let touched = spec.touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target));
+    // A pattern that cannot be read makes every target a database: the safe side.
+    let Some(pattern) = whole(&policy.databases) else { return true };
+    let words: Vec<Arc<str>> = spec.call().map(Call::words).unwrap_or_default();
+    let in_call = words.iter().flat_map(|word| word.split(['/', '='])).any(|word| pattern.is_match(word));
+    let is_param_of_call = run
+        .params
+        .values()
+        .any(|value| pattern.is_match(value) && words.iter().any(|word| word.contains(value.as_ref())));
+    touched.into_iter().any(|target| pattern.is_match(target)) || in_call || is_param_of_call
+}
+
+/// A database is restarted only after this very run has proved that nothing is lost by it. Missing proof refuses.
+fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
+    let restarts = matches!(act.action, ActionKind::Restart | ActionKind::Failover);
+    if !restarts || !touches_database(run, spec, gate.policy) {
+        return None;
+    }
+    let is_proved = |proof: &&str| {
+        run.steps.iter().any(|step| {
+            let StepKind::Check(CheckSpec { proves, .. }) = &step.bound.spec.kind else { return false };
+            let has_seen = matches!(step.state, StepState::Succeeded { .. }) && step.is_as_expected == Some(true);
+            has_seen && proves.iter().any(|proved| proved.as_ref() == *proof)
+        })
+    };
+    let missing: Vec<&str> = DATABASE_PROOFS.into_iter().filter(|proof| !is_proved(proof)).collect();
+    if !missing.is_empty() {
+        return Some(format!("{} may hold data, and this run has not proved: {}", spec.touches, missing.join(", ")));
+    }
+    let last = history::last_restart(&spec.touches, run, gate.runs)?;
+    let since = gate.now.0.saturating_sub(last);
+    (since < DATABASE_RESTART_MS).then(|| {
+        format!("{} was restarted {} min ago; wait until {} min are over", spec.touches, since / MINUTE_MS, 15)
+    })
+}
+
+/// The first condition that does not hold, with its value; one that cannot be read does not hold.
+fn unmet_precheck(act: &ActSpec, outlook: &dyn Outlook) -> Option<String> {
+    act.prechecks.iter().find_map(|goal| unmet(goal, outlook))
+}
+
+fn unmet(goal: &MetricGoal, outlook: &dyn Outlook) -> Option<String> {
+    let readings = outlook.readings(&goal.service, &goal.metric);
+    if readings.is_empty() {
+        return Some(format!("precheck: there is no data of {} for {}", goal.metric, goal.service));
+    }
+    let worst = readings.iter().find(|reading| !is_met(goal, reading))?;
+    let value = human(worst.value, worst.unit);
+    Some(format!("precheck: {} of {} is {value}, not {}", goal.metric, goal.service, wanted(goal)))
+}
+
+/// Inside the absolute bounds where the runbook gives any, else inside the band. Below the band counts as inside unless
+/// the detectors hold that against the series: fewer errors than expected are no reason to fail.
+#[must_use]
+pub fn is_met(goal: &MetricGoal, reading: &Reading) -> bool {
+    if !reading.value.is_finite() {
+        return false;
+    }
+    if goal.below.is_some() || goal.above.is_some() {
+        return goal.below.is_none_or(|limit| reading.value < limit)
+            && goal.above.is_none_or(|limit| reading.value > limit);
+    }
+    reading.value <= reading.band.high && (reading.value >= reading.band.low || !reading.is_anomalous)
+}
+
+/// Where the metric should be, in words.
+#[must_use]
+pub fn wanted(goal: &MetricGoal) -> String {
+    match (goal.below, goal.above) {
+        (Some(below), Some(above)) => format!("between {above} and {below}"),
+        (Some(below), None) => format!("below {below}"),
+        (None, Some(above)) => format!("above {above}"),
+        (None, None) => "inside its band".to_owned(),
+    }
+}
+
+/// A bare name must be on the list as such; a path must be absolute and on the list as that very path, so that a listed
+/// `kubectl` does not open `/tmp/kubectl`. A remote program needs `ssh` on the list, and its host in the settings of ssh.
+fn program(call: &Call, settings: &RunbookSettings) -> Option<String> {
+    let program = call.program();
+    if program.is_empty() {
+        return Some("its command is empty".to_owned());
+    }
+    if program.contains('/') && !program.starts_with('/') {
+        return Some(format!("`{program}` is a relative path; write the program's name or its absolute path"));
+    }
+    if settings.allowed_programs.iter().any(|allowed| allowed == program) {
+        return None;
+    }
+    Some(format!("`{program}` is not among `allowed_programs` under [runbooks]; add it there if steps may use it"))
+}
+
+/// The pattern, made to match the whole value or nothing; `None` where it is none.
+pub(super) fn whole(pattern: &str) -> Option<Regex> {
+    Regex::new(&format!(r"\A(?:{pattern})\z")).ok()
+}

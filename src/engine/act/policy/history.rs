@@ -1,0 +1,148 @@
+//! What was done before, as the gate looks at it: acts counted, the same act again, failures, targets that are taken.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Gate;
+use crate::engine::act::walk::ENGINE;
+use crate::engine::clock::{DAY_MS, MINUTE_MS};
+use crate::engine::model::{
+    ActSpec, ActionKind, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepState,
+};
+
+/// Failed or unverified acts of one incident that open the breaker.
+const BREAKER_PER_INCIDENT: usize = 2;
+/// Failed acts anywhere within `BREAKER_REACH_MS` that open it.
+const BREAKER_ANYWHERE: usize = 3;
+/// See `BREAKER_ANYWHERE`.
+const BREAKER_REACH_MS: i64 = 30 * MINUTE_MS;
+/// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
+pub(super) const RECURRENCES_MAX: usize = 2;
+/// See `RECURRENCES_MAX`.
+const RECURRENCE_REACH_MS: i64 = 7 * DAY_MS;
+
+/// Acts of an incident that were begun, whatever came of them; dry runs and probes are no acts, taking back is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ActCount {
+    /// Begun by the engine.
+    pub by_engine: usize,
+    /// Begun by people.
+    pub by_people: usize,
+}
+
+/// Counts the acts of `incident`, of those that were merged into it, and of the one it was split from before the split.
+#[must_use]
+pub fn acts_begun(gate: &Gate<'_>, incident: IncidentId) -> ActCount {
+    let mut count = ActCount::default();
+    for begun in runs_for(gate, incident).flat_map(|run| &run.steps).flat_map(RunStep::acts_begun) {
+        if begun.by.as_ref() == ENGINE {
+            count.by_engine += 1;
+        } else {
+            count.by_people += 1;
+        }
+    }
+    count
+}
+
+/// Acts begun in one run.
+#[must_use]
+pub fn acts_begun_in(run: &Run) -> usize {
+    run.steps.iter().flat_map(RunStep::acts_begun).filter(|begun| begun.purpose == Purpose::Run).count()
+}
+
+/// Runs whose incident is this one, became a part of it, or is the one it was split from.
+fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterator<Item = &'a Run> {
+    let incidents = gate.incidents;
+    let inherited = incidents.get(&incident).and_then(|it| it.split_from.map(|from| (from, it.opened_at)));
+    let is_for = move |run: &&Run| {
+        let mut at = run.incident;
+        // Merges are followed a few steps: a circle would be a mistake elsewhere, and must not hang the gate.
+        for _ in 0..8 {
+            if at == incident {
+                return true;
+            }
+            match incidents.get(&at).and_then(|it| it.merged_into) {
+                Some(into) => at = into,
+                None => break,
+            }
+        }
+        inherited.is_some_and(|(from, opened_at)| run.incident == from && run.started_at <= opened_at)
+    };
+    gate.runs.values().map(Arc::as_ref).filter(is_for)
+}
+
+/// The last other run for the same incident that began the very call of this act, whatever came of it: one that was
+/// stopped or failed may have had its effect.
+#[must_use]
+pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
+    let call = &run.steps.get(step)?.bound.spec.act()?.call;
+    let is_same = |step: &RunStep| {
+        step.acts_begun().next().is_some() && step.bound.spec.act().is_some_and(|act| act.call == *call)
+    };
+    let others = runs_for(gate, run.incident).filter(|other| other.id != run.id);
+    let other = others.filter(|other| other.steps.iter().any(is_same)).map(|other| other.id).last();
+    other.or_else(|| run.steps.get(step)?.acts_begun().next().map(|_| run.id))
+}
+
+/// A run other than `run` that is acting on one of these targets this very moment.
+pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> {
+    let targets: Vec<&str> = touches.split(", ").collect();
+    let is_acting = |step: &RunStep| {
+        matches!(
+            (&step.state, &step.bound.spec.kind),
+            (StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. }, StepKind::Act(_))
+        ) && step.bound.spec.touches.split(", ").any(|target| targets.contains(&target))
+    };
+    let others = gate.runs.values().filter(|other| other.id != run.id);
+    others.filter(|other| other.steps.iter().any(is_acting)).map(|other| other.id).next_back()
+}
+
+/// Why the engine does nothing by itself any more until a person has looked, where that is so.
+pub(super) fn breaker(gate: &Gate<'_>) -> Option<String> {
+    let counts_from = gate.safety.breaker_reset_at;
+    let failed = |run: &Run| {
+        let ended = run.ended_at.unwrap_or(run.started_at);
+        counts_from.is_none_or(|reset| ended > reset) && has_failed_after_acting(run)
+    };
+    let here = runs_for(gate, gate.incident.id).filter(|run| failed(run)).count();
+    if here >= BREAKER_PER_INCIDENT {
+        return Some(format!("{here} runs of {} acted and did not help", gate.incident.id));
+    }
+    let recent = |run: &&Arc<Run>| gate.now.since_ms(run.ended_at.unwrap_or(gate.now)) <= BREAKER_REACH_MS;
+    let anywhere = gate.runs.values().filter(recent).filter(|run| failed(run)).count();
+    (anywhere >= BREAKER_ANYWHERE)
+        .then(|| format!("{anywhere} runs acted and did not help within {} min", BREAKER_REACH_MS / MINUTE_MS))
+}
+
+/// It changed something, and then failed, was interrupted, or paused because things got worse.
+fn has_failed_after_acting(run: &Run) -> bool {
+    let has_begun = run.steps.iter().any(|step| step.acts_begun().next().is_some());
+    has_begun && matches!(run.state, RunState::Failed | RunState::Interrupted | RunState::Paused)
+}
+
+/// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.
+pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
+    let is_same_cause = |other: &&Arc<Run>| {
+        other.incident != run.incident
+            && other.cause.is_some()
+            && other.cause == run.cause
+            && other.state == RunState::Succeeded
+            && other.ended_at.is_some_and(|at| gate.now.since_ms(at) <= RECURRENCE_REACH_MS)
+    };
+    let has_same_act = |other: &&Arc<Run>| {
+        let succeeded = |step: &&RunStep| matches!(step.state, StepState::Succeeded { .. });
+        let acts = other.steps.iter().filter(succeeded).filter_map(|step| step.bound.spec.act());
+        acts.into_iter().any(|other| other.action == act.action)
+    };
+    gate.runs.values().filter(is_same_cause).filter(has_same_act).count()
+}
+
+/// When another run last began a restart of this target.
+pub(super) fn last_restart(touches: &str, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
+    let restarts = |step: &&RunStep| {
+        let spec = &step.bound.spec;
+        spec.act().is_some_and(|act| act.action == ActionKind::Restart) && spec.touches.as_ref() == touches
+    };
+    let others = runs.values().filter(|other| other.id != run.id);
+    others.flat_map(|other| &other.steps).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+}

@@ -1,0 +1,365 @@
+//! The gate: decides whether a step may run. Pure, and the sole maker of [`ApprovedStep`].
+//!
+//! Deny wins over ask, ask over allow. What only watches begins by itself; whatever starts a call asks a person, unless the
+//! mode is ASSIST and every rule of [`autonomy`] lets it begin. An approval is for exactly what was offered, by its token.
+
+mod approved;
+mod autonomy;
+mod denials;
+mod history;
+mod identity;
+mod refusal;
+
+pub use approved::ApprovedStep;
+pub use autonomy::{Licence, would_begin};
+pub use denials::{DATABASE_PROOFS, is_met, wanted};
+pub use history::{ActCount, acts_begun, acts_begun_in, done_before};
+pub use identity::{attempts, offer, side_id, step_id};
+pub use refusal::GateRefusal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::engine::clock::Timestamp;
+use crate::engine::limits::{ACTS_PER_INCIDENT_MAX, APPROVAL_MS_MAX};
+use crate::engine::model::{
+    ActSpec, AutonomyMode, Call, Danger, Incident, IncidentId, Purpose, Reading, Repeat, Run, RunId, RunState, RunStep,
+    Safety, StepEffect, StepKind, StepSpec, StepState,
+};
+use crate::engine::settings::{PolicySettings, RunbookSettings};
+
+/// What the gate and the walk look at of the systems.
+pub trait Outlook {
+    /// The latest reading of each instance, by service and metric; empty where there is no data.
+    fn readings(&self, service: &str, metric: &str) -> Vec<Reading>;
+
+    /// What departs in a harmful way now, by name: `payment error_ratio`.
+    fn harm(&self) -> BTreeMap<Arc<str>, Harm>;
+}
+
+/// One harmful departure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Harm {
+    /// How far, in standard deviations.
+    pub sigma: f64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What the gate looks at beside the run itself.
+#[derive(Clone, Copy)]
+pub struct Gate<'a> {
+    /// The incident the run is for.
+    pub incident: &'a Incident,
+    /// Every incident, for those that were merged or split.
+    pub incidents: &'a BTreeMap<IncidentId, Arc<Incident>>,
+    /// What steps may start.
+    pub settings: &'a RunbookSettings,
+    /// How much may be done without a person.
+    pub policy: &'a PolicySettings,
+    /// Kill switch and circuit breaker.
+    pub safety: &'a Safety,
+    /// Every run so far.
+    pub runs: &'a BTreeMap<RunId, Arc<Run>>,
+    /// The systems as they are.
+    pub outlook: &'a dyn Outlook,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Gate<'_> {
+    /// How much the engine may do by itself.
+    #[must_use]
+    pub fn mode(&self) -> AutonomyMode {
+        if self.settings.observe_only { AutonomyMode::Observe } else { self.policy.mode }
+    }
+}
+
+/// The gate's answer, each with its reason for the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It may begin by itself.
+    Allow {
+        /// Why.
+        text: Arc<str>,
+        /// People are told at once.
+        must_notify: bool,
+    },
+    /// A person must say so.
+    Ask(Arc<str>),
+    /// It may not run, whoever asks.
+    Deny(Arc<str>),
+}
+
+impl Decision {
+    /// The reason.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        match self {
+            Self::Allow { text, .. } | Self::Ask(text) | Self::Deny(text) => text,
+        }
+    }
+
+    fn allow(text: &str) -> Self {
+        Self::Allow { text: Arc::from(text), must_notify: false }
+    }
+}
+
+/// What an approval leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Approved {
+    /// A call that may be made now.
+    Begin(ApprovedStep),
+    /// Nothing is called: passing it is all there is to do.
+    Pass,
+    /// So many more people must say so.
+    Wants(usize),
+}
+
+/// Decides about step `step` of `run`.
+#[must_use]
+pub fn decide(run: &Run, step: usize, gate: &Gate<'_>) -> Decision {
+    let Some(wanted) = run.steps.get(step) else {
+        return Decision::Deny(Arc::from("there is no such step"));
+    };
+    let spec = &wanted.bound.spec;
+    if let Some(reason) = denials::of_step(run, spec, gate) {
+        return Decision::Deny(reason.into());
+    }
+    let is_assisting = gate.mode() == AutonomyMode::Assist;
+    match &spec.kind {
+        _ if spec.begins_by_itself() => Decision::allow("only watches; begins by itself"),
+        StepKind::Check(_) if is_assisting => Decision::allow("only looks; begins by itself"),
+        StepKind::Note if is_assisting => Decision::allow("read it; the run goes on by itself"),
+        StepKind::Notify { .. } if is_assisting => Decision::allow("only tells; begins by itself"),
+        StepKind::Note => Decision::Ask(Arc::from("read it, then approve to go on")),
+        StepKind::Ask { .. } => Decision::Ask(Arc::from("a person decides")),
+        StepKind::Notify { .. } => Decision::Ask(Arc::from("tells people · waits for a person")),
+        StepKind::Act(act) => decide_act(run, step, spec, act, gate),
+        _ => Decision::Ask(Arc::from("only looks · waits for a person")),
+    }
+}
+
+fn decide_act(run: &Run, step: usize, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Decision {
+    match autonomy::may_begin(run, spec, act, gate) {
+        Ok(Licence { must_notify }) => {
+            let text = format!("{} · begins by itself", act_text(run, step, gate));
+            Decision::Allow { text: text.into(), must_notify }
+        }
+        Err(_) if gate.mode() == AutonomyMode::Suggest => {
+            Decision::Ask(format!("{} · waits for a person", act_text(run, step, gate)).into())
+        }
+        Err(reason) => Decision::Ask(format!("{} · waits for a person: {reason}", act_text(run, step, gate)).into()),
+    }
+}
+
+/// True where approving takes the target's name, typed.
+#[must_use]
+pub fn needs_target(run: &Run, step: usize, gate: &Gate<'_>) -> bool {
+    let Some(step_spec) = run.steps.get(step).map(|step| &step.bound.spec) else { return true };
+    step_spec.act().is_some_and(|act| {
+        act.danger == Danger::High
+            || step_spec.effect == StepEffect::Irreversible
+            || done_before(run, step, gate).is_some()
+            || history::recurrences(run, act, gate) >= history::RECURRENCES_MAX
+    })
+}
+
+/// A person approves the offered step. `typed_target` must equal the step's `touches` where [`needs_target`] says so: a
+/// second `rollout undo` puts back what the first took away.
+///
+/// # Errors
+/// When the run is over or paused, the step is not the one offered, the token is not that of the offer or has expired, the
+/// gate denies it, the target was not typed, or this attempt was begun before.
+pub fn approve(
+    run: &Run,
+    step: usize,
+    token: &str,
+    typed_target: Option<&str>,
+    by: &str,
+    gate: &Gate<'_>,
+) -> Result<Approved, GateRefusal> {
+    let offered = offered(run, step, token, gate)?;
+    if let Decision::Deny(reason) = decide(run, step, gate) {
+        return Err(GateRefusal::Denied(reason));
+    }
+    let spec = &offered.bound.spec;
+    if needs_target(run, step, gate) && typed_target.map(str::trim) != Some(spec.touches.as_ref()) {
+        return Err(GateRefusal::TargetNotTyped(Arc::clone(&spec.touches)));
+    }
+    if let Some(act) = spec.act() {
+        let fresh = offered
+            .approvals
+            .iter()
+            .filter(|given| given.offer.as_ref() == token && gate.now.since_ms(given.at) <= APPROVAL_MS_MAX);
+        let people: BTreeSet<&str> = fresh.map(|given| given.by.as_ref()).chain([by]).collect();
+        let wanted = usize::from(act.approvals).saturating_sub(people.len());
+        if wanted > 0 {
+            return Ok(Approved::Wants(wanted));
+        }
+    }
+    begin(run, step, offered, gate)
+}
+
+/// Lets a step begin that needs no person.
+///
+/// # Errors
+/// When it needs one after all, its time has not come, or this attempt was begun before.
+pub fn begin_by_itself(run: &Run, step: usize, gate: &Gate<'_>) -> Result<Approved, GateRefusal> {
+    let offered = run.steps.get(step).ok_or(GateRefusal::NotOffered { run: run.id, step })?;
+    let offered = self::offered(run, step, &offered.offer, gate)?;
+    if offered.begins_at.is_none_or(|at| gate.now < at) {
+        return Err(GateRefusal::Denied(Arc::from("its time has not come")));
+    }
+    match decide(run, step, gate) {
+        Decision::Allow { .. } => begin(run, step, offered, gate),
+        Decision::Ask(reason) | Decision::Deny(reason) => Err(GateRefusal::Denied(reason)),
+    }
+}
+
+fn begin(run: &Run, step: usize, offered: &RunStep, gate: &Gate<'_>) -> Result<Approved, GateRefusal> {
+    let Some(call) = offered.bound.spec.call() else { return Ok(Approved::Pass) };
+    let own = offered.begun.iter().any(|begun| begun.id == offered.id);
+    if own || identity::was_begun(&offered.id, gate.runs, run.incident) {
+        return Err(GateRefusal::BegunBefore { run: run.id, step });
+    }
+    Ok(Approved::Begin(pass(run, step, Arc::clone(&offered.id), call.clone(), Purpose::Run)))
+}
+
+/// Approves the dry run of the offered step.
+///
+/// # Errors
+/// As [`approve`], and when the step declares no dry run: none is pretended.
+pub fn approve_dry_run(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Result<ApprovedStep, GateRefusal> {
+    let offered = offered(run, step, token, gate)?;
+    let call = offered.bound.spec.act().and_then(|act| act.dry_run.as_ref());
+    let call = call.ok_or(GateRefusal::NoDryRun { run: run.id, step })?;
+    // Limits on acts and observing are about changes; the kill switch and the list of programs hold for every call.
+    match denials::of_call(call, gate) {
+        Some(reason) => Err(GateRefusal::Denied(reason.into())),
+        None => {
+            let id = side_id(&offered.id, "dry run", offered.begun.len());
+            Ok(pass(run, step, id, call.clone(), Purpose::DryRun))
+        }
+    }
+}
+
+/// Approves the probe of a step whose end nobody saw; it only looks, so nobody needs to be asked.
+///
+/// # Errors
+/// When the step is not unknown, has no probe, or the gate denies the call.
+pub fn approve_probe(run: &Run, step: usize, gate: &Gate<'_>) -> Result<ApprovedStep, GateRefusal> {
+    let unknown = GateRefusal::NotUnknown { run: run.id, step };
+    let wanted = run.steps.get(step).filter(|step| matches!(step.state, StepState::Unknown { .. })).ok_or(unknown)?;
+    let Some(Repeat::Probe(call)) = wanted.bound.spec.act().map(|act| &act.repeat) else {
+        return Err(GateRefusal::Denied(Arc::from("the step has no probe; look yourself and settle it by hand")));
+    };
+    match denials::of_call(call, gate) {
+        Some(reason) => Err(GateRefusal::Denied(reason.into())),
+        None => {
+            let id = side_id(&wanted.id, "probe", wanted.begun.len());
+            Ok(pass(run, step, id, call.clone(), Purpose::Probe))
+        }
+    }
+}
+
+/// Approves taking a step back. Acts are taken back in reverse order.
+///
+/// # Errors
+/// When it was not done, has no way back, a later act stands, the token is another, or the gate denies it.
+pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Result<ApprovedStep, GateRefusal> {
+    let no_undo = |why: &str| GateRefusal::NoUndo { run: run.id, step, why: Arc::from(why) };
+    let wanted = run.steps.get(step).ok_or(GateRefusal::NotOffered { run: run.id, step })?;
+    let spec = &wanted.bound.spec;
+    let act = spec.act().ok_or_else(|| no_undo("it changes nothing"))?;
+    let undo = act.undo.as_ref().ok_or_else(|| no_undo(&act.rollback_text))?;
+    let may_have_happened =
+        matches!(wanted.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
+    if wanted.acts_begun().next().is_none() || !may_have_happened {
+        return Err(no_undo("it was not done"));
+    }
+    if let Some(later) = run.steps.iter().skip(step + 1).position(stands) {
+        return Err(no_undo(&format!("step {} came after it; take that back first", step + later + 2)));
+    }
+    if run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. })) {
+        return Err(no_undo("a step is running; wait for its end or stop it"));
+    }
+    if token != wanted.id.as_ref() {
+        return Err(GateRefusal::Changed { run: run.id, step });
+    }
+    if let Some(reason) = denials::of_act_taken_back(run, spec, gate).or_else(|| denials::of_call(undo, gate)) {
+        return Err(GateRefusal::Denied(reason.into()));
+    }
+    let id = side_id(&wanted.id, "undo", wanted.begun.len());
+    Ok(pass(run, step, id, undo.clone(), Purpose::Undo))
+}
+
+/// An act that may have had its effect and was not taken back.
+fn stands(step: &RunStep) -> bool {
+    let may_have =
+        matches!(step.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
+    may_have && step.acts_begun().next().is_some()
+}
+
+fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {
+    let spec = run.steps.get(step).map(|step| &step.bound.spec);
+    let timeout_ms = spec.map_or(0, |spec| spec.timeout_ms);
+    let targets_max = spec.and_then(StepSpec::act).map_or(1, |act| act.targets_max);
+    ApprovedStep::new((run.id, step), id, call, (timeout_ms, targets_max), purpose)
+}
+
+/// The step that is offered now, if it is the one that was shown.
+fn offered<'a>(run: &'a Run, step: usize, token: &str, gate: &Gate<'_>) -> Result<&'a RunStep, GateRefusal> {
+    match run.state {
+        RunState::Active => {}
+        RunState::Paused => return Err(GateRefusal::Paused { run: run.id, why: Arc::clone(&run.word) }),
+        _ => return Err(GateRefusal::RunOver(run.id)),
+    }
+    let wanted = run
+        .steps
+        .get(step)
+        .filter(|wanted| run.current_step() == Some(step) && wanted.state == StepState::Waiting)
+        .ok_or(GateRefusal::NotOffered { run: run.id, step })?;
+    if wanted.offer.as_ref() != token || wanted.offer.is_empty() {
+        return Err(GateRefusal::Changed { run: run.id, step });
+    }
+    if gate.now.since_ms(wanted.offered_at) > APPROVAL_MS_MAX {
+        return Err(GateRefusal::Expired { run: run.id, step });
+    }
+    Ok(wanted)
+}
+
+fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
+    let spec = run.steps.get(step).map(|step| &step.bound.spec);
+    let is_irreversible = spec.is_none_or(|spec| spec.effect == StepEffect::Irreversible);
+    let undo = if is_irreversible { "cannot be undone" } else { "can be undone" };
+    let again = done_before(run, step, gate)
+        .map_or_else(String::new, |other| format!("{other} did exactly this; again may undo it · "));
+    let act = spec.and_then(StepSpec::act);
+    let came_back = act.map_or(0, |act| history::recurrences(run, act, gate));
+    let recurring = if came_back >= history::RECURRENCES_MAX {
+        format!("this helped {came_back} times in 7 days and it came back: escalate, mend the cause · ")
+    } else {
+        String::new()
+    };
+    let confidence = gate.incident.ranking.cause().map_or_else(
+        || "no cause is named".to_owned(),
+        |cause| {
+            let threshold = spec.zip(act).map_or(100, |(spec, act)| autonomy::thresholds(run, spec, act, gate).0);
+            let percent = cause.confidence.percent();
+            format!("confidence {percent} % {} {threshold} %", if percent >= threshold { "≥" } else { "<" })
+        },
+    );
+    let people = act.map_or(1, |act| act.approvals);
+    let people = if people > 1 { format!(" · {people} people") } else { String::new() };
+    let begun = acts_begun(gate, gate.incident.id);
+    format!(
+        "{again}{recurring}{confidence} · act {} of {} in this run, {} by people and {} of {ACTS_PER_INCIDENT_MAX} by itself \
+         for {} · {undo}{people}",
+        acts_begun_in(run) + 1,
+        run.runbook.acts_max,
+        begun.by_people,
+        begun.by_engine,
+        gate.incident.id,
+    )
+}

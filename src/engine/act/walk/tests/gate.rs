@@ -1,0 +1,474 @@
+//! The gate, row by row: what is asked for, and what it says.
+
+use super::*;
+use crate::engine::act::policy::{DATABASE_PROOFS, Decision};
+use crate::engine::clock::{DAY_MS, MINUTE_MS};
+use crate::engine::model::{Buckets, Evidence, EvidenceKind, Hypothesis, KillSwitch, Score, ShadowRecord};
+use crate::engine::settings::{FreezeSettings, GateSettings};
+
+fn one_act(line: &str) -> Vec<BoundStep> {
+    vec![bound("act", act_kind(line), StepEffect::Reversible)]
+}
+
+fn decision(drive: &Drive, step: usize) -> Decision {
+    drive.look(|run, gate| policy::decide(run, step, gate))
+}
+
+fn is_denied(drive: &Drive, says: &str) -> bool {
+    matches!(decision(drive, 0), Decision::Deny(why) if why.contains(says))
+}
+
+#[test]
+fn an_approval_is_for_what_was_shown() {
+    let mut drive = Drive::new(steps());
+    let changed = GateRefusal::Changed { run: RunId(3), step: 0 };
+    assert_eq!(drive.approve_as_shown(0, "older", None), Err(changed.clone()));
+    assert_eq!(drive.approve_as_shown(0, "", None), Err(changed));
+    assert_eq!(drive.approve(1), Err(GateRefusal::NotOffered { run: RunId(3), step: 1 }));
+    assert_eq!(drive.approve_as_shown(9, "", None), Err(GateRefusal::NotOffered { run: RunId(3), step: 9 }));
+    drive.approve(0).unwrap();
+    assert_eq!(drive.approve(0), Err(GateRefusal::NotOffered { run: RunId(3), step: 0 }), "used up");
+}
+
+#[test]
+fn an_offer_grows_old_and_is_made_anew() {
+    let mut drive = Drive::new(steps());
+    let token = Arc::clone(&drive.run.steps[0].offer);
+    drive.now = T0 + 10 * MINUTE_MS + 1;
+    assert_eq!(drive.approve(0), Err(GateRefusal::Expired { run: RunId(3), step: 0 }));
+    assert!(drive.with(on_tick));
+    assert_ne!(drive.run.steps[0].offer, token);
+    assert_eq!(drive.approve_as_shown(0, &token, None), Err(GateRefusal::Changed { run: RunId(3), step: 0 }));
+    drive.approve(0).unwrap();
+}
+
+#[test]
+fn what_is_risky_asks_for_its_target() {
+    let risky = ActSpec { danger: Danger::High, ..act("kubectl delete pod") };
+    for (kind, effect) in [
+        (act_kind("kubectl delete pod"), StepEffect::Irreversible),
+        (StepKind::Act(Box::new(risky)), StepEffect::Reversible),
+    ] {
+        let mut drive = Drive::new(vec![bound("drop", kind, effect)]);
+        for typed in ["", "deployment/orders"] {
+            assert!(matches!(
+                drive.approve_typed(0, typed),
+                Err(GateRefusal::TargetNotTyped(target)) if target.as_ref() == "deployment/payment"
+            ));
+        }
+        assert!(drive.approve(0).is_err());
+        drive.approve_typed(0, "deployment/payment").unwrap();
+    }
+}
+
+#[test]
+fn programs_that_are_not_listed_never_start() {
+    for (line, is_allowed) in [
+        ("kubectl get pods", true),
+        ("/opt/own/tool now", true),
+        ("rm -rf /", false),
+        ("/tmp/kubectl get pods", false),
+        ("./kubectl get pods", false),
+        ("bin/kubectl get pods", false),
+        ("", false),
+    ] {
+        let mut drive = Drive::new(one_act(line));
+        drive.settings.allowed_programs.push("/opt/own/tool".to_owned());
+        assert_eq!(drive.approve(0).is_ok(), is_allowed, "{line}");
+    }
+    let remote = Call::Ssh { host: text("db-1"), argv: argv("systemctl restart x") };
+    let act = ActSpec { call: remote, ..act("") };
+    let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(act)), StepEffect::Reversible)]);
+    assert!(is_denied(&drive, "`ssh` is not among"), "a way out of the machine is asked for by name");
+    drive.settings.allowed_programs.push("ssh".to_owned());
+    drive.approve(0).unwrap();
+}
+
+#[test]
+fn observing_denies_acts_and_lets_looking_be() {
+    for (is_setting, mode) in [(true, AutonomyMode::Assist), (false, AutonomyMode::Observe)] {
+        let mut drive = Drive::new(steps());
+        drive.settings.observe_only = is_setting;
+        drive.policy.mode = mode;
+        drive.policy.assist = ActionKind::ALL.to_vec();
+        drive.approve(0).unwrap();
+        drive.approve(1).unwrap();
+        drive.say(1, "payment");
+        drive.exit(1, 0);
+        assert!(matches!(drive.approve(2), Err(GateRefusal::Denied(_))));
+    }
+}
+
+#[test]
+fn the_kill_switch_denies_everything_that_calls() {
+    let kill = KillSwitch { at: T0, by: text("bob"), reason: text("smoke") };
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.safety.kill = Some(kill.clone());
+    assert!(matches!(drive.approve(1), Err(GateRefusal::Denied(why)) if why.contains("bob: smoke")));
+    drive.safety.kill = None;
+    drive.approve(1).unwrap();
+    drive.say(1, "payment");
+    drive.exit(1, 0);
+    drive.safety.kill = Some(kill);
+    let token = Arc::clone(&drive.run.steps[2].offer);
+    assert!(drive.asks(|run, gate| dry_run(run, 2, &token, &text(ANA), gate)).is_err());
+    assert!(drive.approve(2).is_err());
+    drive.safety.kill = None;
+    drive.approve(2).unwrap();
+    drive.exit(2, 0);
+    drive.safety.kill = Some(KillSwitch { at: T0, by: text("bob"), reason: text("smoke") });
+    let id = Arc::clone(&drive.run.steps[2].id);
+    assert!(drive.asks(|run, gate| undo(run, 2, &id, &text(ANA), gate)).is_err());
+}
+
+#[test]
+fn acts_are_counted_by_run_and_peoples_are_counted_beside_the_engines() {
+    let acts: Vec<BoundStep> = (0..3)
+        .map(|n| bound(&format!("act{n}"), act_kind(&format!("kubectl apply {n}")), StepEffect::Reversible))
+        .collect();
+    let mut drive = Drive::new(acts);
+    for step in 0..2 {
+        drive.approve(step).unwrap();
+        drive.exit(step, 0);
+    }
+    assert!(matches!(drive.approve(2), Err(GateRefusal::Denied(why)) if why.contains("at most 2 in this run")));
+    let count = drive.look(|_, gate| policy::acts_begun(gate, IncidentId(42)));
+    assert_eq!((count.by_people, count.by_engine), (2, 0));
+}
+
+/// The run with every step of it begun by `by` and done, under another number.
+fn done(run: &Run, id: RunId, by: &str) -> Run {
+    let mut run = Run { id, state: RunState::Succeeded, ended_at: Some(T0), ..run.clone() };
+    for step in &mut run.steps {
+        step.state = StepState::Succeeded { at: T0 };
+        step.approved_by = Some(text(by));
+        let id = format!("{id}").into();
+        step.begun = vec![Beginning { id, at: T0, by: text(by), purpose: Purpose::Run }];
+    }
+    run
+}
+
+#[test]
+fn what_another_run_did_takes_the_typed_target_once_more() {
+    let page = || one_act("kubectl rollout undo deployment/payment");
+    let blank = Drive::new(page());
+    let with_earlier = |change: &dyn Fn(&mut Run)| {
+        let mut earlier = done(&blank.run, RunId(2), ANA);
+        change(&mut earlier);
+        Drive::of(&proposal(page()), |drive| {
+            drive.earlier.insert(RunId(2), Arc::new(earlier));
+        })
+    };
+    let mut drive =
+        with_earlier(&|run| run.steps[0].state = StepState::Failed { at: T0, reason: text("stopped by a person") });
+    assert_eq!(drive.run.steps[0].done_before, Some(RunId(2)));
+    assert!(drive.run.steps[0].gate_text.starts_with("RUN-2 did exactly this"), "{}", drive.run.steps[0].gate_text);
+    assert!(matches!(drive.approve(0), Err(GateRefusal::TargetNotTyped(_))));
+    drive.approve_typed(0, "deployment/payment").unwrap();
+    // Of another incident, or only tried dry: no second time.
+    let other = with_earlier(&|run| run.incident = IncidentId(41));
+    assert_eq!(other.run.steps[0].done_before, None);
+    let dry = with_earlier(&|run| run.steps[0].begun[0].purpose = Purpose::DryRun);
+    assert_eq!(dry.run.steps[0].done_before, None);
+}
+
+#[test]
+fn an_identity_is_begun_once_whatever_the_run() {
+    let mut drive = Drive::new(one_act("kubectl apply"));
+    let mut twin = done(&drive.run, RunId(2), ANA);
+    twin.steps[0].begun[0].id = Arc::clone(&drive.run.steps[0].id);
+    twin.steps[0].bound.digest = text("another page");
+    drive.earlier.insert(RunId(2), Arc::new(twin));
+    let refused = drive.approve_typed(0, "deployment/payment");
+    assert_eq!(refused, Err(GateRefusal::BegunBefore { run: RunId(3), step: 0 }));
+}
+
+#[test]
+fn a_resolved_incident_takes_no_acts() {
+    let mut drive = Drive::new(one_act("kubectl apply"));
+    drive.incident.state = IncidentState::Resolved;
+    assert!(matches!(drive.approve(0), Err(GateRefusal::Denied(why)) if why.contains("reopen")));
+}
+
+#[test]
+fn a_freeze_holds_its_services_and_its_time() {
+    let freeze = |from: i64, until: i64, services: Option<&str>| FreezeSettings {
+        name: "sale".to_owned(),
+        from: T0 + from,
+        until: T0 + until,
+        services: services.map(str::to_owned),
+    };
+    for (settings, is_frozen) in [
+        (freeze(-1, 1, None), true),
+        (freeze(0, 1, Some("payment")), true),
+        (freeze(0, 1, Some("pay")), false),
+        (freeze(0, 1, Some("(")), true),
+        (freeze(1, 2, None), false),
+        (freeze(-2, 0, None), false),
+    ] {
+        let mut drive = Drive::new(one_act("kubectl apply"));
+        drive.policy.freeze = vec![settings.clone()];
+        assert_eq!(is_denied(&drive, "change freeze `sale`"), is_frozen, "{settings:?}");
+    }
+}
+
+#[test]
+fn a_target_that_is_being_changed_is_taken() {
+    let mut drive = Drive::new(one_act("kubectl apply"));
+    let mut other = done(&drive.run, RunId(2), ANA);
+    other.incident = IncidentId(7);
+    other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
+    drive.earlier.insert(RunId(2), Arc::new(other.clone()));
+    assert!(is_denied(&drive, "RUN-2 is acting on deployment/payment"));
+    other.steps[0].bound.spec.touches = text("deployment/cart");
+    drive.earlier.insert(RunId(2), Arc::new(other));
+    assert!(!is_denied(&drive, "is acting"));
+}
+
+#[test]
+fn a_database_is_restarted_only_after_every_proof_of_this_run() {
+    let restart = ActSpec { action: ActionKind::Restart, ..act("systemctl restart postgresql") };
+    let mut step = bound("restart", StepKind::Act(Box::new(restart)), StepEffect::Reversible);
+    step.spec.touches = text("orders-db");
+    let proofs = DATABASE_PROOFS.map(|proof| {
+        let look = Look::Call { call: call("psql"), expect: text(""), exit: 0 };
+        let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: vec![text(proof)] };
+        bound(proof, StepKind::Check(check), StepEffect::Read)
+    });
+    // Every subset of proofs, each missing one passed over, unmet, or skipped.
+    for known in 0..32_u32 {
+        let page: Vec<BoundStep> = proofs.iter().cloned().chain([step.clone()]).collect();
+        let mut drive = Drive::new(page);
+        for index in 0..5 {
+            let is_known = known & (1 << index) != 0;
+            if is_known || index % 2 == 0 {
+                drive.approve(index).unwrap();
+                drive.exit(index, i32::from(!is_known));
+            } else {
+                drive.asks(|run, gate| skip(run, index, "in a hurry", &text(ANA), gate)).unwrap();
+            }
+        }
+        let refused = drive.approve(5);
+        assert_eq!(refused.is_ok(), known == 31, "{known:05b}: {refused:?}");
+        if known == 31 {
+            let mut other = done(&drive.run, RunId(2), ANA);
+            other.incident = IncidentId(7);
+            let mut again = Drive::new(vec![step.clone()]);
+            again.earlier.insert(RunId(2), Arc::new(other));
+            assert!(is_denied(&again, "has not proved"), "proofs of another run count nothing");
+        }
+    }
+}
+
+#[test]
+fn a_precheck_without_data_refuses() {
+    let checked = ActSpec { prechecks: vec![MetricGoal { below: Some(30.0), ..goal() }], ..act("kubectl apply") };
+    let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(checked)), StepEffect::Reversible)]);
+    assert!(is_denied(&drive, "there is no data"));
+    drive.systems.readings = vec![reading(T0.0, 31.0)];
+    assert!(is_denied(&drive, "not below 30"));
+    drive.systems.readings = vec![reading(T0.0, 29.0)];
+    assert!(!is_denied(&drive, "precheck"));
+}
+
+#[test]
+fn two_people_means_two_people() {
+    let act = ActSpec { approvals: 2, ..act("kubectl apply") };
+    let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(act)), StepEffect::Reversible)]);
+    drive.approve(0).unwrap();
+    drive.approve(0).unwrap();
+    assert!(drive.executed.is_empty(), "the same person twice is one person");
+    let token = Arc::clone(&drive.run.steps[0].offer);
+    drive.asks(|run, gate| approve(run, 0, &token, None, &text("bob"), gate)).unwrap();
+    assert_eq!(drive.executed.len(), 1);
+}
+
+/// Everything that lets the one act of the page begin by itself.
+fn assisted() -> Drive {
+    let mut proposal = proposal(one_act("kubectl rollout undo deployment/payment"));
+    let mut runbook = proposal.runbook.as_ref().clone();
+    runbook.verified = Some(T0.date().into());
+    proposal.runbook = Arc::new(runbook);
+    Drive::of(&proposal, |drive| {
+        drive.policy.mode = AutonomyMode::Assist;
+        drive.policy.assist = vec![ActionKind::Rollback];
+        drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 20, differed: 0 });
+        drive.incident.ranking.hypotheses = vec![hypothesis(0.97)];
+    })
+}
+
+fn hypothesis(confidence: f64) -> Hypothesis {
+    let evidence = |kind| Evidence { kind, text: text("x"), weight: 1.0, at: None, target: None };
+    Hypothesis {
+        kind: CauseKind::BadDeploy,
+        service: ServiceName::new("payment"),
+        change: None,
+        title: text("deploy"),
+        confidence: Score::new(confidence),
+        evidence_for: vec![evidence(EvidenceKind::Change), evidence(EvidenceKind::Deviation)],
+        evidence_against: Vec::new(),
+        impact_chain: Vec::new(),
+        buckets: Buckets::default(),
+        disproved_by: text(""),
+    }
+}
+
+#[test]
+fn assist_begins_after_its_veto_and_not_before() {
+    let mut drive = assisted();
+    assert_eq!(drive.run.steps[0].begins_at, Some(T0 + 30_000));
+    drive.now = T0 + 29_999;
+    assert!(!drive.with(on_tick));
+    drive.now = T0 + 30_000;
+    assert!(drive.with(on_tick));
+    assert_eq!(drive.executed.len(), 1);
+    assert_eq!(drive.run.steps[0].approved_by.as_deref(), Some(ENGINE));
+    assert!(drive.notices.is_empty(), "at 97 % nobody is woken");
+}
+
+#[test]
+fn between_the_thresholds_people_are_told_and_below_them_asked() {
+    for (confidence, begins, tells) in
+        [(0.85, true, false), (0.84, true, true), (0.65, true, true), (0.64, false, false)]
+    {
+        let mut drive = assisted();
+        drive.incident.ranking.hypotheses = vec![hypothesis(confidence)];
+        drive.now = T0 + 30_000;
+        drive.with(on_tick);
+        assert_eq!((!drive.executed.is_empty(), !drive.notices.is_empty()), (begins, tells), "{confidence}");
+    }
+    let mut drive = assisted();
+    drive.policy.gate = vec![GateSettings {
+        action: Some(ActionKind::Rollback),
+        services: Some("pay.*".to_owned()),
+        act: 99,
+        notify: 98,
+    }];
+    assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "a stricter gate for this kind and service");
+}
+
+/// Each condition by itself turns "begins by itself" into "a person must say so".
+#[test]
+fn every_condition_of_assist_is_needed() {
+    type Spoil = fn(&mut Drive);
+    let spoils: [(&str, Spoil); 15] = [
+        ("mode", |drive| drive.policy.mode = AutonomyMode::Suggest),
+        ("not listed", |drive| drive.policy.assist = vec![ActionKind::Restart]),
+        ("no trials", |drive| drive.safety.shadow.clear()),
+        ("few trials", |drive| {
+            drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 19, differed: 0 });
+        }),
+        ("trials that differed", |drive| {
+            drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 25, differed: 5 });
+        }),
+        ("irreversible", |drive| drive.run.steps[0].bound.spec.effect = StepEffect::Irreversible),
+        ("no way back", |drive| change_act(drive, |act| act.undo = None)),
+        ("dangerous", |drive| change_act(drive, |act| act.danger = Danger::High)),
+        ("many targets", |drive| change_act(drive, |act| act.targets_max = 2)),
+        ("two people", |drive| change_act(drive, |act| act.approvals = 2)),
+        ("never verified", |drive| change_runbook(drive, |runbook| runbook.verified = None)),
+        ("expired", |drive| drive.now = drive.now + 91 * DAY_MS),
+        ("no cause", |drive| drive.incident.ranking.unresolved = Some(text("too close"))),
+        ("another cause", |drive| drive.incident.ranking.hypotheses[0].kind = CauseKind::DiskFull),
+        ("one kind of evidence", |drive| {
+            drive.incident.ranking.hypotheses[0].evidence_for.truncate(1);
+        }),
+    ];
+    assert!(matches!(decision(&assisted(), 0), Decision::Allow { .. }));
+    for (name, spoil) in spoils {
+        let mut drive = assisted();
+        spoil(&mut drive);
+        assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "{name}");
+    }
+}
+
+fn change_act(drive: &mut Drive, change: impl FnOnce(&mut ActSpec)) {
+    if let StepKind::Act(act) = &mut drive.run.steps[0].bound.spec.kind {
+        change(act);
+    }
+}
+
+fn change_runbook(drive: &mut Drive, change: impl FnOnce(&mut Runbook)) {
+    let mut runbook = drive.run.runbook.as_ref().clone();
+    change(&mut runbook);
+    drive.run.runbook = Arc::new(runbook);
+}
+
+#[test]
+fn the_ninth_act_by_itself_waits_for_a_person_and_merges_add_up() {
+    for (count, into_other, begins) in [(7, false, true), (8, false, false), (8, true, false)] {
+        let mut drive = assisted();
+        let mut incidents = BTreeMap::new();
+        for id in 10..10 + count {
+            let mut run = done(&drive.run, RunId(id), ENGINE);
+            change_call(&mut run, id);
+            if into_other {
+                run.incident = IncidentId(41);
+                let merged = Incident { id: IncidentId(41), merged_into: Some(IncidentId(42)), ..incident() };
+                incidents.insert(IncidentId(41), Arc::new(merged));
+            }
+            drive.earlier.insert(RunId(id), Arc::new(run));
+        }
+        incidents.insert(IncidentId(42), Arc::new(drive.incident.clone()));
+        let is_allowed = drive.look(|run, gate| {
+            let gate = Gate { incidents: &incidents, ..*gate };
+            matches!(policy::decide(run, 0, &gate), Decision::Allow { .. })
+        });
+        assert_eq!(is_allowed, begins, "{count}, merged: {into_other}");
+        assert!(!matches!(decision(&drive, 0), Decision::Deny(_)), "a person may still");
+    }
+}
+
+/// So that it is another act than the one asked about.
+fn change_call(run: &mut Run, number: u64) {
+    if let StepKind::Act(act) = &mut run.steps[0].bound.spec.kind {
+        act.call = call(&format!("kubectl apply {number}"));
+    }
+    run.steps[0].bound.digest = format!("digest-{number}").into();
+}
+
+#[test]
+fn two_runs_that_did_not_help_open_the_breaker_until_a_person_resets_it() {
+    let mut drive = assisted();
+    for id in [10, 11] {
+        let mut run = done(&drive.run, RunId(id), ANA);
+        change_call(&mut run, id);
+        run.state = RunState::Failed;
+        drive.earlier.insert(RunId(id), Arc::new(run));
+        assert_eq!(matches!(decision(&drive, 0), Decision::Allow { .. }), id == 10);
+    }
+    drive.safety.breaker_reset_at = Some(T0);
+    assert!(matches!(decision(&drive, 0), Decision::Allow { .. }));
+}
+
+#[test]
+fn a_remedy_that_does_not_last_is_not_begun_again_by_itself() {
+    let mut drive = assisted();
+    for id in [10, 11] {
+        let mut run = done(&drive.run, RunId(id), ANA);
+        run.incident = IncidentId(id);
+        change_call(&mut run, id);
+        drive.earlier.insert(RunId(id), Arc::new(run));
+    }
+    assert!(matches!(decision(&drive, 0), Decision::Ask(why) if why.contains("escalate, mend the cause")));
+    assert!(drive.look(|run, gate| policy::needs_target(run, 0, gate)));
+}
+
+#[test]
+fn an_act_by_itself_that_makes_things_worse_is_taken_back() {
+    let mut drive = assisted();
+    drive.incident.services.insert(ServiceName::new("payment"), T0);
+    drive.now = T0 + 30_000;
+    drive.with(on_tick);
+    drive.exit(0, 0);
+    drive.run.state = RunState::Active;
+    drive.now = drive.now + 60_000;
+    drive.systems.harm = harm(&[("payment latency", 9.0)], drive.now);
+    drive.with(on_tick);
+    assert_eq!(drive.executed.last().unwrap().purpose(), Purpose::Undo);
+    assert!(drive.notices.last().unwrap().is_urgent);
+    drive.exit(0, 0);
+    assert!(matches!(drive.run.steps[0].state, StepState::Undone { .. }));
+    assert_eq!(drive.run.state, RunState::Paused, "and handed over");
+}

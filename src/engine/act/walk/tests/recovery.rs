@@ -1,0 +1,133 @@
+//! What is made of a run whose program died, and of a step nobody hears of again.
+
+use super::*;
+
+#[test]
+fn an_act_cut_off_by_a_crash_is_unknown_and_never_begins_again_by_itself() {
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    drive.say(1, "payment");
+    drive.exit(1, 0);
+    drive.approve(2).unwrap();
+    let since = drive.now;
+    drive.now = T0 + 9_000;
+    drive.with(recover);
+    assert_eq!(drive.run.steps[2].state, StepState::Unknown { since });
+    assert_eq!(drive.run.state, RunState::Interrupted);
+    assert!(drive.approve(2).is_err());
+    let executed = drive.executed.len();
+    assert!(!drive.tick(T0 + 99_000_000, &[]));
+    assert_eq!(drive.executed.len(), executed);
+
+    let before = drive.run.clone();
+    drive.asks(|run, gate| settle_unknown(run, 2, true, &text(ANA), gate)).unwrap();
+    assert_eq!(drive.run.state, RunState::Active);
+    assert!(matches!(drive.run.steps[3].state, StepState::Watching { .. }));
+    assert_eq!(drive.changes.len(), 1);
+
+    drive.run = before;
+    drive.asks(|run, gate| settle_unknown(run, 2, false, &text(ANA), gate)).unwrap();
+    assert_eq!(drive.run.steps[2].state, StepState::Waiting);
+    assert!(drive.approve(2).is_err(), "it may have happened all the same, so its target is typed");
+    drive.approve_typed(2, "deployment/payment").unwrap();
+}
+
+#[test]
+fn a_check_cut_off_by_a_crash_is_offered_again() {
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    drive.now = T0 + 9_000;
+    drive.with(recover);
+    assert_eq!(drive.run.steps[1].state, StepState::Waiting);
+    assert_eq!(drive.run.state, RunState::Active);
+    assert_eq!(drive.run.steps[1].approved_by, None);
+}
+
+#[test]
+fn a_step_that_is_never_heard_of_again_becomes_unknown() {
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    assert!(!drive.tick(T0 + 660_000, &[]));
+    assert!(drive.tick(T0 + 660_001, &[]));
+    assert_eq!(drive.run.state, RunState::Interrupted);
+}
+
+fn with_probe() -> Vec<BoundStep> {
+    let mut steps = steps();
+    let probed = ActSpec { repeat: Repeat::Probe(call("kubectl get rollout")), ..act("kubectl rollout undo x") };
+    steps[2] = bound("undo", StepKind::Act(Box::new(probed)), StepEffect::Reversible);
+    steps
+}
+
+fn cut_off() -> Drive {
+    let mut drive = Drive::new(with_probe());
+    drive.walk_to_running_act();
+    drive.now = T0 + 9_000;
+    drive.with(recover);
+    drive
+}
+
+#[test]
+fn a_probe_begins_at_once_and_says_whether_it_happened() {
+    for (code, state) in [
+        (0, StepState::Succeeded { at: T0 + 9_500 }),
+        (1, StepState::Waiting),
+        (2, StepState::Unknown { since: T0 + 1_000 }),
+    ] {
+        let mut drive = cut_off();
+        assert_eq!(drive.executed.last().unwrap().purpose(), Purpose::Probe);
+        drive.exit(2, code);
+        assert_eq!(drive.run.steps[2].state, state, "exit code {code}");
+        assert_eq!(drive.run.state == RunState::Active, code != 2);
+        let acts = drive.executed.iter().filter(|step| step.purpose() == Purpose::Run && step.step() == 2).count();
+        assert_eq!(acts, 1, "nothing was begun again");
+    }
+}
+
+#[test]
+fn a_probe_cut_off_is_asked_again_and_the_act_is_not() {
+    let mut drive = cut_off();
+    let probe = Arc::clone(drive.executed.last().unwrap().step_id());
+    drive.with(recover);
+    assert_eq!(drive.executed.last().unwrap().purpose(), Purpose::Probe);
+    assert_ne!(&probe, drive.executed.last().unwrap().step_id());
+    drive.exit(2, 1);
+    assert_eq!(drive.run.steps[2].attempt, 2, "a second attempt has an identity of its own");
+}
+
+#[test]
+fn a_connection_that_breaks_leaves_an_act_unknown_and_a_check_to_be_asked() {
+    let lost = || StepProgress::Lost { reason: text("the connection broke") };
+    let mut drive = Drive::new(steps());
+    drive.walk_to_running_act();
+    drive.report(2, lost());
+    assert!(matches!(drive.run.steps[2].state, StepState::Unknown { .. }));
+    assert_eq!(drive.run.state, RunState::Interrupted);
+    let mut drive = Drive::new(steps());
+    drive.approve(0).unwrap();
+    drive.approve(1).unwrap();
+    drive.report(1, lost());
+    assert!(matches!(drive.run.steps[1].state, StepState::Failed { .. }));
+    assert_eq!(drive.run.state, RunState::Paused);
+}
+
+#[test]
+fn taking_back_that_was_cut_off_is_settled_as_taking_back() {
+    for (has_happened, is_undone) in [(true, true), (false, false)] {
+        let mut drive = Drive::new(with_probe());
+        drive.walk_to_verify();
+        let id = Arc::clone(&drive.run.steps[2].id);
+        drive.asks(|run, gate| undo(run, 2, &id, &text(ANA), gate)).unwrap();
+        drive.with(recover);
+        assert_eq!(
+            drive.executed.last().unwrap().purpose(),
+            Purpose::Undo,
+            "no probe: it would answer another question"
+        );
+        drive.asks(|run, gate| settle_unknown(run, 2, has_happened, &text(ANA), gate)).unwrap();
+        assert_eq!(matches!(drive.run.steps[2].state, StepState::Undone { .. }), is_undone);
+    }
+}

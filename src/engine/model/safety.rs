@@ -1,0 +1,96 @@
+//! What holds every act back, whatever else says yes: the kill switch, and since when the circuit breaker counts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::step::ActionKind;
+use crate::engine::clock::Timestamp;
+
+/// How much the engine may do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutonomyMode {
+    /// Never proposes to act.
+    Observe,
+    /// Every step waits for a person.
+    #[default]
+    Suggest,
+    /// Begins by itself what the policy allows; everything else waits for a person.
+    Assist,
+}
+
+impl AutonomyMode {
+    /// The word in the status bar.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "OBSERVE",
+            Self::Suggest => "SUGGEST",
+            Self::Assist => "ASSIST",
+        }
+    }
+}
+
+/// The kill switch, pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillSwitch {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Arc<str>,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+/// How often the engine, asked silently beforehand, would have done what people then did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ShadowRecord {
+    /// It would have begun the act, and a person approved it.
+    pub agreed: u32,
+    /// It would have begun the act, and a person passed it over or took it back.
+    pub differed: u32,
+}
+
+impl ShadowRecord {
+    /// Lower bound of the share of agreement: Wilson's interval at 95 %, 0 without a record (Wilson, J. Am. Stat. Assoc.
+    /// 22, 1927).
+    #[must_use]
+    pub fn agreement_lower(self) -> f64 {
+        let count = f64::from(self.agreed) + f64::from(self.differed);
+        if count == 0.0 {
+            return 0.0;
+        }
+        let share = f64::from(self.agreed) / count;
+        let z = 1.96;
+        let centre = share + z * z / (2.0 * count);
+        let spread = z * (share * (1.0 - share) / count + z * z / (4.0 * count * count)).sqrt();
+        (centre - spread) / (1.0 + z * z / count)
+    }
+}
+
+/// What is kept of safety across restarts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Safety {
+    /// Pulled, and by whom; `None` while acts may begin.
+    pub kill: Option<KillSwitch>,
+    /// Failures before this instant no longer count against autonomy: a person has looked at them.
+    pub breaker_reset_at: Option<Timestamp>,
+    /// What the engine would have done, by kind of act.
+    pub shadow: BTreeMap<ActionKind, ShadowRecord>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_of_twenty_are_believed_more_than_two_of_two() {
+        let lower = |agreed, differed| ShadowRecord { agreed, differed }.agreement_lower();
+        assert_eq!(lower(0, 0), 0.0);
+        assert!((lower(20, 0) - 0.839).abs() < 0.001, "{}", lower(20, 0));
+        assert!(lower(2, 0) < lower(20, 0));
+        assert!(lower(19, 1) < lower(20, 0));
+    }
+}

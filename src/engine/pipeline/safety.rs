@@ -1,0 +1,162 @@
+//! The kill switch, the circuit breaker's reset and the silent trials: what is kept of safety, and who may change it.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::audit_log::About;
+use super::turn::Turn;
+use crate::engine::act::policy;
+use crate::engine::act::walk::ENGINE;
+use crate::engine::clock::Timestamp;
+use crate::engine::input::KillWord;
+use crate::engine::job::Record;
+use crate::engine::model::{ActionKind, AuditKind, Incident, KillSwitch, Purpose, Run, StepState};
+use crate::engine::request::Request;
+
+/// Under which name it is kept.
+const SETTING: &str = "safety";
+
+/// What the engine would have done with the act that is offered.
+pub(super) struct Trial {
+    action: ActionKind,
+    would_begin: bool,
+}
+
+impl Engine {
+    pub(super) fn restore_safety(&mut self, name: &str, value: &str) -> bool {
+        if name != SETTING {
+            return false;
+        }
+        match serde_json::from_str(value) {
+            Ok(safety) => self.safety = safety,
+            Err(problem) => {
+                // What cannot be read is taken for the worst: on, until a person has looked.
+                let reason = format!("its record could not be read back: {problem}");
+                self.safety.kill =
+                    Some(KillSwitch { at: Timestamp(0), by: Arc::from(ENGINE), reason: Arc::from(reason) });
+            }
+        }
+        true
+    }
+
+    /// True while nothing may begin.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.safety.kill.is_some()
+    }
+
+    fn keep_safety(&self, turn: &mut Turn) {
+        // Plain data: it always has a text.
+        let value = serde_json::to_string(&self.safety).unwrap_or_default();
+        turn.keep(Record::Setting { name: SETTING.to_owned(), value });
+    }
+
+    pub(super) fn change_safety(
+        &mut self,
+        by: &Arc<str>,
+        request: &Request,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        match request {
+            Request::Kill { reason } => self.kill(by, reason, turn),
+            Request::Release { reason } => self.release(by, reason, turn),
+            _ => {
+                self.safety.breaker_reset_at = Some(turn.now);
+                self.keep_safety(turn);
+                let text = "reset the circuit breaker: failures before now no longer count".to_owned();
+                self.record(turn, AuditKind::Operator, by, About::default(), &text);
+                self.has_changed = true;
+                Ok(text)
+            }
+        }
+    }
+
+    /// What the kill file says has changed. A file that is there and says nothing else means: stop.
+    pub(super) fn take_kill_word(&mut self, word: &KillWord, turn: &mut Turn) {
+        let done = match word {
+            KillWord::On { by, reason } if self.safety.kill.is_none() => self.kill(by, reason, turn),
+            KillWord::Off { by, reason } if self.safety.kill.is_some() => self.release(by, reason, turn),
+            KillWord::On { .. } | KillWord::Off { .. } => return,
+        };
+        if let Err(reason) = done {
+            tracing::warn!(%reason, "the kill file was not followed");
+        }
+    }
+
+    /// Nothing begins from here on, and what runs is told to stop.
+    fn kill(&mut self, by: &Arc<str>, reason: &Arc<str>, turn: &mut Turn) -> Result<String, String> {
+        if self.safety.kill.is_some() {
+            return Ok("the kill switch is on already".to_owned());
+        }
+        let reason: Arc<str> = Arc::from(if reason.trim().is_empty() { "no reason given" } else { reason.trim() });
+        self.safety.kill = Some(KillSwitch { at: turn.now, by: Arc::clone(by), reason: Arc::clone(&reason) });
+        let mut stopped = 0;
+        for run in self.world.runs.values() {
+            for (index, step) in run.steps.iter().enumerate() {
+                if matches!(step.state, StepState::Running { .. }) {
+                    turn.cancel(run.id, index);
+                    stopped += 1;
+                }
+            }
+        }
+        self.keep_safety(turn);
+        turn.tell_kill(KillWord::On { by: Arc::clone(by), reason: Arc::clone(&reason) });
+        let text = format!("pulled the kill switch: {reason}; {stopped} running steps are told to stop");
+        self.record(turn, AuditKind::Operator, by, About::default(), &text);
+        self.has_changed = true;
+        Ok(text)
+    }
+
+    fn release(&mut self, by: &Arc<str>, reason: &Arc<str>, turn: &mut Turn) -> Result<String, String> {
+        if self.safety.kill.is_none() {
+            return Err("the kill switch is off already".to_owned());
+        }
+        if reason.trim().is_empty() {
+            return Err("taking the kill switch off needs a reason; write why it is safe again".to_owned());
+        }
+        if by.trim().is_empty() || by.as_ref() == ENGINE {
+            return Err("taking the kill switch off needs a person".to_owned());
+        }
+        self.safety.kill = None;
+        self.keep_safety(turn);
+        turn.tell_kill(KillWord::Off { by: Arc::clone(by), reason: Arc::clone(reason) });
+        let text = format!("took the kill switch off: {}", reason.trim());
+        self.record(turn, AuditKind::Operator, by, About::default(), &text);
+        self.has_changed = true;
+        Ok(text)
+    }
+
+    /// What the engine would do with the act that is offered, if its kind were allowed to begin by itself.
+    pub(super) fn trial(&self, run: &Run, incident: &Incident, now: Timestamp) -> Option<Trial> {
+        let step = run.current_step().and_then(|index| run.steps.get(index))?;
+        let act = step.bound.spec.act().filter(|_| step.state == StepState::Waiting)?;
+        let would_begin =
+            self.with_gate(incident, now, |gate| policy::would_begin(run, &step.bound.spec, act, gate).is_ok());
+        Some(Trial { action: act.action, would_begin })
+    }
+
+    /// Holds what a person did against what the engine would have done.
+    pub(super) fn keep_trial(&mut self, trial: Option<Trial>, request: &Request, turn: &mut Turn) {
+        let Some(trial) = trial.filter(|trial| trial.would_begin) else { return };
+        let record = self.safety.shadow.entry(trial.action).or_default();
+        match request {
+            Request::Approve { .. } => record.agreed += 1,
+            Request::Skip { .. } | Request::StopRun { .. } | Request::EditRun { .. } => record.differed += 1,
+            _ => return,
+        }
+        self.keep_safety(turn);
+    }
+
+    /// An act that people take back was none that the engine should have begun.
+    pub(super) fn keep_regret(&mut self, run: &Run, step: usize, turn: &mut Turn) {
+        let Some(step) = run.steps.get(step) else { return };
+        let Some(act) = step.bound.spec.act() else { return };
+        let was_trial = step.begun.iter().any(|begun| begun.purpose == Purpose::Run && begun.by.as_ref() != ENGINE);
+        let record = self.safety.shadow.entry(act.action).or_default();
+        if was_trial && record.agreed > 0 {
+            record.agreed -= 1;
+            record.differed += 1;
+            self.keep_safety(turn);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What is learnt, and what it makes of the next choice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{
+    ActSpec, Beginning, BoundStep, Call, Danger, IncidentId, Repeat, RunId, RunStep, Runbook, RunbookPlace,
+    ServiceName, StepEffect, StepSpec,
+};
+use crate::engine::world::fixtures;
+
+fn step(action: ActionKind) -> BoundStep {
+    let act = ActSpec {
+        action,
+        call: Call::Command { argv: vec!["kubectl".into()] },
+        dry_run: None,
+        undo: None,
+        rollback_text: "".into(),
+        repeat: Repeat::Never,
+        prechecks: Vec::new(),
+        danger: Danger::Medium,
+        targets_max: 1,
+        expected: "".into(),
+        within_ms: 0,
+        approvals: 1,
+    };
+    let spec = StepSpec {
+        name: "act".into(),
+        title: "act".into(),
+        text: "".into(),
+        kind: StepKind::Act(Box::new(act)),
+        effect: StepEffect::Reversible,
+        touches: "x".into(),
+        timeout_ms: 1_000,
+    };
+    BoundStep { spec, digest: "d".into() }
+}
+
+fn proposal(id: &str, action: ActionKind) -> Proposal {
+    Proposal {
+        runbook: Arc::new(Runbook {
+            id: id.into(),
+            title: id.into(),
+            version: "1".into(),
+            content_hash: "h".into(),
+            owner: "o".into(),
+            origin: "shipped".into(),
+            problems: vec![CauseKind::Overload],
+            service_pattern: "".into(),
+            place: RunbookPlace::Anywhere,
+            params: BTreeMap::new(),
+            symptoms: Vec::new(),
+            alerts: Vec::new(),
+            verified: None,
+            expires_days: 90,
+            acts_max: 1,
+            estimate_seconds: 120,
+            steps: Vec::new(),
+        }),
+        params: BTreeMap::new(),
+        steps: vec![step(action)],
+        reason: "against overload of cart".into(),
+        service: ServiceName::new("cart"),
+        cause: Some((CauseKind::Overload, ServiceName::new("cart"))),
+    }
+}
+
+/// A run of one act that ended as told.
+fn ended(action: ActionKind, state: RunState, has_held: Option<bool>) -> Run {
+    let began = Beginning { id: "i".into(), at: Timestamp(0), by: "ana".into(), purpose: Purpose::Run };
+    let step = RunStep {
+        state: StepState::Succeeded { at: Timestamp(0) },
+        begun: vec![began],
+        ..RunStep::pending(step(action), Timestamp(0))
+    };
+    Run {
+        id: RunId(1),
+        incident: IncidentId(1),
+        runbook: Arc::clone(&proposal("x", action).runbook),
+        params: BTreeMap::new(),
+        cause: Some((CauseKind::Overload, ServiceName::new("cart"))),
+        state,
+        word: "".into(),
+        is_escalated: false,
+        has_held,
+        steps: vec![step],
+        started_at: Timestamp(0),
+        ended_at: Some(Timestamp(5 * MINUTE_MS)),
+        started_by: "ana".into(),
+    }
+}
+
+fn learnt(outcomes: &[(ActionKind, u32, u32)]) -> Remedies {
+    let mut remedies = Remedies::default();
+    for (action, helped, failed) in outcomes {
+        for _ in 0..*helped {
+            assert!(remedies.learn(&ended(*action, RunState::Succeeded, Some(true))));
+        }
+        for _ in 0..*failed {
+            assert!(remedies.learn(&ended(*action, RunState::Failed, None)));
+        }
+    }
+    remedies
+}
+
+fn both() -> Vec<Proposal> {
+    vec![proposal("scale-out", ActionKind::Scale), proposal("rollback-deploy", ActionKind::Rollback)]
+}
+
+fn first_of(remedies: &Remedies, incident: u64) -> Arc<str> {
+    let incident = Incident { id: IncidentId(incident), ..fixtures::incident(1, "cart", 0) };
+    Arc::clone(&remedies.order(both(), &incident, |_| true)[0].runbook.id)
+}
+
+#[test]
+fn what_is_not_known_yet_changes_nothing() {
+    let remedies = Remedies::default();
+    for incident in 1..50 {
+        assert_eq!(first_of(&remedies, incident).as_ref(), "scale-out");
+    }
+    let order = remedies.order(both(), &fixtures::incident(1, "cart", 0), |_| true);
+    assert_eq!(order[0].reason.as_ref(), "against overload of cart", "and nothing is claimed");
+}
+
+#[test]
+fn what_helped_comes_first_nearly_always_and_says_why() {
+    let remedies = learnt(&[(ActionKind::Rollback, 9, 0), (ActionKind::Scale, 1, 5)]);
+    let firsts = (1..=200).filter(|incident| first_of(&remedies, *incident).as_ref() == "rollback-deploy").count();
+    assert!((190..=200).contains(&firsts), "{firsts} of 200");
+    let order = remedies.order(both(), &fixtures::incident(1, "cart", 0), |_| true);
+    assert!(
+        order[0].reason.contains("scale helped in 1 of 6 cases of overload, rollback in 9 of 9"),
+        "{}",
+        order[0].reason
+    );
+}
+
+#[test]
+fn while_little_is_known_the_other_is_tried_now_and_then() {
+    let remedies = learnt(&[(ActionKind::Scale, 2, 1)]);
+    let others = (1..=400).filter(|incident| first_of(&remedies, *incident).as_ref() == "rollback-deploy").count();
+    assert!((40..300).contains(&others), "{others} of 400");
+}
+
+#[test]
+fn the_same_knowledge_gives_the_same_order() {
+    let remedies = learnt(&[(ActionKind::Scale, 2, 2)]);
+    let again = Remedies::from_text(&remedies.to_text()).unwrap();
+    assert_eq!(again, remedies);
+    assert!((1..100).all(|incident| first_of(&remedies, incident) == first_of(&again, incident)));
+}
+
+#[test]
+fn what_is_not_permitted_comes_last_however_well_it_helped() {
+    let remedies = learnt(&[(ActionKind::Rollback, 9, 0), (ActionKind::Scale, 0, 9)]);
+    let order =
+        remedies.order(both(), &fixtures::incident(1, "cart", 0), |it| it.runbook.id.as_ref() != "rollback-deploy");
+    assert_eq!(order[0].runbook.id.as_ref(), "scale-out");
+}
+
+#[test]
+fn only_what_is_known_is_learnt() {
+    let mut remedies = Remedies::default();
+    assert!(!remedies.learn(&ended(ActionKind::Scale, RunState::Succeeded, None)), "it has not held yet");
+    assert!(!remedies.learn(&ended(ActionKind::Scale, RunState::Stopped, None)), "a person stopped it");
+    let mut undone = ended(ActionKind::Scale, RunState::Failed, None);
+    undone.steps[0].state = StepState::Undone { at: Timestamp(0), by: "ana".into() };
+    assert!(!remedies.learn(&undone), "what was taken back proves nothing");
+    assert!(remedies.learn(&ended(ActionKind::Scale, RunState::Succeeded, Some(false))));
+    assert_eq!(remedies.tally(CauseKind::Overload, ActionKind::Scale).failed, 1);
+}
+
+/// Two remedies, one that helps in 80 % of cases and one in 30 %: the better one is found and kept to.
+#[test]
+fn over_many_incidents_the_better_remedy_is_found() {
+    let mut remedies = Remedies::default();
+    let mut world = Pcg64::seed_from_u64(7);
+    let mut good = 0;
+    for incident in 1..=300 {
+        // Something is known from the start, so that the order is open.
+        let first = if incident == 1 { Arc::from("scale-out") } else { first_of(&remedies, incident) };
+        let (action, share) =
+            if first.as_ref() == "scale-out" { (ActionKind::Scale, 0.3) } else { (ActionKind::Rollback, 0.8) };
+        good += usize::from(incident > 100 && action == ActionKind::Rollback);
+        let helps = rand::Rng::random_bool(&mut world, share);
+        let state = if helps { RunState::Succeeded } else { RunState::Failed };
+        remedies.learn(&ended(action, state, helps.then_some(true)));
+    }
+    assert!(good >= 180, "{good} of the last 200");
+}

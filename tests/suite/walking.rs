@@ -1,0 +1,148 @@
+//! A run on a real engine with a real store and real processes, for tests that disturb it: an incident that is there from
+//! the start, a runbook for it, and a program that leaves a line wherever it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hypocenter::engine::act::executor::Executor;
+use hypocenter::engine::clock::Timestamp;
+use hypocenter::engine::job::Record;
+use hypocenter::engine::model::{Incident, IncidentId, IncidentState, Run, ServiceName};
+use hypocenter::engine::runbooks::Library;
+use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
+use hypocenter::engine::settings::{EngineSettings, HostSettings};
+use hypocenter::engine::snapshot::Snapshot;
+use hypocenter::engine::store::Store;
+use tokio::runtime::Handle;
+
+use super::fixtures;
+
+/// The incident that is there.
+pub const INCIDENT: IncidentId = IncidentId(42);
+
+/// The folder of a test, with the program in it.
+pub struct Ground {
+    folder: PathBuf,
+}
+
+impl Ground {
+    /// Lays the incident into the store of a fresh folder, and the program beside it: `act.sh NAME` waits `delay` seconds
+    /// and leaves a line `NAME`; `probe.sh NAME` says by its exit code whether there is one.
+    pub fn lay(folder: &Path, delay: &str) -> Self {
+        let ground = Self { folder: folder.to_path_buf() };
+        let script = |name: &str, text: String| {
+            let path = ground.folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        let lines = ground.folder.join("lines");
+        std::fs::write(&lines, "").unwrap();
+        let lines = lines.display();
+        script("act.sh", format!("#!/bin/sh\nsleep {delay}\necho \"$1\" >> {lines}\necho did \"$1\"\n"));
+        script(
+            "fail.sh",
+            format!("#!/bin/sh\n[ -e {lines}.mended ] || {{ echo not yet; exit 3; }}\necho \"$1\" >> {lines}\n"),
+        );
+        script("probe.sh", format!("#!/bin/sh\ngrep -q \"^$1$\" {lines}\n"));
+        let store = Store::open(&ground.state_dir()).unwrap();
+        store.write(&[Record::Incident(incident())], true).unwrap();
+        ground
+    }
+
+    /// Where the engine keeps things.
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// What the program did, in order.
+    pub fn lines(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join("lines")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// A program of this folder, as a runbook names it.
+    pub fn program(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Settings under which the programs of this folder may start, and nothing is watched.
+    pub fn settings(&self) -> EngineSettings {
+        let mut settings = EngineSettings {
+            host: HostSettings { enabled: false, ..HostSettings::default() },
+            ..EngineSettings::default()
+        };
+        let programs = ["act.sh", "fail.sh", "probe.sh"].map(|name| self.program(name));
+        settings.runbooks.allowed_programs.extend(programs);
+        settings
+    }
+
+    /// An engine on this folder that knows one runbook.
+    pub fn runtime(&self, page: &str) -> Runtime {
+        let settings = self.settings();
+        let mut library = Library::default();
+        library.add_text("test.md", page);
+        assert_eq!(library.problems(), []);
+        Runtime::start(RuntimeConfig {
+            sources: Vec::new(),
+            runner: Arc::new(Executor::new(&settings.runbooks, Handle::current())),
+            settings,
+            library,
+            state_dir: Some(self.state_dir()),
+            record_to: None,
+        })
+        .unwrap()
+    }
+
+    /// The runs as they are on disk; only while no engine is on it.
+    pub fn stored_runs(&self) -> BTreeMap<u64, Run> {
+        let store = Store::open(&self.state_dir()).unwrap();
+        store.load().unwrap().runs.into_iter().map(|run| (run.id.0, run)).collect()
+    }
+}
+
+/// An incident of this moment whose cause is named, with nothing else in the world.
+fn incident() -> Incident {
+    let now = Timestamp(chrono::Utc::now().timestamp_millis());
+    Incident {
+        state: IncidentState::Open,
+        started_at: now,
+        opened_at: now,
+        acknowledged_at: None,
+        updated_at: now,
+        services: BTreeMap::from([(ServiceName::new("auth-api"), now)]),
+        anomalies: BTreeSet::new(),
+        alerts: BTreeSet::new(),
+        changes: BTreeSet::new(),
+        timeline: Vec::new(),
+        runs: Vec::new(),
+        ..fixtures::incident()
+    }
+}
+
+/// A page with these steps, each a block of TOML under its name.
+pub fn page(steps: &[(&str, String)]) -> String {
+    let head = "# Mend it\n\n```toml runbook\nid = \"mend\"\nversion = \"1\"\nowner = \"team:test\"\nproblem = \"network_policy\"\nmax_actions = 8\n```\n";
+    let blocks =
+        steps.iter().map(|(name, body)| format!("\nNot when it is not wanted.\n\n```toml step {name}\n{body}\n```\n"));
+    head.to_owned() + &blocks.collect::<String>()
+}
+
+/// An act of the page.
+pub fn act(program: &str, name: &str, more: &str) -> String {
+    format!(
+        "kind = \"act\"\naction = \"restart\"\neffect = \"reversible\"\nrun = [\"{program}\", \"{name}\"]\nrollback = \"the other way\"\n\
+         touches = \"thing-{name}\"\ntimeout = \"30s\"\n{more}"
+    )
+}
+
+/// A verify step that never sees data.
+pub fn verify() -> String {
+    "kind = \"verify\"\nmetric = \"error_ratio\"\nservice = \"auth-api\"\nfor = \"1m\"\ntimeout = \"2m\"".to_owned()
+}
+
+/// The run of the incident, in a picture.
+pub fn run(snapshot: &Snapshot) -> Option<&Arc<Run>> {
+    snapshot.latest_run(INCIDENT)
+}
