@@ -55,11 +55,20 @@ impl KillFile {
         }
     }
 
-    /// Makes it say this, whole or not at all.
+    /// Makes it say this, whole or not at all. Where it cannot be made to say stop, it says nothing any more: an older
+    /// word that acts may begin must not outlive the order to stop.
     ///
     /// # Errors
     /// Where the folder cannot be written.
     pub fn write(&self, word: &KillWord) -> std::io::Result<()> {
+        let written = self.replace(word);
+        if written.is_err() && matches!(word, KillWord::On { .. }) && !self.is_on() {
+            std::fs::remove_file(&self.path)?;
+        }
+        written
+    }
+
+    fn replace(&self, word: &KillWord) -> std::io::Result<()> {
         let text = serde_json::to_string(word)?;
         let fresh = self.path.with_extension("new");
         let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
@@ -94,6 +103,16 @@ mod tests {
         assert!(!file.is_on());
         file.write(&KillWord::On { by: Arc::from("ana"), reason: Arc::from("again") }).unwrap();
         assert!(file.is_on());
+    }
+
+    #[test]
+    fn an_order_to_stop_that_cannot_be_written_takes_an_older_word_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KillFile::of(folder.path());
+        file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it") }).unwrap();
+        std::fs::create_dir(folder.path().join("kill.new")).unwrap();
+        assert!(file.write(&KillWord::On { by: Arc::from("bob"), reason: Arc::from("smoke") }).is_err());
+        assert_eq!(file.read(), None, "the next start does not read that it is off");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::turn::Turn;
-use crate::engine::act::policy::{self, Decision};
+use crate::engine::act::policy::{self, Decision, Gate};
 use crate::engine::act::walk::{self, ENGINE};
 use crate::engine::clock::Timestamp;
 use crate::engine::job::Record;
@@ -35,16 +35,22 @@ impl Engine {
         now: Timestamp,
     ) -> Vec<Proposal> {
         self.remedies.order(proposals, incident, |proposal| {
-            self.first_act(proposal, incident, now).is_none_or(|decision| !matches!(decision, Decision::Deny(_)))
+            self.at_first_act(proposal, incident, now, policy::is_barred) != Some(true)
         })
     }
 
-    /// What the gate would say of the first act of a runbook, were it begun now.
-    fn first_act(&self, proposal: &Proposal, incident: &Incident, now: Timestamp) -> Option<Decision> {
+    /// What is asked about the first act of a runbook, were it begun now.
+    fn at_first_act<T>(
+        &self,
+        proposal: &Proposal,
+        incident: &Incident,
+        now: Timestamp,
+        ask: impl FnOnce(&Run, usize, &Gate<'_>) -> T,
+    ) -> Option<T> {
         let act = proposal.steps.iter().position(|step| step.spec.act().is_some())?;
         Some(self.with_gate(incident, now, |gate| {
             let tried = walk::start(RunId(self.next_run), proposal, &Arc::from(ENGINE), gate).run;
-            policy::decide(&tried, act, gate)
+            ask(&tried, act, gate)
         }))
     }
 
@@ -63,7 +69,7 @@ impl Engine {
             if self.unfinished_run(id).is_some() || self.world.runs.values().any(ran) {
                 continue;
             }
-            if !matches!(self.first_act(&first, &incident, turn.now), Some(Decision::Allow { .. })) {
+            if !matches!(self.at_first_act(&first, &incident, turn.now, policy::decide), Some(Decision::Allow { .. })) {
                 continue;
             }
             let runbook = Arc::clone(&first.runbook.id);

@@ -55,6 +55,11 @@ fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<
         .or_else(|| unmet_precheck(act, gate.outlook))
 }
 
+/// Why an act will not begin whatever its run does first: its proofs and prechecks are still to come, these rules stand.
+pub(super) fn standing(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
+    observing(gate).or_else(|| frozen(run, spec, gate)).or_else(|| of_call(&act.call, gate))
+}
+
 fn killed(gate: &Gate<'_>) -> Option<String> {
     let kill = gate.safety.kill.as_ref()?;
     Some(format!("the kill switch is on since {}, by {}: {}", kill.at.hh_mm_ss(), kill.by, kill.reason))

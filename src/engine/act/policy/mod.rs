@@ -153,6 +153,13 @@ fn decide_act(run: &Run, step: usize, spec: &StepSpec, act: &ActSpec, gate: &Gat
     }
 }
 
+/// True where the act at `step` will not begin whatever the run does before it.
+#[must_use]
+pub fn is_barred(run: &Run, step: usize, gate: &Gate<'_>) -> bool {
+    let spec = run.steps.get(step).map(|step| &step.bound.spec);
+    spec.is_none_or(|spec| spec.act().is_some_and(|act| denials::standing(run, spec, act, gate).is_some()))
+}
+
 /// True where approving takes the target's name, typed.
 #[must_use]
 pub fn needs_target(run: &Run, step: usize, gate: &Gate<'_>) -> bool {

@@ -1,5 +1,6 @@
 //! The walk, transition by transition: what drives a run in these tests, and the tests by what they are about.
 
+mod assist;
 mod gate;
 mod properties;
 mod recovery;
@@ -340,12 +341,17 @@ impl Drive {
         self.with(on_tick)
     }
 
-    /// Walks to the act and leaves it running.
-    fn walk_to_running_act(&mut self) {
+    /// Walks to the act, which is offered then.
+    fn walk_to_offered_act(&mut self) {
         self.approve(0).unwrap();
         self.approve(1).unwrap();
         self.say(1, "payment-1 Running");
         self.exit(1, 0);
+    }
+
+    /// Walks to the act and leaves it running.
+    fn walk_to_running_act(&mut self) {
+        self.walk_to_offered_act();
         self.approve(2).unwrap();
     }
 

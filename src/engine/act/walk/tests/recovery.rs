@@ -5,11 +5,7 @@ use super::*;
 #[test]
 fn an_act_cut_off_by_a_crash_is_unknown_and_never_begins_again_by_itself() {
     let mut drive = Drive::new(steps());
-    drive.approve(0).unwrap();
-    drive.approve(1).unwrap();
-    drive.say(1, "payment");
-    drive.exit(1, 0);
-    drive.approve(2).unwrap();
+    drive.walk_to_running_act();
     let since = drive.now;
     drive.now = T0 + 9_000;
     drive.with(recover);

@@ -23,11 +23,7 @@ fn a_run_walks_from_its_first_step_to_success() {
 #[test]
 fn an_intent_with_the_exact_command_comes_with_every_execution() {
     let mut drive = Drive::new(steps());
-    drive.approve(0).unwrap();
-    drive.approve(1).unwrap();
-    drive.say(1, "payment");
-    drive.exit(1, 0);
-    drive.approve(2).unwrap();
+    drive.walk_to_running_act();
     let intents: Vec<&str> =
         drive.audit.iter().filter(|note| note.kind == AuditKind::Intent).map(|note| note.text.as_ref()).collect();
     assert_eq!(
@@ -58,11 +54,7 @@ fn a_check_without_what_is_expected_pauses_the_run_and_calls_a_person() {
 #[test]
 fn an_act_that_fails_stops_the_run_and_is_told_as_a_change_without_effect() {
     let mut drive = Drive::new(steps());
-    drive.approve(0).unwrap();
-    drive.approve(1).unwrap();
-    drive.say(1, "payment");
-    drive.exit(1, 0);
-    drive.approve(2).unwrap();
+    drive.walk_to_running_act();
     drive.exit(2, 1);
     assert_eq!(drive.run.state, RunState::Failed);
     assert_eq!(drive.run.steps[3].state, StepState::Pending);
@@ -80,10 +72,7 @@ fn a_second_report_of_the_end_changes_nothing() {
 #[test]
 fn a_dry_run_offers_the_step_again_and_is_no_act() {
     let mut drive = Drive::new(steps());
-    drive.approve(0).unwrap();
-    drive.approve(1).unwrap();
-    drive.say(1, "payment");
-    drive.exit(1, 0);
+    drive.walk_to_offered_act();
     let token = Arc::clone(&drive.run.steps[2].offer);
     drive.asks(|run, gate| dry_run(run, 2, &token, &text(ANA), gate)).unwrap();
     assert!(drive.executed.last().unwrap().is_dry_run());

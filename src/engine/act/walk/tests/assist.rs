@@ -1,0 +1,197 @@
+//! ASSIST: what begins by itself, and every single thing that keeps it from doing so.
+
+use super::gate::{decision, done, one_act};
+use super::*;
+use crate::engine::act::policy::Decision;
+use crate::engine::clock::DAY_MS;
+use crate::engine::model::{Buckets, Evidence, EvidenceKind, Hypothesis, Score, ShadowRecord};
+use crate::engine::settings::GateSettings;
+
+/// Everything that lets the one act of the page begin by itself.
+fn assisted() -> Drive {
+    let mut proposal = proposal(one_act("kubectl rollout undo deployment/payment"));
+    let mut runbook = proposal.runbook.as_ref().clone();
+    runbook.verified = Some(T0.date().into());
+    proposal.runbook = Arc::new(runbook);
+    Drive::of(&proposal, |drive| {
+        drive.policy.mode = AutonomyMode::Assist;
+        drive.policy.assist = vec![ActionKind::Rollback];
+        drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 20, differed: 0 });
+        drive.incident.ranking.hypotheses = vec![hypothesis(0.97)];
+    })
+}
+
+fn hypothesis(confidence: f64) -> Hypothesis {
+    let evidence = |kind| Evidence { kind, text: text("x"), weight: 1.0, at: None, target: None };
+    Hypothesis {
+        kind: CauseKind::BadDeploy,
+        service: ServiceName::new("payment"),
+        change: None,
+        title: text("deploy"),
+        confidence: Score::new(confidence),
+        evidence_for: vec![evidence(EvidenceKind::Change), evidence(EvidenceKind::Deviation)],
+        evidence_against: Vec::new(),
+        impact_chain: Vec::new(),
+        buckets: Buckets::default(),
+        disproved_by: text(""),
+    }
+}
+
+#[test]
+fn assist_begins_after_its_veto_and_not_before() {
+    let mut drive = assisted();
+    assert_eq!(drive.run.steps[0].begins_at, Some(T0 + 30_000));
+    drive.now = T0 + 29_999;
+    assert!(!drive.with(on_tick));
+    drive.now = T0 + 30_000;
+    assert!(drive.with(on_tick));
+    assert_eq!(drive.executed.len(), 1);
+    assert_eq!(drive.run.steps[0].approved_by.as_deref(), Some(ENGINE));
+    assert!(drive.notices.is_empty(), "at 97 % nobody is woken");
+}
+
+#[test]
+fn between_the_thresholds_people_are_told_and_below_them_asked() {
+    for (confidence, begins, tells) in
+        [(0.85, true, false), (0.84, true, true), (0.65, true, true), (0.64, false, false)]
+    {
+        let mut drive = assisted();
+        drive.incident.ranking.hypotheses = vec![hypothesis(confidence)];
+        drive.now = T0 + 30_000;
+        drive.with(on_tick);
+        assert_eq!((!drive.executed.is_empty(), !drive.notices.is_empty()), (begins, tells), "{confidence}");
+    }
+    let mut drive = assisted();
+    drive.policy.gate = vec![GateSettings {
+        action: Some(ActionKind::Rollback),
+        services: Some("pay.*".to_owned()),
+        act: 99,
+        notify: 98,
+    }];
+    assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "a stricter gate for this kind and service");
+}
+
+/// Each condition by itself turns "begins by itself" into "a person must say so".
+#[test]
+fn every_condition_of_assist_is_needed() {
+    type Spoil = fn(&mut Drive);
+    let spoils: [(&str, Spoil); 15] = [
+        ("mode", |drive| drive.policy.mode = AutonomyMode::Suggest),
+        ("not listed", |drive| drive.policy.assist = vec![ActionKind::Restart]),
+        ("no trials", |drive| drive.safety.shadow.clear()),
+        ("few trials", |drive| {
+            drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 19, differed: 0 });
+        }),
+        ("trials that differed", |drive| {
+            drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed: 25, differed: 5 });
+        }),
+        ("irreversible", |drive| drive.run.steps[0].bound.spec.effect = StepEffect::Irreversible),
+        ("no way back", |drive| change_act(drive, |act| act.undo = None)),
+        ("dangerous", |drive| change_act(drive, |act| act.danger = Danger::High)),
+        ("many targets", |drive| change_act(drive, |act| act.targets_max = 2)),
+        ("two people", |drive| change_act(drive, |act| act.approvals = 2)),
+        ("never verified", |drive| change_runbook(drive, |runbook| runbook.verified = None)),
+        ("expired", |drive| drive.now = drive.now + 91 * DAY_MS),
+        ("no cause", |drive| drive.incident.ranking.unresolved = Some(text("too close"))),
+        ("another cause", |drive| drive.incident.ranking.hypotheses[0].kind = CauseKind::DiskFull),
+        ("one kind of evidence", |drive| {
+            drive.incident.ranking.hypotheses[0].evidence_for.truncate(1);
+        }),
+    ];
+    assert!(matches!(decision(&assisted(), 0), Decision::Allow { .. }));
+    for (name, spoil) in spoils {
+        let mut drive = assisted();
+        spoil(&mut drive);
+        assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "{name}");
+    }
+}
+
+fn change_act(drive: &mut Drive, change: impl FnOnce(&mut ActSpec)) {
+    if let StepKind::Act(act) = &mut drive.run.steps[0].bound.spec.kind {
+        change(act);
+    }
+}
+
+fn change_runbook(drive: &mut Drive, change: impl FnOnce(&mut Runbook)) {
+    let mut runbook = drive.run.runbook.as_ref().clone();
+    change(&mut runbook);
+    drive.run.runbook = Arc::new(runbook);
+}
+
+#[test]
+fn the_ninth_act_by_itself_waits_for_a_person_and_merges_add_up() {
+    for (count, into_other, begins) in [(7, false, true), (8, false, false), (8, true, false)] {
+        let mut drive = assisted();
+        let mut incidents = BTreeMap::new();
+        for id in 10..10 + count {
+            let mut run = done(&drive.run, RunId(id), ENGINE);
+            change_call(&mut run, id);
+            if into_other {
+                run.incident = IncidentId(41);
+                let merged = Incident { id: IncidentId(41), merged_into: Some(IncidentId(42)), ..incident() };
+                incidents.insert(IncidentId(41), Arc::new(merged));
+            }
+            drive.earlier.insert(RunId(id), Arc::new(run));
+        }
+        incidents.insert(IncidentId(42), Arc::new(drive.incident.clone()));
+        let is_allowed = drive.look(|run, gate| {
+            let gate = Gate { incidents: &incidents, ..*gate };
+            matches!(policy::decide(run, 0, &gate), Decision::Allow { .. })
+        });
+        assert_eq!(is_allowed, begins, "{count}, merged: {into_other}");
+        assert!(!matches!(decision(&drive, 0), Decision::Deny(_)), "a person may still");
+    }
+}
+
+/// So that it is another act than the one asked about.
+fn change_call(run: &mut Run, number: u64) {
+    if let StepKind::Act(act) = &mut run.steps[0].bound.spec.kind {
+        act.call = call(&format!("kubectl apply {number}"));
+    }
+    run.steps[0].bound.digest = format!("digest-{number}").into();
+}
+
+#[test]
+fn two_runs_that_did_not_help_open_the_breaker_until_a_person_resets_it() {
+    let mut drive = assisted();
+    for id in [10, 11] {
+        let mut run = done(&drive.run, RunId(id), ANA);
+        change_call(&mut run, id);
+        run.state = RunState::Failed;
+        drive.earlier.insert(RunId(id), Arc::new(run));
+        assert_eq!(matches!(decision(&drive, 0), Decision::Allow { .. }), id == 10);
+    }
+    drive.safety.breaker_reset_at = Some(T0);
+    assert!(matches!(decision(&drive, 0), Decision::Allow { .. }));
+}
+
+#[test]
+fn a_remedy_that_does_not_last_is_not_begun_again_by_itself() {
+    let mut drive = assisted();
+    for id in [10, 11] {
+        let mut run = done(&drive.run, RunId(id), ANA);
+        run.incident = IncidentId(id);
+        change_call(&mut run, id);
+        drive.earlier.insert(RunId(id), Arc::new(run));
+    }
+    assert!(matches!(decision(&drive, 0), Decision::Ask(why) if why.contains("escalate, mend the cause")));
+    assert!(drive.look(|run, gate| policy::needs_target(run, 0, gate)));
+}
+
+#[test]
+fn an_act_by_itself_that_makes_things_worse_is_taken_back() {
+    let mut drive = assisted();
+    drive.incident.services.insert(ServiceName::new("payment"), T0);
+    drive.now = T0 + 30_000;
+    drive.with(on_tick);
+    drive.exit(0, 0);
+    drive.run.state = RunState::Active;
+    drive.now = drive.now + 60_000;
+    drive.systems.harm = harm(&[("payment latency", 9.0)], drive.now);
+    drive.with(on_tick);
+    assert_eq!(drive.executed.last().unwrap().purpose(), Purpose::Undo);
+    assert!(drive.notices.last().unwrap().is_urgent);
+    drive.exit(0, 0);
+    assert!(matches!(drive.run.steps[0].state, StepState::Undone { .. }));
+    assert_eq!(drive.run.state, RunState::Paused, "and handed over");
+}
