@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::model::{DeliveryReport, RunId, Signal};
 use super::request::Request;
+use super::snapshot::FileProblem;
 
 /// Number of a request within the engine's life, so that its reply finds whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +37,26 @@ pub enum Input {
     Delivered(DeliveryReport),
     /// The kill file changed.
     Kill(KillWord),
+    /// Runbooks of one's own changed on disk.
+    Runbooks(RunbookFiles),
+}
+
+/// Every runbook of one's own, as it is on disk now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunbookFiles {
+    /// In order of folders, then of names.
+    pub files: Vec<RunbookFile>,
+    /// Files and folders that cannot be read.
+    pub problems: Vec<FileProblem>,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunbookFile {
+    /// Its path, for messages.
+    pub file: Arc<str>,
+    /// What it holds.
+    pub text: Arc<str>,
 }
 
 /// How a running command is doing.

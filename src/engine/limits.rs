@@ -205,3 +205,6 @@ pub const STEP_OUTPUT_BYTES_MAX: usize = 65_536;
 pub const OWNERS_ANSWER_BYTES_MAX: u64 = 16_777_216;
 /// Longest wait for one answer about owners.
 pub const OWNERS_LOOK_MS_MAX: u64 = 15_000;
+
+/// How often the folders with runbooks of one's own are looked at, in milliseconds.
+pub const RUNBOOK_LOOK_MS: u64 = 2_000;

@@ -1,6 +1,5 @@
 //! `hypo`: the console on the configured sources; and what every command with a screen or an engine shares.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -15,8 +14,8 @@ use crate::engine::act::executor::Executor;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::handle::EngineHandle;
 use crate::engine::runbooks::Library;
+use crate::engine::runtime::runbook_folders::RunbookFolders;
 use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
-use crate::engine::snapshot::FileProblem;
 
 /// Opens the console on an engine of its own.
 pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
@@ -78,30 +77,11 @@ pub(super) fn runtime_config(loaded: &Loaded, tasks: &Handle) -> RuntimeConfig {
 /// The shipped runbooks with one's own on top; files that cannot be read are problems on the screen.
 pub(super) fn library(settings: &Settings) -> Library {
     let mut library = Library::shipped();
-    for folder in &settings.engine.runbooks.folders {
-        if let Err(problem) = add_folder(&mut library, folder) {
-            let file = Arc::from(folder.display().to_string());
-            let text = Arc::from(format!("the folder cannot be read: {problem}"));
-            library.add_problem(FileProblem { file, line: 0, text });
-        }
+    let folders = settings.engine.runbooks.folders.clone();
+    if let Some(own) = RunbookFolders::new(folders).look() {
+        library.take_own(&own);
     }
     library
-}
-
-fn add_folder(library: &mut Library, folder: &Path) -> std::io::Result<()> {
-    let mut files: Vec<_> = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    files.sort();
-    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
-        let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => library.add_text(&name, &text),
-            Err(problem) => {
-                let text = Arc::from(format!("it cannot be read: {problem}"));
-                library.add_problem(FileProblem { file: Arc::from(name), line: 0, text });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// How the console looks on this terminal.

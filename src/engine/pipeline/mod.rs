@@ -28,7 +28,7 @@ use super::clock::Timestamp;
 use super::correlate::{Correlator, Touched};
 use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
-use super::input::Input;
+use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
@@ -213,6 +213,7 @@ impl Engine {
             Input::Step(report) => self.take_step_report(&report, &mut turn),
             Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
             Input::Kill(word) => self.take_kill_word(&word, &mut turn),
+            Input::Runbooks(own) => self.take_runbooks(&own),
         }
         turn.into_jobs()
     }
@@ -229,6 +230,13 @@ impl Engine {
         self.tell_outside(turn);
         self.forget_old(turn);
         self.keep_series(turn);
+    }
+
+    /// What fits is looked for anew; runs keep the text that they began with.
+    fn take_runbooks(&mut self, own: &RunbookFiles) {
+        self.library.take_own(own);
+        self.proposals.clear();
+        self.has_changed = true;
     }
 
     fn mode(&self) -> AutonomyMode {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::parse::parse;
+use crate::engine::input::{RunbookFile, RunbookFiles};
 use crate::engine::model::Runbook;
 use crate::engine::snapshot::FileProblem;
 
@@ -34,6 +35,12 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "rollback-deploy",
     "scale-out",
 ];
+
+/// The pages of the starter library: file name without ending, and text.
+#[must_use]
+pub fn shipped_pages() -> &'static [(&'static str, &'static str)] {
+    SHIPPED
+}
 
 /// Runbooks by id, and what is wrong with files that could not be read.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +81,29 @@ impl Library {
                 _ => self.insert(runbook),
             },
         }
+    }
+
+    /// Puts the files of one's own in the place of those taken in before. One that cannot be read as a runbook any more
+    /// stays in force as it was when it last could.
+    pub fn take_own(&mut self, own: &RunbookFiles) {
+        let before = std::mem::replace(self, Self::shipped());
+        for RunbookFile { file, text } in &own.files {
+            let problems_before = self.problems.len();
+            self.add_text(file, text);
+            let last_good = before.runbooks.values().find(|runbook| runbook.origin == *file);
+            let is_broken = self.problems.len() > problems_before;
+            if let Some(last_good) = last_good.filter(|last_good| is_broken && self.is_free(&last_good.id)) {
+                let text = format!("version {} of it stays in force until it is mended", last_good.version);
+                self.problems.push(FileProblem { file: Arc::clone(file), line: 0, text: text.into() });
+                self.runbooks.insert(Arc::clone(&last_good.id), Arc::clone(last_good));
+            }
+        }
+        self.problems.extend(own.problems.iter().cloned());
+    }
+
+    /// True where no file of one's own has this id.
+    fn is_free(&self, id: &str) -> bool {
+        self.get(id).is_none_or(|runbook| runbook.origin.as_ref() == SHIPPED_ORIGIN)
     }
 
     /// Records that a file or folder could not be read at all.
@@ -153,5 +183,29 @@ mod tests {
         library.add_text("broken.md", "# x\n");
         assert_eq!(library.get("free-disk").unwrap().origin.as_ref(), "own.md");
         assert_eq!(library.problems().last().unwrap().file.as_ref(), "broken.md");
+    }
+
+    #[test]
+    fn a_file_that_breaks_stays_in_force_as_it_was_and_one_that_goes_is_gone() {
+        let text = SHIPPED.iter().find(|(name, _)| *name == "free-disk").unwrap().1;
+        let own = |text: &str| RunbookFiles {
+            files: vec![RunbookFile { file: Arc::from("own.md"), text: Arc::from(text) }],
+            problems: Vec::new(),
+        };
+        let mut library = Library::shipped();
+        let mine = text.replace("owner = \"", "owner = \"ours, ");
+        library.take_own(&own(&mine));
+        let hash = library.get("free-disk").unwrap().content_hash.clone();
+        assert_eq!(library.problems(), &[]);
+        library.take_own(&own(&mine.replace("owner", "ower")));
+        assert_eq!(library.get("free-disk").unwrap().content_hash, hash);
+        assert!(library.problems().iter().any(|problem| problem.line > 0));
+        assert!(library.problems().last().unwrap().text.contains("stays in force"));
+        // Once more broken: still the last good one.
+        library.take_own(&own("# x\n"));
+        assert_eq!(library.get("free-disk").unwrap().content_hash, hash);
+        library.take_own(&RunbookFiles::default());
+        assert_eq!(library.get("free-disk").unwrap().origin.as_ref(), SHIPPED_ORIGIN);
+        assert_eq!(library.problems(), &[]);
     }
 }

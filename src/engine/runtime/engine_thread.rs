@@ -15,6 +15,7 @@ use super::jobs_thread::{JobsThread, Work};
 use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::recorder::Recorder;
+use super::runbook_folders::RunbookFolders;
 use super::{RuntimeConfig, RuntimeError, supervisor};
 use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
@@ -24,7 +25,7 @@ use crate::engine::handle::{Envelope, HandleEnds};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
-use crate::engine::limits::{KILL_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
+use crate::engine::limits::{KILL_LOOK_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::{DeliveryReport, Signal};
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
@@ -54,6 +55,7 @@ enum Arrival {
     Report(StepReport),
     Delivered(DeliveryReport),
     KillLook,
+    RunbookLook,
     Tick,
     Signal(Signal),
 }
@@ -62,15 +64,22 @@ enum Arrival {
 pub(super) fn spawn(config: RuntimeConfig, ends: Ends) -> std::io::Result<JoinHandle<()>> {
     let sources_run_on = Handle::current();
     let clockwork = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runbooks = RunbookFolders::new(config.settings.runbooks.folders.clone());
     thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config) {
         // Whoever started the engine may have gone by now; then nobody is left to tell.
         Err(problem) => drop(ends.started.send(Err(problem))),
-        Ok(opened) => live(opened, ends, &sources_run_on, &clockwork),
+        Ok(opened) => live(opened, runbooks, ends, &sources_run_on, &clockwork),
     })
 }
 
 /// From an open store to the last flush.
-fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::runtime::Runtime) {
+fn live(
+    opened: Opened,
+    runbooks: RunbookFolders,
+    ends: Ends,
+    sources_run_on: &Handle,
+    clockwork: &tokio::runtime::Runtime,
+) {
     let (signal_sink, signals) = SignalSink::channel();
     let (report_sink, reports) = StepReportSink::channel();
     let (delivery_sink, deliveries) = DeliveryReportSink::channel();
@@ -110,6 +119,7 @@ fn live(opened: Opened, ends: Ends, sources_run_on: &Handle, clockwork: &tokio::
         killed,
         kill_file,
         kill_word: None,
+        runbooks,
     };
     desk.publish();
     // As above.
@@ -146,6 +156,7 @@ struct Desk {
     kill_file: Option<KillFile>,
     /// What the kill file said last.
     kill_word: Option<KillWord>,
+    runbooks: RunbookFolders,
 }
 
 impl Desk {
@@ -153,6 +164,9 @@ impl Desk {
         // Before anything begins: the file may say stop since before this start.
         self.look_at_kill_file();
         self.hand_on(first_jobs);
+        self.look_at_runbooks();
+        let mut runbook_looks = tokio::time::interval(Duration::from_millis(RUNBOOK_LOOK_MS));
+        runbook_looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut kill_looks = tokio::time::interval(Duration::from_millis(KILL_LOOK_MS));
         kill_looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS.unsigned_abs()));
@@ -163,6 +177,7 @@ impl Desk {
                 _ = &mut inbox.stop => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
                 _ = kill_looks.tick() => Arrival::KillLook,
+                _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
                 Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
                 _ = ticks.tick() => Arrival::Tick,
@@ -172,6 +187,7 @@ impl Desk {
             match arrival {
                 Arrival::Stop => break,
                 Arrival::KillLook => self.look_at_kill_file(),
+                Arrival::RunbookLook => self.look_at_runbooks(),
                 Arrival::Request(envelope) => self.take_request(envelope),
                 Arrival::Report(report) => self.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.take(Input::Delivered(report)),
@@ -251,6 +267,13 @@ impl Desk {
         self.kill_word.clone_from(&word);
         if let Some(word) = word {
             self.take(Input::Kill(word));
+        }
+    }
+
+    /// Takes in runbooks of one's own, where they have changed.
+    fn look_at_runbooks(&mut self) {
+        if let Some(own) = self.runbooks.look() {
+            self.take(Input::Runbooks(own));
         }
     }
 

@@ -17,6 +17,7 @@ mod opening;
 pub mod picture_file;
 pub mod recorder;
 pub mod replay;
+pub mod runbook_folders;
 pub mod source_list;
 mod supervisor;
 
