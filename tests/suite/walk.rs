@@ -9,8 +9,8 @@ use portable_pty::CommandBuilder;
 
 use super::terminal::Session;
 
-/// The incident unfolds in seconds; the verify step holds for a minute.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// The incident unfolds in seconds; the verify step holds for two minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Reads until `text` is on the screen; never presses anything.
 fn watch(session: &mut Session, text: &str) {

@@ -198,7 +198,8 @@ impl Play<'_> {
             let runs = || snapshot.runs.iter().filter(|run| run.incident == incident.id);
             let has_helped =
                 incident.state == IncidentState::Mitigated || runs().any(|run| run.state == RunState::Succeeded);
-            let request = match runs().find(|run| run.state == RunState::Active) {
+            let request = match runs().find(|run| run.state.is_open()) {
+                Some(run) if run.state == RunState::Paused => resumption(run, now),
                 Some(run) => approval(run, now),
                 None if has_helped => None,
                 None => self.beginning(snapshot, incident, now),
@@ -235,4 +236,13 @@ fn approval(run: &Run, now: Timestamp) -> Option<Request> {
         digest: Arc::clone(&step.offer),
         typed_target: step.needs_target.then(|| Arc::clone(&spec.touches)),
     })
+}
+
+/// Lets a run go on that paused because more departs than before, once that has been read: whoever works a queue off is busy
+/// for a while. What a check did not find is not passed over.
+fn resumption(run: &Run, now: Timestamp) -> Option<Request> {
+    let step = run.steps.get(run.current_step()?)?;
+    let has_failed = matches!(step.state, StepState::Failed { .. });
+    (!has_failed && now.since_ms(step.shown_at) >= STEP_READING_MS)
+        .then(|| Request::Resume { run: run.id, reason: Arc::from("looked at it") })
 }

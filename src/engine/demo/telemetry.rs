@@ -78,7 +78,9 @@ const METRICS: &[Metric] =
         metric("up", Unit::Boolean, SeriesRole::Availability, Noise::None, any, |node| {
             if node.figures.is_up { 1.0 } else { 0.0 }
         }),
-        metric("requests", Unit::PerSecond, SeriesRole::Traffic, Noise::Relative(0.025), any, |node| node.figures.load),
+        metric("request_rate", Unit::PerSecond, SeriesRole::Traffic, Noise::Relative(0.025), any, |node| {
+            node.figures.load
+        }),
         metric("error_ratio", Unit::Ratio, SeriesRole::Errors, Noise::Relative(0.15), any, |node| node.figures.errors),
         metric("latency_p95", Unit::Seconds, SeriesRole::Latency, Noise::Relative(0.06), is_no_database, p95_seconds),
         metric("query_p95", Unit::Seconds, SeriesRole::Latency, Noise::Relative(0.06), is_database, p95_seconds),

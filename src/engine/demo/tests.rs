@@ -223,9 +223,9 @@ fn what_is_no_fault_raises_no_errors_and_no_alerts() {
 fn the_sale_brings_four_times_the_customers() {
     let mut watched = Watched::new("flash-sale", 2);
     watched.run(5);
-    let before = watched.value("web", "requests");
+    let before = watched.value("web", "request_rate");
     watched.run(120);
-    assert!(watched.value("web", "requests") > 3.5 * before);
+    assert!(watched.value("web", "request_rate") > 3.5 * before);
     assert!(watched.value("web", "latency_p95") < 0.3);
 }
 

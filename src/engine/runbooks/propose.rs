@@ -94,8 +94,11 @@ fn fitting<'a>(
             RunbookPlace::Cluster => !world.machines.contains(&hypothesis.service),
         })
         .collect();
-    fitting
-        .sort_by_key(|runbook| (runbook.service_pattern.is_empty(), runbook.problems.len(), Arc::clone(&runbook.id)));
+    // One that asks for a certain alert or symptom, and finds it, knows more of what is wrong than one that does not.
+    fitting.sort_by_key(|runbook| {
+        let is_general = runbook.alerts.is_empty() && runbook.symptoms.is_empty();
+        (is_general, runbook.service_pattern.is_empty(), runbook.problems.len(), Arc::clone(&runbook.id))
+    });
     fitting
 }
 

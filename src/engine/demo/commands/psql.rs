@@ -18,7 +18,10 @@ impl Shop {
             return Executed::failed(2, "psql: error: -c with a statement is required");
         };
         let sql = sql.to_ascii_lowercase();
-        if sql.contains("pg_terminate_backend") {
+        if sql.contains("string_agg") {
+            // Neither backups nor migrations run in the shop.
+            Executed::done(["none".to_owned()], 60)
+        } else if sql.contains("pg_terminate_backend") {
             self.end_sessions(database, call)
         } else if sql.contains("pg_cancel_backend") {
             self.cancel_queries(database, call)
@@ -116,8 +119,12 @@ impl Shop {
     }
 }
 
-/// The database that the command names as its host. A service that uses one is none.
+/// The database that the command names as its host, or in an address. A service that uses one is none.
 fn database(call: &Call<'_>) -> Option<usize> {
-    let at = layout::position(call.flag(&["-h", "--host"])?)?;
+    let in_address = || {
+        let address = call.flag(&["-d", "--dbname"])?.strip_prefix("postgresql://")?;
+        address.split(['/', ':', '?']).next()
+    };
+    let at = layout::position(call.flag(&["-h", "--host"]).or_else(in_address)?)?;
     (layout::NODES[at].kind == NodeKind::Database).then_some(at)
 }
