@@ -1,10 +1,13 @@
 //! The command line: every command and flag, in one definition that also makes the help, the completions and the man page.
 
+mod runbook;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::model::IncidentId;
+pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "With every command";
@@ -96,6 +99,9 @@ pub enum Command {
     Audit(AuditCommand),
     /// Stop everything at once: nothing begins any more, running steps are told to stop; --off takes it back.
     Kill(KillArguments),
+    /// Runbooks: check, list, show and try them, begin one of your own.
+    #[command(subcommand)]
+    Runbook(RunbookCommand),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -25,6 +25,10 @@ mod fixtures;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod library;
+#[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod offline;
@@ -40,6 +44,8 @@ mod redaction;
 mod replay;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod runbook_commands;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -69,13 +69,18 @@ pub(super) fn anomalies(common: &CommonArguments, arguments: &ListArguments) -> 
 
 /// The picture as the store holds it, or as the hypo that holds the store shows it.
 pub(super) fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
+    picture_with(common, Library::shipped())
+}
+
+/// As [`picture`]; of a store, `library` says which runbooks fit.
+pub(super) fn picture_with(common: &CommonArguments, library: Library) -> Result<Arc<Snapshot>, Failure> {
     let now = wall_clock::now();
     let store = match Store::open(&existing_store(common)?) {
         Ok(store) => store,
         Err(StoreError::Held { path, holder }) => return running_picture(&path, &holder, now),
         Err(problem) => return Err(problem.into()),
     };
-    let mut engine = Engine::new(settings(common)?.settings.engine, Library::shipped())?;
+    let mut engine = Engine::new(settings(common)?.settings.engine, library)?;
     // The jobs would note interrupted runs; a listing only looks.
     let _notes = engine.restore(store.load()?.into_records(), now);
     Ok(engine.snapshot(now))

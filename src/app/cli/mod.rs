@@ -17,6 +17,7 @@ pub mod progress;
 mod rca;
 mod record;
 mod replay;
+mod runbook;
 mod shell;
 pub mod table;
 mod templates;
@@ -74,6 +75,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Detect(detect)) => detect::run(detect),
         Some(Command::Audit(command)) => audit::run(common, command),
         Some(Command::Kill(arguments)) => kill::run(common, arguments),
+        Some(Command::Runbook(command)) => runbook::run(common, command),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),

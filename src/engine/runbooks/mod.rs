@@ -3,22 +3,24 @@
 //! The starter library in `runbooks/` uses few commands, so that a site can see at a glance what it would allow:
 //!
 //! ```text
-//! kubectl get pods|deployment|networkpolicy …          look
-//! kubectl top pods …                                   look
-//! kubectl rollout status|history deployment/NAME …     look
-//! kubectl exec deployment/NAME … -- df|du …            look
-//! kubectl rollout undo|restart deployment/NAME …       act
-//! kubectl scale deployment/NAME … --current-replicas=N --replicas=M   act
-//! kubectl delete networkpolicy NAME …                  act
-//! kubectl exec deployment/NAME … -- logrotate …        act
-//! df, ls, free, ps …, journalctl, systemctl show …     look, on this machine
-//! journalctl --vacuum-size=…, systemctl restart NAME   act, on this machine
-//! psql -h NAME … -c SQL                                look, or pg_terminate_backend and pg_cancel_backend
+//! kubectl get|top|logs|wait|rollout status|rollout history …       look
+//! kubectl exec … -- df|du|getent|wget …, set env … --list          look
+//! kubectl rollout undo|restart, scale, cordon, drain               act
+//! kubectl set env|selector, label, annotate, patch, create job     act
+//! kubectl delete networkpolicy NAME, exec … -- logrotate           act
+//! psql … -c SQL         look, or pg_terminate_backend, pg_cancel_backend, pg_wal_replay_resume, pg_promote
+//! df, ls, free, ps …, journalctl, systemctl show …                 look, on this machine
+//! journalctl --vacuum-size=…, systemctl restart NAME               act, on this machine
+//! curl, ping, pg_isready, redis-cli ping|info|config get           look; redis-cli config set maxmemory: act
+//! cmctl status|renew certificate NAME                              look, act
+//! ssh HOST -- pg_isready|systemctl|chronyc|debsecan|apt-get -s …   look, or systemctl restart, chronyc makestep
+//! ansible-playbook patch-package.yml                               act
 //! ```
 
 pub mod bind;
 mod fill;
 pub mod library;
+pub mod lint;
 pub mod parse;
 pub mod propose;
 

@@ -4,7 +4,7 @@ use crate::engine::snapshot::FileProblem;
 
 /// A fenced TOML block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block<'a> {
+pub(in crate::engine::runbooks) struct Block<'a> {
     /// `runbook`, or `step NAME`.
     pub info: &'a str,
     /// The line of its fence, from 1; its first line of TOML is the one after.
@@ -17,7 +17,7 @@ pub(super) struct Block<'a> {
 
 /// The page, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page<'a> {
+pub(in crate::engine::runbooks) struct Page<'a> {
     /// First heading; empty without one.
     pub title: &'a str,
     /// In order.
@@ -29,7 +29,7 @@ pub(super) struct Page<'a> {
 const FENCE: &str = "```";
 
 /// Splits the page at its TOML fences. A fence that is never closed is the only mistake there can be.
-pub(super) fn split<'a>(file: &str, text: &'a str) -> Result<Page<'a>, FileProblem> {
+pub(in crate::engine::runbooks) fn split<'a>(file: &str, text: &'a str) -> Result<Page<'a>, FileProblem> {
     let mut page = Page { title: "", blocks: Vec::new(), ending: "" };
     let mut prose_from = 0;
     // An open fence: its info string, its line, where it began and where its content begins.

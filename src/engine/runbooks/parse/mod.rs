@@ -18,7 +18,7 @@ mod decide;
 mod fields;
 mod goal;
 mod head;
-mod markdown;
+pub(super) mod markdown;
 mod matchers;
 mod order;
 mod step;
