@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{
-    Document, DocumentKind, IncidentId, IncidentState, RunState, StepState, TimelineEntry, TimelineKind,
+    Document, DocumentKind, IncidentId, IncidentState, KillSwitch, RunState, StepState, TimelineEntry, TimelineKind,
 };
 use hypocenter::engine::postmortem::{handover, post_mortem, status_update};
 use hypocenter::engine::snapshot::Snapshot;
@@ -26,7 +26,12 @@ fn rich() -> Snapshot {
     for (index, step) in over.steps.iter_mut().enumerate() {
         step.state = match index {
             1 => StepState::Succeeded { at: fixtures::at("14:32:58") },
-            _ => StepState::Skipped { at: fixtures::at("14:32:59"), by: "ana".into(), reason: "done by hand".into() },
+            0 => StepState::Skipped { at: fixtures::at("14:32:59"), by: "ana".into(), reason: "".into() },
+            _ => StepState::Skipped {
+                at: fixtures::at("14:32:59"),
+                by: "ana".into(),
+                reason: "it is night: nobody looks".into(),
+            },
         };
     }
     let mut failed = fixtures::run();
@@ -37,6 +42,9 @@ fn rich() -> Snapshot {
     lost.id.0 += 2;
     lost.state = RunState::Interrupted;
     lost.steps[1].state = StepState::Unknown { since: fixtures::at("14:33:02") };
+    let mut paused = fixtures::run();
+    paused.id.0 += 3;
+    (paused.state, paused.word) = (RunState::Paused, "errors rose after step 2".into());
     let incident = Arc::make_mut(&mut snapshot.incidents[0]);
     incident.timeline.push(TimelineEntry {
         at: fixtures::at("14:32:59"),
@@ -48,7 +56,8 @@ fn rich() -> Snapshot {
         by: Some("ana".into()),
     });
     incident.runs = vec![over.id, failed.id, lost.id];
-    snapshot.runs = [lost, failed, over].map(Arc::new).to_vec();
+    snapshot.runs = [paused, lost, failed, over].map(Arc::new).to_vec();
+    snapshot.kill = Some(KillSwitch { at: fixtures::at("14:33:01"), by: "ana".into(), reason: "wrong cluster".into() });
     snapshot.updates_due.insert(ID, fixtures::at("14:30:00"));
     snapshot.update_every_ms = 1_800_000;
     snapshot
@@ -167,7 +176,7 @@ fn with_text(text: &str) -> Snapshot {
             step.approved_by = Some(it());
             match &mut step.state {
                 StepState::Failed { reason, .. } => *reason = it(),
-                StepState::Skipped { by, .. } => *by = it(),
+                StepState::Skipped { by, reason, .. } => (*by, *reason) = (it(), it()),
                 _ => {}
             }
         }

@@ -12,7 +12,7 @@ pub(super) fn follow_ups(facts: &Facts<'_>) -> Vec<String> {
     let mut points = Vec::new();
     cause(facts, &mut points);
     for run in &facts.runs {
-        steps(facts, run, &mut points);
+        steps(run, &mut points);
     }
     recurrences(facts, &mut points);
     let id = facts.incident.id;
@@ -53,7 +53,10 @@ fn cause(facts: &Facts<'_>, points: &mut Vec<String>) {
     }
 }
 
-fn steps(facts: &Facts<'_>, run: &Run, points: &mut Vec<String>) {
+fn steps(run: &Run, points: &mut Vec<String>) {
+    if run.has_held == Some(false) {
+        points.push(format!("Find out why it did not hold: {}, {}", run.id, escape(&run.runbook.title)));
+    }
     for (index, step) in run.steps.iter().enumerate() {
         let name = format!("step {} of {}, {}", index + 1, run.id, escape(&step.bound.spec.title));
         match &step.state {
@@ -65,9 +68,11 @@ fn steps(facts: &Facts<'_>, run: &Run, points: &mut Vec<String>) {
                     points.push(format!("Review what cannot be undone: {name}"));
                 }
             }
-            StepState::Skipped { .. } => {
-                let reason = skip_reason(facts, run, index).unwrap_or_else(|| "no reason in the record".to_owned());
-                points.push(format!("Decide on what was skipped: {name} ({reason})"));
+            StepState::Skipped { reason, .. } => {
+                points.push(format!("Decide on what was skipped: {name} ({})", skip_reason(reason)));
+            }
+            StepState::Undone { .. } => {
+                points.push(format!("Decide what comes in place of what was taken back: {name}"));
             }
             StepState::Failed { reason, .. } => points.push(format!("Mend what failed: {name}: {}", escape(reason))),
             StepState::Unknown { .. } => points.push(format!("Find out whether it took effect: {name}")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::markdown::{Page, escape};
 use super::status::run_in_words;
 use super::times::{instant, span};
-use crate::engine::model::{Incident, Run, RunState, SourceState, StepState};
+use crate::engine::model::{Incident, Run, SourceState, StepState};
 use crate::engine::snapshot::Snapshot;
 
 /// What is under way in this picture, in Markdown.
@@ -14,12 +14,18 @@ pub fn handover(snapshot: &Snapshot) -> String {
     let mut page = Page::default();
     page.heading(1, &format!("Handover at {} UTC", instant(snapshot.at)));
     page.paragraph(&format!("Mode: {}.", snapshot.mode.word()));
+    if let Some(kill) = &snapshot.kill {
+        let (since, by, why) = (instant(kill.at), escape(&kill.by), escape(&kill.reason));
+        page.paragraph(&format!(
+            "The kill switch is on since {since}, by {by}: {why}. Nothing acts until a person takes it off."
+        ));
+    }
     page.heading(2, "Open incidents");
     let live = snapshot.incidents.iter().filter(|incident| incident.state.is_live());
     let incidents: Vec<String> = live.map(|incident| incident_point(snapshot, incident)).collect();
     page.points(&incidents, "None.");
     page.heading(2, "Runs");
-    let runs: Vec<String> = snapshot.runs.iter().filter(|run| is_open(run)).map(|run| run_point(run)).collect();
+    let runs: Vec<String> = snapshot.runs.iter().filter(|run| run.state.is_open()).map(|run| run_point(run)).collect();
     page.points(&runs, "None is under way, and none waits for anybody.");
     page.heading(2, "Steps whose outcome is unknown");
     let unknown: Vec<String> = snapshot.runs.iter().flat_map(unknown_steps).collect();
@@ -59,10 +65,6 @@ fn incident_point(snapshot: &Snapshot, incident: &Incident) -> String {
         span(incident.started_at, Some(snapshot.at)),
         snapshot.latest_run(incident.id).map_or_else(|| "no run".to_owned(), |run| escape(&run_in_words(run))),
     )
-}
-
-fn is_open(run: &Run) -> bool {
-    matches!(run.state, RunState::Active | RunState::Interrupted)
 }
 
 fn run_point(run: &Run) -> String {

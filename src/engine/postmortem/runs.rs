@@ -22,12 +22,7 @@ pub(super) fn write(page: &mut Page, facts: &Facts<'_>) {
             state(run)
         ));
         for (index, step) in run.steps.iter().enumerate() {
-            page.sub_point(&format!(
-                "{} {}: {}",
-                index + 1,
-                escape(&step.bound.spec.title),
-                outcome(facts, run, index, step)
-            ));
+            page.sub_point(&format!("{} {}: {}", index + 1, escape(&step.bound.spec.title), outcome(step)));
         }
     }
     page.heading(2, "What worked");
@@ -47,13 +42,9 @@ pub(super) fn is_verified(run: &Run, act: usize) -> bool {
     })
 }
 
-/// Why a step was passed over, as the timeline has it.
-pub(super) fn skip_reason(facts: &Facts<'_>, run: &Run, index: usize) -> Option<String> {
-    let begins = format!("skipped step {} of {} ", index + 1, run.id);
-    let entry = facts.incident.timeline.iter().rev().find(|entry| entry.text.starts_with(&begins))?;
-    // The reason follows the step's title, which stands in brackets and may hold a colon itself.
-    let rest = entry.text.split_once("): ").map(|(_, reason)| reason)?;
-    Some(escape(rest))
+/// Why a step was passed over.
+pub(super) fn skip_reason(reason: &str) -> String {
+    if reason.trim().is_empty() { "no reason given".to_owned() } else { escape(reason) }
 }
 
 fn state(run: &Run) -> String {
@@ -71,7 +62,7 @@ fn state(run: &Run) -> String {
     }
 }
 
-fn outcome(facts: &Facts<'_>, run: &Run, index: usize, step: &RunStep) -> String {
+fn outcome(step: &RunStep) -> String {
     let what = match &step.state {
         StepState::Pending => "not reached".to_owned(),
         StepState::Waiting => "waits for a person".to_owned(),
@@ -80,10 +71,7 @@ fn outcome(facts: &Facts<'_>, run: &Run, index: usize, step: &RunStep) -> String
         StepState::PassedOver { .. } => "passed over: not for this case".to_owned(),
         StepState::Undone { by, .. } => format!("taken back by {}", escape(by)),
         StepState::Succeeded { .. } => "done".to_owned(),
-        StepState::Skipped { by, .. } => {
-            let reason = skip_reason(facts, run, index).unwrap_or_else(|| "no reason in the record".to_owned());
-            format!("skipped by {}: {reason}", escape(by))
-        }
+        StepState::Skipped { by, reason, .. } => format!("skipped by {}: {}", escape(by), skip_reason(reason)),
         StepState::Failed { reason, .. } => format!("failed: {}", escape(reason)),
         StepState::Unknown { .. } => "unknown: its end was never seen".to_owned(),
     };
@@ -103,7 +91,12 @@ fn effect(facts: &Facts<'_>, run: &Run) -> String {
     });
     let Some((last, at)) = acted.next_back() else { return format!("{}: no act of it took effect", run.id) };
     let title = run.steps.get(last).map_or("", |step| step.bound.spec.title.as_ref());
-    let seen = if is_verified(run, last) { "the metric it watches came home" } else { "nothing verified it" };
+    let seen = match (is_verified(run, last), run.has_held) {
+        (true, Some(true)) => "the metric it watches came home and stayed there",
+        (true, Some(false)) => "the metric it watches came home and did not stay there",
+        (true, None) => "the metric it watches came home",
+        (false, _) => "nothing verified it",
+    };
     let after = match incident.mitigated_at {
         Some(mitigated) if mitigated >= at => format!("the incident was mitigated {} later", span(at, Some(mitigated))),
         Some(_) => "the incident had been mitigated before".to_owned(),

@@ -72,6 +72,10 @@ pub(super) fn run_in_words(run: &Run) -> String {
     let title = &run.runbook.title;
     let Some(current) = run.current_step() else { return format!("{title} is done; recovery is watched") };
     let what = match (run.state, run.steps.get(current).map(|step| &step.state)) {
+        (RunState::Paused, _) => {
+            return format!("{title}, step {} of {} is paused: {}", current + 1, run.steps.len(), run.word);
+        }
+        (RunState::Stopped, _) if run.is_escalated => "was stopped and handed over",
         (RunState::Stopped, _) => "was stopped",
         (RunState::Interrupted, _) | (_, Some(StepState::Unknown { .. })) => {
             "was interrupted; a person has to say whether it happened"
