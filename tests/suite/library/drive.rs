@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hypocenter::engine::act::policy::{Gate, Outlook};
+use hypocenter::engine::act::policy::{Gate, Harm, Outlook};
 use hypocenter::engine::act::walk::{self, WalkOutcome};
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::input::{StepProgress, StepReport};
@@ -280,7 +280,7 @@ impl Outlook for Figures {
         self.reading(metric).into_iter().collect()
     }
 
-    fn harm(&self) -> BTreeMap<Arc<str>, f64> {
+    fn harm(&self) -> BTreeMap<Arc<str>, Harm> {
         BTreeMap::new()
     }
 }

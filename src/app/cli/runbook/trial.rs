@@ -33,7 +33,7 @@ impl Outlook for Blind {
         Vec::new()
     }
 
-    fn harm(&self) -> BTreeMap<Arc<str>, f64> {
+    fn harm(&self) -> BTreeMap<Arc<str>, policy::Harm> {
         BTreeMap::new()
     }
 }
