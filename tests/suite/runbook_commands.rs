@@ -8,6 +8,7 @@ use assert_cmd::Command;
 use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runbooks::library::shipped_pages;
+use hypocenter::engine::runtime::runbook_folders::RunbookFolders;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
 use hypocenter::engine::settings::{EngineSettings, HostSettings, RunbookSettings};
 use hypocenter::engine::snapshot::Snapshot;
@@ -124,11 +125,14 @@ async fn a_page_that_breaks_is_a_problem_on_the_screen_and_stays_in_force_until_
         runbooks: RunbookSettings { folders: vec![home.path().to_path_buf()], ..RunbookSettings::default() },
         ..EngineSettings::default()
     };
+    // As the console does it: the page is in force before the engine looks for changes.
+    let mut library = Library::shipped();
+    library.take_own(&RunbookFolders::new(settings.runbooks.folders.clone()).look().unwrap());
     let mut runtime = Runtime::start(RuntimeConfig {
         sources: Vec::new(),
         runner: Arc::new(Executor::new(&settings.runbooks, Handle::current())),
         settings,
-        library: Library::shipped(),
+        library,
         state_dir: None,
         record_to: None,
     })
