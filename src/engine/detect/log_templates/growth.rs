@@ -27,8 +27,7 @@ pub(super) struct Rival {
 impl TemplateMiner {
     /// The template of a line that was never met, and whether it is news.
     pub(super) fn recognise(&mut self, service: &ServiceName, of_service: u64, message: &[u8]) -> (u32, bool) {
-        let mut shape = Shape::of(of_service, message, &self.scanned);
-        self.open_words(&mut shape);
+        let mut shape = self.shape_of(of_service, message);
         let key = shape.skeleton(None);
         let family = self.families.get(&key);
         if let Some(template) = family.and_then(|family| family.known(&shape)) {
@@ -41,6 +40,9 @@ impl TemplateMiner {
             is_first || shape.parts.iter().any(|part| matches!(shape.look(part), Look::Constant | Look::Fixed));
         if self.is_full() {
             self.make_room();
+            // Which of its words are names may hang on lines that were just forgotten; whoever looks for it later does
+            // not know them either.
+            shape = self.shape_of(of_service, message);
         }
         let next_id = self.next_id;
         shape.template = self.add(service);
@@ -51,6 +53,13 @@ impl TemplateMiner {
         // What was at once found to be part of an older template is none of its own.
         let is_own = self.template(root).is_some_and(|template| template.id.0 >= next_id);
         (root, is_news && is_own)
+    }
+
+    /// The shape of the line that was just scanned, by everything known now.
+    fn shape_of(&self, of_service: u64, message: &[u8]) -> Shape {
+        let mut shape = Shape::of(of_service, message, &self.scanned);
+        self.open_words(&mut shape);
+        shape
     }
 
     fn add(&mut self, service: &ServiceName) -> u32 {
@@ -115,6 +124,7 @@ impl TemplateMiner {
             }
             if is_changed {
                 self.regroup(key);
+                self.unsettle_rivals(key, &mut unsettled);
             } else {
                 self.learn_names(key, &shape);
                 self.retell(template);
@@ -214,7 +224,15 @@ impl TemplateMiner {
         if self.families.entry(key).or_default().open(at) {
             self.regroup(key);
         }
-        unsettled.extend(self.rivals.remove(&(key, at)).unwrap_or_default().shapes);
+        self.unsettle_rivals(key, unsettled);
+    }
+
+    /// Shapes with words where names of this family vary belong to it, too.
+    fn unsettle_rivals(&mut self, key: u64, unsettled: &mut Vec<u32>) {
+        let Some(family) = self.families.get(&key) else { return };
+        for at in family.open_places() {
+            unsettled.extend(self.rivals.remove(&(key, at)).unwrap_or_default().shapes);
+        }
         // The oldest first, so that it is the one the others are merged into.
         unsettled.sort_unstable_by_key(|number| Reverse(*number));
         unsettled.dedup();
