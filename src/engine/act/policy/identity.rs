@@ -15,10 +15,11 @@ pub fn step_id(run: &Run, step: usize, attempt: u32) -> Arc<str> {
     sha256_hex([incident.as_str(), digest, &step, &attempt]).into()
 }
 
-/// The identity of taking a step back, probing it or trying it out: one of its own for each time.
+/// The identity of taking a step back, probing it or trying it out: one of its own for each time. The run is part of it: an
+/// attempt that was offered and not begun has the same identity in the next run of the incident.
 #[must_use]
-pub fn side_id(step_id: &str, what: &str, count: usize) -> Arc<str> {
-    sha256_hex([step_id, what, &count.to_string()]).into()
+pub fn side_id(run: RunId, step_id: &str, what: &str, count: usize) -> Arc<str> {
+    sha256_hex([run.to_string().as_str(), step_id, what, &count.to_string()]).into()
 }
 
 /// What an approval names: an identity as it was offered at one instant.

@@ -245,7 +245,7 @@ pub fn approve_dry_run(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> 
     match denials::of_call(call, gate) {
         Some(reason) => Err(GateRefusal::Denied(reason.into())),
         None => {
-            let id = side_id(&offered.id, "dry run", offered.begun.len());
+            let id = side_id(run.id, &offered.id, "dry run", offered.begun.len());
             Ok(pass(run, step, id, call.clone(), Purpose::DryRun))
         }
     }
@@ -264,7 +264,7 @@ pub fn approve_probe(run: &Run, step: usize, gate: &Gate<'_>) -> Result<Approved
     match denials::of_call(call, gate) {
         Some(reason) => Err(GateRefusal::Denied(reason.into())),
         None => {
-            let id = side_id(&wanted.id, "probe", wanted.begun.len());
+            let id = side_id(run.id, &wanted.id, "probe", wanted.begun.len());
             Ok(pass(run, step, id, call.clone(), Purpose::Probe))
         }
     }
@@ -297,7 +297,7 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
     if let Some(reason) = denials::of_act_taken_back(run, spec, gate).or_else(|| denials::of_call(undo, gate)) {
         return Err(GateRefusal::Denied(reason.into()));
     }
-    let id = side_id(&wanted.id, "undo", wanted.begun.len());
+    let id = side_id(run.id, &wanted.id, "undo", wanted.begun.len());
     Ok(pass(run, step, id, undo.clone(), Purpose::Undo))
 }
 

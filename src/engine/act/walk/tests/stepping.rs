@@ -86,6 +86,20 @@ fn a_dry_run_offers_the_step_again_and_is_no_act() {
 }
 
 #[test]
+fn a_dry_run_of_the_same_step_in_another_run_is_another_call() {
+    let tried = |run: u64| {
+        let mut drive = Drive::new(gate::one_act("kubectl apply"));
+        drive.run.id = RunId(run);
+        let token = Arc::clone(&drive.run.steps[0].offer);
+        drive.asks(|run, gate| dry_run(run, 0, &token, &text(ANA), gate)).unwrap();
+        (Arc::clone(&drive.run.steps[0].id), Arc::clone(drive.executed[0].step_id()))
+    };
+    let ((attempt, first), (same_attempt, second)) = (tried(3), tried(4));
+    assert_eq!(attempt, same_attempt, "neither was begun");
+    assert_ne!(first, second, "the runner begins no identity twice");
+}
+
+#[test]
 fn a_note_has_no_dry_run() {
     let mut drive = Drive::new(steps());
     let token = Arc::clone(&drive.run.steps[0].offer);
