@@ -195,6 +195,10 @@ fn undo_ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &S
         outcome.note(AuditKind::Outcome, &engine, &text);
         outcome.tell(gate.now, &engine, &text);
         outcome.tell_change(index, since, gate.now, true, "took back ");
+        // What interrupted it is no longer there.
+        if outcome.run.state == RunState::Interrupted {
+            outcome.reopen();
+        }
         outcome.pause(&format!("step {} was taken back; say how to go on", index + 1), gate.now);
     } else {
         let reason = format!("taking it back failed: {}", told(end));

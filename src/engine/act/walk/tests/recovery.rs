@@ -127,3 +127,15 @@ fn taking_back_that_was_cut_off_is_settled_as_taking_back() {
         assert_eq!(matches!(drive.run.steps[2].state, StepState::Undone { .. }), is_undone);
     }
 }
+
+#[test]
+fn an_unknown_step_that_is_taken_back_leaves_the_run_paused_not_interrupted() {
+    let mut drive = cut_off();
+    drive.exit(2, 2);
+    assert_eq!(drive.run.state, RunState::Interrupted);
+    let id = Arc::clone(&drive.run.steps[2].id);
+    drive.asks(|run, gate| undo(run, 2, &id, &text(ANA), gate)).unwrap();
+    drive.exit(2, 0);
+    assert!(matches!(drive.run.steps[2].state, StepState::Undone { .. }));
+    assert_eq!(drive.run.state, RunState::Paused);
+}
