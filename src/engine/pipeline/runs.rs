@@ -79,7 +79,10 @@ impl Engine {
     ) -> Result<String, String> {
         let run = self.world.runs.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let incident = self.incident_of(&run).ok_or_else(|| format!("{} is not known here", run.incident))?;
-        if !run.state.is_open()
+        // To say what became of a step leads nowhere, so it is said of a run that was stopped, too.
+        let leads_on = !matches!(request, Request::SettleUnknown { .. } | Request::Probe { .. });
+        if leads_on
+            && !run.state.is_open()
             && let Some(other) = self.unfinished_run(run.incident)
         {
             return Err(format!("{other} is not over on {}; finish or stop it first", run.incident));

@@ -117,15 +117,7 @@ fn what_cannot_be_done_is_refused_in_words_and_changes_nothing() {
 
 #[test]
 fn a_restart_brings_back_the_incidents_and_goes_on_numbering() {
-    let mut first = engine();
-    let mut records = Vec::new();
-    for (input, now) in storm(0..3) {
-        for job in first.handle(input, now) {
-            if let Job::Persist(kept) | Job::PersistLater(kept) = job {
-                records.extend(kept);
-            }
-        }
-    }
+    let (mut first, records) = kept_of_a_storm();
     let mut second = engine();
     let now = START + MINUTE_MS;
     second.restore(records, now);
@@ -443,4 +435,41 @@ fn what_the_engine_does_with_an_incident_is_in_the_log_when_it_happens() {
     assert!(snapshot.incidents[0].timeline.iter().any(|entry| entry.text.as_ref() == why));
     let apart = logged("INC-1 is now resolved").since_ms(logged("INC-1 is now mitigated"));
     assert_eq!(apart, 3 * MINUTE_MS);
+}
+
+#[test]
+fn an_unknown_step_of_a_stopped_run_is_settled_while_the_next_run_is_under_way() {
+    let mut engine = engine();
+    let (mut stopped, _) = run_with(StepState::Unknown { since: START }, "ana");
+    stopped.state = RunState::Stopped;
+    let at = stopped.steps.iter().position(|step| matches!(step.state, StepState::Unknown { .. })).unwrap();
+    let (mut next, _) = run_with(StepState::Pending, "ana");
+    next.id = RunId(2);
+    let (_, mut opened) = kept_of_a_storm();
+    opened.extend([Record::Run(stopped), Record::Run(next)]);
+    engine.restore(opened, START);
+    let ask = |request| Input::Request { id: RequestId(1), by: Arc::from("ana"), request };
+    let settle = Request::SettleUnknown { run: RunId(1), step: at, has_happened: true };
+    let jobs = engine.handle(ask(settle), START);
+    assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Done { .. }, .. })), "{jobs:?}");
+    let snapshot = engine.snapshot(START);
+    let run = snapshot.runs.iter().find(|run| run.id == RunId(1)).unwrap();
+    assert!(matches!(run.steps[at].state, StepState::Succeeded { .. }));
+    assert_eq!(run.state, RunState::Stopped, "it does not go on");
+    let jobs = engine.handle(ask(Request::Retry { run: RunId(1), step: at }), START);
+    assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Refused { .. }, .. })), "{jobs:?}");
+}
+
+/// An engine that saw an incident begin, and what it kept.
+fn kept_of_a_storm() -> (Engine, Vec<Record>) {
+    let mut first = engine();
+    let mut records = Vec::new();
+    for (input, now) in storm(0..3) {
+        for job in first.handle(input, now) {
+            if let Job::Persist(kept) | Job::PersistLater(kept) = job {
+                records.extend(kept);
+            }
+        }
+    }
+    (first, records)
 }
