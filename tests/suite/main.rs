@@ -13,6 +13,8 @@ mod components;
 #[cfg(test)]
 mod console_real;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod deliver;
 #[cfg(test)]
 mod demo;

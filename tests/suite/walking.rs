@@ -47,8 +47,13 @@ impl Ground {
         );
         script("probe.sh", format!("#!/bin/sh\ngrep -q \"^$1$\" {lines}\n"));
         let store = Store::open(&ground.state_dir()).unwrap();
-        store.write(&[Record::Incident(incident())], true).unwrap();
+        store.write(&[Record::Incident(incident(INCIDENT))], true).unwrap();
         ground
+    }
+
+    /// The ground that was laid in this folder before.
+    pub fn again(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf() }
     }
 
     /// Where the engine keeps things.
@@ -80,7 +85,11 @@ impl Ground {
 
     /// An engine on this folder that knows one runbook.
     pub fn runtime(&self, page: &str) -> Runtime {
-        let settings = self.settings();
+        self.runtime_with(self.settings(), page)
+    }
+
+    /// The same under other settings.
+    pub fn runtime_with(&self, settings: EngineSettings, page: &str) -> Runtime {
         let mut library = Library::default();
         library.add_text("test.md", page);
         assert_eq!(library.problems(), []);
@@ -103,9 +112,10 @@ impl Ground {
 }
 
 /// An incident of this moment whose cause is named, with nothing else in the world.
-fn incident() -> Incident {
+pub fn incident(id: IncidentId) -> Incident {
     let now = Timestamp(chrono::Utc::now().timestamp_millis());
     Incident {
+        id,
         state: IncidentState::Open,
         started_at: now,
         opened_at: now,
