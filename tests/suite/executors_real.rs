@@ -18,6 +18,8 @@ use hypocenter::engine::settings::{AnsibleSettings, RunbookSettings, Span, SshSe
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
+use crate::hostile_values::{Hostile, show_arguments, shown_arguments};
+
 /// An `sshd` of our own, ended with the test.
 struct Sshd {
     process: Child,
@@ -170,6 +172,20 @@ async fn a_command_runs_there_as_it_is_and_its_end_is_known() {
 
 #[tokio::test]
 #[ignore = "needs openssh-server; tests/run installs it"]
+async fn two_thousand_hostile_values_arrive_there_as_they_are() {
+    let sshd = Sshd::start();
+    let settings = sshd.settings();
+    let program = show_arguments(sshd.folder.path(), "show");
+    for values in Hostile::new(5).accepted(2_000).chunks(100) {
+        let argv: Vec<&str> = std::iter::once(program.as_str()).chain(values.iter().map(String::as_str)).collect();
+        let (end, lines) = over_ssh(&settings, &argv, 60_000).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{end:?} {lines:?}");
+        assert_eq!(shown_arguments(sshd.folder.path()), values);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs openssh-server; tests/run installs it"]
 async fn what_was_not_reached_did_not_begin() {
     let sshd = Sshd::start();
     let unknown = SshSettings { known_hosts: Some(sshd.at("none")), ..sshd.settings() };
@@ -295,6 +311,27 @@ async fn a_playbook_runs_with_values_that_stay_text() {
         .filter(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("7 * 191")))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs ansible; tests/run installs it"]
+async fn a_thousand_hostile_values_stay_text_in_a_playbook() {
+    let folder = playbooks();
+    let settings = ansible(folder.path(), "web-1 ansible_connection=local\n");
+    let out = folder.path().join("out.json");
+    let values = Hostile::new(6).accepted(1_000);
+    let names: Vec<String> = (0..values.len()).map(|at| format!("v{at}")).collect();
+    let book = format!(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.copy:\n        content: \"{{{{ [{}] | to_json }}}}\"\n        dest: \"{}\"\n",
+        names.join(", "),
+        out.display()
+    );
+    fs::write(folder.path().join("write.yml"), book).unwrap();
+    let vars: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(values.iter().map(String::as_str)).collect();
+    let (end, lines) = play(&settings, "write.yml", "web-1", &vars, false).await;
+    assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{end:?} {lines:#?}");
+    let arrived: Vec<String> = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    assert_eq!(arrived, values);
 }
 
 #[tokio::test]

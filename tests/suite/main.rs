@@ -27,6 +27,8 @@ mod fixtures;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod hostile_values;
+#[cfg(test)]
 mod library;
 #[cfg(test)]
 mod lint;

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use super::fill::bind_step;
 pub(super) use super::fill::placeholders;
+use super::fill::{bind_step, limits};
 use crate::engine::model::{
     Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook,
 };
@@ -67,8 +67,7 @@ pub fn bind(
             .map_err(|reason| BindError::Refused { param: Arc::clone(name), reason })?;
         params.insert(Arc::clone(name), value);
     }
-    let steps = runbook.steps.iter().map(|step| bind_step(&runbook.content_hash, step, &params)).collect();
-    Ok(Binding { params, steps })
+    fill_in(runbook, params)
 }
 
 /// Fills in `runbook` anew with values that a person gave; those that are not given stay as they are in `params`.
@@ -92,8 +91,26 @@ pub fn rebind(
         check(value, spec, world, incident).map_err(refused)?;
         params.insert(Arc::clone(name), Arc::clone(value));
     }
+    fill_in(runbook, params)
+}
+
+/// The steps with these values, each of which was checked by itself.
+fn fill_in(runbook: &Runbook, params: BTreeMap<Arc<str>, Arc<str>>) -> Result<Binding, BindError> {
+    for name in runbook.steps.iter().flat_map(limits).flat_map(placeholders) {
+        let Some((name, value)) = params.get_key_value(name) else { continue };
+        check_limit(value).map_err(|reason| BindError::Refused { param: Arc::clone(name), reason })?;
+    }
     let steps = runbook.steps.iter().map(|step| bind_step(&runbook.content_hash, step, &params)).collect();
     Ok(Binding { params, steps })
+}
+
+/// Refuses a value that Ansible would read as more than one host: which hosts there are beside it is the author's to say.
+fn check_limit(value: &str) -> Result<(), String> {
+    let is_one = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if is_one && !matches!(value, "all" | "ungrouped") {
+        return Ok(());
+    }
+    Err(format!("`{}` in a limit of hosts would stand for more than one host", shown(value)))
 }
 
 /// Where a value is taken from.
@@ -218,40 +235,40 @@ static ENTITY: LazyLock<Option<Regex>> = LazyLock::new(|| whole_pattern("[A-Za-z
 
 /// Whether a value may go into a command, and if not, why.
 fn check(value: &str, spec: &ParamSpec, world: &World, incident: &Incident) -> Result<(), String> {
-    let shown = value.escape_debug();
     if value.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
     if value.len() > VALUE_BYTES_MAX {
         return Err(format!("it has {} bytes; {VALUE_BYTES_MAX} are allowed", value.len()));
     }
+    let shown = || shown(value);
     if value.starts_with('-') {
-        return Err(format!("`{shown}` begins with a dash, a command would take it for an option"));
+        return Err(format!("`{}` begins with a dash, a command would take it for an option", shown()));
     }
     if value.contains(is_unseen) {
-        return Err(format!("`{shown}` holds characters that cannot be seen"));
+        return Err(format!("`{}` holds characters that cannot be seen", shown()));
     }
     if !spec.choices.is_empty() && !spec.choices.iter().any(|choice| choice.as_ref() == value) {
-        return Err(format!("`{shown}` is none of {}", spec.choices.join(", ")));
+        return Err(format!("`{}` is none of {}", shown(), spec.choices.join(", ")));
     }
     if let Some(pattern) = &spec.pattern
         && !whole_pattern(pattern).is_ok_and(|pattern| pattern.is_match(value))
     {
-        return Err(format!("`{shown}` does not match {pattern}"));
+        return Err(format!("`{}` does not match {pattern}", shown()));
     }
     check_kind(value, spec, world, incident)
 }
 
 fn check_kind(value: &str, spec: &ParamSpec, world: &World, incident: &Incident) -> Result<(), String> {
-    let shown = value.escape_debug();
+    let shown = || shown(value);
     let is_entity = || ENTITY.as_ref().is_some_and(|entity| entity.is_match(value));
     match spec.kind {
-        ParamKind::Service if !is_entity() => Err(format!("`{shown}` is no plain service name")),
+        ParamKind::Service if !is_entity() => Err(format!("`{}` is no plain service name", shown())),
         ParamKind::Service if !is_known_service(value, world, incident) => {
-            Err(format!("no service `{shown}` is known"))
+            Err(format!("no service `{}` is known", shown()))
         }
-        ParamKind::Host if !is_entity() => Err(format!("`{shown}` is no plain host name")),
-        ParamKind::Host if !is_known_host(value, world) => Err(format!("no host `{shown}` is known")),
+        ParamKind::Host if !is_entity() => Err(format!("`{}` is no plain host name", shown())),
+        ParamKind::Host if !is_known_host(value, world) => Err(format!("no host `{}` is known", shown())),
         ParamKind::Number => check_number(value, spec),
         ParamKind::Text if spec.pattern.is_none() && spec.choices.is_empty() => {
             Err("a text parameter needs a pattern or choices".to_owned())
@@ -260,24 +277,30 @@ fn check_kind(value: &str, spec: &ParamSpec, world: &World, incident: &Incident)
     }
 }
 
+/// The value for a message, with everything that cannot be seen written as its number.
+fn shown(value: &str) -> String {
+    let escape = |c: char| if is_unseen(c) { c.escape_unicode().to_string() } else { c.escape_debug().to_string() };
+    value.chars().map(escape).collect()
+}
+
 /// Control characters, and those that change how the text around them is read without being seen themselves.
 fn is_unseen(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn check_number(value: &str, spec: &ParamSpec) -> Result<(), String> {
-    let shown = value.escape_debug();
     let is_plain = value.chars().all(|c| c.is_ascii_digit() || c == '.');
     let number = value.parse::<f64>().ok().filter(|number| is_plain && number.is_finite());
-    let Some(number) = number else { return Err(format!("`{shown}` is no number")) };
+    let Some(number) = number else { return Err(format!("`{}` is no number", shown(value))) };
     if let Some(min) = spec.min.filter(|min| number < *min) {
-        return Err(format!("{shown} is less than {min}, the least it may be"));
+        return Err(format!("{value} is less than {min}, the least it may be"));
     }
     match spec.max.filter(|max| number > *max) {
-        Some(max) => Err(format!("{shown} is more than {max}, the most it may be")),
+        Some(max) => Err(format!("{value} is more than {max}, the most it may be")),
         None => Ok(()),
     }
 }
@@ -298,6 +321,8 @@ fn is_known_host(value: &str, world: &World) -> bool {
 
 /// The pattern, made to match the whole value or nothing.
 pub(super) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    // By itself first: `a)|(?:b` is no pattern, and within ours it would no longer be for the whole value.
+    Regex::new(pattern)?;
     Regex::new(&format!(r"\A(?:{pattern})\z"))
 }
 

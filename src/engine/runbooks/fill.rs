@@ -225,6 +225,20 @@ fn digest(content_hash: &str, spec: &StepSpec) -> Arc<str> {
     sha256_hex([content_hash, &whole]).into()
 }
 
+/// Texts of a step that say which hosts Ansible is limited to.
+pub(super) fn limits(step: &StepSpec) -> Vec<&str> {
+    let act = step.act();
+    let probe = act.and_then(|act| if let Repeat::Probe(call) = &act.repeat { Some(call) } else { None });
+    let others = act.into_iter().flat_map(|act| act.dry_run.iter().chain(&act.undo));
+    let calls = step.call().into_iter().chain(others).chain(probe);
+    calls
+        .filter_map(|call| match call {
+            Call::Playbook(play) | Call::JobTemplate(play) => Some(play.limit.as_ref()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Every text of a step that may hold placeholders.
 pub(super) fn texts(step: &StepSpec) -> Vec<String> {
     fn leaves(value: &Value, found: &mut Vec<String>) {

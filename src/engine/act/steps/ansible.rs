@@ -120,7 +120,7 @@ fn playbook(name: &str, settings: &AnsibleSettings) -> Result<PathBuf, String> {
 }
 
 /// Refuses what Ansible would take for an option, a file or an expression.
-fn check_limit(limit: &str) -> Result<(), String> {
+pub(super) fn check_limit(limit: &str) -> Result<(), String> {
     let is_of_pattern = |c: char| c.is_ascii_alphanumeric() || ".-_:,*[]!&".contains(c);
     let is_pattern = limit.starts_with(|c: char| c.is_ascii_alphanumeric()) && limit.chars().all(is_of_pattern);
     if is_pattern { Ok(()) } else { Err(format!("`{}` is no pattern of hosts", limit.escape_debug())) }

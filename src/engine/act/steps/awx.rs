@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
+use super::ansible::check_limit;
 use super::{Attempt, lost, not_started, stopped};
 use crate::engine::ingest::http_client::{ClientSettings, HttpSender, NotTold, Told};
 use crate::engine::ingest::normalize::sanitize;
@@ -293,6 +294,13 @@ impl<'a> Awx<'a> {
 fn launch_body(play: &Play, asks: &Value) -> Result<Value, String> {
     let is = |key: &str| asks[key].as_bool().unwrap_or(false);
     let name = &play.what;
+    check_limit(&play.limit)?;
+    let is_expression = |value: &str| ["{{", "{%", "{#"].iter().any(|open| value.contains(open));
+    if let Some((variable, _)) = play.vars.iter().find(|(_, value)| is_expression(value)) {
+        return Err(format!(
+            "the variable `{variable}` holds braces that an AWX may be set to read as an expression; nothing was launched"
+        ));
+    }
     if !is("ask_limit_on_launch") {
         return Err(format!(
             "`{name}` takes no limit, so it would work on every host; let it prompt for the limit on launch"

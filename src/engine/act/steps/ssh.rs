@@ -256,6 +256,60 @@ mod tests {
         assert!(said.contains("\nhypo-test ended 127\n"), "{said}");
     }
 
+    #[test]
+    fn three_thousand_hostile_values_come_through_the_far_ends_shell_as_they_are() {
+        use rand::{Rng as _, SeedableRng as _};
+        const PIECES: [&str; 34] = [
+            "'",
+            "\"",
+            "\\",
+            "\n",
+            "\r\n",
+            "$(id)",
+            "`id`",
+            "${IFS}",
+            "$HOME",
+            "-",
+            "--",
+            "-rf",
+            ";",
+            "|",
+            "&&",
+            ">x",
+            "<x",
+            "*",
+            "?",
+            "[a]",
+            "{a,b}",
+            "~",
+            "!x",
+            "#",
+            "%s",
+            "\\0",
+            "\u{1}",
+            "\u{7f}",
+            "é",
+            "東",
+            " ",
+            "\t",
+            "'\\''",
+            "; exit 3; #",
+        ];
+        let mut random = rand_pcg::Pcg64::seed_from_u64(7);
+        let mut value = || -> String {
+            (0..random.random_range(1..8)).map(|_| PIECES[random.random_range(0..PIECES.len())]).collect()
+        };
+        for _ in 0..30 {
+            let values: Vec<String> = (0..100).map(|_| value()).collect();
+            let mut argv = words(&["printf", "%s\\0"]);
+            argv.extend(values.iter().map(|value| Arc::from(value.as_str())));
+            let (out, said) = at_the_far_end(&argv, "hypo-test go\n");
+            let wanted: Vec<u8> = values.iter().flat_map(|value| value.bytes().chain([0])).collect();
+            assert_eq!(out, wanted);
+            assert_eq!(said, "hypo-test ready\n\nhypo-test ended 0\n");
+        }
+    }
+
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Problems};
 use crate::engine::model::{Call, HttpCall, HttpMethod, Play};
+use crate::engine::runbooks::fill::placeholders;
 use crate::nearest::nearest;
 
 /// The keys that say what is called.
@@ -104,6 +105,22 @@ fn check_program(argv: &[Arc<str>], line: u32, problems: &mut Problems) {
         ),
         _ => {}
     }
+    let shell = argv.iter().skip(1).position(|word| is_only_shell(word)).map(|at| at + 1);
+    if let Some((word, behind)) = shell.and_then(|at| argv.get(at..)).and_then(<[_]>::split_first)
+        && let Some(value) = behind.iter().find(|argument| placeholders(argument).next().is_some())
+    {
+        let text = format!("`{word}` would read the value in `{value}` as code; call what it would call instead");
+        problems.add(line, text);
+    }
+}
+
+/// Shells that another program is asked to start: `kubectl exec … -- sh -c`. Names that may be something else are not here.
+fn is_only_shell(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    matches!(
+        name,
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "fish" | "csh" | "tcsh" | "busybox" | "eval" | "xargs"
+    )
 }
 
 /// Programs that would read a value as code.

@@ -286,11 +286,17 @@ async fn only_named_templates_and_a_server_that_is_there() {
 
 proptest! {
     #[test]
-    fn values_are_texts_in_the_launch_and_nothing_else(limit in "(?s).{1,40}", value in "(?s).{0,200}") {
+    fn values_are_texts_in_the_launch_and_nothing_else(limit in "(?s)([a-z][a-z0-9:*.-]{0,20}|.{1,40})", value in "(?s).{0,200}(\\{[{%#])?") {
         let asks = json!({"ask_limit_on_launch": true, "ask_variables_on_launch": true});
         let vars = BTreeMap::from([(Arc::from("v"), Arc::from(value.as_str()))]);
         let play = Play { what: TEMPLATE.into(), limit: limit.as_str().into(), vars, is_check: false };
-        let sent = serde_json::to_vec(&launch_body(&play, &asks).unwrap()).unwrap();
+        let is_expression = ["{{", "{%", "{#"].iter().any(|open| value.contains(open));
+        let is_pattern = limit.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && limit.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:,*[]!&".contains(c));
+        let body = launch_body(&play, &asks);
+        prop_assert_eq!(body.is_ok(), is_pattern && !is_expression);
+        let Ok(body) = body else { return Ok(()) };
+        let sent = serde_json::to_vec(&body).unwrap();
         let received: Value = serde_json::from_slice(&sent).unwrap();
         prop_assert_eq!(received, json!({"limit": limit, "extra_vars": {"v": value}}));
     }
