@@ -43,6 +43,8 @@ mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
+mod real_service;
+#[cfg(test)]
 mod redaction;
 #[cfg(test)]
 mod replay;
@@ -50,6 +52,8 @@ mod replay;
 mod resume;
 #[cfg(test)]
 mod runbook_commands;
+#[cfg(test)]
+mod shop_process;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
