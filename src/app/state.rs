@@ -44,7 +44,10 @@ impl Offered {
         let incident = picture::incident(snapshot, ui);
         let run = picture::run(snapshot, ui);
         let step = run.and_then(|run| run.current_step().and_then(|index| Some((index, run.steps.get(index)?))));
-        let proposals = incident.and_then(|incident| snapshot.proposals.get(&incident.id));
+        // While a run is under way no other runbook can be begun, so it does not matter which ones fit.
+        let is_under_way = run.is_some_and(|run| matches!(run.state, RunState::Active | RunState::Interrupted));
+        let free = incident.filter(|_| !is_under_way);
+        let proposals = free.and_then(|incident| snapshot.proposals.get(&incident.id));
         Self {
             incident: incident.map(|incident| incident.id),
             run: run.map(|run| (run.id, run.state)),

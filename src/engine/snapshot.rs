@@ -11,7 +11,8 @@ use super::clock::Timestamp;
 pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Document, EarlyWarning, Incident, IncidentId,
-    KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, SourceReport, SuppressionRule, Topology,
+    KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState, SuppressionRule,
+    Topology,
 };
 
 /// Totals for the status bar and the empty states.
@@ -141,6 +142,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Commands of runs that have begun and whose end was not seen, by run and index of the step.
+    #[must_use]
+    pub fn running_commands(&self) -> Vec<(RunId, usize)> {
+        let of = |run: &Arc<Run>| {
+            let id = run.id;
+            let steps = run.steps.iter().enumerate();
+            steps
+                .filter(|(_, step)| matches!(step.state, StepState::Running { .. }))
+                .map(move |(at, _)| (id, at))
+                .collect::<Vec<_>>()
+        };
+        self.runs.iter().flat_map(of).collect()
+    }
+
     /// A picture of nothing, before the engine has drawn its first.
     #[must_use]
     pub fn empty() -> Self {

@@ -670,6 +670,17 @@ fn a_question_is_withdrawn_when_what_it_asked_about_changes() {
 }
 
 #[test]
+fn what_else_would_fit_withdraws_no_question_about_a_step() {
+    let mut console = Console::live();
+    console.press("5 a");
+    let mut without = fixtures::live();
+    without.proposals.clear();
+    console.show(without);
+    console.press("y");
+    assert_eq!(console.requests().len(), 1, "{}", console.notice());
+}
+
+#[test]
 fn a_paste_never_acts() {
     for keys in ["1", "2", "3", "4", "5", "6", "5 a", "5 x", "?", "3 e"] {
         let mut console = Console::live();

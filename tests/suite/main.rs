@@ -26,6 +26,7 @@ mod executors_real;
 mod fixtures;
 #[cfg(test)]
 mod flows;
+mod hang_up;
 #[cfg(test)]
 mod hostile_values;
 #[cfg(test)]

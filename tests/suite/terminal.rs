@@ -2,6 +2,7 @@
 //! shell behind. The child is this very test binary, run again with a variable that says what to be.
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -23,6 +24,13 @@ use super::fixtures;
 const ROLE: &str = "HYPO_TEST_ROLE";
 /// Far more than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for a whole incident: it unfolds in seconds, and a verify step of the demo holds for two minutes.
+const LONG_PATIENCE: Duration = Duration::from_secs(40);
+/// A screen that stood still for this long takes keys that act: they are inert right after what they act on changed.
+const STILL: Duration = Duration::from_millis(700);
+
+/// A key that changed nothing for this long met a screen that had just changed under it.
+const UNHEARD: Duration = Duration::from_secs(10);
 
 /// What the child does. Without the variable it is a test that has nothing to do.
 #[test]
@@ -94,6 +102,18 @@ impl Session {
         Self { master: pty.master, child, keys, output, raw: Vec::new(), screen, modes_before }
     }
 
+    /// The built program with `arguments`, in a home of its own and a bare environment.
+    pub fn hypo(home: &Path, arguments: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_hypo"));
+        command.env_clear();
+        for (name, value) in [("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] {
+            command.env(name, value);
+        }
+        command.env("HOME", home);
+        command.args(arguments);
+        Self::start(command)
+    }
+
     fn console() -> Self {
         let mut session = Self::start(command("console"));
         session.wait_for("INC-42");
@@ -118,6 +138,52 @@ impl Session {
         while !self.screen.screen().contents().contains(text) {
             assert!(Instant::now() < until, "no `{text}` on\n{}", self.screen.screen().contents());
             let _ = self.take(Duration::from_millis(200));
+        }
+    }
+
+    /// Reads until `text` is on the screen, however long an incident takes; never presses anything.
+    pub fn watch(&mut self, text: &str) {
+        let until = Instant::now() + LONG_PATIENCE;
+        while !self.text().contains(text) {
+            assert!(Instant::now() < until, "no `{text}` on\n{}", self.text());
+            self.settle(Duration::from_millis(100));
+        }
+    }
+
+    /// Presses `keys` once the screen has stood still, and reads on until `after`; again only where nothing came of it.
+    pub fn press_still(&mut self, keys: &[u8], after: &str) {
+        let until = Instant::now() + LONG_PATIENCE;
+        while !self.text().contains(after) {
+            assert!(Instant::now() < until, "no `{after}` on\n{}", self.text());
+            self.settle(STILL);
+            let before = self.text();
+            self.press(keys);
+            let pressed = Instant::now();
+            while !self.text().contains(after) && (self.text() != before || pressed.elapsed() < UNHEARD) {
+                assert!(Instant::now() < until, "no `{after}` on\n{}", self.text());
+                self.settle(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// Presses `keys` while `before` is on the screen and `after` is not, where the screen may change under the key.
+    pub fn press_from_to(&mut self, keys: &[u8], before: &str, after: &str) {
+        let until = Instant::now() + LONG_PATIENCE;
+        while !self.text().contains(after) {
+            assert!(Instant::now() < until, "no `{after}` on\n{}", self.text());
+            if self.text().contains(before) {
+                self.press(keys);
+            }
+            self.settle(STILL);
+        }
+    }
+
+    /// Waits for the end without a word about the terminal.
+    pub fn ends(mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "it does not end\n{}", self.text());
+            let _ = self.take(Duration::from_millis(50));
         }
     }
 

@@ -18,6 +18,7 @@ use hypocenter::engine::store::Store;
 use tokio::runtime::Handle;
 
 use super::fixtures;
+use super::terminal::Session;
 
 /// The incident that is there.
 pub const INCIDENT: IncidentId = IncidentId(42);
@@ -102,6 +103,22 @@ impl Ground {
             record_to: None,
         })
         .unwrap()
+    }
+
+    /// The built console on this folder, with one runbook of its own.
+    pub fn console(&self, page: &str) -> Session {
+        let pages = self.folder.join("pages");
+        std::fs::create_dir_all(&pages).unwrap();
+        std::fs::write(pages.join("mend.md"), page).unwrap();
+        let programs = ["act.sh", "fail.sh", "probe.sh"].map(|name| format!("{:?}", self.program(name))).join(", ");
+        let config = self.folder.join("config.toml");
+        let text = format!(
+            "[host]\nenabled = false\n[runbooks]\nfolders = [{:?}]\nallowed_programs = [{programs}]\n",
+            pages.display().to_string()
+        );
+        std::fs::write(&config, text).unwrap();
+        let [config, state] = [config, self.state_dir()].map(|path| path.display().to_string());
+        Session::hypo(&self.folder, &["--config", &config, "--state-dir", &state])
     }
 
     /// The runs as they are on disk; only while no engine is on it.

@@ -1,5 +1,6 @@
 //! `hypo`: the console on the configured sources; and what every command with a screen or an engine shares.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -10,6 +11,7 @@ use crate::app::engine_link::EngineLink;
 use crate::app::log_file;
 use crate::app::run::{self, ConsoleOptions};
 use crate::app::settings::{Loaded, Settings, look};
+use crate::app::terminal::signals::Signals;
 use crate::engine::act::executor::Executor;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::handle::EngineHandle;
@@ -46,8 +48,30 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
             Err(problem) = runtime.started() => Err(Failure::from(problem)),
         }
     });
+    if outcome.is_ok() {
+        tokio.block_on(see_commands_out(&runtime));
+    }
     runtime.stop();
     outcome.map(|()| Exit::Done)
+}
+
+/// A command that runs is not cut off because somebody left or the line dropped: the engine stays until its end is on
+/// disk. Whoever is still there is told, and may end the waiting.
+async fn see_commands_out(runtime: &Runtime) {
+    let running = runtime.handle().snapshots().borrow().running_commands();
+    // Without the handlers the first signal would end the program, as one does that nobody waits for.
+    let (false, Ok(mut signals)) = (running.is_empty(), Signals::listen()) else { return };
+    let names: Vec<String> = running.iter().map(|(run, step)| format!("step {} of {run}", step + 1)).collect();
+    // Nobody reads it where the terminal is gone.
+    let _gone = writeln!(
+        std::io::stderr(),
+        "hypo waits for the end of {}; Ctrl-C leaves now, and what came of it is then to be found out at the next start",
+        names.join(", ")
+    );
+    tokio::select! {
+        () = runtime.see_commands_out() => {}
+        () = signals.ordered_to_end() => {}
+    }
 }
 
 /// Opens the console on an engine that somebody else started.

@@ -44,6 +44,14 @@ impl Signals {
         })
     }
 
+    /// Waits until somebody asks the program to end; a terminal that goes away is nobody.
+    pub async fn ordered_to_end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Waits for the next one; those that end come first.
     pub async fn next(&mut self) -> Notice {
         tokio::select! {

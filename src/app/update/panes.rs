@@ -7,7 +7,7 @@ use crate::app::hints::key_of;
 use crate::app::picture;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{AnomalyId, IncidentId, RunState, StepState, TimelineEntry, TimelineKind};
+use crate::engine::model::{AnomalyId, IncidentId, TimelineEntry, TimelineKind};
 use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
 
 /// Panes remembered to go back to.
@@ -193,11 +193,8 @@ pub(super) fn timeline_entry(state: &AppState, at: i64, number: u32) -> Option<&
 }
 
 fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    let running = state.snapshot.runs.iter().find(|run| {
-        run.state == RunState::Active && run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
-    });
-    let question = if let Some(run) = running {
-        format!("A command of {} is running; leave all the same?", run.id)
+    let question = if let Some((run, _)) = state.snapshot.running_commands().first() {
+        format!("A command of {run} runs; the program stays until it has ended. Leave?")
     } else if !state.drafts.is_empty() || state.note.is_some() {
         "A text was begun and not sent; leave all the same?".to_owned()
     } else {

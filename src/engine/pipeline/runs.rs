@@ -8,11 +8,12 @@ use super::audit_log::About;
 use super::turn::Turn;
 use crate::engine::act::policy::{Gate, Harm, Outlook};
 use crate::engine::act::walk::{self, Verdict, WalkOutcome};
+use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
 use crate::engine::model::{
-    AnomalyState, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity,
+    AnomalyState, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity, StepState,
 };
 use crate::engine::request::Request;
 use crate::engine::runbooks::rebind;
@@ -244,13 +245,14 @@ impl Engine {
             .map(|run| run.id)
     }
 
+    /// True while a command of a run has begun and its end was not seen.
+    #[must_use]
+    pub fn has_commands(&self) -> bool {
+        self.world.runs.values().any(|run| has_command(run))
+    }
+
     /// Does something with what the gate looks at for this incident, at `now`.
-    pub(super) fn with_gate<T>(
-        &self,
-        incident: &Incident,
-        now: crate::engine::clock::Timestamp,
-        look: impl FnOnce(&Gate<'_>) -> T,
-    ) -> T {
+    pub(super) fn with_gate<T>(&self, incident: &Incident, now: Timestamp, look: impl FnOnce(&Gate<'_>) -> T) -> T {
         let systems = Systems { detection: &self.detection, world: &self.world };
         look(&Gate {
             incident,
@@ -265,9 +267,13 @@ impl Engine {
     }
 }
 
+fn has_command(run: &Run) -> bool {
+    run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
+}
+
 /// Time passes over it: it is not over, or what it verified has still to hold.
 fn is_watched(run: &Run) -> bool {
     run.state.is_open()
-        || run.steps.iter().any(|step| matches!(step.state, crate::engine::model::StepState::Running { .. }))
+        || has_command(run)
         || run.state == RunState::Succeeded && run.has_held.is_none() && run.has_acted()
 }

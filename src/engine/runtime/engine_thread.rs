@@ -16,7 +16,7 @@ use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::runbook_folders::RunbookFolders;
-use super::{RuntimeConfig, RuntimeError, supervisor};
+use super::{Ending, RuntimeConfig, RuntimeError, supervisor};
 use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
@@ -33,7 +33,7 @@ use crate::engine::snapshot::{Snapshot, StoreStatus};
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub handle: HandleEnds,
-    pub stop: oneshot::Receiver<()>,
+    pub ending: watch::Receiver<Ending>,
     pub stop_signal: StopSignal,
     pub started: oneshot::Sender<Result<(), RuntimeError>>,
 }
@@ -44,7 +44,7 @@ struct Inbox {
     requests: mpsc::Receiver<Envelope>,
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
-    stop: oneshot::Receiver<()>,
+    ending: watch::Receiver<Ending>,
     store_status: watch::Receiver<StoreStatus>,
 }
 
@@ -124,7 +124,8 @@ fn live(
     desk.publish();
     // As above.
     let _nobody = ends.started.send(Ok(()));
-    let inbox = Inbox { signals, requests: ends.handle.requests, reports, deliveries, stop: ends.stop, store_status };
+    let inbox =
+        Inbox { signals, requests: ends.handle.requests, reports, deliveries, ending: ends.ending, store_status };
     clockwork.block_on(desk.serve(inbox, opened.first_jobs));
     if jobs_thread.join().is_err() {
         tracing::error!("the thread that writes ended in a panic");
@@ -174,7 +175,8 @@ impl Desk {
         loop {
             let arrival = tokio::select! {
                 biased;
-                _ = &mut inbox.stop => Arrival::Stop,
+                // Whoever started the engine is gone where there is no sender any more.
+                _ = inbox.ending.wait_for(|ending| *ending != Ending::NotYet) => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
                 _ = kill_looks.tick() => Arrival::KillLook,
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
@@ -203,10 +205,36 @@ impl Desk {
                 self.publish();
             }
         }
+        self.see_commands_out(&mut inbox).await;
         self.take_last(inbox.signals).await;
         self.hear_last(inbox.deliveries).await;
         let jobs = self.engine.close(self.last_now);
         self.hand_on(jobs);
+    }
+
+    /// Hears the commands that run to their end, unless it is to be at once. No tick comes and no request is taken, so
+    /// nothing begins meanwhile; the kill file is still heeded.
+    async fn see_commands_out(&mut self, inbox: &mut Inbox) {
+        let mut kill_looks = tokio::time::interval(Duration::from_millis(KILL_LOOK_MS));
+        while self.engine.has_commands() {
+            let is_now = |ending: &Ending| *ending == Ending::Now;
+            let arrival = tokio::select! {
+                biased;
+                _ = inbox.ending.wait_for(is_now) => return,
+                Some(envelope) = inbox.requests.recv() => {
+                    envelope.refuse("hypo is ending; it only waits for commands that still run");
+                    continue;
+                }
+                _ = kill_looks.tick() => {
+                    self.look_at_kill_file();
+                    continue;
+                }
+                Some(report) = inbox.reports.recv() => Input::Step(report),
+                Some(report) = inbox.deliveries.recv() => Input::Delivered(report),
+                Some(signal) = inbox.signals.recv() => Input::Signal(signal),
+            };
+            self.take(arrival);
+        }
     }
 
     /// Takes what the sources, told to stop, still hand in: a line that was taken here and whose place in its file was not

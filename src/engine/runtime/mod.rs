@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::act::StepRunner;
 use super::handle::EngineHandle;
@@ -78,12 +78,23 @@ pub enum RuntimeError {
     Thread(std::io::Error),
 }
 
+/// When the engine is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Not for now.
+    NotYet,
+    /// Once every command that runs has ended; nothing more begins until then.
+    AfterCommands,
+    /// At once.
+    Now,
+}
+
 /// A running engine. Dropping it without [`Runtime::stop`] ends it too, but without the last write of what was learned.
 pub struct Runtime {
     handle: EngineHandle,
     started: Option<oneshot::Receiver<Result<(), RuntimeError>>>,
     stop_sources: StopSwitch,
-    stop_engine: Option<oneshot::Sender<()>>,
+    ending: watch::Sender<Ending>,
     engine_thread: Option<JoinHandle<()>>,
 }
 
@@ -95,18 +106,13 @@ impl Runtime {
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let (handle, handle_ends) = EngineHandle::pair(Arc::new(Snapshot::empty()));
-        let (stop_engine, stop) = oneshot::channel();
+        let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
-        let ends = engine_thread::Ends { handle: handle_ends, stop, stop_signal, started: started_sender };
+        let ends =
+            engine_thread::Ends { handle: handle_ends, ending: told_to_end, stop_signal, started: started_sender };
         let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
-        Ok(Self {
-            handle,
-            started: Some(started),
-            stop_sources,
-            stop_engine: Some(stop_engine),
-            engine_thread: Some(engine_thread),
-        })
+        Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread) })
     }
 
     /// Returns once the store is open and the sources run, or says why they do not. To be awaited once.
@@ -126,14 +132,20 @@ impl Runtime {
         self.handle.clone()
     }
 
+    /// Lets commands that run come to their end, with all they say and what came of them on disk; nothing more begins.
+    /// Returns when there is none, which their timeouts bound. [`Self::stop`] ends the waiting.
+    pub async fn see_commands_out(&self) {
+        self.ending.send_replace(Ending::AfterCommands);
+        let mut snapshots = self.handle.snapshots();
+        // It errs once the engine is gone, and that is what is waited for.
+        while snapshots.changed().await.is_ok() {}
+    }
+
     /// Stops the sources, writes what was learned, and waits until it is on disk. Blocks: not to be called on a thread
     /// that must stay responsive.
     pub fn stop(mut self) {
         self.stop_sources.stop();
-        if let Some(stop) = self.stop_engine.take() {
-            // An engine thread that has ended already needs no telling.
-            let _ended = stop.send(());
-        }
+        self.ending.send_replace(Ending::Now);
         if self.engine_thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the engine's thread ended in a panic");
         }
