@@ -102,26 +102,40 @@ fn is_update_due(state: &AppState) -> bool {
     due.is_some_and(|at| *at <= state.snapshot.at)
 }
 
+/// True where the step that is offered shows its effect without having it.
+fn can_be_tried(state: &AppState) -> bool {
+    let step = state.run().and_then(|run| run.steps.get(run.current_step()?));
+    step.is_some_and(|step| {
+        step.state == StepState::Waiting && step.bound.spec.act().is_some_and(|act| act.dry_run.is_some())
+    })
+}
+
 /// False for what would be refused as things stand; such keys are listed last.
 fn is_of_use(state: &AppState, command: Command) -> bool {
     let step = || state.run().and_then(|run| run.steps.get(run.current_step()?)).map(|step| &step.state);
     let is_active = || state.run().is_some_and(|run| run.state == RunState::Active);
+    let is_open = || state.run().is_some_and(|run| run.state.is_open());
+    let is_held = || state.snapshot.kill.is_some() || !state.snapshot.autonomy.breaker.is_empty();
     let incident = || state.incident().map(|incident| incident.state);
     match command {
         Command::Approve => {
             let has_proposal =
                 state.incident().is_some_and(|incident| state.snapshot.proposals.contains_key(&incident.id));
-            matches!(step(), Some(StepState::Waiting)) || (!is_active() && has_proposal)
+            (is_active() && matches!(step(), Some(StepState::Waiting))) || (!is_open() && has_proposal)
         }
-        Command::Skip | Command::DryRun => is_active() && matches!(step(), Some(StepState::Waiting)),
-        Command::Stop => state.run().is_some_and(|run| run.state.is_open()),
+        Command::Skip => is_active() && matches!(step(), Some(StepState::Waiting)),
+        Command::DryRun => is_active() && can_be_tried(state),
+        Command::Stop => is_open(),
+        Command::Policy => is_held(),
+        Command::ResetBreaker => !state.snapshot.autonomy.breaker.is_empty(),
+        Command::Kill => state.snapshot.kill.is_some(),
         Command::Happened | Command::NotHappened | Command::Probe => {
             matches!(step(), Some(StepState::Unknown { .. }))
         }
         Command::Retry => matches!(step(), Some(StepState::Failed { .. })),
         Command::Resume => state.run().is_some_and(|run| run.state == RunState::Paused),
         Command::Undo => state.run().is_some_and(|run| run.has_acted()),
-        Command::RunFrom | Command::EditRun | Command::Kill => false,
+        Command::RunFrom | Command::EditRun => false,
         Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
         Command::StatusUpdate => is_update_due(state),
         Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),

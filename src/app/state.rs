@@ -45,8 +45,7 @@ impl Offered {
         let run = picture::run(snapshot, ui);
         let step = run.and_then(|run| run.current_step().and_then(|index| Some((index, run.steps.get(index)?))));
         // While a run is under way no other runbook can be begun, so it does not matter which ones fit.
-        let is_under_way = run.is_some_and(|run| matches!(run.state, RunState::Active | RunState::Interrupted));
-        let free = incident.filter(|_| !is_under_way);
+        let free = incident.filter(|_| !run.is_some_and(|run| run.state.is_open()));
         let proposals = free.and_then(|incident| snapshot.proposals.get(&incident.id));
         Self {
             incident: incident.map(|incident| incident.id),

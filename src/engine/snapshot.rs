@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 pub use super::model::AutonomyMode;
 use super::model::{
-    Alert, Anomaly, AnomalyId, AuditEntry, Change, CompoundAnomaly, Document, EarlyWarning, Incident, IncidentId,
-    KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState, SuppressionRule,
-    Topology,
+    Alert, Anomaly, AnomalyId, AuditEntry, AutonomyStatus, Change, CompoundAnomaly, Document, EarlyWarning, Incident,
+    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
+    SuppressionRule, Topology,
 };
 
 /// Totals for the status bar and the empty states.
@@ -84,6 +84,9 @@ pub struct Snapshot {
     /// The kill switch, where it is on.
     #[serde(default)]
     pub kill: Option<KillSwitch>,
+    /// What else holds acts back that would begin by themselves.
+    #[serde(default)]
+    pub autonomy: AutonomyStatus,
     /// Totals.
     pub counts: Counts,
     /// Every source, sorted by name.
@@ -164,6 +167,7 @@ impl Snapshot {
             at: Timestamp(0),
             mode: AutonomyMode::Suggest,
             kill: None,
+            autonomy: AutonomyStatus::default(),
             counts: Counts::default(),
             sources: Vec::new(),
             incidents: Vec::new(),

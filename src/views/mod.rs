@@ -27,6 +27,7 @@ mod layout;
 mod log;
 mod now;
 mod overlay;
+mod policy;
 mod question;
 mod runbook;
 mod sources;

@@ -11,6 +11,7 @@ use super::focus;
 use super::footer::keys_line;
 use super::habits;
 use super::layout;
+use super::policy;
 use super::question;
 use super::text;
 use super::theme::Role;
@@ -62,6 +63,12 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
             let keys = scroll_keys(ctx, &[]);
             let inner = open(canvas, body, (90, 32), "What was learnt to set aside", &keys);
             let lines = habits::lines(canvas.pen, ctx, usize::from(inner.width));
+            return scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::Policy { offset } => {
+            let keys = scroll_keys(ctx, &[]);
+            let inner = open(canvas, body, (90, 32), "What may begin by itself", &keys);
+            let lines = policy::lines(canvas.pen, ctx, usize::from(inner.width));
             return scrolled(canvas, inner, &lines, *offset);
         }
         Overlay::Why { anomaly, offset } => {

@@ -74,7 +74,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, prose_lines_max: usize)
     let list = ui.lists.get(&Pane::Runbook).cloned().unwrap_or_default();
     let run = focus::run(snapshot, ui);
     let mut entries = run.map(|run| step_entries(run, &list, prose_lines_max)).unwrap_or_default();
-    let is_under_way = run.is_some_and(|run| matches!(run.state, RunState::Active | RunState::Interrupted));
+    let is_under_way = run.is_some_and(|run| run.state.is_open());
     let proposals = focus::proposals(snapshot, incident.id);
     if !is_under_way && !proposals.is_empty() {
         if !entries.is_empty() {
@@ -97,7 +97,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, prose_lines_max: usize)
 fn step_entries<'s>(run: &'s Run, list: &ListState, prose_lines_max: usize) -> Vec<Entry<Row<'s>>> {
     let current = run.current_step();
     let filter = Filter::new(&list.filter);
-    let mut entries = Vec::new();
+    let mut entries: Vec<_> = step_facts::of_run(run).into_iter().map(|fact| Entry::fixed(Row::Fact(fact))).collect();
     for (index, step) in run.steps.iter().enumerate() {
         if !filter.matches(&[&step.bound.spec.title, &step.bound.spec.name]) {
             continue;

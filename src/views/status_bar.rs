@@ -64,6 +64,9 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     if snapshot.kill.is_some() {
         parts.push(part(13, pen.span(Role::StatusProblem, "✗ KILL SWITCH ON")));
     }
+    if !snapshot.autonomy.breaker.is_empty() {
+        parts.push(part(9, pen.span(Role::StatusProblem, "△ BREAKER OPEN")));
+    }
     parts.push(part(8, pen.span(Role::StatusMode, snapshot.mode.word())));
     if ctx.ui.is_read_only {
         parts.push(part(7, pen.span(Role::StatusMode, "READ-ONLY")));

@@ -5,7 +5,7 @@ use super::anomaly_text;
 use super::context::Glyphs;
 use super::text;
 use crate::engine::model::{
-    ActSpec, BoundStep, Call, Danger, Look, MetricGoal, RunStep, StepKind, StepState, human, human_span,
+    ActSpec, BoundStep, Call, Danger, Look, MetricGoal, Run, RunState, RunStep, StepKind, StepState, human, human_span,
 };
 
 /// Columns of the labels.
@@ -85,7 +85,10 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
     match &spec.kind {
         StepKind::Note | StepKind::Branch { .. } => {}
         StepKind::Check(check) => facts.extend(expectation(&check.look)),
-        StepKind::Act(act) => facts.extend(of_act(act, &spec.touches)),
+        StepKind::Act(act) => {
+            facts.extend(of_act(act, &spec.touches));
+            facts.extend(people(step, act));
+        }
         StepKind::Ask { question, choices } => {
             facts.extend(wrapped("asks", question, Fact::Text));
             for (index, choice) in choices.iter().enumerate() {
@@ -93,9 +96,10 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
             }
             facts.extend(step.answer.iter().flat_map(|answer| wrapped("answer", answer, Fact::Text)));
         }
-        StepKind::Notify { text, .. } => {
+        StepKind::Notify { text, channel } => {
             facts.extend(wrapped("tells", text, Fact::Text));
-            facts.extend(wrapped("to", &spec.touches, Fact::Text));
+            let to = if channel.is_empty() { "every destination of the settings" } else { channel };
+            facts.extend(wrapped("to", to, Fact::Text));
         }
         StepKind::Verify { .. } | StepKind::Wait { .. } => {
             facts.extend(wrapped("waits for", &goal(&step.state, &spec.kind), Fact::Text));
@@ -155,6 +159,27 @@ fn of_act(act: &ActSpec, touches: &str) -> Vec<Fact> {
     facts.extend(wrapped("rollback", &act.rollback_text, Fact::Text));
     facts.extend(act.undo.iter().flat_map(|call| command("", call)));
     facts
+}
+
+/// Who has said yes so far, where more than one person must.
+fn people(step: &RunStep, act: &ActSpec) -> Vec<Fact> {
+    if act.approvals < 2 || step.state != StepState::Waiting {
+        return Vec::new();
+    }
+    let names: Vec<&str> = step.approvals.iter().map(|approval| approval.by.as_ref()).collect();
+    let said = if names.is_empty() { "nobody yet".to_owned() } else { names.join(", ") };
+    wrapped("people", &format!("{} of {} must approve it: {said}", names.len(), act.approvals), Fact::Problem)
+}
+
+/// Why a run stands still or was stopped.
+pub fn of_run(run: &Run) -> Vec<Fact> {
+    let label = match run.state {
+        RunState::Paused => "paused",
+        RunState::Stopped if run.is_escalated => "handed over",
+        RunState::Stopped => "stopped",
+        _ => return Vec::new(),
+    };
+    if run.word.is_empty() { Vec::new() } else { wrapped(label, &run.word, Fact::Problem) }
 }
 
 /// `error_ratio of payment below 0.1`.

@@ -182,6 +182,11 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
+    /// What may begin by itself, and what holds it back.
+    Policy {
+        /// First line shown.
+        offset: usize,
+    },
     /// The whole of a row of the log: an audit entry, a change, or what is wrong with a file.
     Entry {
         /// Which.

@@ -332,7 +332,8 @@ pub fn incident() -> Incident {
     }
 }
 
-fn spec(name: &str, title: &str, kind: StepKind, effect: StepEffect, touches: &str) -> BoundStep {
+/// A step with everything filled in.
+pub fn step(name: &str, title: &str, kind: StepKind, effect: StepEffect, touches: &str) -> BoundStep {
     let spec = StepSpec {
         name: name.into(),
         title: title.into(),
@@ -369,15 +370,15 @@ fn bound_steps() -> Vec<BoundStep> {
     let goal = MetricGoal { metric: "db_connect_errors".into(), service: "auth-api".into(), below: None, above: None };
     let verify = StepKind::Verify { goal, hold_ms: 5 * MINUTE_MS, samples_min: 10, volume: None };
     vec![
-        spec("check", "replication and reachability", check, StepEffect::Read, "nothing"),
-        spec(
+        step("check", "replication and reachability", check, StepEffect::Read, "nothing"),
+        step(
             "act",
             "revert gke-prod-firewall-rule-v847",
             act,
             StepEffect::Reversible,
             "netpol/gke-prod-firewall-rule (prod)",
         ),
-        spec("verify", "db_connect_errors back inside its band for 5 min", verify, StepEffect::None, "nothing"),
+        step("verify", "db_connect_errors back inside its band for 5 min", verify, StepEffect::None, "nothing"),
     ]
 }
 

@@ -56,6 +56,8 @@ mod runbook_commands;
 #[cfg(test)]
 mod shop_process;
 #[cfg(test)]
+mod step_views;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod store_damage;

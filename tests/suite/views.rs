@@ -98,11 +98,11 @@ fn text(buffer: &Buffer) -> String {
     out
 }
 
-fn on(pane: Pane) -> UiState {
+pub fn on(pane: Pane) -> UiState {
     UiState { pane, ..UiState::default() }
 }
 
-fn shown(snapshot: &Snapshot, ui: &UiState, width: u16, height: u16) -> String {
+pub fn shown(snapshot: &Snapshot, ui: &UiState, width: u16, height: u16) -> String {
     text(&Shot::of(snapshot, ui).draw(width, height).0)
 }
 
@@ -138,6 +138,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ("why", Overlay::Why { anomaly: AnomalyId(7), offset: 0 }),
         ("entry", Overlay::Entry { row: RowKey::Audit(4), offset: 0 }),
         ("habits", Overlay::Habits { offset: 0 }),
+        ("policy", Overlay::Policy { offset: 0 }),
     ]
 }
 
@@ -238,7 +239,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..9, state in 0_usize..6, offset in 0_usize..50) {
+    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..10, state in 0_usize..6, offset in 0_usize..50) {
         let (_, snapshot) = states().swap_remove(state);
         let overlay = overlays().swap_remove(overlay).1;
         let mut ui = UiState { overlay, ..on(Pane::ALL[pane]) };

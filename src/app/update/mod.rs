@@ -228,7 +228,8 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Resume
         | Command::EditRun
         | Command::Undo
-        | Command::Kill => runbook::give(state, command, now),
+        | Command::Kill
+        | Command::ResetBreaker => runbook::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;

@@ -61,7 +61,8 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
         Overlay::Evidence { offset, .. }
         | Overlay::Why { offset, .. }
         | Overlay::Entry { offset, .. }
-        | Overlay::Habits { offset } => {
+        | Overlay::Habits { offset }
+        | Overlay::Policy { offset } => {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }

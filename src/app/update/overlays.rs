@@ -33,6 +33,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Evidence => toggle(state, Overlay::Evidence { hypothesis: chosen_hypothesis(state), offset: 0 }),
         Command::Why => why(state),
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
+        Command::Policy => toggle(state, Overlay::Policy { offset: 0 }),
         Command::Suppressed => {
             if let (Some((index, row)), false) = (state.selected(), state.ui.pane.starts_at_end()) {
                 // The mark stays on what it was on, moved or not.

@@ -20,6 +20,9 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
     if command == Command::Kill {
         return kill(state, now);
     }
+    if command == Command::ResetBreaker {
+        return reset_breaker(state, now);
+    }
     if state.snapshot.mode == AutonomyMode::Observe {
         state.refuse("the mode is OBSERVE: nothing is done from here; `mode` under [policy] decides");
         return Vec::new();
@@ -72,6 +75,21 @@ fn kill(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     );
     let confirmation = Confirmation { line: Some("It is safe because: "), ..plain("Kill switch", question) };
     ask(state, confirmation, Asked::Request(Request::Release { reason: "".into() }), now);
+    Vec::new()
+}
+
+fn reset_breaker(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
+    let open = &state.snapshot.autonomy.breaker;
+    if open.is_empty() {
+        state.refuse("the circuit breaker is closed");
+        return Vec::new();
+    }
+    let reasons: Vec<&str> = open.values().map(AsRef::as_ref).collect();
+    let question = format!(
+        "{}. Were they looked at? Then they no longer keep what is permitted from beginning by itself.",
+        reasons.join("; ")
+    );
+    ask(state, plain("Circuit breaker", question), Asked::Request(Request::ResetBreaker), now);
     Vec::new()
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::IncidentId;
 use super::step::ActionKind;
 use crate::engine::clock::Timestamp;
 
@@ -79,6 +80,21 @@ pub struct Safety {
     pub breaker_reset_at: Option<Timestamp>,
     /// What the engine would have done, by kind of act.
     pub shadow: BTreeMap<ActionKind, ShadowRecord>,
+}
+
+/// What holds acts back that would begin by themselves, for the screen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AutonomyStatus {
+    /// Why the circuit breaker is open, by incident it holds for; empty while it is closed.
+    pub breaker: BTreeMap<IncidentId, Arc<str>>,
+    /// Change freezes in force: name, end, and the services it is for where it is not for all.
+    pub freezes: Vec<(Arc<str>, Timestamp, Option<Arc<str>>)>,
+    /// Kinds of act that the settings let begin by themselves.
+    pub assist: Vec<ActionKind>,
+    /// Silent trials so far, by kind of act.
+    pub trials: BTreeMap<ActionKind, ShadowRecord>,
+    /// So many trials are wanted of a kind.
+    pub trials_min: u32,
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
 use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
-use super::model::{Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
+use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
 use super::precursors::Precursors;
 use super::remedies::Remedies;
@@ -66,6 +66,7 @@ pub struct Engine {
     /// What people wrote about incidents.
     documents: BTreeMap<(IncidentId, DocumentKind), Arc<Document>>,
     safety: Safety,
+    autonomy: AutonomyStatus,
     remedies: Remedies,
     next_change: u64,
     next_run: u64,
@@ -106,6 +107,7 @@ impl Engine {
             outbox: Outbox::new(&settings.outbound),
             documents: BTreeMap::new(),
             safety: Safety::default(),
+            autonomy: AutonomyStatus::default(),
             remedies: Remedies::default(),
             next_change: 1,
             next_run: 1,
@@ -227,6 +229,7 @@ impl Engine {
         self.propose_runbooks(turn.now);
         self.begin_by_itself(turn);
         self.watch_runs(turn);
+        self.look_at_autonomy(turn.now);
         self.tell_outside(turn);
         self.forget_old(turn);
         self.keep_series(turn);

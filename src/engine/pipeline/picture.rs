@@ -35,6 +35,7 @@ impl Engine {
             at: now,
             mode: self.mode(),
             kill: self.safety.kill.clone(),
+            autonomy: self.autonomy.clone(),
             counts: self.counts(),
             sources: self.world.sources.values().cloned().collect(),
             incidents: self.incidents_in_order(),

@@ -1,5 +1,6 @@
 //! The kill switch, the circuit breaker's reset and the silent trials: what is kept of safety, and who may change it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
@@ -10,7 +11,9 @@ use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
 use crate::engine::job::Record;
-use crate::engine::model::{ActionKind, AuditKind, Incident, KillSwitch, Purpose, Run, StepState};
+use crate::engine::model::{
+    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Purpose, Run, StepState,
+};
 use crate::engine::request::Request;
 
 /// Under which name it is kept.
@@ -124,6 +127,37 @@ impl Engine {
         self.record(turn, AuditKind::Operator, by, About::default(), &text);
         self.has_changed = true;
         Ok(text)
+    }
+
+    /// What holds acts back that would begin by themselves, as of now.
+    pub(super) fn look_at_autonomy(&mut self, now: Timestamp) {
+        let policy = &self.settings.policy;
+        let freezes = policy.freeze.iter().filter(|freeze| freeze.from <= now && now < freeze.until);
+        let status = AutonomyStatus {
+            breaker: self.open_breakers(now),
+            freezes: freezes
+                .map(|freeze| {
+                    (Arc::from(freeze.name.as_str()), freeze.until, freeze.services.as_deref().map(Arc::from))
+                })
+                .collect(),
+            assist: policy.assist.clone(),
+            trials: self.safety.shadow.clone(),
+            trials_min: policy.shadow_min,
+        };
+        self.has_changed |= status != self.autonomy;
+        self.autonomy = status;
+    }
+
+    /// Only an incident that something was done about can have opened it.
+    fn open_breakers(&self, now: Timestamp) -> BTreeMap<IncidentId, Arc<str>> {
+        let acted = self.world.runs.values().filter(|run| run.has_acted()).filter_map(|run| self.incident_of(run));
+        let live: BTreeMap<IncidentId, Arc<Incident>> =
+            acted.filter(|incident| incident.state.is_live()).map(|incident| (incident.id, incident)).collect();
+        let open = live.values().filter_map(|incident| {
+            let reason = self.with_gate(incident, now, policy::breaker)?;
+            Some((incident.id, Arc::from(reason)))
+        });
+        open.collect()
     }
 
     /// What the engine would do with the act that is offered, if its kind were allowed to begin by itself.

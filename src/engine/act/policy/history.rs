@@ -98,7 +98,8 @@ pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> 
 }
 
 /// Why the engine does nothing by itself any more until a person has looked, where that is so.
-pub(super) fn breaker(gate: &Gate<'_>) -> Option<String> {
+#[must_use]
+pub fn breaker(gate: &Gate<'_>) -> Option<String> {
     let counts_from = gate.safety.breaker_reset_at;
     let failed = |run: &Run| {
         let ended = run.ended_at.unwrap_or(run.started_at);
