@@ -25,7 +25,7 @@ const ROLE: &str = "HYPO_TEST_ROLE";
 /// Far more than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The same for a whole incident: it unfolds in seconds, and a verify step of the demo holds for two minutes.
-const LONG_PATIENCE: Duration = Duration::from_secs(40);
+const LONG_PATIENCE: Duration = Duration::from_secs(300);
 /// A screen that stood still for this long takes keys that act: they are inert right after what they act on changed.
 const STILL: Duration = Duration::from_millis(700);
 
