@@ -38,6 +38,8 @@ mod machine;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
+mod policy_oracle;
+#[cfg(test)]
 mod postmortem;
 #[cfg(test)]
 mod prometheus_real;

@@ -10,8 +10,8 @@ use crate::engine::model::{ActSpec, AutonomyMode, Danger, Run, StepEffect, StepS
 
 /// Kinds of evidence that must agree: one way of looking can be fooled.
 const EVIDENCE_KINDS_MIN: usize = 2;
-/// Lower bound of the agreement with people in silent trials.
-const AGREEMENT_MIN: f64 = 0.83;
+/// Lower bound of the agreement with people in silent trials: that of twenty of twenty, which is 0.8389.
+const AGREEMENT_MIN: f64 = 0.838;
 
 /// How an act may begin by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

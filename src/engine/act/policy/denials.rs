@@ -102,7 +102,7 @@ fn frozen(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
 
 /// The names an act is about: the service of the run, its parameters, and what it touches without its kind.
 pub(super) fn services<'a>(run: &'a Run, spec: &'a StepSpec) -> impl Iterator<Item = &'a str> {
-    let touched = spec.touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target));
+    let touched = history::targets(&spec.touches);
     run.params.values().map(AsRef::as_ref).chain(run.cause.iter().map(|(_, service)| service.as_str())).chain(touched)
 }
 
@@ -113,7 +113,7 @@ fn taken(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
 
 /// True where the act may touch what holds data.
 pub(super) fn touches_database(run: &Run, spec: &StepSpec, policy: &PolicySettings) -> bool {
-    let touched = spec.touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target));
+    let touched = history::targets(&spec.touches);
     // A pattern that cannot be read makes every target a database: the safe side.
     let Some(pattern) = whole(&policy.databases) else { return true };
     let words: Vec<Arc<str>> = spec.call().map(Call::words).unwrap_or_default();
@@ -142,7 +142,7 @@ fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) 
     if !missing.is_empty() {
         return Some(format!("{} may hold data, and this run has not proved: {}", spec.touches, missing.join(", ")));
     }
-    let last = history::last_restart(&spec.touches, run, gate.runs)?;
+    let last = history::last_restart(spec, run, gate.runs)?;
     let since = gate.now.0.saturating_sub(last);
     (since < DATABASE_RESTART_MS).then(|| {
         format!("{} was restarted {} min ago; wait until {} min are over", spec.touches, since / MINUTE_MS, 15)

@@ -7,7 +7,7 @@ use super::Gate;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, MINUTE_MS};
 use crate::engine::model::{
-    ActSpec, ActionKind, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepState,
+    ActSpec, ActionKind, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepSpec, StepState,
 };
 
 /// Failed or unverified acts of one incident that open the breaker.
@@ -84,14 +84,22 @@ pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
     other.or_else(|| run.steps.get(step)?.acts_begun().next().map(|_| run.id))
 }
 
+/// The targets of an act by name, without their kinds: one page says `deployment/payment` and another `payment`.
+pub(super) fn targets(touches: &str) -> impl Iterator<Item = &str> {
+    touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target))
+}
+
+fn overlap(one: &str, other: &str) -> bool {
+    targets(one).any(|target| targets(other).any(|same| same == target))
+}
+
 /// A run other than `run` that is acting on one of these targets this very moment.
 pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> {
-    let targets: Vec<&str> = touches.split(", ").collect();
     let is_acting = |step: &RunStep| {
         matches!(
             (&step.state, &step.bound.spec.kind),
             (StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. }, StepKind::Act(_))
-        ) && step.bound.spec.touches.split(", ").any(|target| targets.contains(&target))
+        ) && overlap(&step.bound.spec.touches, touches)
     };
     let others = gate.runs.values().filter(|other| other.id != run.id);
     others.filter(|other| other.steps.iter().any(is_acting)).map(|other| other.id).next_back()
@@ -115,10 +123,27 @@ pub fn breaker(gate: &Gate<'_>) -> Option<String> {
         .then(|| format!("{anywhere} runs acted and did not help within {} min", BREAKER_REACH_MS / MINUTE_MS))
 }
 
-/// It changed something, and then failed, was interrupted, or paused because things got worse.
+/// It changed something, and then failed, was interrupted, paused because things got worse, did not hold, or was stopped
+/// before anything showed that it helped. An act whose end nobody saw counts as failed, whatever became of its run.
 fn has_failed_after_acting(run: &Run) -> bool {
     let has_begun = run.steps.iter().any(|step| step.acts_begun().next().is_some());
-    has_begun && matches!(run.state, RunState::Failed | RunState::Interrupted | RunState::Paused)
+    let is_failed_act = |step: &RunStep| {
+        step.acts_begun().next().is_some() && matches!(step.state, StepState::Failed { .. } | StepState::Unknown { .. })
+    };
+    has_begun
+        && (matches!(run.state, RunState::Failed | RunState::Interrupted | RunState::Paused)
+            || run.has_held == Some(false)
+            || run.steps.iter().any(is_failed_act)
+            || run.state == RunState::Stopped && is_unverified(run))
+}
+
+/// An act of it stands, and no verify step behind that has seen its metric come back.
+fn is_unverified(run: &Run) -> bool {
+    let is_done = |step: &RunStep| matches!(step.state, StepState::Succeeded { .. });
+    let last_act = run.steps.iter().rposition(|step| step.bound.spec.act().is_some() && is_done(step));
+    let behind = last_act.and_then(|at| run.steps.get(at..)).unwrap_or_default();
+    let verifies = |step: &RunStep| matches!(step.bound.spec.kind, StepKind::Verify { .. }) && is_done(step);
+    last_act.is_some() && !behind.iter().any(verifies)
 }
 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.
@@ -138,12 +163,15 @@ pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
     gate.runs.values().filter(is_same_cause).filter(has_same_act).count()
 }
 
-/// When another run last began a restart of this target.
-pub(super) fn last_restart(touches: &str, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
+/// When a restart or failover of one of these targets was last begun, by another run or by another step of this one.
+pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
     let restarts = |step: &&RunStep| {
-        let spec = &step.bound.spec;
-        spec.act().is_some_and(|act| act.action == ActionKind::Restart) && spec.touches.as_ref() == touches
+        let other = &step.bound.spec;
+        let is_restart =
+            other.act().is_some_and(|act| matches!(act.action, ActionKind::Restart | ActionKind::Failover));
+        is_restart && overlap(&other.touches, &spec.touches)
     };
-    let others = runs.values().filter(|other| other.id != run.id);
-    others.flat_map(|other| &other.steps).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+    let others = runs.values().filter(|other| other.id != run.id).flat_map(|other| &other.steps);
+    let own = run.steps.iter().filter(|step| step.bound.spec.name != spec.name);
+    others.chain(own).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
 }

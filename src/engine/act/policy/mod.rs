@@ -191,6 +191,9 @@ pub fn approve(
         return Err(GateRefusal::Denied(reason));
     }
     let spec = &offered.bound.spec;
+    if was_begun(run, offered, gate) {
+        return Err(GateRefusal::BegunBefore { run: run.id, step });
+    }
     if needs_target(run, step, gate) && typed_target.map(str::trim) != Some(spec.touches.as_ref()) {
         return Err(GateRefusal::TargetNotTyped(Arc::clone(&spec.touches)));
     }
@@ -226,11 +229,17 @@ pub fn begin_by_itself(run: &Run, step: usize, gate: &Gate<'_>) -> Result<Approv
 
 fn begin(run: &Run, step: usize, offered: &RunStep, gate: &Gate<'_>) -> Result<Approved, GateRefusal> {
     let Some(call) = offered.bound.spec.call() else { return Ok(Approved::Pass) };
-    let own = offered.begun.iter().any(|begun| begun.id == offered.id);
-    if own || identity::was_begun(&offered.id, gate.runs, run.incident) {
+    if was_begun(run, offered, gate) {
         return Err(GateRefusal::BegunBefore { run: run.id, step });
     }
     Ok(Approved::Begin(pass(run, step, Arc::clone(&offered.id), call.clone(), Purpose::Run)))
+}
+
+/// True where this very attempt was begun, here or in another run.
+fn was_begun(run: &Run, offered: &RunStep, gate: &Gate<'_>) -> bool {
+    let calls = offered.bound.spec.call().is_some();
+    let own = offered.begun.iter().any(|begun| begun.id == offered.id);
+    calls && (own || identity::was_begun(&offered.id, gate.runs, run.incident))
 }
 
 /// Approves the dry run of the offered step.
