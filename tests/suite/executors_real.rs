@@ -336,6 +336,54 @@ async fn a_thousand_hostile_values_stay_text_in_a_playbook() {
 
 #[tokio::test]
 #[ignore = "needs ansible; tests/run installs it"]
+async fn a_playbook_works_on_no_more_hosts_than_the_step_allows() {
+    let folder = playbooks();
+    let inventory = "web-1 ansible_connection=local\nweb-2 ansible_connection=local\n[web]\nweb-1\nweb-2\n";
+    let settings = ansible(folder.path(), inventory);
+    let out = folder.path().join("out");
+    let task = format!("ansible.builtin.command: touch {}", out.display());
+    for (name, hosts) in [("all.yml", "all"), ("first.yml", "web-1"), ("none.yml", "nobody")] {
+        let book = format!("- hosts: {hosts}\n  gather_facts: false\n  tasks:\n    - {task}\n");
+        fs::write(folder.path().join(name), book).unwrap();
+    }
+    fs::write(folder.path().join("broken.yml"), "- hosts: [").unwrap();
+    for (what, limit, said) in [
+        ("all.yml", "web", "2 hosts"),
+        ("all.yml", "web-1:web-2", "2 hosts"),
+        ("all.yml", "nobody", "counted"),
+        ("none.yml", "web", "no host matched"),
+        ("broken.yml", "web-1", "counted"),
+    ] {
+        let (end, _) = play_within(&settings, what, limit, Some(1)).await;
+        assert!(
+            matches!(&end, StepProgress::NotStarted { reason } if reason.contains(said)),
+            "{what} {limit}: {end:?}"
+        );
+        assert!(!out.exists(), "{what} {limit}");
+    }
+    for (what, limit, most) in [("first.yml", "web", 1), ("all.yml", "web-2", 1), ("all.yml", "web", 2)] {
+        let (end, lines) = play_within(&settings, what, limit, Some(most)).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{what} {limit}: {end:?} {lines:#?}");
+    }
+}
+
+async fn play_within(
+    settings: &AnsibleSettings,
+    what: &str,
+    limit: &str,
+    targets_max: Option<u32>,
+) -> (StepProgress, Vec<String>) {
+    let play = Play { what: what.into(), limit: limit.into(), vars: BTreeMap::new(), is_check: false };
+    let (attempt, _stop, reports) = attempt(120_000);
+    let attempt = attempt.reaching(targets_max);
+    let lines = tokio::spawn(collect(reports));
+    let end = ansible::run(&play, &rules(), settings, &attempt).await;
+    drop(attempt);
+    (end, lines.await.unwrap())
+}
+
+#[tokio::test]
+#[ignore = "needs ansible; tests/run installs it"]
 async fn failures_of_hosts_are_failures() {
     let folder = playbooks();
     let inventory =

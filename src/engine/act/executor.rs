@@ -41,6 +41,7 @@ struct Approved {
     id: Arc<str>,
     call: Call,
     timeout_ms: i64,
+    targets_max: Option<u32>,
 }
 
 impl Executor {
@@ -82,7 +83,8 @@ impl Executor {
         }
         let (reach, running) = (Arc::clone(&self.reach), Arc::clone(&self.running));
         let is_killed = Arc::clone(&self.is_killed);
-        let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed);
+        let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed)
+            .reaching(approved.targets_max);
         self.tasks.spawn(async move {
             let end = if is_first {
                 reach.call(&approved.call, &attempt).await
@@ -128,6 +130,7 @@ impl StepRunner for Executor {
             id: step.step_id().clone(),
             call: step.call().clone(),
             timeout_ms: step.timeout_ms(),
+            targets_max: step.targets_max(),
         };
         self.begin(approved, reports);
     }
@@ -299,7 +302,13 @@ mod tests {
         let file = folder.path().join("count");
         let line = format!("echo x >> {}", file.display());
         let call = Call::Command { argv: ["sh", "-c", line.as_str()].map(Arc::from).to_vec() };
-        let approved = || Approved { of: (RunId(1), 0), id: "id-1".into(), call: call.clone(), timeout_ms: 60_000 };
+        let approved = || Approved {
+            of: (RunId(1), 0),
+            id: "id-1".into(),
+            call: call.clone(),
+            timeout_ms: 60_000,
+            targets_max: Some(1),
+        };
         let executor = Executor::new(&settings(), Handle::current());
         let (sink, mut reports) = StepReportSink::channel();
         for _ in 0..50 {

@@ -12,7 +12,7 @@ pub struct ApprovedStep {
     id: Arc<str>,
     call: Call,
     timeout_ms: i64,
-    targets_max: u32,
+    targets_max: Option<u32>,
     purpose: Purpose,
 }
 
@@ -21,7 +21,7 @@ impl ApprovedStep {
         (run, step): (RunId, usize),
         id: Arc<str>,
         call: Call,
-        (timeout_ms, targets_max): (i64, u32),
+        (timeout_ms, targets_max): (i64, Option<u32>),
         purpose: Purpose,
     ) -> Self {
         Self { run, step, id, call, timeout_ms, targets_max, purpose }
@@ -57,9 +57,9 @@ impl ApprovedStep {
         self.timeout_ms
     }
 
-    /// Targets it may reach at most.
+    /// Targets it may reach at most; `None` for what only looks.
     #[must_use]
-    pub fn targets_max(&self) -> u32 {
+    pub fn targets_max(&self) -> Option<u32> {
         self.targets_max
     }
 

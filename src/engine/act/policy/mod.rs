@@ -320,7 +320,8 @@ fn stands(step: &RunStep) -> bool {
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {
     let spec = run.steps.get(step).map(|step| &step.bound.spec);
     let timeout_ms = spec.map_or(0, |spec| spec.timeout_ms);
-    let targets_max = spec.and_then(StepSpec::act).map_or(1, |act| act.targets_max);
+    let act = spec.and_then(StepSpec::act).filter(|_| purpose != Purpose::Probe);
+    let targets_max = act.map(|act| act.targets_max);
     ApprovedStep::new((run.id, step), id, call, (timeout_ms, targets_max), purpose)
 }
 

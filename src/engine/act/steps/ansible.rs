@@ -1,6 +1,8 @@
 //! Runs a playbook by the system's `ansible-playbook`: a plain file of the configured folder, limited to hosts, with
 //! variables that stay text. How it went is read from its recap, not from its exit code alone.
 
+mod hosts;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -30,6 +32,9 @@ pub async fn run(play: &Play, rules: &CommandRules, settings: &AnsibleSettings, 
         Ok(prepared) => prepared,
         Err(reason) => return not_started(reason),
     };
+    if let Err(reason) = hosts::check(&program, attempt).await {
+        return not_started(reason);
+    }
     let ended = process::run(&program, attempt, None).await;
     let recap = Recap::read(&ended.last);
     match ended.end {

@@ -4,6 +4,8 @@
 //! failure, and the job is cancelled: a job without its limit works on every host. A launch is sent again only where it
 //! certainly did not arrive. A job whose end cannot be seen is unknown, with its address.
 
+mod reach;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,9 +83,6 @@ impl<'a> Awx<'a> {
         if !settings.templates.iter().any(|name| name == play.what.as_ref()) {
             return Err(format!("`{}` is not among `templates` under [runbooks.awx]", play.what.escape_debug()));
         }
-        if let Some((name, _)) = play.vars.iter().find(|(_, value)| value.contains("{{") || value.contains("{%")) {
-            return Err(format!("the value of `{name}` would be read as an expression by Ansible"));
-        }
         let none = SecretSource::default();
         let sender = HttpSender::new(ClientSettings {
             name: "awx",
@@ -146,6 +145,7 @@ impl<'a> Awx<'a> {
         };
         let asks = self.get_json(&format!("/job_templates/{id}/launch/"), &[]).await?;
         let body = launch_body(play, &asks)?;
+        self.check_reach(&play.limit, &asks).await?;
         Ok(Launch { template: id, body })
     }
 

@@ -32,6 +32,8 @@ pub struct Attempt {
     stop: Arc<Notify>,
     reports: StepReportSink,
     is_killed: IsKilled,
+    /// Targets that may be reached; `None` for what only looks.
+    targets_max: Option<u32>,
 }
 
 impl Attempt {
@@ -45,7 +47,22 @@ impl Attempt {
         is_killed: IsKilled,
     ) -> Self {
         let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-        Self { run, step, began: Instant::now(), timeout, stop, reports, is_killed }
+        Self { run, step, began: Instant::now(), timeout, stop, reports, is_killed, targets_max: None }
+    }
+
+    /// The same, bound to so many targets: what would reach more, or nobody knows how many, does not begin.
+    #[must_use]
+    pub fn reaching(mut self, targets_max: Option<u32>) -> Self {
+        self.targets_max = targets_max;
+        self
+    }
+
+    /// Says why not, where `count` is more than the step allows.
+    fn within(&self, most: u32, count: usize, what: &str) -> Result<(), String> {
+        if usize::try_from(most).is_ok_and(|most| count <= most) {
+            return Ok(());
+        }
+        Err(format!("it would reach {count} {what}, and `targets_max` allows {most}; nothing was begun"))
     }
 
     /// Tells the engine; when it has ended there is nobody left to tell, and the run is found on disk at the next start.

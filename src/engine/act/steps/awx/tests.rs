@@ -85,9 +85,19 @@ async fn posts(server: &MockServer) -> Vec<String> {
 }
 
 async fn run_it(server: &MockServer, is_check: bool, timeout_ms: i64) -> (StepProgress, Vec<String>) {
+    run_within(server, &play(is_check), timeout_ms, None).await
+}
+
+async fn run_within(
+    server: &MockServer,
+    play: &Play,
+    timeout_ms: i64,
+    targets_max: Option<u32>,
+) -> (StepProgress, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let (attempt, _stop, mut reports) = attempt(timeout_ms);
-    let end = run(&play(is_check), &settings(server, folder.path()), &attempt).await;
+    let attempt = attempt.reaching(targets_max);
+    let end = run(play, &settings(server, folder.path()), &attempt).await;
     drop(attempt);
     let mut lines = Vec::new();
     while let Some(report) = reports.recv().await {
@@ -282,6 +292,67 @@ async fn only_named_templates_and_a_server_that_is_there() {
     let end = run(&play(false), &settings, &attempt).await;
     assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains("`templates`")), "{end:?}");
     assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+/// An inventory of three hosts, two of them in the group `web`.
+async fn inventory(server: &MockServer) {
+    let hosts = |names: &[&str]| {
+        let hosts: Vec<Value> = names.iter().map(|name| json!({"id": 1, "name": name})).collect();
+        ResponseTemplate::new(200).set_body_json(json!({"count": hosts.len(), "results": hosts}))
+    };
+    for (at, name, answer) in [
+        ("hosts", "web-1", hosts(&["web-1"])),
+        ("groups", "web", ResponseTemplate::new(200).set_body_json(json!({"count": 1, "results": [{"id": 5}]}))),
+    ] {
+        let at = format!("/api/v2/inventories/3/{at}/");
+        Mock::given(method("GET"))
+            .and(path(at))
+            .and(query_param("name", name))
+            .respond_with(answer)
+            .mount(server)
+            .await;
+    }
+    let all =
+        ResponseTemplate::new(200).set_body_json(json!({"count": 1_003, "results": [{"id": 1, "name": "web-1"}]}));
+    let every = Mock::given(method("GET")).and(path("/api/v2/inventories/3/hosts/"));
+    every.and(wiremock::matchers::query_param_is_missing("name")).respond_with(all).mount(server).await;
+    for at in ["hosts", "groups"] {
+        answers(server, "GET", &format!("/api/v2/inventories/3/{at}/"), hosts(&[])).await;
+    }
+    answers(server, "GET", "/api/v2/groups/5/all_hosts/", hosts(&["web-1", "web-2"])).await;
+}
+
+#[tokio::test]
+async fn no_more_hosts_are_worked_on_than_the_step_allows() {
+    let server = server(json!({"defaults": {"job_type": "run", "inventory": {"id": 3}}})).await;
+    inventory(&server).await;
+    answers(&server, "POST", "/api/v2/job_templates/7/launch/", launched()).await;
+    job(&server, "successful", json!({"host_status_counts": {"ok": 1, "dark": 0}})).await;
+    for (limit, most, said) in [
+        ("web", 1, "2 hosts"),
+        ("web-1,web", 1, "2 hosts"),
+        ("all", 9, "1003 hosts"),
+        ("web-*", 9, "is a pattern"),
+        ("web:!web-2", 9, "is a pattern"),
+        ("gone", 9, "no host"),
+    ] {
+        let play = Play { limit: limit.into(), ..play(false) };
+        let (end, _) = run_within(&server, &play, 60_000, Some(most)).await;
+        assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(said)), "{limit}: {end:?}");
+    }
+    assert_eq!(posts(&server).await, Vec::<String>::new());
+    for (limit, most) in [("web-1", 1), ("web", 2), ("web-1:web", 2)] {
+        let play = Play { limit: limit.into(), ..play(false) };
+        let (end, _) = run_within(&server, &play, 60_000, Some(most)).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{limit}: {end:?}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_an_inventory_that_is_not_told_are_not_counted() {
+    let server = server(json!({})).await;
+    let (end, _) = run_within(&server, &play(false), 60_000, Some(1)).await;
+    assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains("cannot be counted")), "{end:?}");
 }
 
 proptest! {

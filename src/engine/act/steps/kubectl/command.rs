@@ -85,7 +85,7 @@ impl Guarded<'_> {
 }
 
 /// Options of every command, all of which take a value.
-const GLOBAL: [&str; 18] = [
+pub(super) const GLOBAL: [&str; 18] = [
     "-n",
     "--namespace",
     "--context",
@@ -106,7 +106,7 @@ const GLOBAL: [&str; 18] = [
     "--request-timeout",
 ];
 /// Options of the commands that are looked at, which take a value.
-const WITH_VALUE: [&str; 20] = [
+pub(super) const WITH_VALUE: [&str; 20] = [
     "--replicas",
     "--current-replicas",
     "--resource-version",
@@ -146,7 +146,7 @@ const PLAIN: [&str; 14] = [
     "--dry-run",
 ];
 /// Options by which a command finds its objects by itself.
-const BY_SELECTION: [&str; 10] = [
+pub(super) const BY_SELECTION: [&str; 10] = [
     "-l",
     "--selector",
     "--all",
@@ -211,7 +211,7 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
 }
 
 /// An option's name, and its value where it is in the same word.
-fn option(word: &str) -> (&str, Option<&str>) {
+pub(super) fn option(word: &str) -> (&str, Option<&str>) {
     if let Some((name, value)) = word.split_once('=') {
         return (name, Some(value));
     }

@@ -4,6 +4,7 @@
 
 mod command;
 mod owners;
+mod reach;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -25,6 +26,13 @@ pub fn is_kubectl(argv: &[Arc<str>]) -> bool {
 
 /// Runs the command, if nobody else owns what it changes.
 pub async fn run(argv: &[Arc<str>], rules: &CommandRules, attempt: &Attempt) -> StepProgress {
+    let counted = tokio::select! {
+        counted = reach::check(argv, rules, attempt) => counted,
+        () = attempt.stop.notified() => Err("stopped by a person while its objects were counted".to_owned()),
+    };
+    if let Err(reason) = counted {
+        return not_started(reason);
+    }
     match command::read(argv) {
         Ok(None) => {}
         Ok(Some(change)) => {

@@ -18,7 +18,7 @@ use crate::engine::settings::RunbookSettings;
 const FAKE: &str = r#"#!/bin/sh
 dir=$(dirname "$0")
 if [ "$1" != get ]; then printf '%s\n' "$*" >> "$dir/done"; echo "done: $*"; exit 0; fi
-case $2 in *.*) name=$2;; *) name=object;; esac
+case $2 in -o) name=names;; *.*) name=$2;; *) name=object;; esac
 printf '%s\n' "$*" >> "$dir/asked"
 if [ ! -e "$dir/$name" ]; then echo "error: the server doesn't have a resource type \"$name\"" >&2; exit 1; fi
 if [ "$(head -c 1 "$dir/$name")" = '!' ]; then tail -c +2 "$dir/$name" >&2; exit 1; fi
@@ -49,10 +49,15 @@ impl Fake {
     }
 
     async fn run_for(&self, line: &str, timeout_ms: i64) -> StepProgress {
+        self.run_within(line, timeout_ms, None).await
+    }
+
+    async fn run_within(&self, line: &str, timeout_ms: i64, targets_max: Option<u32>) -> StepProgress {
         let mut argv: Vec<Arc<str>> = vec![self.settings.allowed_programs[0].as_str().into()];
         argv.extend(line.split_whitespace().map(Arc::from));
         let (sink, mut reports) = StepReportSink::channel();
         let attempt = Attempt::new((RunId(1), 0), timeout_ms, Arc::new(Notify::new()), sink, Arc::new(|| false));
+        let attempt = attempt.reaching(targets_max);
         let rules = CommandRules::new(&self.settings);
         let end = run(&argv, &rules, &attempt).await;
         while reports.try_recv().is_ok() {}
@@ -130,6 +135,34 @@ async fn what_only_looks_asks_nothing() {
         assert!(matches!(fake.run(line).await, StepProgress::Exited { code: Some(0), .. }), "{line}");
     }
     assert_eq!(fake.note("asked"), "");
+}
+
+#[tokio::test]
+async fn no_more_objects_are_changed_than_the_step_allows() {
+    let nodes = "node/a\nnode/b\nnode/c\n";
+    let fake = Fake::new(&[("object", &plain()), ("names", nodes)]);
+    for (line, most, said) in [
+        ("rollout restart deployment/payment deployment/checkout -n prod", 1, "2 objects"),
+        ("delete networkpolicy a b", 1, "2 objects"),
+        ("label nodes -l zone=a out=true", 2, "3 objects"),
+        ("delete -f all.yaml", 9, "in a file"),
+        ("apply -k folder", 9, "in a file"),
+    ] {
+        assert_refused(&fake, &fake.run_within(line, 60_000, Some(most)).await, said);
+    }
+    let unasked = Fake::new(&[]);
+    let end = unasked.run_within("label nodes -l zone=a out=true", 60_000, Some(9)).await;
+    assert_refused(&unasked, &end, "could not be counted");
+    for (line, most) in [
+        ("label nodes -l zone=a out=true", 3),
+        ("cordon node-1", 1),
+        ("rollout restart deployment/payment -n prod", 1),
+        ("exec deployment/payment -- ls -f a b c", 1),
+    ] {
+        let end = fake.run_within(line, 60_000, Some(most)).await;
+        assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{line}: {end:?}");
+    }
+    assert!(fake.note("asked").contains("-o name nodes -l zone=a"), "{}", fake.note("asked"));
 }
 
 #[tokio::test]
