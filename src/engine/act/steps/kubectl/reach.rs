@@ -102,7 +102,7 @@ fn named<'a>(words: &[&'a str]) -> Option<(Option<&'static str>, Vec<&'a str>)> 
         | ["set", _, objects @ ..] => (None, objects),
         _ => return None,
     };
-    Some((kind, objects.iter().copied().filter(|word| is_name(&word)).collect()))
+    Some((kind, objects.iter().copied().filter(is_name).collect()))
 }
 
 #[cfg(test)]
