@@ -51,6 +51,14 @@ fn lint_ends_with_0_1_or_2_and_names_file_line_and_rule() {
     said(hypo(home.path()).args(["runbook", "lint", "own.md"]), 0);
     assert!(said(hypo(home.path()).args(["runbook", "lint", "--strict", "own.md"]), 1).contains("never-verified"));
     said(hypo(home.path()).args(["runbook", "lint", "gone.md"]), 2);
+    // What no configured server tells is said once there is one.
+    std::fs::write(&file, page("drain-queue").replace("\"queue_depth\"", "\"queue_dept\"")).unwrap();
+    assert!(!said(hypo(home.path()).args(["runbook", "lint", "own.md"]), 0).contains("unknown-metric"));
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "[[prometheus]]\n[[prometheus.query]]\nmetric = \"queue_depth\"\nexpr = \"depth\"\n")
+        .unwrap();
+    let told = said(hypo(home.path()).args(["--config", "config.toml", "runbook", "lint", "own.md"]), 0);
+    assert!(told.contains("unknown-metric") && told.contains("did you mean `queue_depth`"), "{told}");
 }
 
 #[test]

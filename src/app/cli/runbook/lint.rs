@@ -1,12 +1,15 @@
 //! `hypo runbook lint`: what is wrong with pages, with file, line and remedy.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::super::{Exit, Failure, output, settings};
 use crate::app::arguments::{CommonArguments, RunbookLintArguments};
-use crate::engine::ingest::wall_clock;
+use crate::engine::ingest::prometheus::queries::configured;
+use crate::engine::ingest::{host, wall_clock};
 use crate::engine::runbooks::library::{SHIPPED_ORIGIN, shipped_pages};
 use crate::engine::runbooks::lint::{Finding, PageText, Surroundings, Weight, lint};
 use crate::views::text::counted;
@@ -46,7 +49,9 @@ pub(super) fn run(common: &CommonArguments, arguments: &RunbookLintArguments) ->
         let folder = Path::new(file).parent().filter(|_| is_own(file))?;
         Some(folder.join(link).exists())
     };
-    let findings = lint(&texts, &Surroundings { today: Some(today), metrics: None, link_is_alive: &link_is_alive });
+    let metrics = known_metrics(common);
+    let around = Surroundings { today: Some(today), metrics: metrics.as_ref(), link_is_alive: &link_is_alive };
+    let findings = lint(&texts, &around);
     let is_clean = !findings.iter().any(|finding| arguments.strict || finding.weight == Weight::Error);
     if arguments.json {
         output::json(&Findings { is_clean, pages: pages.len(), findings: &findings })?;
@@ -54,6 +59,17 @@ pub(super) fn run(common: &CommonArguments, arguments: &RunbookLintArguments) ->
         tell(&findings, pages.len())?;
     }
     Ok(if is_clean { Exit::Done } else { Exit::Found })
+}
+
+/// The metrics that the configured servers are asked for, and those of machines. `None` where no server is configured or
+/// the settings cannot be read: then nobody knows what a page may look at. The store keeps no names.
+fn known_metrics(common: &CommonArguments) -> Option<BTreeSet<Arc<str>>> {
+    let servers = settings(common).ok()?.settings.engine.prometheus;
+    let mut known: BTreeSet<Arc<str>> = host::METRICS.into_iter().map(Arc::from).collect();
+    for server in &servers {
+        known.extend(configured(server).ok()?.into_iter().map(|query| Arc::from(query.metric)));
+    }
+    (!servers.is_empty()).then_some(known)
 }
 
 fn tell(findings: &[Finding], page_count: usize) -> Result<(), Failure> {

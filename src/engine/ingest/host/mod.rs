@@ -35,6 +35,30 @@ use crate::engine::settings::{HostSettings, LogSettings};
 
 /// The source's name on the screen.
 pub use crate::engine::model::HOST_SOURCE;
+/// Names of the metrics that a machine and its units are told by.
+pub const METRICS: [&str; 21] = [
+    "cpu_busy_ratio",
+    "cpu_iowait_ratio",
+    "cpu_pressure_ratio",
+    "cpu_used_cores",
+    "disk_busy_ratio",
+    "disk_used_ratio",
+    "inodes_used_ratio",
+    "io_pressure_ratio",
+    "load_per_core",
+    "memory_bytes",
+    "memory_pressure_ratio",
+    "memory_used_ratio",
+    "network_rx_bytes_per_second",
+    "network_rx_drops",
+    "network_rx_errors",
+    "network_tx_bytes_per_second",
+    "network_tx_drops",
+    "network_tx_errors",
+    "oom_kills",
+    "swap_used_ratio",
+    "unit_up",
+];
 /// Between two readings at least.
 const INTERVAL_MS_MIN: i64 = SECOND_MS;
 /// Series of one machine; past it new ones are counted and left out.

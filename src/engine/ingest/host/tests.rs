@@ -80,6 +80,8 @@ fn a_machine_is_told_in_full_from_the_second_reading_on() {
     {
         assert!(values.contains_key(&format!("web-7/{name}")), "{name}: {values:?}");
     }
+    let unlisted = known.values().find(|descriptor| !METRICS.contains(&descriptor.metric.as_ref()));
+    assert!(unlisted.is_none(), "{unlisted:?}");
     assert!(values["db/oom_kills"] > 0.0);
     assert_eq!(values["db/memory_bytes"], 4_096.0);
     let disk = known.values().find(|descriptor| &*descriptor.metric == "disk_used_ratio").unwrap();

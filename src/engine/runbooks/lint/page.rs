@@ -8,29 +8,25 @@ use regex::Regex;
 use super::raw::Raw;
 use super::{Findings, PageText, Surroundings};
 use crate::engine::model::Runbook;
+use crate::engine::redact::LineRedactor;
 
 /// Lines of prose before one step: more is not read at night.
 const PROSE_LINES_MAX: usize = 12;
 /// Lines of prose before the first step, which is what is on the screen when the page opens.
 const FIRST_SCREEN_LINES_MAX: usize = 20;
 
-/// Words that name a secret followed by something that could be one, and well-known forms of keys.
-static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let named = r#"(?i)\b[a-z_-]*(password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key)\b["']?\s*[=:]\s*["']?[a-z0-9+/_.!@#-]{6,}"#;
-    let known = r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|[Bb]earer\s+[A-Za-z0-9._~+/-]{16,}|://[^/\s:@{]+:[^/\s:@{]+@";
-    Regex::new(&format!("{named}|{known}")).ok()
-});
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\]\(([^)\s]+)\)").ok());
 
 /// What can be told line by line, also of a page that cannot be read.
 pub(super) fn look_at_text(page: &PageText<'_>, around: &Surroundings<'_>, findings: &mut Findings) {
     let mut is_inside = false;
+    let mut secrets = LineRedactor::default();
     for (line, number) in page.text.lines().zip(1_u32..) {
         is_inside ^= line.trim_start().starts_with("```");
         if line.contains("FILL IN") {
             findings.error("fill-in", number, "this is still to be written; replace it, the words FILL IN included");
         }
-        if SECRET.as_ref().is_some_and(|secret| secret.is_match(line)) {
+        if secrets.line(line) != line {
             let remedy =
                 "this looks like a secret; take it out, change it where it is used, and let the settings hold it";
             findings.error("secret", number, remedy);
