@@ -31,6 +31,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
     prepare_folder(path)?;
     let holder = holder::take(path)?;
+    let unfinished = |reason| StoreError::Folder { path: path.to_path_buf(), reason };
+    remove_unfinished_snapshots(path).map_err(unfinished)?;
     let (db, mut notices) = open_or_repair(path)?;
     let trees = TreeName::ALL
         .into_iter()
@@ -168,6 +170,16 @@ fn try_open_sled(path: &Path) -> Result<sled::Db, StoreError> {
             Err(StoreError::Damaged { path: path.to_path_buf(), reason: "its files do not fit together".to_owned() })
         }
     }
+}
+
+/// Removes what sled was writing when it was killed. It takes a snapshot under its working name for the newest one, and a
+/// half of one for damage; the one before it is there until the new one has its own name.
+fn remove_unfinished_snapshots(path: &Path) -> std::io::Result<()> {
+    if !path.join("store").exists() {
+        return Ok(());
+    }
+    let files = files_of_sled(path, "snap.")?;
+    files.iter().filter(|file| file.extension().is_some_and(|it| it == "generating")).try_for_each(std::fs::remove_file)
 }
 
 fn files_of_sled(path: &Path, beginning: &str) -> std::io::Result<Vec<PathBuf>> {

@@ -354,6 +354,23 @@ fn a_store_damaged_beyond_repair_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn a_snapshot_that_a_kill_cut_off_is_no_damage() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&sample_records(), true).unwrap();
+    let before = store.load().unwrap();
+    drop(store);
+    for half in ["", "half of a snapshot"] {
+        let unfinished = folder.path().join("store/snap.00000000FFFFFFFF.generating");
+        std::fs::write(&unfinished, half).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.notices().len(), 0, "{:?}", store.notices());
+        assert_eq!(store.load().unwrap(), before);
+        assert!(!unfinished.exists() && !folder.path().join("set-aside").exists());
+    }
+}
+
+#[test]
 fn numbers_that_were_lost_are_told_once_and_not_given_again() {
     let folder = folder();
     let store = Store::open(folder.path()).unwrap();
