@@ -80,7 +80,33 @@ fn last_change(run: &Run, index: usize) -> Option<Purpose> {
     step.acts_begun().last().map(|begun| begun.purpose)
 }
 
-/// The probe ended: exit code 0 says that it happened, 1 that it did not; anything else says nothing.
+/// A probe that looked while the act may still have been under way looks once more when its time is over.
+pub(super) fn look_again(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
+    let index = run.steps.iter().position(|step| matches!(step.state, StepState::Unknown { .. }))?;
+    let step = run.steps.get(index)?;
+    let acted_at = step.begun.iter().rev().find(|begun| begun.purpose == Purpose::Run)?.at;
+    let last = step.begun.last().filter(|begun| begun.purpose == Purpose::Probe)?;
+    let is_over_at = acted_at + step.bound.spec.timeout_ms;
+    if last_change(run, index) != Some(Purpose::Run) || last.at >= is_over_at || gate.now < is_over_at {
+        return None;
+    }
+    let mut outcome = WalkOutcome::unchanged(run);
+    outcome.probe(index, gate);
+    outcome.execute.is_some().then_some(outcome)
+}
+
+/// When the step was last called: for a probe that has just ended, when that looked.
+fn looked_at(outcome: &WalkOutcome, index: usize) -> Timestamp {
+    outcome.run.steps[index].begun.last().map_or(Timestamp(0), |begun| begun.at)
+}
+
+/// What was begun at `since` is not under way any more after this. Before it, what nobody listens to any more goes on: a
+/// process of this machine outlives the program, one elsewhere the connection.
+fn time_is_over(outcome: &WalkOutcome, index: usize, since: Timestamp) -> Timestamp {
+    since + outcome.run.steps[index].bound.spec.timeout_ms
+}
+
+/// The probe ended: exit code 0 says that it happened, 1 that it did not, where its time is over; anything else says nothing.
 pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepProgress, gate: &Gate<'_>) {
     let begun = &outcome.run.steps[index].begun;
     let since = begun.iter().rev().find(|begun| begun.purpose == Purpose::Run).map_or(gate.now, |begun| begun.at);
@@ -89,6 +115,17 @@ pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepPro
     match end {
         StepProgress::Exited { code: Some(0), .. } => {
             settle(outcome, index, since, true, &engine, "its probe says", gate);
+        }
+        StepProgress::Exited { code: Some(1), .. }
+            if looked_at(outcome, index) < time_is_over(outcome, index, since) =>
+        {
+            let text = format!(
+                "{}: its probe says it has not happened; until {} it may still be under way, so look again after that",
+                name_of(&outcome.run, index),
+                time_is_over(outcome, index, since).hh_mm_ss()
+            );
+            outcome.note(AuditKind::Outcome, &engine, &text);
+            outcome.tell(gate.now, &engine, &text);
         }
         StepProgress::Exited { code: Some(1), .. } => {
             settle(outcome, index, since, false, &engine, "its probe says", gate);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{ENGINE, WalkOutcome, answer, name_of, worsening};
+use super::{ENGINE, WalkOutcome, answer, name_of, recover, worsening};
 use crate::engine::act::policy::{self, Decision, Gate};
 use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::limits::{APPROVAL_MS_MAX, STEP_OVERDUE_MS, VERIFY_FRESH_MS};
@@ -68,6 +68,9 @@ pub fn on_tick(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
     {
         let is_overdue = now > since + step.bound.spec.timeout_ms + STEP_OVERDUE_MS;
         return is_overdue.then(|| overdue(run, index, since));
+    }
+    if run.state == RunState::Interrupted {
+        return recover::look_again(run, gate);
     }
     if run.state != RunState::Active {
         return None;
@@ -231,7 +234,7 @@ fn missed_text(watch: Watch, goal: &Goal<'_>) -> String {
 /// Its runner was to stop it at its timeout and said nothing: whether it took effect cannot be known from here.
 fn overdue(run: &Run, index: usize, since: Timestamp) -> WalkOutcome {
     let mut outcome = WalkOutcome::unchanged(run);
-    super::recover::lose_sight(&mut outcome, index, since, "was not heard of again");
+    recover::lose_sight(&mut outcome, index, since, "was not heard of again");
     outcome.cancel = Some(index);
     outcome
 }

@@ -58,18 +58,49 @@ fn with_probe() -> Vec<BoundStep> {
     steps
 }
 
-fn cut_off() -> Drive {
+/// A run whose act was cut off, found again so long after its beginning of everything.
+fn cut_off_for(ms: i64) -> Drive {
     let mut drive = Drive::new(with_probe());
     drive.walk_to_running_act();
-    drive.now = T0 + 9_000;
+    drive.now = T0 + ms;
     drive.with(recover);
     drive
+}
+
+fn cut_off() -> Drive {
+    cut_off_for(900_000)
+}
+
+#[test]
+fn while_the_act_may_still_be_under_way_its_probe_can_say_that_it_happened_and_not_that_it_did_not() {
+    let mut drive = cut_off_for(9_000);
+    drive.exit(2, 0);
+    assert!(matches!(drive.run.steps[2].state, StepState::Succeeded { .. }));
+
+    let mut drive = cut_off_for(9_000);
+    drive.exit(2, 1);
+    assert!(matches!(drive.run.steps[2].state, StepState::Unknown { .. }));
+    assert_eq!(drive.run.state, RunState::Interrupted);
+    assert!(drive.audit_texts().last().unwrap().contains("it may still be under way"));
+    let probes = |drive: &Drive| drive.executed.iter().filter(|step| step.purpose() == Purpose::Probe).count();
+    assert!(!drive.tick(T0 + 600_999, &[]));
+    assert_eq!(probes(&drive), 1);
+    assert!(drive.tick(T0 + 601_000, &[]), "its time is over");
+    assert_eq!(probes(&drive), 2);
+    drive.exit(2, 1);
+    assert_eq!(drive.run.steps[2].state, StepState::Waiting);
+
+    let mut drive = cut_off_for(9_000);
+    drive.exit(2, 1);
+    assert!(drive.tick(T0 + 601_000, &[]));
+    drive.exit(2, 2);
+    assert!(!drive.tick(T0 + 9_000_000, &[]), "once more, and then a person looks");
 }
 
 #[test]
 fn a_probe_begins_at_once_and_says_whether_it_happened() {
     for (code, state) in [
-        (0, StepState::Succeeded { at: T0 + 9_500 }),
+        (0, StepState::Succeeded { at: T0 + 900_500 }),
         (1, StepState::Waiting),
         (2, StepState::Unknown { since: T0 + 1_000 }),
     ] {
