@@ -33,11 +33,13 @@ const ROUNDS_PER_STORE: u64 = 10;
 /// Stores that are killed on at the same time.
 const SIDES: u64 = 2;
 /// Incidents in a store, to be acted on.
-const INCIDENTS: u64 = 8;
+const INCIDENTS: u64 = 10;
 /// Runs that are under way at a time.
-const RUNS_AT_A_TIME: usize = 4;
+const RUNS_AT_A_TIME: usize = 6;
 /// A life is killed within this long after it is ready.
 const LIFE_MS_MAX: u64 = 250;
+/// No act of the page is under way for longer.
+const UNDER_WAY_MS_MAX: i64 = 300;
 /// Whose hands are on the console.
 const PERSON: &str = "ana";
 /// What a life is told in its environment.
@@ -66,16 +68,18 @@ fn page(ground: &Ground) -> String {
         let step = format!(
             "kind = \"act\"\naction = \"restart\"\neffect = \"reversible\"\nrun = [\"{act}\", \"{name}-{{inc}}\"]\n\
              undo = [\"{act}\", \"undo-{name}-{{inc}}\"]\ndry_run = [\"{act}\", \"try-{name}-{{inc}}\"]\n\
-             rollback = \"the other way\"\ntouches = \"thing-{name}-{{inc}}\"\ntimeout = \"30s\"\n{more}"
+             rollback = \"the other way\"\ntouches = \"thing-{name}-{{inc}}\"\n{more}"
         );
         (name.to_owned(), step)
     };
-    let probed = |name: &str| format!("probe = [\"{probe}\", \"{name}-{{inc}}\"]\n");
+    let probed = |name: &str| format!("timeout = \"30s\"\nprobe = [\"{probe}\", \"{name}-{{inc}}\"]\n");
+    // Its probe believes that it did not happen as soon as this is over, in one of the next lives.
+    let soon_probed = |name: &str| probed(name).replace("30s", "1s");
     let plain = |name: &str, step: &str| (name.to_owned(), step.to_owned());
     let steps = [
-        acts("one", &probed("one")),
+        acts("one", &soon_probed("one")),
         plain("look", &format!("kind = \"check\"\nrun = [\"{act}\", \"look-{{inc}}\"]\ntimeout = \"30s\"\n")),
-        acts("two", ""),
+        acts("two", "timeout = \"30s\"\n"),
         plain("pause", "kind = \"wait\"\nfor = \"100ms\"\n"),
         acts("three", &probed("three")),
         plain(
@@ -224,10 +228,11 @@ fn on_run(run: &Arc<Run>, snapshot: &Snapshot, ground: &Ground, random: &mut Pcg
         (StepState::Unknown { .. }, _) => match chance {
             0..10 => taken_back()?,
             10..30 if is_probed(step) => (Request::Probe { run: id, step: at }, "probe"),
-            _ => {
-                let has_happened = has_happened(step, snapshot, ground);
-                (Request::SettleUnknown { run: id, step: at, has_happened }, "settle")
-            }
+            _ => match has_happened(step, snapshot, ground) {
+                Some(has_happened) => (Request::SettleUnknown { run: id, step: at, has_happened }, "settle"),
+                None if chance < 32 && run.state.is_open() => (stop, "stop"),
+                None => return None,
+            },
         },
         (StepState::Waiting, RunState::Active) => match chance {
             0..4 => (stop, "stop"),
@@ -258,12 +263,16 @@ fn on_run(run: &Arc<Run>, snapshot: &Snapshot, ground: &Ground, random: &mut Pcg
     Some(request)
 }
 
-/// What a person finds who looks: more lines than earlier attempts account for.
-fn has_happened(step: &RunStep, snapshot: &Snapshot, ground: &Ground) -> bool {
-    let Some(last) = step.acts_begun().last() else { return false };
-    let Some(name) = line_of(step, last.purpose) else { return false };
+/// What a person finds who looks, once it can no longer be under way; nothing where earlier attempts leave it open.
+fn has_happened(step: &RunStep, snapshot: &Snapshot, ground: &Ground) -> Option<bool> {
+    let last = step.acts_begun().last()?;
+    if chrono::Utc::now().timestamp_millis() < last.at.0 + UNDER_WAY_MS_MAX {
+        return None;
+    }
+    let name = line_of(step, last.purpose)?;
     let begun: usize = snapshot.runs.iter().flat_map(|run| &run.steps).map(|step| begun_as(step, &name)).sum();
-    ground.lines().iter().filter(|line| **line == name).count() >= begun
+    let did = ground.lines().iter().filter(|line| **line == name).count();
+    (did == 0 || did >= begun).then_some(did > 0)
 }
 
 fn is_probed(step: &RunStep) -> bool {
@@ -406,6 +415,20 @@ impl Disk {
         }
     }
 
+    /// Lines of calls of which a probe or a person said that they did not happen, by how often.
+    fn denied(&self) -> Vec<(String, usize)> {
+        let denied = self.told.iter().filter(|(text, _)| text.ends_with("did not happen"));
+        let line = |(text, count): (&String, &usize)| {
+            let (_, rest) = text.split_once(" of RUN-")?;
+            let (run, rest) = rest.split_once(" (")?;
+            let run = self.runs.get(&run.parse().ok()?)?;
+            let (_, step) = run.step_named(rest.split_once(')')?.0)?;
+            let purpose = if text.contains("taking it back") { Purpose::Undo } else { Purpose::Run };
+            Some((line_of(step, purpose)?, *count))
+        };
+        denied.map(|denied| line(denied).unwrap_or_else(|| panic!("{}", denied.0))).collect()
+    }
+
     fn steps(&self) -> impl Iterator<Item = (RunId, usize, &RunStep)> {
         self.runs.values().flat_map(|run| run.steps.iter().enumerate().map(|(at, step)| (run.id, at, step)))
     }
@@ -443,6 +466,8 @@ struct Sum {
     waits: usize,
     /// Acts that were cut off and found again.
     cut_off: usize,
+    /// Acts that a probe or a person said did not happen.
+    denied: usize,
     torn: usize,
     reasons: BTreeMap<String, usize>,
 }
@@ -591,9 +616,13 @@ impl Campaign {
         for line in self.ground.lines() {
             *did.entry(line).or_insert(0) += 1;
         }
+        // What was said not to have happened has not, and will not.
+        for (line, count) in disk.denied() {
+            *begun.entry(line).or_insert(0) -= count;
+        }
         for (line, did) in &did {
             let begun = begun.get(line).copied().unwrap_or_default();
-            assert!(*did <= begun, "round {seed}: `{line}` was done {did} times and begun {begun} times");
+            assert!(*did <= begun, "round {seed}: `{line}` was done {did} times and can have been {begun} times");
         }
         self.sum.calls = did.values().sum();
     }
@@ -641,6 +670,7 @@ impl Campaign {
         let disk = Disk::look(&self.ground, &self.scratch);
         assert_eq!(disk.cut_off_count, self.cut_off.len(), "cut off: {:?}", self.cut_off);
         self.sum.cut_off = self.cut_off.len();
+        self.sum.denied = disk.denied().iter().map(|(_, count)| count).sum();
         let is_running = |(_, _, step): &(RunId, usize, &RunStep)| {
             let is_act = step.bound.spec.act().is_some();
             is_act && matches!(step.state, StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. })
@@ -671,7 +701,7 @@ fn five_hundred_kills_lose_nothing_and_repeat_nothing() {
     });
     println!("{total:#?}");
     assert_eq!(total.rounds, ROUNDS);
-    assert!(total.acknowledged > 500, "the lives were too short to say anything");
+    assert!(total.acknowledged > 400, "the lives were too short to say anything");
     assert!(total.cut_off > 50 && total.undos > 0 && total.probes > 0, "hardly any step was cut off");
 }
 
@@ -708,6 +738,7 @@ impl Sum {
         self.checks += other.checks;
         self.waits += other.waits;
         self.cut_off += other.cut_off;
+        self.denied += other.denied;
         self.torn += other.torn;
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_insert(0) += count;
