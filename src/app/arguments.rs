@@ -1,5 +1,7 @@
 //! The command line: every command and flag, in one definition that also makes the help, the completions and the man page.
 
+mod eval;
+mod patches;
 mod runbook;
 
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::model::IncidentId;
+pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
+pub use patches::{PatchesCommand, PatchesScoreArguments, YesNo};
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 
 /// Heading of the flags that every command takes.
@@ -102,6 +106,9 @@ pub enum Command {
     /// Runbooks: check, list, show and try them, begin one of your own.
     #[command(subcommand)]
     Runbook(RunbookCommand),
+    /// Patches: how urgent a vulnerability is on an asset.
+    #[command(subcommand)]
+    Patches(PatchesCommand),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -233,51 +240,6 @@ pub struct RcaArguments {
     pub case: PathBuf,
     /// Where to write the ranking as JSON; standard output when left out or `-`.
     pub out: Option<PathBuf>,
-}
-
-/// `hypo eval`
-#[derive(Debug, Subcommand)]
-pub enum EvalCommand {
-    /// Anomalies in labelled series: `labels/NAME.json`, the series below `data/NAME`, others' figures in `peers.csv`.
-    Detect(EvalArguments),
-    /// Log templates: a folder with X.jsonl.gz and X.truth.jsonl.gz for each system.
-    Logs(EvalArguments),
-    /// Root causes: one suite (a folder with a `truth.json` and `cases/`), or a folder of suites.
-    Rca(EvalRcaArguments),
-    /// Groups of alerts: a storm with a `truth.json`, or a folder of such storms.
-    Correlate(EvalCorrelateArguments),
-}
-
-/// `hypo eval …`
-#[derive(Debug, Args)]
-pub struct EvalArguments {
-    /// The labelled data.
-    pub dir: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `hypo eval correlate`
-#[derive(Debug, Args)]
-pub struct EvalCorrelateArguments {
-    /// What every measurement takes.
-    #[command(flatten)]
-    pub of: EvalArguments,
-    /// Group as the console does: every alert when it comes, through the whole engine, into its incidents.
-    #[arg(long)]
-    pub console: bool,
-}
-
-/// `hypo eval rca`
-#[derive(Debug, Args)]
-pub struct EvalRcaArguments {
-    /// What every measurement takes.
-    #[command(flatten)]
-    pub of: EvalArguments,
-    /// Also say how each single case went.
-    #[arg(long)]
-    pub cases: bool,
 }
 
 /// `hypo doctor`

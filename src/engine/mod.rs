@@ -33,6 +33,7 @@ pub mod digest;
 pub mod incident_kind;
 pub mod ingest;
 pub mod outbox;
+pub mod patches;
 pub mod postmortem;
 pub mod precursors;
 pub mod redact;

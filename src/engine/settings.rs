@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 mod executors;
 mod outbound;
+mod patches;
 mod policy;
 mod span;
 
@@ -17,6 +18,7 @@ pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings}
 pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
 };
+pub use patches::{PatchSettings, RiskSettings};
 pub use policy::{FreezeSettings, GateSettings, PolicySettings};
 pub use span::Span;
 
@@ -50,6 +52,8 @@ pub struct EngineSettings {
     pub outbound: OutboundSettings,
     /// How much may be done without a person, and when nothing may be done at all.
     pub policy: PolicySettings,
+    /// What must be patched, and how soon.
+    pub patches: PatchSettings,
 }
 
 /// Where a secret is read: never in the file itself.

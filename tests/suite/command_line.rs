@@ -288,3 +288,26 @@ fn the_environment_names_the_configuration_for_every_command() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(found["store"]["text"].as_str().unwrap().contains("elsewhere"), "{found}");
 }
+
+#[test]
+fn the_score_of_a_vulnerability_is_told_with_its_factors_and_the_directives_term() {
+    let home = tempfile::tempdir().unwrap();
+    let score = |arguments: &[&str]| {
+        json(&hypo(home.path()).args(["patches", "score", "--json"]).args(arguments).output().unwrap())
+    };
+    let told = score(&["--cvss", "5.0", "--kev", "--fresh"]);
+    assert_eq!((&told["score"], &told["band"]), (&0.85.into(), &"CRITICAL".into()));
+    let factors: Vec<f64> =
+        told["factors"].as_array().unwrap().iter().map(|factor| factor["value"].as_f64().unwrap()).collect();
+    assert_eq!(factors, [0.5, 2.0, 0.85]);
+    assert_eq!(told["directive"]["strictest"], "three_days_with_forensics");
+    assert_eq!(told["directive"]["mildest"], "fourteen_days");
+    assert_eq!(score(&["--cvss", "3.9"])["band"], "LOW");
+    // Factors and borders are the configuration's.
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "[patches.risk]\ncritical = 39\n").unwrap();
+    assert_eq!(score(&["--cvss", "3.9", "--config", config.to_str().unwrap()])["band"], "CRITICAL");
+    let refused = hypo(home.path()).args(["patches", "score", "--cvss", "11"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--cvss: 11 is no CVSS score"));
+}

@@ -70,6 +70,8 @@ mod tidy;
 #[cfg(test)]
 mod two_consoles;
 #[cfg(test)]
+mod versions_real;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod walk;

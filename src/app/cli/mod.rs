@@ -12,6 +12,7 @@ mod eval;
 mod kill;
 mod list;
 pub mod output;
+mod patches;
 mod printing;
 pub mod progress;
 mod rca;
@@ -76,6 +77,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Audit(command)) => audit::run(common, command),
         Some(Command::Kill(arguments)) => kill::run(common, arguments),
         Some(Command::Runbook(command)) => runbook::run(common, command),
+        Some(Command::Patches(command)) => patches::run(common, command),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),

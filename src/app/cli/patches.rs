@@ -1,0 +1,77 @@
+//! `hypo patches`: how urgent a vulnerability is on an asset.
+
+use serde::Serialize;
+
+use super::{Exit, Failure, output, settings};
+use crate::app::arguments::{CommonArguments, PatchesCommand, PatchesScoreArguments, YesNo};
+use crate::engine::patches::directive::{self, Answer, Questions, Term};
+use crate::engine::patches::risk::{self, CvssTenths, Exposure, Risk};
+
+pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<Exit, Failure> {
+    match command {
+        PatchesCommand::Score(arguments) => score(common, arguments),
+    }
+}
+
+/// The score with the second opinion.
+#[derive(Serialize)]
+struct Scored {
+    #[serde(flatten)]
+    risk: Risk,
+    directive: Directive,
+}
+
+/// The term by CISA BOD 26-04: one where every answer is known, else its two ends.
+#[derive(Serialize)]
+struct Directive {
+    strictest: Term,
+    mildest: Term,
+}
+
+fn score(common: &CommonArguments, arguments: &PatchesScoreArguments) -> Result<Exit, Failure> {
+    let exposure = Exposure {
+        cvss: CvssTenths::from_score(arguments.cvss).map_err(|problem| format!("--cvss: {problem}"))?,
+        is_known_exploited: arguments.kev,
+        is_internet_facing: arguments.internet,
+        is_production: arguments.production,
+        is_fresh: arguments.fresh,
+    };
+    let risk = risk::assess(&exposure, &settings(common)?.settings.engine.patches.risk);
+    let (strictest, mildest) = directive::terms(&Questions {
+        in_kev: if arguments.kev { Answer::Yes } else { Answer::No },
+        publicly_exposed: if arguments.internet { Answer::Yes } else { Answer::No },
+        automatable: answer(arguments.automatable),
+        total_impact: answer(arguments.total_impact),
+    });
+    if arguments.json {
+        output::json(&Scored { risk, directive: Directive { strictest, mildest } })?;
+        return Ok(Exit::Done);
+    }
+    let factors: Vec<String> = risk.factors.iter().map(|factor| format!("{} {}", factor.name, factor.value)).collect();
+    output::line(&format!("{} {:.4} = {}", risk.band.word(), risk.score, factors.join(" x ")))?;
+    let within = risk.band.within_ms().map_or_else(
+        || "with the next window".to_owned(),
+        |ms| format!("within {} of the first match", crate::engine::model::human_span(ms)),
+    );
+    output::line(&format!("due {within}"))?;
+    let term =
+        if strictest == mildest { words(strictest) } else { format!("{} to {}", words(strictest), words(mildest)) };
+    output::line(&format!("CISA BOD 26-04: {term}"))?;
+    Ok(Exit::Done)
+}
+
+fn answer(given: Option<YesNo>) -> Answer {
+    match given {
+        Some(YesNo::Yes) => Answer::Yes,
+        Some(YesNo::No) => Answer::No,
+        None => Answer::Unknown,
+    }
+}
+
+fn words(term: Term) -> String {
+    match (term, term.days()) {
+        (Term::ThreeDaysWithForensics, _) => "3 days, with a search for signs of intrusion".to_owned(),
+        (_, Some(days)) => format!("{days} days"),
+        (_, None) => "the next upgrade".to_owned(),
+    }
+}
