@@ -59,8 +59,8 @@ struct Facts {
     evidence_kinds: usize,
     /// Whether the run is against the cause that is believed most.
     is_first_cause: bool,
-    /// Percent for act and notify in place of 85 and 65, for this act on this service.
-    own_gate: Option<(u8, u8)>,
+    /// Percent for act and notify in place of 85 and 65, for this act on this service; each can be left out.
+    own_gate: Option<(Option<u8>, Option<u8>)>,
     is_assist_listed: bool,
     agreed: u32,
     differed: u32,
@@ -138,7 +138,10 @@ fn may(facts: &Facts) -> May {
     if !facts.is_act {
         return if mode == AutonomyMode::Assist { May::Allow { is_told: false } } else { May::Ask };
     }
-    let (act, notify) = facts.own_gate.unwrap_or((85, 65));
+    let (act, notify) = facts.own_gate.unwrap_or((None, None));
+    let never = 101;
+    let notify = notify.unwrap_or(if act == Some(never) { never } else { 65 });
+    let act = act.unwrap_or(85);
     let percent = facts.confidence * 100.0;
     let counts = |at_minutes_ago: i64| !facts.is_reset_since && at_minutes_ago < 30;
     let failures_here = if facts.is_reset_since {
@@ -255,7 +258,20 @@ impl Facts {
             is_first_cause: mostly(r),
             own_gate: one_of(
                 r,
-                &[None, None, None, None, Some((70, 50)), Some((99, 90)), Some((101, 101)), Some((101, 50))],
+                &[
+                    None,
+                    None,
+                    None,
+                    None,
+                    Some((Some(70), Some(50))),
+                    Some((Some(99), Some(90))),
+                    Some((Some(99), None)),
+                    Some((None, Some(80))),
+                    Some((None, None)),
+                    Some((Some(101), Some(101))),
+                    Some((Some(101), Some(50))),
+                    Some((Some(101), None)),
+                ],
             ),
             is_assist_listed: mostly(r),
             agreed: one_of(r, &[0, 10, 19, 20, 20, 25, 40, 60]),
@@ -454,7 +470,7 @@ impl Situation {
         let mut gate = Vec::new();
         if let Some((act, notify)) = facts.own_gate {
             let services = Some("another".to_owned());
-            gate.push(GateSettings { action: Some(facts.action), services, act: 1, notify: 1 });
+            gate.push(GateSettings { action: Some(facts.action), services, act: Some(1), notify: Some(1) });
             let services = Some("shop|shop-db".to_owned());
             gate.push(GateSettings { action: Some(facts.action), services, act, notify });
         }

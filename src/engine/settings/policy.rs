@@ -57,10 +57,10 @@ pub struct GateSettings {
     pub action: Option<ActionKind>,
     /// Which services, as a regular expression for the whole name; every one where it is left out.
     pub services: Option<String>,
-    /// In place of `act_confidence`; more than 100 for never.
-    pub act: u8,
-    /// In place of `notify_confidence`.
-    pub notify: u8,
+    /// In place of `act_confidence`, which holds where it is left out; 101 for never.
+    pub act: Option<u8>,
+    /// In place of `notify_confidence`, which holds where it is left out and `act` is not 101; with that, left out is never.
+    pub notify: Option<u8>,
 }
 
 /// A time in which nothing is changed.

@@ -12,6 +12,8 @@ use crate::engine::model::{ActSpec, AutonomyMode, Danger, Run, StepEffect, StepS
 const EVIDENCE_KINDS_MIN: usize = 2;
 /// Lower bound of the agreement with people in silent trials: that of twenty of twenty, which is 0.8389.
 const AGREEMENT_MIN: f64 = 0.838;
+/// A confidence above this is never reached.
+const PERCENT_MAX: u8 = 100;
 
 /// How an act may begin by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,5 +128,8 @@ pub(super) fn thresholds(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<
                 whole(pattern).is_none_or(|pattern| names.iter().any(|name| pattern.is_match(name)))
             })
     });
-    special.map_or((gate.policy.act_confidence, gate.policy.notify_confidence), |special| (special.act, special.notify))
+    let act_at = special.and_then(|special| special.act).unwrap_or(gate.policy.act_confidence);
+    // "Never" is not undone by a key that was left out.
+    let usual = if act_at > PERCENT_MAX { act_at } else { gate.policy.notify_confidence.min(act_at) };
+    (act_at, special.and_then(|special| special.notify).unwrap_or(usual))
 }

@@ -65,10 +65,39 @@ fn between_the_thresholds_people_are_told_and_below_them_asked() {
     drive.policy.gate = vec![GateSettings {
         action: Some(ActionKind::Rollback),
         services: Some("pay.*".to_owned()),
-        act: 99,
-        notify: 98,
+        act: Some(99),
+        notify: Some(98),
     }];
     assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "a stricter gate for this kind and service");
+}
+
+/// What a gate of one's own leaves out is as the policy says, and never begins at any confidence.
+#[test]
+fn a_gate_that_leaves_a_confidence_out_takes_the_policys() {
+    for (act, notify, confidence, begins, is_told) in [
+        (None, None, 0.64, false, false),
+        (None, None, 0.65, true, true),
+        (None, None, 0.85, true, false),
+        (Some(95), None, 0.3, false, false),
+        (Some(95), None, 0.94, true, true),
+        (Some(95), None, 0.95, true, false),
+        (Some(50), None, 0.49, false, false),
+        (Some(50), None, 0.5, true, false),
+        (None, Some(80), 0.79, false, false),
+        (None, Some(80), 0.84, true, true),
+        (None, Some(80), 0.85, true, false),
+        (Some(101), None, 1.0, false, false),
+        (Some(101), Some(90), 0.95, true, true),
+    ] {
+        let mut drive = assisted();
+        drive.policy.gate = vec![GateSettings { act, notify, ..GateSettings::default() }];
+        drive.incident.ranking.hypotheses = vec![hypothesis(confidence)];
+        let (have_begins, have_told) = match decision(&drive, 0) {
+            Decision::Allow { must_notify, .. } => (true, must_notify),
+            _ => (false, false),
+        };
+        assert_eq!((have_begins, have_told), (begins, is_told), "act {act:?}, notify {notify:?}, {confidence}");
+    }
 }
 
 /// Each condition by itself turns "begins by itself" into "a person must say so".
