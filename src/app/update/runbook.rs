@@ -170,15 +170,7 @@ fn steer(state: &mut AppState, command: Command, run: &Run, now: Timestamp) -> V
 
 /// Takes the selected act back, else the last that stands; its way back is shown first.
 fn undo(state: &mut AppState, run: &Run, selected: Option<usize>, now: Timestamp) -> Vec<Effect> {
-    let stands = |index: &usize| {
-        run.steps.get(*index).is_some_and(|step| {
-            step.acts_begun().next().is_some()
-                && matches!(
-                    step.state,
-                    StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. }
-                )
-        })
-    };
+    let stands = |index: &usize| run.steps.get(*index).is_some_and(RunStep::stands);
     let Some(index) = selected.filter(stands).or_else(|| (0..run.steps.len()).rev().find(stands)) else {
         state.refuse("no act of this run stands, so there is nothing to take back");
         return Vec::new();

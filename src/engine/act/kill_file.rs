@@ -70,7 +70,8 @@ impl KillFile {
 
     fn replace(&self, word: &KillWord) -> std::io::Result<()> {
         let text = serde_json::to_string(word)?;
-        let fresh = self.path.with_extension("new");
+        // Of this process alone: another one's word must never be renamed in place of ours.
+        let fresh = self.path.with_extension(format!("new-{}", nix::unistd::getpid()));
         let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -110,7 +111,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = KillFile::of(folder.path());
         file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it") }).unwrap();
-        std::fs::create_dir(folder.path().join("kill.new")).unwrap();
+        std::fs::create_dir(folder.path().join(format!("kill.new-{}", nix::unistd::getpid()))).unwrap();
         assert!(file.write(&KillWord::On { by: Arc::from("bob"), reason: Arc::from("smoke") }).is_err());
         assert_eq!(file.read(), None, "the next start does not read that it is off");
     }

@@ -178,6 +178,9 @@ pub struct RunStep {
     pub offered_at: Timestamp,
     /// Every call of it that was begun, in order.
     pub begun: Vec<Beginning>,
+    /// The act may have taken effect in an earlier attempt of this run and was not taken back since; then it can still be.
+    #[serde(default)]
+    pub is_in_force: bool,
     /// Why the gate asks, allows or refuses.
     pub gate_text: Arc<str>,
     /// True where the gate says no, whoever asks.
@@ -251,6 +254,7 @@ impl RunStep {
             offer: Arc::from(""),
             offered_at: now,
             begun: Vec::new(),
+            is_in_force: false,
             gate_text: Arc::from(""),
             is_denied: false,
             needs_target: false,
@@ -272,6 +276,14 @@ impl RunStep {
     pub fn acts_begun(&self) -> impl Iterator<Item = &Beginning> {
         let is_act = matches!(self.bound.spec.kind, StepKind::Act(_));
         self.begun.iter().filter(move |begun| is_act && matches!(begun.purpose, Purpose::Run | Purpose::Undo))
+    }
+
+    /// True for an act that may have had its effect and was not taken back.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        let may_have =
+            matches!(self.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
+        self.is_in_force || may_have && self.acts_begun().next().is_some()
     }
 }
 

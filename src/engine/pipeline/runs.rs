@@ -12,6 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
+use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
     AnomalyState, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity, StepState,
 };
@@ -245,10 +246,15 @@ impl Engine {
             .map(|run| run.id)
     }
 
-    /// True while a command of a run has begun and its end was not seen.
+    /// Until when the last command that has begun, and whose end was not seen, can be heard of; `None` without one.
     #[must_use]
-    pub fn has_commands(&self) -> bool {
-        self.world.runs.values().any(|run| has_command(run))
+    pub fn commands_until(&self) -> Option<Timestamp> {
+        let steps = self.world.runs.values().flat_map(|run| &run.steps);
+        let until = steps.filter_map(|step| match step.state {
+            StepState::Running { since, .. } => Some(since + step.bound.spec.timeout_ms + STEP_OVERDUE_MS),
+            _ => None,
+        });
+        until.max()
     }
 
     /// Does something with what the gate looks at for this incident, at `now`.
@@ -267,13 +273,9 @@ impl Engine {
     }
 }
 
-fn has_command(run: &Run) -> bool {
-    run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
-}
-
 /// Time passes over it: it is not over, or what it verified has still to hold.
 fn is_watched(run: &Run) -> bool {
     run.state.is_open()
-        || has_command(run)
+        || run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
         || run.state == RunState::Succeeded && run.has_held.is_none() && run.has_acted()
 }

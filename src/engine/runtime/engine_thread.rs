@@ -216,11 +216,17 @@ impl Desk {
     /// nothing begins meanwhile; the kill file is still heeded.
     async fn see_commands_out(&mut self, inbox: &mut Inbox) {
         let mut kill_looks = tokio::time::interval(Duration::from_millis(KILL_LOOK_MS));
-        while self.engine.has_commands() {
+        while let Some(until) = self.engine.commands_until() {
+            // One that was never heard of again is found at the next start, as unknown.
+            let left_ms = until.since_ms(wall_clock::now());
+            if left_ms <= 0 {
+                return;
+            }
             let is_now = |ending: &Ending| *ending == Ending::Now;
             let arrival = tokio::select! {
                 biased;
                 _ = inbox.ending.wait_for(is_now) => return,
+                () = tokio::time::sleep(Duration::from_millis(left_ms.unsigned_abs())) => return,
                 Some(envelope) = inbox.requests.recv() => {
                     envelope.refuse("hypo is ending; it only waits for commands that still run");
                     continue;

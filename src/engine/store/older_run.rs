@@ -292,6 +292,7 @@ impl From<OlderRunStep> for RunStep {
             offer: Arc::from(""),
             offered_at: older.shown_at,
             begun: begun.into_iter().collect(),
+            is_in_force: false,
             gate_text: older.gate_text,
             is_denied: false,
             needs_target: true,

@@ -119,6 +119,7 @@ fn run(id: u64, value: f64) -> Record {
         offer: Arc::from("o"),
         offered_at: Timestamp(1),
         begun: vec![Beginning { id: Arc::from("i"), at: Timestamp(1), by: Arc::from("ana"), purpose: Purpose::Run }],
+        is_in_force: true,
         gate_text: Arc::from("g"),
         is_denied: false,
         needs_target: true,

@@ -289,12 +289,10 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
     let spec = &wanted.bound.spec;
     let act = spec.act().ok_or_else(|| no_undo("it changes nothing"))?;
     let undo = act.undo.as_ref().ok_or_else(|| no_undo(&act.rollback_text))?;
-    let may_have_happened =
-        matches!(wanted.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
-    if wanted.acts_begun().next().is_none() || !may_have_happened {
+    if !wanted.stands() {
         return Err(no_undo("it was not done"));
     }
-    if let Some(later) = run.steps.iter().skip(step + 1).position(stands) {
+    if let Some(later) = run.steps.iter().skip(step + 1).position(RunStep::stands) {
         return Err(no_undo(&format!("step {} came after it; take that back first", step + later + 2)));
     }
     if run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. })) {
@@ -308,13 +306,6 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
     }
     let id = side_id(run.id, &wanted.id, "undo", wanted.begun.len());
     Ok(pass(run, step, id, undo.clone(), Purpose::Undo))
-}
-
-/// An act that may have had its effect and was not taken back.
-fn stands(step: &RunStep) -> bool {
-    let may_have =
-        matches!(step.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
-    may_have && step.acts_begun().next().is_some()
 }
 
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {

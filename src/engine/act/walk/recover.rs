@@ -186,6 +186,7 @@ fn settle(
         (false, false) => StepState::Pending,
     };
     if has_happened {
+        outcome.run.steps[step].is_in_force &= !was_undo;
         let verb = if was_undo { "took back " } else { "" };
         outcome.tell_change(step, since, gate.now, true, verb);
     }

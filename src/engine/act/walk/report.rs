@@ -191,6 +191,7 @@ fn undo_ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &S
         let by =
             outcome.run.steps[index].begun.last().map_or_else(|| Arc::clone(&engine), |begun| Arc::clone(&begun.by));
         outcome.run.steps[index].state = StepState::Undone { at: gate.now, by };
+        outcome.run.steps[index].is_in_force = false;
         let text = format!("{name} was taken back");
         outcome.note(AuditKind::Outcome, &engine, &text);
         outcome.tell(gate.now, &engine, &text);

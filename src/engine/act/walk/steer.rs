@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{WalkOutcome, name_of};
 use crate::engine::act::policy::{self, Gate, GateRefusal};
-use crate::engine::model::{AuditKind, BoundStep, Run, RunState, StepState};
+use crate::engine::model::{AuditKind, BoundStep, Run, RunState, RunStep, StepKind, StepState};
 
 fn no_way(run: &Run, why: &str) -> GateRefusal {
     GateRefusal::NoWay { run: run.id, why: Arc::from(why) }
@@ -67,11 +67,7 @@ fn lead(run: &Run, to: usize, text: &str, by: &Arc<str>, gate: &Gate<'_>) -> Res
     outcome.tell(now, by, text);
     for (index, step) in outcome.run.steps.iter_mut().enumerate() {
         if index >= to {
-            step.state = StepState::Pending;
-            step.approved_by = None;
-            step.is_as_expected = None;
-            step.answer = None;
-            step.harm_before = None;
+            begin_anew(step);
         } else if !step.state.is_passed() {
             step.state = StepState::Skipped { at: now, by: Arc::clone(by), reason: Arc::from("led past it") };
         }
@@ -79,6 +75,16 @@ fn lead(run: &Run, to: usize, text: &str, by: &Arc<str>, gate: &Gate<'_>) -> Res
     outcome.reopen();
     outcome.offer(gate);
     Ok(outcome)
+}
+
+/// The step is gone through again; what it did before can still be taken back.
+fn begin_anew(step: &mut RunStep) {
+    step.is_in_force = step.stands();
+    step.state = StepState::Pending;
+    step.approved_by = None;
+    step.is_as_expected = None;
+    step.answer = None;
+    step.harm_before = None;
 }
 
 /// A person has looked at why the run paused, and lets it go on. A failed check stays failed: retry it or skip it.
@@ -102,7 +108,9 @@ pub fn resume(run: &Run, reason: &str, by: &Arc<str>, gate: &Gate<'_>) -> Result
     Ok(outcome)
 }
 
-/// Takes other values: every step that has not ended is bound anew, and what is offered asks again.
+/// Takes other values: every step that has not ended is bound anew, and what is offered asks again. What checks found out
+/// with the old values, and what was decided by it, says nothing of the new ones and is gone through again; acts that were
+/// done stay done.
 ///
 /// # Errors
 /// When the run is over, a step runs, or nothing is left that the values would change.
@@ -128,12 +136,31 @@ pub fn edit(
     if changed.is_empty() {
         return Err(no_way(run, "these are its values already"));
     }
+    // Its way back would go to the new target.
+    let is_bound_elsewhere =
+        |(step, bound): (&RunStep, &BoundStep)| step.is_in_force && step.bound.digest != bound.digest;
+    if let Some(index) = run.steps.iter().zip(steps).position(is_bound_elsewhere) {
+        return Err(no_way(
+            run,
+            &format!("{} is in force with the old values; take it back first", name_of(run, index)),
+        ));
+    }
     let text = format!("{} takes other values: {}", run.id, changed.join(", "));
     outcome.note(AuditKind::Approval, by, &text);
     outcome.tell(gate.now, by, &text);
     outcome.run.params = params.clone();
+    let mut is_other_from_here = false;
     for (step, bound) in outcome.run.steps.iter_mut().zip(steps) {
-        if !step.state.is_passed() {
+        let kind = &step.bound.spec.kind;
+        let finds_out = !matches!(kind, StepKind::Act(_) | StepKind::Note | StepKind::Notify { .. });
+        let is_decision = matches!(kind, StepKind::Branch { .. } | StepKind::Ask { .. });
+        let is_found_out = finds_out && matches!(step.state, StepState::Succeeded { .. } | StepState::Skipped { .. });
+        let was_passed_over = matches!(step.state, StepState::PassedOver { .. });
+        is_other_from_here |= is_found_out && (is_decision || step.bound.digest != bound.digest);
+        if is_other_from_here && (was_passed_over || is_found_out) {
+            step.bound = bound.clone();
+            begin_anew(step);
+        } else if !step.state.is_passed() {
             step.bound = bound.clone();
             if !matches!(step.state, StepState::Failed { .. }) {
                 step.state = StepState::Pending;

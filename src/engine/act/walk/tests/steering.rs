@@ -70,6 +70,49 @@ fn what_was_edited_asks_again_and_keeps_what_is_done() {
 }
 
 #[test]
+fn what_was_found_out_with_other_values_is_found_out_again() {
+    let mut drive = Drive::new(steps());
+    drive.walk_to_offered_act();
+    assert!(matches!(drive.run.steps[1].state, StepState::Succeeded { .. }));
+    let params = BTreeMap::from([(text("service"), text("cart"))]);
+    let rebound: Vec<BoundStep> =
+        steps().into_iter().map(|step| BoundStep { digest: format!("{}-cart", step.digest).into(), ..step }).collect();
+    drive.asks(|run, gate| edit(run, &params, &rebound, &text(ANA), gate)).unwrap();
+    assert_eq!(drive.run.current_step(), Some(1), "the check's proof was of another target");
+    assert_eq!(drive.run.steps[1].bound.digest.as_ref(), "digest-look-cart");
+    assert_eq!(drive.run.steps[1].is_as_expected, None);
+    assert!(matches!(drive.run.steps[0].state, StepState::Succeeded { .. }), "a text that was read is read");
+}
+
+#[test]
+fn an_act_that_is_led_past_again_can_still_be_taken_back() {
+    let acts = |n: &str| bound(n, act_kind(&format!("kubectl {n}")), StepEffect::Reversible);
+    let mut drive = Drive::new(vec![acts("one"), acts("two"), steps().remove(3)]);
+    for step in 0..2 {
+        drive.approve(step).unwrap();
+        drive.exit(step, 0);
+    }
+    drive.asks(|run, gate| run_from(run, 0, "once more", &text(ANA), gate)).unwrap();
+    let params = BTreeMap::from([(text("service"), text("cart"))]);
+    let rebound: Vec<BoundStep> = drive.run.steps.iter().map(|step| step.bound.clone()).collect();
+    let rebound: Vec<BoundStep> =
+        rebound.into_iter().map(|step| BoundStep { digest: format!("{}-cart", step.digest).into(), ..step }).collect();
+    let edited = drive.asks(|run, gate| edit(run, &params, &rebound, &text(ANA), gate));
+    assert!(matches!(edited, Err(GateRefusal::NoWay { why, .. }) if why.contains("take it back first")));
+    let take_back = |drive: &mut Drive, step: usize| {
+        let id = Arc::clone(&drive.run.steps[step].id);
+        drive.asks(|run, gate| undo(run, step, &id, &text(ANA), gate))
+    };
+    assert!(matches!(take_back(&mut drive, 0), Err(GateRefusal::NoUndo { why, .. }) if why.contains("step 2")));
+    for step in [1, 0] {
+        take_back(&mut drive, step).unwrap();
+        drive.exit(step, 0);
+        assert!(matches!(drive.run.steps[step].state, StepState::Undone { .. }));
+        assert!(take_back(&mut drive, step).is_err(), "once");
+    }
+}
+
+#[test]
 fn acts_are_taken_back_in_reverse_order_and_the_run_pauses() {
     let acts = |n: &str| bound(n, act_kind(&format!("kubectl {n}")), StepEffect::Reversible);
     let mut drive = Drive::new(vec![acts("one"), acts("two"), steps().remove(3)]);
