@@ -163,6 +163,14 @@ pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
     gate.runs.values().filter(is_same_cause).filter(has_same_act).count()
 }
 
+/// How often this step's kind of act was verified for this cause lately and the failure came back all the same; `None`
+/// while that is no reason to stop repeating it.
+#[must_use]
+pub fn came_back(run: &Run, step: usize, gate: &Gate<'_>) -> Option<usize> {
+    let act = run.steps.get(step)?.bound.spec.act()?;
+    Some(recurrences(run, act, gate)).filter(|count| *count >= RECURRENCES_MAX)
+}
+
 /// When a restart or failover of one of these targets was last begun, by another run or by another step of this one.
 pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
     let restarts = |step: &&RunStep| {

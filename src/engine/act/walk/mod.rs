@@ -232,6 +232,14 @@ impl WalkOutcome {
         let needs_target = policy::needs_target(&self.run, index, gate);
         let is_act = matches!(self.run.steps[index].bound.spec.kind, StepKind::Act(_));
         let wait_ms = if is_act { gate.policy.veto.0 } else { 0 };
+        if self.run.steps[index].offer.is_empty()
+            && let Some(count) = policy::came_back(&self.run, index, gate)
+        {
+            let name = name_of(&self.run, index);
+            let text = format!("{name} helped {count} times in 7 days and the failure came back: mend the cause");
+            self.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+            self.notice(&text, true);
+        }
         let step = &mut self.run.steps[index];
         step.state = StepState::Waiting;
         step.attempt = attempt;

@@ -205,6 +205,18 @@ fn a_remedy_that_does_not_last_is_not_begun_again_by_itself() {
     }
     assert!(matches!(decision(&drive, 0), Decision::Ask(why) if why.contains("escalate, mend the cause")));
     assert!(drive.look(|run, gate| policy::needs_target(run, 0, gate)));
+    // Where it is offered for the first time people are called, once.
+    let told = |drive: &Drive| drive.notices.iter().filter(|notice| notice.text.contains("mend the cause")).count();
+    for _ in 0..2 {
+        drive.run.state = RunState::Paused;
+        if told(&drive) == 0 {
+            drive.run.steps[0].state = StepState::Pending;
+            drive.run.steps[0].offer = text("");
+        }
+        drive.asks(|run, gate| resume(run, "looked at", &text(ANA), gate)).unwrap();
+        assert_eq!(told(&drive), 1);
+    }
+    assert!(drive.notices.iter().any(|notice| notice.is_urgent && notice.text.contains("helped 2 times")));
 }
 
 #[test]
