@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! kubectl get|top|logs|wait|rollout status|rollout history …       look
-//! kubectl exec … -- df|du|getent|wget …, set env … --list          look
+//! kubectl exec … -- df|du|getent|wget …                            look
 //! kubectl rollout undo|restart, scale, cordon, drain               act
 //! kubectl set env|selector, label, annotate, patch, create job     act
 //! kubectl delete networkpolicy NAME, exec … -- logrotate           act

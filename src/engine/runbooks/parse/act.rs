@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fields::{Fields, Problems};
+use super::looks::Look;
 use super::{call, goal};
 use crate::engine::clock::MINUTE_MS;
 use crate::engine::model::{ActSpec, ActionKind, Call, Danger, Repeat, StepEffect};
@@ -26,9 +27,9 @@ pub(super) fn read(
         Some(Call::Ssh { host, .. }) => Some(host.clone()),
         _ => None,
     };
-    let dry_run = call::read_key("dry_run", host.as_ref(), fields, problems);
+    let dry_run = call::read_look_key("dry_run", host.as_ref(), Look::DryRun, fields, problems);
     let undo = call::read_key("undo", host.as_ref(), fields, problems);
-    let probe = call::read_key("probe", host.as_ref(), fields, problems);
+    let probe = call::read_look_key("probe", host.as_ref(), Look::Plain, fields, problems);
     let rollback = read_rollback(fields, problems);
     if effect == StepEffect::Irreversible && undo.is_some() {
         problems.add(fields.line_of("undo"), "an irreversible act has no `undo`; leave it out or make it reversible");

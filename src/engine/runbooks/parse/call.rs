@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, Problems};
+use super::looks::{Look, only_looks};
 use crate::engine::model::{Call, HttpCall, HttpMethod, Play};
 use crate::engine::runbooks::fill::placeholders;
 use crate::nearest::nearest;
@@ -50,6 +51,31 @@ pub(super) fn read_key(
     }
     let argv = fields.list(key, false, problems)?;
     command(argv, host.cloned(), fields.line_of(key), problems)
+}
+
+/// The call of a step that only looks.
+pub(super) fn read_look(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Call> {
+    let call = read(fields, problems)?;
+    let way = WAYS.into_iter().find(|way| fields.has(way)).unwrap_or("run");
+    if let Err(why) = only_looks(&call, Look::Plain) {
+        problems.add(fields.line_of(way), format!("a check only looks: {why}"));
+    }
+    Some(call)
+}
+
+/// As [`read_key`], for a call that only looks.
+pub(super) fn read_look_key(
+    key: &'static str,
+    host: Option<&Arc<str>>,
+    look: Look,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> Option<Call> {
+    let call = read_key(key, host, fields, problems)?;
+    if let Err(why) = only_looks(&call, look) {
+        problems.add(fields.line_of(key), format!("`{key}` only looks: {why}"));
+    }
+    Some(call)
 }
 
 fn read_way(fields: &mut Fields<'_>, host: Option<&Arc<str>>, problems: &mut Problems) -> Option<Call> {

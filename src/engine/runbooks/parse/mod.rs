@@ -18,6 +18,7 @@ mod decide;
 mod fields;
 mod goal;
 mod head;
+mod looks;
 pub(super) mod markdown;
 mod matchers;
 mod order;

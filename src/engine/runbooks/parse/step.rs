@@ -75,7 +75,7 @@ fn read_check(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Read> 
             problems.add(fields.line_of("expect"), format!("`expect` is no regular expression: {reason}"));
         }
         let exit = fields.whole("exit", 0..256, problems).unwrap_or(0);
-        let call = call::read(fields, problems)?;
+        let call = call::read_look(fields, problems)?;
         Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0) }
     };
     Some((StepKind::Check(CheckSpec { look, otherwise, proves }), StepEffect::Read, touches, timeout_ms))
