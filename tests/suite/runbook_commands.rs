@@ -62,6 +62,17 @@ fn lint_ends_with_0_1_or_2_and_names_file_line_and_rule() {
 }
 
 #[test]
+fn a_page_in_the_place_of_a_shipped_one_is_known_by_its_id_however_that_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("pages");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("own.md"), page("free-disk").replace("id = \"free-disk\"", "id= 'free-disk'")).unwrap();
+    std::fs::write(home.path().join("c.toml"), format!("[runbooks]\nfolders = [\"{}\"]\n", folder.display())).unwrap();
+    let told = said(hypo(home.path()).args(["--config", "c.toml", "runbook", "lint"]), 0);
+    assert!(!told.contains("duplicate-id"), "{told}");
+}
+
+#[test]
 fn a_page_is_begun_shown_and_tried_without_anything_being_changed() {
     let home = tempfile::tempdir().unwrap();
     said(hypo(home.path()).args(["runbook", "new", "restart-mailer", "--problem", "queue_backlog"]), 0);

@@ -12,6 +12,7 @@ use crate::engine::ingest::prometheus::queries::configured;
 use crate::engine::ingest::{host, wall_clock};
 use crate::engine::runbooks::library::{SHIPPED_ORIGIN, shipped_pages};
 use crate::engine::runbooks::lint::{Finding, PageText, Surroundings, Weight, lint};
+use crate::engine::runbooks::parse;
 use crate::views::text::counted;
 
 /// `hypo runbook lint --json`
@@ -34,9 +35,9 @@ pub(super) fn run(common: &CommonArguments, arguments: &RunbookLintArguments) ->
     let own_count = pages.len();
     if arguments.paths.is_empty() {
         // A page of one's own may carry the id of a shipped one: it stands in its place.
-        let id_line = |text: &str| text.lines().find(|line| line.starts_with("id = ")).map(str::to_owned);
-        let own: Vec<Option<String>> = pages.iter().map(|(_, text)| id_line(text)).collect();
-        let shipped = shipped_pages().iter().filter(|(_, text)| !own.contains(&id_line(text)));
+        let id = |text: &str| parse("", text).ok().map(|runbook| runbook.id);
+        let own: BTreeSet<Arc<str>> = pages.iter().filter_map(|(_, text)| id(text)).collect();
+        let shipped = shipped_pages().iter().filter(|(_, text)| id(text).is_none_or(|id| !own.contains(&id)));
         pages.extend(shipped.map(|(name, text)| (format!("{SHIPPED_ORIGIN}: {name}.md"), (*text).to_owned())));
     }
     if pages.is_empty() {
