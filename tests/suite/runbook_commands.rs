@@ -126,6 +126,20 @@ fn only_checks_and_declared_dry_runs_are_carried_out() {
     assert!(!touched.exists(), "the act itself was not");
 }
 
+#[test]
+fn a_dry_run_shows_every_step_whatever_way_a_branch_would_go() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("c.toml"), "[runbooks]\nallowed_programs = [\"ls\"]\n").unwrap();
+    let arguments =
+        ["--config", "c.toml", "runbook", "run", "limit-overload", "--dry-run", "--param", "service=payment"];
+    let told = said(hypo(home.path()).args(arguments).arg("--execute-dry-runs"), 0);
+    let (_, tried) = told.split_once("the console looks\n").unwrap();
+    for wanted in ["\n4. ", "\n6. "] {
+        assert!(tried.contains(wanted), "{told}");
+    }
+    assert_eq!(tried.matches("`kubectl` is not among").count(), 2, "{told}");
+}
+
 /// Waits until the picture is as wanted.
 async fn until(runtime: &Runtime, what: &str, is_so: impl Fn(&Snapshot) -> bool) {
     let mut snapshots = runtime.handle().snapshots();

@@ -15,8 +15,8 @@ use crate::engine::ingest::wall_clock;
 use crate::engine::input::{KillWord, StepProgress};
 use crate::engine::model::{
     Alert, AlertNotice, AlertState, Fingerprint, Incident, IncidentId, IncidentSeverity, IncidentState, KillSwitch,
-    Labels, ParamKind, Proposal, Ranking, Reading, Run, RunId, Runbook, Safety, ServiceName, Severity, SourceName,
-    StepKind,
+    Labels, ParamKind, Proposal, Ranking, Reading, Run, RunId, RunState, Runbook, Safety, ServiceName, Severity,
+    SourceName, StepKind,
 };
 use crate::engine::runbooks::{Library, rebind};
 use crate::engine::settings::EngineSettings;
@@ -226,6 +226,8 @@ fn carry_out(begun: &Run, gate: &Gate<'_>, settings: &EngineSettings) -> Result<
     let executor = Executor::new(&settings.runbooks, tokio.handle().clone());
     let by: Arc<str> = Arc::from(BY);
     let mut exit = Exit::Done;
+    // Nothing is measured, so a branch may have ended the run at once; every step is shown whatever way it would go.
+    let begun = Run { state: RunState::Active, ended_at: None, ..begun.clone() };
     for index in 0..begun.steps.len() {
         let spec = &begun.steps[index].bound.spec;
         let looks = matches!(spec.kind, StepKind::Check(_)) && spec.call().is_some();
@@ -234,7 +236,7 @@ fn carry_out(begun: &Run, gate: &Gate<'_>, settings: &EngineSettings) -> Result<
         }
         output::line("")?;
         output::line(&format!("{}. {}", index + 1, spec.title))?;
-        let led = walk::run_from(begun, index, BY, &by, gate)?.run;
+        let led = walk::run_from(&begun, index, BY, &by, gate)?.run;
         let token = Arc::clone(&led.steps[index].offer);
         let outcome = if looks {
             walk::approve(&led, index, &token, None, &by, gate)
