@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::policy::ApprovedStep;
+use super::policy::{self, ApprovedStep};
 use super::steps::run_command::{self, CommandRules};
 use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, ssh};
 use super::{StepReportSink, StepRunner};
@@ -110,6 +110,12 @@ impl Reach {
         let program = call.program();
         if !settings.allowed_programs.iter().any(|allowed| allowed == program) {
             let reason = format!("`{program}` is not among `allowed_programs` under [runbooks]");
+            return StepProgress::NotStarted { reason: reason.into() };
+        }
+        // What changes something is bound to a number of targets; a check is not.
+        if attempt.is_bound()
+            && let Some(reason) = policy::unguarded(call)
+        {
             return StepProgress::NotStarted { reason: reason.into() };
         }
         match call {
@@ -245,6 +251,23 @@ mod tests {
             let executor = Executor::new(&settings(), Handle::current());
             let (sink, reports) = StepReportSink::channel();
             executor.start(approved(&argv, 60_000, &generous), sink);
+            let (_, end) = finish(reports).await;
+            assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn kubectl_over_ssh_is_not_begun_where_it_may_change_something() {
+        let mut settings = settings();
+        settings.allowed_programs.push("ssh".to_owned());
+        let argv = ["kubectl", "delete", "pod", "x"].map(Arc::from).to_vec();
+        let call = Call::Ssh { host: "jump-1".into(), argv };
+        for (targets_max, says) in [(Some(1), "run it as a local step"), (None, "is not among `hosts`")] {
+            let executor = Executor::new(&settings, Handle::current());
+            let (sink, reports) = StepReportSink::channel();
+            let of = (RunId(1), 0);
+            executor
+                .begin(Approved { of, id: "id-1".into(), call: call.clone(), timeout_ms: 60_000, targets_max }, sink);
             let (_, end) = finish(reports).await;
             assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
         }

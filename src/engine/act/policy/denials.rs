@@ -28,7 +28,7 @@ pub(super) fn of_step(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<Str
         StepKind::Notify { .. } => observing(gate),
         StepKind::Check(_) => spec.call().and_then(|call| of_call(call, gate)),
         StepKind::Act(act) => {
-            of_act(run, spec, act, gate).or_else(|| over_own_limit(run)).or_else(|| of_call(&act.call, gate))
+            of_act(run, spec, act, gate).or_else(|| over_own_limit(run)).or_else(|| of_changing_call(&act.call, gate))
         }
     }
 }
@@ -36,6 +36,22 @@ pub(super) fn of_step(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<Str
 /// Why a call may not be made, whatever it is for: the kill switch and the allow-list hold for every one.
 pub(super) fn of_call(call: &Call, gate: &Gate<'_>) -> Option<String> {
     killed(gate).or_else(|| program(call, gate.settings))
+}
+
+/// Why a call that changes something may not be made.
+pub(super) fn of_changing_call(call: &Call, gate: &Gate<'_>) -> Option<String> {
+    of_call(call, gate).or_else(|| unguarded(call))
+}
+
+/// Over `ssh` nobody looks up who owns the objects and counts them, as is done before a `kubectl` of this machine.
+pub fn unguarded(call: &Call) -> Option<String> {
+    let Call::Ssh { argv, .. } = call else { return None };
+    let program = argv.first()?;
+    (program.rsplit('/').next() == Some("kubectl")).then(|| {
+        "`kubectl` over ssh changes objects whose owners and number nobody has looked up; run it as a local step, without \
+         `host`"
+            .to_owned()
+    })
 }
 
 /// Why an act may not be taken back: what holds for the act itself, but for its own preconditions, and a freeze does not
@@ -57,7 +73,7 @@ fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<
 
 /// Why an act will not begin whatever its run does first: its proofs and prechecks are still to come, these rules stand.
 pub(super) fn standing(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
-    observing(gate).or_else(|| frozen(run, spec, gate)).or_else(|| of_call(&act.call, gate))
+    observing(gate).or_else(|| frozen(run, spec, gate)).or_else(|| of_changing_call(&act.call, gate))
 }
 
 fn killed(gate: &Gate<'_>) -> Option<String> {

@@ -12,7 +12,7 @@ mod refusal;
 
 pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
-pub use denials::{DATABASE_PROOFS, is_met, wanted};
+pub use denials::{DATABASE_PROOFS, is_met, wanted, unguarded};
 pub use history::{ActCount, acts_begun, acts_begun_in, breaker, came_back, done_before};
 pub use identity::{attempts, offer, side_id, step_id};
 pub use refusal::GateRefusal;
@@ -301,7 +301,8 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
     if token != wanted.id.as_ref() {
         return Err(GateRefusal::Changed { run: run.id, step });
     }
-    if let Some(reason) = denials::of_act_taken_back(run, spec, gate).or_else(|| denials::of_call(undo, gate)) {
+    if let Some(reason) = denials::of_act_taken_back(run, spec, gate).or_else(|| denials::of_changing_call(undo, gate))
+    {
         return Err(GateRefusal::Denied(reason.into()));
     }
     let id = side_id(run.id, &wanted.id, "undo", wanted.begun.len());

@@ -57,6 +57,11 @@ impl Attempt {
         self
     }
 
+    /// True for what may change something.
+    pub(super) fn is_bound(&self) -> bool {
+        self.targets_max.is_some()
+    }
+
     /// Says why not, where `count` is more than the step allows.
     fn within(&self, most: u32, count: usize, what: &str) -> Result<(), String> {
         if usize::try_from(most).is_ok_and(|most| count <= most) {

@@ -85,6 +85,26 @@ fn programs_that_are_not_listed_never_start() {
 }
 
 #[test]
+fn kubectl_over_ssh_may_look_and_not_act() {
+    let remote =
+        |program: &str, verb: &str| Call::Ssh { host: text("jump-1"), argv: argv(&format!("{program} {verb} pod x")) };
+    let drive = |call: Call| {
+        let spec = ActSpec { call, ..act("") };
+        let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(spec)), StepEffect::Reversible)]);
+        drive.settings.allowed_programs.extend(["ssh", "/opt/kubectl"].map(str::to_owned));
+        drive
+    };
+    for program in ["kubectl", "/opt/kubectl"] {
+        assert!(is_denied(&drive(remote(program, "delete")), "run it as a local step"));
+    }
+    let look = Look::Call { call: remote("kubectl", "get"), expect: text(""), exit: 0 };
+    let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
+    let mut drive = Drive::new(vec![bound("look", check, StepEffect::Read)]);
+    drive.settings.allowed_programs.push("ssh".to_owned());
+    drive.approve(0).unwrap();
+}
+
+#[test]
 fn observing_denies_acts_and_lets_looking_be() {
     for (is_setting, mode) in [(true, AutonomyMode::Assist), (false, AutonomyMode::Observe)] {
         let mut drive = Drive::new(steps());
