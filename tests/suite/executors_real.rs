@@ -88,6 +88,7 @@ impl Sshd {
     fn settings(&self) -> SshSettings {
         SshSettings {
             hosts: vec!["127.0.0.*".to_owned()],
+            programs: Vec::new(),
             user: Some(user()),
             identity_file: Some(self.at("user_key")),
             known_hosts: Some(self.at("known_hosts")),

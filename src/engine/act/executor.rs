@@ -107,9 +107,7 @@ impl Reach {
     /// Carries the call out; gives back its end, which is told once, after all its output.
     async fn call(&self, call: &Call, attempt: &Attempt) -> StepProgress {
         let (rules, settings) = (&self.rules, &self.settings);
-        let program = call.program();
-        if !settings.allowed_programs.iter().any(|allowed| allowed == program) {
-            let reason = format!("`{program}` is not among `allowed_programs` under [runbooks]");
+        if let Some(reason) = policy::program(call, settings) {
             return StepProgress::NotStarted { reason: reason.into() };
         }
         // What changes something is bound to a number of targets; a check is not.
@@ -259,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn kubectl_over_ssh_is_not_begun_where_it_may_change_something() {
         let mut settings = settings();
-        settings.allowed_programs.push("ssh".to_owned());
+        settings.allowed_programs.extend(["ssh", "kubectl"].map(str::to_owned));
         let argv = ["kubectl", "delete", "pod", "x"].map(Arc::from).to_vec();
         let call = Call::Ssh { host: "jump-1".into(), argv };
         for (targets_max, says) in [(Some(1), "run it as a local step"), (None, "is not among `hosts`")] {
@@ -270,6 +268,22 @@ mod tests {
                 .begin(Approved { of, id: "id-1".into(), call: call.clone(), timeout_ms: 60_000, targets_max }, sink);
             let (_, end) = finish(reports).await;
             assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_of_another_machine_must_be_named_before_anything_is_connected() {
+        let mut settings = settings();
+        settings.allowed_programs.push("ssh".to_owned());
+        let call = Call::Ssh { host: "web-1".into(), argv: ["chronyc", "tracking"].map(Arc::from).to_vec() };
+        for says in ["[runbooks.ssh], nor", "is not among `hosts`"] {
+            let executor = Executor::new(&settings, Handle::current());
+            let (sink, reports) = StepReportSink::channel();
+            let (of, id) = ((RunId(1), 0), "id-1".into());
+            executor.begin(Approved { of, id, call: call.clone(), timeout_ms: 60_000, targets_max: Some(1) }, sink);
+            let (_, end) = finish(reports).await;
+            assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
+            settings.ssh.programs.push("chronyc".to_owned());
         }
     }
 

@@ -14,6 +14,8 @@ use crate::engine::clock::SECOND_MS;
 pub struct SshSettings {
     /// Hosts that steps may go to; a `*` stands for any characters but a dot.
     pub hosts: Vec<String>,
+    /// Programs that steps may start there, beside those of `allowed_programs`, by file name or absolute path.
+    pub programs: Vec<String>,
     /// User there; the one who runs `hypo` where absent.
     pub user: Option<String>,
     /// Its private key; the agent's where absent.
@@ -30,6 +32,7 @@ impl Default for SshSettings {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            programs: Vec::new(),
             user: None,
             identity_file: None,
             known_hosts: None,

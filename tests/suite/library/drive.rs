@@ -15,7 +15,7 @@ use hypocenter::engine::model::{
     Safety, Score, SeriesRole, ServiceName, Severity, SourceName, StepKind, StepState, Unit,
 };
 use hypocenter::engine::runbooks::{Library, propose};
-use hypocenter::engine::settings::{PolicySettings, RunbookSettings};
+use hypocenter::engine::settings::{PolicySettings, RunbookSettings, SshSettings};
 
 use super::world::{Answer, Dice, End, Fate, Kind, World, fate};
 
@@ -39,6 +39,9 @@ const PROGRAMS: [&str; 14] = [
     "ping",
     "getent",
 ];
+
+/// And those that it uses on other machines only.
+const REMOTE_PROGRAMS: [&str; 3] = ["chronyc", "debsecan", "apt-get"];
 
 /// What came of one world.
 pub struct Played {
@@ -439,6 +442,7 @@ pub fn play(proposal: &Proposal, kind: &'static Kind, seed: u64) -> Played {
         incidents: BTreeMap::from([(incident.id, Arc::new(incident.clone()))]),
         settings: RunbookSettings {
             allowed_programs: PROGRAMS.map(str::to_owned).to_vec(),
+            ssh: SshSettings { programs: REMOTE_PROGRAMS.map(str::to_owned).to_vec(), ..SshSettings::default() },
             ..RunbookSettings::default()
         },
         policy: PolicySettings::default(),

@@ -206,19 +206,37 @@ pub fn wanted(goal: &MetricGoal) -> String {
 }
 
 /// A bare name must be on the list as such; a path must be absolute and on the list as that very path, so that a listed
-/// `kubectl` does not open `/tmp/kubectl`. A remote program needs `ssh` on the list, and its host in the settings of ssh.
-fn program(call: &Call, settings: &RunbookSettings) -> Option<String> {
-    let program = call.program();
+/// `kubectl` does not open `/tmp/kubectl`. Over `ssh` this holds for `ssh` itself and for the program there, which may stand
+/// on a list of its own; which hosts may be reached is the runner's to say.
+pub fn program(call: &Call, settings: &RunbookSettings) -> Option<String> {
+    let is_in = |list: &[String], program: &str| list.iter().any(|allowed| allowed == program);
+    let here = call.program();
+    if let Some(why) = unnamed(here) {
+        return Some(why);
+    }
+    if !is_in(&settings.allowed_programs, here) {
+        let remedy = "add it there if steps may use it";
+        return Some(format!("`{here}` is not among `allowed_programs` under [runbooks]; {remedy}"));
+    }
+    let Call::Ssh { host, argv } = call else { return None };
+    let there = argv.first().map_or("", AsRef::as_ref);
+    let is_listed = is_in(&settings.ssh.programs, there) || is_in(&settings.allowed_programs, there);
+    let unlisted = || {
+        format!(
+            "`{there}` on {host} is not among `programs` under [runbooks.ssh], nor among `allowed_programs`; add it there if \
+             steps may use it on other machines"
+        )
+    };
+    unnamed(there).or_else(|| (!is_listed).then(unlisted))
+}
+
+/// Why this names no program.
+fn unnamed(program: &str) -> Option<String> {
     if program.is_empty() {
         return Some("its command is empty".to_owned());
     }
-    if program.contains('/') && !program.starts_with('/') {
-        return Some(format!("`{program}` is a relative path; write the program's name or its absolute path"));
-    }
-    if settings.allowed_programs.iter().any(|allowed| allowed == program) {
-        return None;
-    }
-    Some(format!("`{program}` is not among `allowed_programs` under [runbooks]; add it there if steps may use it"))
+    (program.contains('/') && !program.starts_with('/'))
+        .then(|| format!("`{program}` is a relative path; write the program's name or its absolute path"))
 }
 
 /// The pattern, made to match the whole value or nothing; `None` where it is none.

@@ -76,12 +76,18 @@ fn programs_that_are_not_listed_never_start() {
         drive.settings.allowed_programs.push("/opt/own/tool".to_owned());
         assert_eq!(drive.approve(0).is_ok(), is_allowed, "{line}");
     }
-    let remote = Call::Ssh { host: text("db-1"), argv: argv("systemctl restart x") };
+    let remote = Call::Ssh { host: text("db-1"), argv: argv("chronyc makestep") };
     let act = ActSpec { call: remote, ..act("") };
     let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(act)), StepEffect::Reversible)]);
     assert!(is_denied(&drive, "`ssh` is not among"), "a way out of the machine is asked for by name");
     drive.settings.allowed_programs.push("ssh".to_owned());
+    assert!(is_denied(&drive, "`chronyc` on db-1 is not among `programs` under [runbooks.ssh]"));
+    drive.settings.ssh.programs.push("/usr/bin/chronyc".to_owned());
+    assert!(is_denied(&drive, "`chronyc` on db-1"), "a path does not stand for a name");
+    drive.settings.ssh.programs.push("chronyc".to_owned());
     drive.approve(0).unwrap();
+    let here = Drive::new(one_act("chronyc makestep"));
+    assert!(is_denied(&here, "allowed_programs"), "what may be started there may not be started here");
 }
 
 #[test]
