@@ -430,7 +430,9 @@ async fn programs_and_kubectl_get_exactly_the_words_of_the_page() {
             } else {
                 places.to_owned()
             };
-            format!("kind = \"check\"\nrun = [\"{program}\", {fixed}{places}]\ntimeout = \"30s\"")
+            let act =
+                "kind = \"act\"\neffect = \"reversible\"\nrollback = \"by hand\"\ntouches = \"deployment/payment\"";
+            format!("{act}\nrun = [\"{program}\", {fixed}{places}]\ntimeout = \"30s\"")
         };
         let Call::Command { argv } = filled(&step, values) else { panic!("a command") };
         let end = if kubectl::is_kubectl(&argv) {
