@@ -146,11 +146,11 @@ fn first(program: &str, such_as: &str) -> String {
 
 /// The first word that is no option, and what follows it; `None` where an option that is not known stands before it, for
 /// that may take the word behind it.
-fn verb<'a>(
-    arguments: &'a [Arc<str>],
+fn verb(
+    arguments: &[Arc<str>],
     takes_value: impl Fn(&str) -> bool,
     is_plain: impl Fn(&str) -> bool,
-) -> Option<(&'a str, &'a [Arc<str>])> {
+) -> Option<(&str, &[Arc<str>])> {
     let mut at = 0;
     loop {
         let word = arguments.get(at)?;
