@@ -38,6 +38,8 @@ enum Precheck {
     Holds,
     Fails,
     NoData,
+    /// It held, three minutes ago.
+    Stale,
 }
 
 /// Everything the rules speak of, as plain as it gets.
@@ -126,7 +128,7 @@ fn may(facts: &Facts) -> May {
         facts.is_act && (facts.is_read_only || facts.mode == AutonomyMode::Observe),
         facts.is_act && facts.is_frozen,
         facts.is_act && facts.is_locked,
-        facts.is_act && matches!(facts.precheck, Precheck::Fails | Precheck::NoData),
+        facts.is_act && matches!(facts.precheck, Precheck::Fails | Precheck::NoData | Precheck::Stale),
         facts.is_act && facts.is_database && is_restart && lacks_proof,
         facts.is_act && facts.acts_begun_here() >= usize::from(facts.acts_max),
         facts.is_act && (facts.is_incident_over || facts.is_of_another),
@@ -305,6 +307,7 @@ impl Facts {
                     Precheck::Holds,
                     Precheck::Fails,
                     Precheck::NoData,
+                    Precheck::Stale,
                 ],
             ),
             proofs: if is_proved { 5 } else { 4 },
@@ -361,16 +364,10 @@ impl Outlook for Situation {
         if (service, metric) != ("shop", "queue_length") || self.precheck == Precheck::NoData {
             return Vec::new();
         }
-        let value = if self.precheck == Precheck::Holds { 1.0 } else { 99.0 };
+        let value = if self.precheck == Precheck::Fails { 99.0 } else { 1.0 };
+        let age = if self.precheck == Precheck::Stale { 3 * MINUTE } else { 1_000 };
         let band = Band { low: 0.0, centre: 1.0, high: 2.0 };
-        vec![Reading {
-            instance: None,
-            at: before(self.now, 1_000),
-            value,
-            unit: Unit::Count,
-            band,
-            is_anomalous: false,
-        }]
+        vec![Reading { instance: None, at: before(self.now, age), value, unit: Unit::Count, band, is_anomalous: false }]
     }
 
     fn harm(&self) -> BTreeMap<Arc<str>, Harm> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use super::Gate;
 use super::history::{self, acts_begun_in};
-use super::{Gate, Outlook};
 use crate::engine::clock::MINUTE_MS;
+use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
     ActSpec, ActionKind, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
 };
@@ -68,7 +69,7 @@ fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<
         .or_else(|| frozen(run, spec, gate))
         .or_else(|| taken(run, spec, gate))
         .or_else(|| unproved_restart(run, spec, act, gate))
-        .or_else(|| unmet_precheck(act, gate.outlook))
+        .or_else(|| unmet_precheck(act, gate))
 }
 
 /// Why an act will not begin whatever its run does first: its proofs and prechecks are still to come, these rules stand.
@@ -166,18 +167,32 @@ fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) 
 }
 
 /// The first condition that does not hold, with its value; one that cannot be read does not hold.
-fn unmet_precheck(act: &ActSpec, outlook: &dyn Outlook) -> Option<String> {
-    act.prechecks.iter().find_map(|goal| unmet(goal, outlook))
+fn unmet_precheck(act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
+    act.prechecks.iter().find_map(|goal| unmet(goal, gate))
 }
 
-fn unmet(goal: &MetricGoal, outlook: &dyn Outlook) -> Option<String> {
-    let readings = outlook.readings(&goal.service, &goal.metric);
+fn unmet(goal: &MetricGoal, gate: &Gate<'_>) -> Option<String> {
+    let readings = fresh_readings(goal, gate);
     if readings.is_empty() {
-        return Some(format!("precheck: there is no data of {} for {}", goal.metric, goal.service));
+        return Some(format!("precheck: {}", unknown(goal)));
     }
     let worst = readings.iter().find(|reading| !is_met(goal, reading))?;
     let value = human(worst.value, worst.unit);
     Some(format!("precheck: {} of {} is {value}, not {}", goal.metric, goal.service, wanted(goal)))
+}
+
+/// The latest reading of each instance that speaks of now. An older one is what was, and is not known to be so still.
+#[must_use]
+pub fn fresh_readings(goal: &MetricGoal, gate: &Gate<'_>) -> Vec<Reading> {
+    let is_fresh = |reading: &Reading| reading.at + VERIFY_FRESH_MS >= gate.now;
+    gate.outlook.readings(&goal.service, &goal.metric).into_iter().filter(is_fresh).collect()
+}
+
+/// That a metric is not known now, in words.
+#[must_use]
+pub fn unknown(goal: &MetricGoal) -> String {
+    let minutes = VERIFY_FRESH_MS / MINUTE_MS;
+    format!("there is no data of {} for {} of the last {minutes} min", goal.metric, goal.service)
 }
 
 /// Inside the absolute bounds where the runbook gives any, else inside the band. Below the band counts as inside unless

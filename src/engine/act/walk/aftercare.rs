@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{ENGINE, Verdict, WalkOutcome};
 use crate::engine::act::policy::{self, Gate};
-use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{AuditKind, MetricGoal, Reading, Run, RunState, StepKind, StepState};
 
 /// Looks after a run that acted and succeeded. `None` where nothing is known yet, or everything was known before.
@@ -15,8 +14,8 @@ pub fn after(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
         return None;
     }
     let goal = run.steps.iter().rev().find_map(verified)?;
-    let fresh = |reading: &Reading| reading.at + VERIFY_FRESH_MS >= gate.now && reading.at > ended_at;
-    let readings: Vec<Reading> = gate.outlook.readings(&goal.service, &goal.metric).into_iter().filter(fresh).collect();
+    let mut readings = policy::fresh_readings(goal, gate);
+    readings.retain(|reading| reading.at > ended_at);
     let is_outside = readings.iter().any(|reading| !policy::is_met(goal, reading) && is_bad(goal, reading));
     let is_over = gate.now.since_ms(ended_at) >= gate.policy.hold.0;
     let mut outcome = WalkOutcome::unchanged(run);

@@ -152,9 +152,9 @@ fn seen(
 /// A check that looks at a metric, done at once. True where the run goes on.
 pub(super) fn look_at_metric(outcome: &mut WalkOutcome, index: usize, check: &CheckSpec, gate: &Gate<'_>) -> bool {
     let Look::Metric(goal) = &check.look else { return false };
-    let readings = gate.outlook.readings(&goal.service, &goal.metric);
+    let readings = policy::fresh_readings(goal, gate);
     let problem = if readings.is_empty() {
-        Some(format!("there is no data of {} for {}", goal.metric, goal.service))
+        Some(policy::unknown(goal))
     } else {
         readings.iter().find(|reading| !policy::is_met(goal, reading)).map(|worst| {
             let value = human(worst.value, worst.unit);

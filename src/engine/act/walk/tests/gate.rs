@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::act::policy::{DATABASE_PROOFS, Decision};
 use crate::engine::clock::MINUTE_MS;
+use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::KillSwitch;
 use crate::engine::settings::FreezeSettings;
 
@@ -297,6 +298,10 @@ fn a_precheck_without_data_refuses() {
     assert!(is_denied(&drive, "not below 30"));
     drive.systems.readings = vec![reading(T0.0, 29.0)];
     assert!(!is_denied(&drive, "precheck"));
+    for (age, is_known) in [(VERIFY_FRESH_MS, true), (VERIFY_FRESH_MS + 1, false)] {
+        drive.systems.readings = vec![reading(T0.0 - age, 29.0)];
+        assert_eq!(!is_denied(&drive, "there is no data"), is_known, "{age}");
+    }
 }
 
 #[test]

@@ -162,6 +162,9 @@ fn a_metric_check_looks_by_itself_and_no_data_is_not_as_expected() {
     assert_eq!(seen(vec![reading(T0.0, 0.9)]).state, RunState::Paused);
     assert_eq!(seen(vec![reading(T0.0, f64::NAN)]).state, RunState::Paused);
     assert_eq!(seen(Vec::new()).state, RunState::Paused);
+    let old = |age: i64| seen(vec![reading(T0.0 - age, 0.01)]);
+    assert_eq!(old(120_000).current_step(), Some(1));
+    assert_eq!(old(120_001).state, RunState::Paused, "what was is not known to be so still");
 }
 
 #[test]
