@@ -57,6 +57,8 @@ struct Facts {
     approvals: u8,
     is_allow_listed: bool,
     is_database: bool,
+    /// The call says `restart`, whatever kind of act it is.
+    is_restart_said: bool,
     confidence: f64,
     evidence_kinds: usize,
     /// Whether the run is against the cause that is believed most.
@@ -120,7 +122,7 @@ enum May {
 }
 
 fn may(facts: &Facts) -> May {
-    let is_restart = matches!(facts.action, ActionKind::Restart | ActionKind::Failover);
+    let is_restart = matches!(facts.action, ActionKind::Restart | ActionKind::Failover) || facts.is_restart_said;
     let lacks_proof = facts.proofs < PROOFS.len() || facts.restarted_minutes_ago.is_some_and(|ago| ago < 15);
     let denials = [
         facts.is_killed,
@@ -255,6 +257,7 @@ impl Facts {
             approvals: if mostly(r) { 1 } else { r.random_range(2..4) },
             is_allow_listed: mostly(r),
             is_database: r.random_range(0..3) == 0,
+            is_restart_said: r.random_range(0..4) == 0,
             confidence: one_of(r, &[0.3, 0.49, 0.5, 0.64, 0.65, 0.7, 0.84, 0.85, 0.86, 0.9, 0.95, 0.99]),
             evidence_kinds: one_of(r, &[0, 1, 2, 2, 2, 2, 3, 3, 3, 4]),
             is_first_cause: mostly(r),
@@ -536,7 +539,8 @@ fn acts_before(facts: &Facts, service: &str, now: Timestamp) -> Vec<RunStep> {
 
 /// What the step calls.
 fn words(facts: &Facts) -> [&'static str; 4] {
-    [if facts.is_allow_listed { "kubectl" } else { "rm" }, "rollout", "restart", "deployment/shop"]
+    let verb = if facts.is_restart_said { "restart" } else { "resume" };
+    [if facts.is_allow_listed { "kubectl" } else { "rm" }, "rollout", verb, "deployment/shop"]
 }
 
 /// The run in question: five checks that prove something, then the step.

@@ -9,7 +9,7 @@ use super::history::{self, acts_begun_in};
 use crate::engine::clock::MINUTE_MS;
 use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
-    ActSpec, ActionKind, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
+    ActSpec, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
 
@@ -144,8 +144,7 @@ pub(super) fn touches_database(run: &Run, spec: &StepSpec, policy: &PolicySettin
 
 /// A database is restarted only after this very run has proved that nothing is lost by it. Missing proof refuses.
 fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
-    let restarts = matches!(act.action, ActionKind::Restart | ActionKind::Failover);
-    if !restarts || !touches_database(run, spec, gate.policy) {
+    if !history::restarts(act) || !touches_database(run, spec, gate.policy) {
         return None;
     }
     let is_proved = |proof: &&str| {

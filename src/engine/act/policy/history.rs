@@ -21,6 +21,9 @@ pub(super) const RECURRENCES_MAX: usize = 2;
 /// See `RECURRENCES_MAX`.
 const RECURRENCE_REACH_MS: i64 = 7 * DAY_MS;
 
+/// What a call says that takes down what it touches, whatever kind of act its page calls it.
+const RESTART_WORDS: [&str; 7] = ["restart", "stop", "kill", "reboot", "promote", "failover", "switchover"];
+
 /// Acts of an incident that were begun, whatever came of them; dry runs and probes are no acts, taking back is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ActCount {
@@ -169,15 +172,20 @@ pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
 pub fn came_back(run: &Run, step: usize, gate: &Gate<'_>) -> Option<usize> {
     let act = run.steps.get(step)?.bound.spec.act()?;
     Some(recurrences(run, act, gate)).filter(|count| *count >= RECURRENCES_MAX)
+/// True where the act restarts what it touches, by its kind or by what it calls: a page can name a kind that is too mild.
+pub(super) fn restarts(act: &ActSpec) -> bool {
+    let is_said = |text: &Arc<str>| {
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| RESTART_WORDS.iter().any(|restart| word.eq_ignore_ascii_case(restart)))
+    };
+    matches!(act.action, ActionKind::Restart | ActionKind::Failover) || act.call.words().iter().any(is_said)
 }
 
 /// When a restart or failover of one of these targets was last begun, by another run or by another step of this one.
 pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
     let restarts = |step: &&RunStep| {
         let other = &step.bound.spec;
-        let is_restart =
-            other.act().is_some_and(|act| matches!(act.action, ActionKind::Restart | ActionKind::Failover));
-        is_restart && overlap(&other.touches, &spec.touches)
+        other.act().is_some_and(restarts) && overlap(&other.touches, &spec.touches)
     };
     let others = runs.values().filter(|other| other.id != run.id).flat_map(|other| &other.steps);
     let own = run.steps.iter().filter(|step| step.bound.spec.name != spec.name);

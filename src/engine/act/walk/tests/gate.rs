@@ -78,6 +78,7 @@ fn programs_that_are_not_listed_never_start() {
         assert_eq!(drive.approve(0).is_ok(), is_allowed, "{line}");
     }
     let remote = Call::Ssh { host: text("db-1"), argv: argv("chronyc makestep") };
+    let remote = Call::Ssh { host: text("db-1"), argv: argv("systemctl reload x") };
     let act = ActSpec { call: remote, ..act("") };
     let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(act)), StepEffect::Reversible)]);
     assert!(is_denied(&drive, "`ssh` is not among"), "a way out of the machine is asked for by name");
@@ -286,6 +287,28 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
             again.settings.allowed_programs.clear();
             assert!(is_barred(&again));
         }
+    }
+}
+
+#[test]
+fn a_restart_of_a_database_by_another_name_is_one() {
+    let denied = |action: ActionKind, line: &str, target: &str, says: &str| {
+        let spec = ActSpec { action, ..act(line) };
+        let mut step = bound("act", StepKind::Act(Box::new(spec)), StepEffect::Reversible);
+        step.spec.touches = text(target);
+        is_denied(&Drive::new(vec![step]), says)
+    };
+    for (action, line, target, is_restart) in [
+        (ActionKind::Other, "systemctl restart postgresql", "orders-db", true),
+        (ActionKind::Configure, "systemctl STOP postgresql", "orders-db", true),
+        (ActionKind::Other, "psql -c select/pg_promote()", "orders-db", true),
+        (ActionKind::Other, "curl http://orders-db/switchover", "orders-db", true),
+        (ActionKind::Other, "kubectl scale unstoppable", "orders-db", false),
+        (ActionKind::Other, "kubectl get restarts", "orders-db", false),
+        (ActionKind::Other, "systemctl restart shop", "shop", false),
+        (ActionKind::Restart, "kubectl scale", "orders-db", true),
+    ] {
+        assert_eq!(denied(action, line, target, "has not proved"), is_restart, "{action:?} {line} {target}");
     }
 }
 
