@@ -7,7 +7,7 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::text;
 use super::theme::Role;
-use crate::engine::model::{ActionKind, AutonomyMode, ShadowRecord};
+use crate::engine::model::{AGREEMENT_MIN, ActionKind, AutonomyMode, ShadowRecord};
 
 /// Columns of the names at the left.
 const LABEL: usize = 17;
@@ -76,8 +76,11 @@ fn trial(record: ShadowRecord, wanted: u32, is_allowed: bool) -> String {
     let count = record.agreed + record.differed;
     let lower = (record.agreement_lower() * 100.0).floor();
     let named = if is_allowed { "" } else { "; not under `assist`" };
-    format!(
-        "the same in {} of {count} (at least {lower} % are to be expected); {wanted} are wanted{named}",
-        record.agreed
-    )
+    // Enough of them, and still too many that differed: more of the same count would not help.
+    let wanted = if count >= wanted && record.agreement_lower() < AGREEMENT_MIN {
+        format!(", {:.1} % are wanted)", AGREEMENT_MIN * 100.0)
+    } else {
+        format!("); {wanted} are wanted")
+    };
+    format!("the same in {} of {count} (at least {lower} % are to be expected{wanted}{named}", record.agreed)
 }

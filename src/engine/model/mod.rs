@@ -53,7 +53,7 @@ pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;
 pub use run::{Approval, Beginning, Purpose, Run, RunState, RunStep, StepState};
 pub use runbook::{LabelMatcher, Misfit, ParamKind, ParamSpec, Proposal, Runbook, RunbookPlace};
-pub use safety::{AutonomyMode, AutonomyStatus, KillSwitch, Safety, ShadowRecord};
+pub use safety::{AGREEMENT_MIN, AutonomyMode, AutonomyStatus, KillSwitch, Safety, ShadowRecord};
 pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};
 pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};

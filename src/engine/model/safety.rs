@@ -45,6 +45,9 @@ pub struct KillSwitch {
     pub reason: Arc<str>,
 }
 
+/// Lower bound of the agreement with people that silent trials must show: that of twenty of twenty, which is 0.8389.
+pub const AGREEMENT_MIN: f64 = 0.838;
+
 /// How often the engine, asked silently beforehand, would have done what people then did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ShadowRecord {

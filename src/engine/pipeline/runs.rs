@@ -120,7 +120,7 @@ impl Engine {
             }
         });
         let outcome = outcome.map_err(|refusal| refusal.to_string())?;
-        self.keep_trial(before, request, turn);
+        self.keep_trial(before, &run, request, turn);
         if let Request::Undo { step, .. } = request {
             self.keep_regret(&run, *step, turn);
         }

@@ -170,27 +170,50 @@ impl Engine {
     }
 
     /// Holds what a person did against what the engine would have done.
-    pub(super) fn keep_trial(&mut self, trial: Option<Trial>, request: &Request, turn: &mut Turn) {
+    pub(super) fn keep_trial(&mut self, trial: Option<Trial>, run: &Run, request: &Request, turn: &mut Turn) {
         let Some(trial) = trial.filter(|trial| trial.would_begin) else { return };
         let record = self.safety.shadow.entry(trial.action).or_default();
-        match request {
-            Request::Approve { .. } => record.agreed += 1,
-            Request::Skip { .. } | Request::StopRun { .. } | Request::EditRun { .. } => record.differed += 1,
+        let done = match request {
+            Request::Approve { .. } => {
+                record.agreed += 1;
+                "a person approved what the engine would have begun"
+            }
+            Request::Skip { .. } | Request::StopRun { .. } | Request::EditRun { .. } => {
+                record.differed += 1;
+                "a person did not want what the engine would have begun"
+            }
             _ => return,
-        }
-        self.keep_safety(turn);
+        };
+        self.tell_trial(trial.action, done, run, turn);
     }
 
-    /// An act that people take back was none that the engine should have begun.
+    /// An act that people take back was none that the engine should have begun, and none that it did begin. A second try to
+    /// take it back is no second regret.
     pub(super) fn keep_regret(&mut self, run: &Run, step: usize, turn: &mut Turn) {
         let Some(step) = run.steps.get(step) else { return };
         let Some(act) = step.bound.spec.act() else { return };
-        let was_trial = step.begun.iter().any(|begun| begun.purpose == Purpose::Run && begun.by.as_ref() != ENGINE);
+        let Some(last) = step.acts_begun().last().filter(|begun| begun.purpose == Purpose::Run) else { return };
         let record = self.safety.shadow.entry(act.action).or_default();
-        if was_trial && record.agreed > 0 {
+        let done = if last.by.as_ref() == ENGINE {
+            record.differed += 1;
+            "a person took back what the engine began"
+        } else if record.agreed > 0 {
             record.agreed -= 1;
             record.differed += 1;
-            self.keep_safety(turn);
-        }
+            "a person took back what was approved"
+        } else {
+            return;
+        };
+        self.tell_trial(act.action, done, run, turn);
+    }
+
+    /// The record of a kind of act has changed: it is kept, and the log says why.
+    fn tell_trial(&mut self, action: ActionKind, done: &str, run: &Run, turn: &mut Turn) {
+        let record = self.safety.shadow.get(&action).copied().unwrap_or_default();
+        let count = record.agreed.saturating_add(record.differed);
+        let text = format!("silent trials of `{}`: {done}; the same in {} of {count}", action.word(), record.agreed);
+        self.keep_safety(turn);
+        let about = About { incident: Some(run.incident), run: Some(run.id) };
+        self.record(turn, AuditKind::Decision, ENGINE, about, &text);
     }
 }

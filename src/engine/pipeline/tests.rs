@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Engine;
+use super::turn::Turn;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    AlertNotice, AlertState, BadWhen, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
+    AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
     Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels,
     Misfit, OutwardEvent, Purpose, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice, SeriesRole,
-    ServiceName, Severity, Signal, SourceName, StepEffect, StepState, Unit,
+    ServiceName, Severity, ShadowRecord, Signal, SourceName, StepEffect, StepState, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -264,6 +265,26 @@ fn a_status_update_is_kept_told_and_sets_when_the_next_is_due() {
     let mut next = talkative();
     next.restore(jobs.into_iter().flat_map(|job| if let Job::Persist(kept) = job { kept } else { Vec::new() }), at);
     assert_eq!(next.snapshot(at).documents.len(), 1, "and the next life has it");
+}
+
+#[test]
+fn an_act_that_is_taken_back_counts_against_its_kind_once_and_the_log_says_so() {
+    for (by, expected) in [("engine", (20, 1)), ("ana", (19, 1))] {
+        let mut engine = engine();
+        let (mut run, _) = run_with(StepState::Succeeded { at: START }, by);
+        let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
+        let action = run.steps[at].bound.spec.act().unwrap().action;
+        let begun = |purpose| Beginning { id: Arc::from("i"), at: START, by: Arc::from(by), purpose };
+        run.steps[at].begun.push(begun(Purpose::Run));
+        engine.safety.shadow.insert(action, ShadowRecord { agreed: 20, differed: 0 });
+        let before = engine.audit.newest().count();
+        engine.keep_regret(&run, at, &mut Turn::new(START));
+        run.steps[at].begun.push(begun(Purpose::Undo));
+        engine.keep_regret(&run, at, &mut Turn::new(START));
+        let record = engine.safety.shadow[&action];
+        assert_eq!((record.agreed, record.differed), expected, "{by}");
+        assert_eq!(engine.audit.newest().count(), before + 1, "{by}");
+    }
 }
 
 /// A run of a shipped runbook whose first act is in this state.

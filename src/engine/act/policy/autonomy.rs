@@ -6,12 +6,10 @@ use super::Gate;
 use super::denials::{services, whole};
 use super::history::{self, RECURRENCES_MAX};
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
-use crate::engine::model::{ActSpec, AutonomyMode, Danger, Run, StepEffect, StepSpec, StepState};
+use crate::engine::model::{AGREEMENT_MIN, ActSpec, AutonomyMode, Danger, Run, StepEffect, StepSpec, StepState};
 
 /// Kinds of evidence that must agree: one way of looking can be fooled.
 const EVIDENCE_KINDS_MIN: usize = 2;
-/// Lower bound of the agreement with people in silent trials: that of twenty of twenty, which is 0.8389.
-const AGREEMENT_MIN: f64 = 0.838;
 /// A confidence above this is never reached.
 const PERCENT_MAX: u8 = 100;
 
@@ -35,12 +33,22 @@ pub(super) fn may_begin(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'
     }
     let shadow = gate.safety.shadow.get(&act.action).copied().unwrap_or_default();
     let trials = shadow.agreed + shadow.differed;
-    if trials < gate.policy.shadow_min || shadow.agreement_lower() < AGREEMENT_MIN {
+    if trials < gate.policy.shadow_min {
         return Err(format!(
             "`{}` agreed with people in {} of {trials} silent trials; {} are wanted",
             act.action.word(),
             shadow.agreed,
             gate.policy.shadow_min
+        ));
+    }
+    let lower = shadow.agreement_lower();
+    if lower < AGREEMENT_MIN {
+        return Err(format!(
+            "`{}` agreed with people in {} of {trials} silent trials: at least {} % are to be expected, {:.1} % are wanted",
+            act.action.word(),
+            shadow.agreed,
+            (lower * 100.0).floor(),
+            AGREEMENT_MIN * 100.0
         ));
     }
     would_begin(run, spec, act, gate)

@@ -71,6 +71,19 @@ fn between_the_thresholds_people_are_told_and_below_them_asked() {
     assert!(matches!(decision(&drive, 0), Decision::Ask(_)), "a stricter gate for this kind and service");
 }
 
+#[test]
+fn what_refuses_is_named_the_count_or_the_agreement() {
+    for (agreed, differed, says) in [
+        (19, 0, "19 of 19 silent trials; 20 are wanted"),
+        (25, 5, "25 of 30 silent trials: at least 66 % are to be expected, 83.8 % are wanted"),
+    ] {
+        let mut drive = assisted();
+        drive.safety.shadow.insert(ActionKind::Rollback, ShadowRecord { agreed, differed });
+        let Decision::Ask(why) = decision(&drive, 0) else { panic!("{agreed} of {}", agreed + differed) };
+        assert!(why.contains(says), "{why}");
+    }
+}
+
 /// What a gate of one's own leaves out is as the policy says, and never begins at any confidence.
 #[test]
 fn a_gate_that_leaves_a_confidence_out_takes_the_policys() {
