@@ -19,7 +19,7 @@ pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
 };
 pub use patches::{PatchSettings, RiskSettings};
-pub use policy::{FreezeSettings, GateSettings, PolicySettings};
+pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
 pub use span::Span;
 
 /// Everything the engine is told.

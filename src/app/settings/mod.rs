@@ -6,16 +6,18 @@
 mod look;
 mod paths;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, Deserializer, ValueDeserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 pub use look::look;
 pub use paths::Paths;
 
 use super::keymap::line_of;
-use crate::engine::settings::EngineSettings;
+use crate::engine::settings::{EngineSettings, PolicyProblem};
 use crate::nearest::{nearest, suggestion};
 
 /// Asks for one environment variable.
@@ -225,8 +227,21 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
         Some(value) => ConsoleSettings::deserialize(ValueDeserializer::from(value)).map_err(|error| invalid(&error))?,
         None => ConsoleSettings::default(),
     };
+    let policy = table.get_ref().get("policy").cloned();
     let engine = EngineSettings::deserialize(Deserializer::from(table)).map_err(|error| invalid(&error))?;
+    engine.policy.check().map_err(|problem| SettingsError::Invalid {
+        file: file.to_owned(),
+        line: line_of(text, policy.and_then(|policy| span_of(&policy, &problem))),
+        text: problem.to_string(),
+    })?;
     Ok(Settings { console, engine })
+}
+
+/// Where in the file the value stands that is wrong.
+fn span_of(policy: &Spanned<DeValue<'_>>, problem: &PolicyProblem) -> Option<Range<usize>> {
+    let value = policy.get_ref().get(problem.key)?;
+    let one = problem.index.and_then(|index| value.get_ref().get(index));
+    Some(one.unwrap_or(value).span())
 }
 
 /// Makes "unknown field `a`, expected one of `b`, `c`" name the likely one instead of all of them, and says what is wrong with

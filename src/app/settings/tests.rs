@@ -92,6 +92,11 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
             "[[prometheus]]\ninterval = \"5\"",
             "c.toml:2: `5` is no span of time; write a whole number and a unit, such as 15s",
         ),
+        ("[policy]\nmode = \"assist\"\nhold = \"2h\"", "c.toml:3: `hold` = "),
+        (
+            "[policy]\n[[policy.freeze]]\nname = \"sale\"\nfrom = \"2026-07-01T00:00:00Z\"",
+            "c.toml:2: freeze `sale` has no `until`",
+        ),
         ("[console]\nmouse = \"yes\"", "c.toml:2: invalid type: string \"yes\", expected a boolean"),
         ("[console\n", "c.toml:1: "),
     ] {

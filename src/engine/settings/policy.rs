@@ -1,5 +1,6 @@
 //! How much may be done without a person, and when nothing may be done at all.
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Span;
@@ -49,6 +50,109 @@ impl Default for PolicySettings {
     }
 }
 
+/// What is wrong with the policy, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct PolicyProblem {
+    /// Which key of `[policy]`.
+    pub key: &'static str,
+    /// Which of them, from 0, where it can be repeated.
+    pub index: Option<usize>,
+    text: String,
+}
+
+/// What `act` and `notify` of a gate are for never.
+const NEVER: u8 = 101;
+/// What must hold for longer than this keeps incidents open that are over.
+const HOLD_MS_MAX: i64 = 60 * MINUTE_MS;
+
+impl PolicySettings {
+    /// Holds every value against what it may be.
+    ///
+    /// # Errors
+    /// The first that cannot be meant: it would begin acts, or hold them back, when nobody expects it.
+    pub fn check(&self) -> Result<(), PolicyProblem> {
+        let wrong = |key, text| Err(PolicyProblem { key, index: None, text });
+        let (act, notify) = (self.act_confidence, self.notify_confidence);
+        for (key, percent) in [("act_confidence", act), ("notify_confidence", notify)] {
+            if percent > 100 {
+                return wrong(key, format!("`{key}` = {percent} under [policy] is no percentage; write 0 to 100"));
+            }
+        }
+        if notify > act {
+            let text = format!(
+                "`notify_confidence` = {notify} under [policy] is more than `act_confidence` = {act}; write {act} or less"
+            );
+            return wrong("notify_confidence", text);
+        }
+        if self.shadow_min == 0 {
+            return wrong(
+                "shadow_min",
+                "`shadow_min` = 0 under [policy] asks for no trial; write 1 or more".to_owned(),
+            );
+        }
+        if !(1..=HOLD_MS_MAX).contains(&self.hold.0) {
+            let text = format!(
+                "`hold` = {} ms under [policy] cannot be meant; write up to 1h, 5m to 15m are sensible",
+                self.hold.0
+            );
+            return wrong("hold", text);
+        }
+        readable("databases", &self.databases).or_else(|text| wrong("databases", text))?;
+        let numbered = |key, index, text| PolicyProblem { key, index: Some(index), text };
+        for (index, gate) in self.gate.iter().enumerate() {
+            gate.check(act).map_err(|text| numbered("gate", index, text))?;
+        }
+        for (index, freeze) in self.freeze.iter().enumerate() {
+            freeze.check().map_err(|text| numbered("freeze", index, text))?;
+        }
+        Ok(())
+    }
+}
+
+/// A pattern for the whole name must be one.
+fn readable(key: &str, pattern: &str) -> Result<(), String> {
+    let read = Regex::new(&format!(r"\A(?:{pattern})\z"));
+    read.map(|_| ())
+        .map_err(|_| format!("`{key}` = `{pattern}` is no regular expression; mend it, such as `shop|.*-api`"))
+}
+
+impl GateSettings {
+    fn check(&self, act_confidence: u8) -> Result<(), String> {
+        for (key, percent) in [("act", self.act), ("notify", self.notify)] {
+            if let Some(percent) = percent.filter(|percent| *percent > NEVER) {
+                return Err(format!(
+                    "`{key}` = {percent} under [[policy.gate]] is no percentage; write 0 to 100, or {NEVER} for never"
+                ));
+            }
+        }
+        let act = self.act.unwrap_or(act_confidence);
+        if let Some(notify) = self.notify.filter(|notify| *notify > act) {
+            return Err(format!(
+                "`notify` = {notify} under [[policy.gate]] is more than its `act`, which is {act}; write {act} or less"
+            ));
+        }
+        self.services.as_deref().map_or(Ok(()), |pattern| readable("services", pattern))
+    }
+}
+
+impl FreezeSettings {
+    fn check(&self) -> Result<(), String> {
+        let Self { name, from, until, services } = self;
+        for (key, at) in [("from", from), ("until", until)] {
+            if *at == Timestamp::default() {
+                return Err(format!("freeze `{name}` has no `{key}`; write one, such as 2026-07-01T00:00:00Z"));
+            }
+        }
+        if from >= until {
+            return Err(format!(
+                "`until` = {until} of freeze `{name}` is not after its `from` = {from}; write a later one"
+            ));
+        }
+        services.as_deref().map_or(Ok(()), |pattern| readable("services", pattern))
+    }
+}
+
 /// Confidences for some acts on some services.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -75,4 +179,60 @@ pub struct FreezeSettings {
     pub until: Timestamp,
     /// Which services, as a regular expression for the whole name; every one where it is left out.
     pub services: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_key_and_value() {
+        let on = Timestamp(1_793_577_600_000);
+        let freeze = |from: Timestamp, until: Timestamp, services: Option<&str>| PolicySettings {
+            freeze: vec![FreezeSettings {
+                name: "sale".to_owned(),
+                from,
+                until,
+                services: services.map(str::to_owned),
+            }],
+            ..PolicySettings::default()
+        };
+        let gate = |act, notify, services: Option<&str>| PolicySettings {
+            gate: vec![GateSettings { act, notify, services: services.map(str::to_owned), action: None }],
+            ..PolicySettings::default()
+        };
+        let usual = PolicySettings::default;
+        for good in [
+            usual(),
+            PolicySettings { hold: Span(1), act_confidence: 100, notify_confidence: 100, shadow_min: 1, ..usual() },
+            PolicySettings { hold: Span(60 * MINUTE_MS), notify_confidence: 0, ..usual() },
+            freeze(on, on + 1, Some("shop|.*-api")),
+            gate(Some(101), Some(101), None),
+            gate(Some(101), Some(50), Some("shop")),
+            gate(Some(50), None, None),
+        ] {
+            assert_eq!(good.check(), Ok(()), "{good:?}");
+        }
+        for (wrong, key, index, says) in [
+            (PolicySettings { act_confidence: 101, ..usual() }, "act_confidence", None, "`act_confidence` = 101"),
+            (PolicySettings { notify_confidence: 200, ..usual() }, "notify_confidence", None, "200"),
+            (PolicySettings { notify_confidence: 86, ..usual() }, "notify_confidence", None, "`act_confidence` = 85"),
+            (PolicySettings { shadow_min: 0, ..usual() }, "shadow_min", None, "`shadow_min` = 0"),
+            (PolicySettings { hold: Span(0), ..usual() }, "hold", None, "`hold` = 0"),
+            (PolicySettings { hold: Span(60 * MINUTE_MS + 1), ..usual() }, "hold", None, "up to 1h"),
+            (PolicySettings { databases: "(".to_owned(), ..usual() }, "databases", None, "`databases` = `(`"),
+            (gate(Some(102), None, None), "gate", Some(0), "`act` = 102"),
+            (gate(None, Some(255), None), "gate", Some(0), "`notify` = 255"),
+            (gate(None, Some(86), None), "gate", Some(0), "`notify` = 86"),
+            (gate(None, None, Some("a)(b")), "gate", Some(0), "`services` = `a)(b`"),
+            (freeze(Timestamp(0), on, None), "freeze", Some(0), "no `from`"),
+            (freeze(on, Timestamp(0), None), "freeze", Some(0), "no `until`"),
+            (freeze(on, on, None), "freeze", Some(0), "not after its `from`"),
+            (freeze(on, on + 1, Some("[")), "freeze", Some(0), "`services` = `[`"),
+        ] {
+            let problem = wrong.check().unwrap_err();
+            assert_eq!((problem.key, problem.index), (key, index), "{problem}");
+            assert!(problem.to_string().contains(says), "{problem}");
+        }
+    }
 }
