@@ -172,6 +172,8 @@ pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
 pub fn came_back(run: &Run, step: usize, gate: &Gate<'_>) -> Option<usize> {
     let act = run.steps.get(step)?.bound.spec.act()?;
     Some(recurrences(run, act, gate)).filter(|count| *count >= RECURRENCES_MAX)
+}
+
 /// True where the act restarts what it touches, by its kind or by what it calls: a page can name a kind that is too mild.
 pub(super) fn restarts(act: &ActSpec) -> bool {
     let is_said = |text: &Arc<str>| {

@@ -12,7 +12,7 @@ mod refusal;
 
 pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
-pub use denials::{DATABASE_PROOFS, is_met, wanted, unguarded, program, fresh_readings, unknown};
+pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, unknown, wanted};
 pub use history::{ActCount, acts_begun, acts_begun_in, breaker, came_back, done_before};
 pub use identity::{attempts, offer, side_id, step_id};
 pub use refusal::GateRefusal;

@@ -78,7 +78,6 @@ fn programs_that_are_not_listed_never_start() {
         assert_eq!(drive.approve(0).is_ok(), is_allowed, "{line}");
     }
     let remote = Call::Ssh { host: text("db-1"), argv: argv("chronyc makestep") };
-    let remote = Call::Ssh { host: text("db-1"), argv: argv("systemctl reload x") };
     let act = ActSpec { call: remote, ..act("") };
     let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(act)), StepEffect::Reversible)]);
     assert!(is_denied(&drive, "`ssh` is not among"), "a way out of the machine is asked for by name");
