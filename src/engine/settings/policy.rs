@@ -112,7 +112,8 @@ impl PolicySettings {
 
 /// A pattern for the whole name must be one.
 fn readable(key: &str, pattern: &str) -> Result<(), String> {
-    let read = Regex::new(&format!(r"\A(?:{pattern})\z"));
+    // By itself as well: brackets must not pair with those around it.
+    let read = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
     read.map(|_| ())
         .map_err(|_| format!("`{key}` = `{pattern}` is no regular expression; mend it, such as `shop|.*-api`"))
 }
