@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::CorrelationEvent;
 use super::lifecycle;
-use super::membership::blank;
 use super::pass::Pass;
 use super::symptom::{Symptom, SymptomKey};
 use crate::engine::model::{
@@ -25,7 +24,7 @@ impl Pass<'_> {
         let id = IncidentId(self.memory.next_incident);
         self.memory.next_incident += 1;
         let started_at = waiting.iter().map(|symptom| symptom.onset).min().unwrap_or(self.now);
-        let mut incident = blank(id, started_at, self.now);
+        let mut incident = Incident::opened(id, started_at, self.now);
         lifecycle::tell(&mut incident, self.now, TimelineKind::State, "opened", None);
         self.draft.insert(id, incident);
         self.opened.insert(id);

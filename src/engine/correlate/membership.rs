@@ -11,8 +11,7 @@ use super::{changes, severity};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::{FORECAST_OPENS_MS, TIMELINE_CHANGE_MS};
 use crate::engine::model::{
-    Alert, Anomaly, AnomalyKind, Change, Fingerprint, Incident, IncidentId, IncidentSeverity, IncidentState, Ranking,
-    Severity, TimelineKind,
+    Alert, Anomaly, AnomalyKind, Change, Fingerprint, Incident, IncidentId, Severity, TimelineKind,
 };
 use crate::engine::settings::CorrelationSettings;
 use crate::engine::world::World;
@@ -179,34 +178,5 @@ fn alert_title(alert: &Alert) -> String {
     match &alert.notice.service {
         Some(service) => format!("{service} {}", alert.notice.name),
         None => alert.notice.name.to_string(),
-    }
-}
-
-/// An incident without members, to be filled by [`Reader::rebuild`].
-pub(super) fn blank(id: IncidentId, started_at: Timestamp, now: Timestamp) -> Incident {
-    Incident {
-        id,
-        title: Arc::from(""),
-        severity: IncidentSeverity::Sev4,
-        is_severity_set_by_hand: false,
-        state: IncidentState::Open,
-        started_at,
-        opened_at: now,
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: now,
-        owner: None,
-        services: BTreeMap::new(),
-        anomalies: std::collections::BTreeSet::new(),
-        alerts: std::collections::BTreeSet::new(),
-        changes: std::collections::BTreeSet::new(),
-        folded_count: 0,
-        timeline: Vec::new(),
-        ranking: Ranking::default(),
-        runs: Vec::new(),
     }
 }

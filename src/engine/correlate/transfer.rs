@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::CorrelationEvent;
 use super::lifecycle;
-use super::membership::blank;
 use super::pass::Pass;
 use super::symptom::SymptomKey;
 use crate::engine::clock::Timestamp;
@@ -28,7 +27,7 @@ impl Pass<'_> {
         let started_at = members.iter().filter_map(|key| self.onset(*key)).min();
         let id = IncidentId(self.memory.next_incident);
         self.memory.next_incident += 1;
-        let mut part = blank(id, started_at.unwrap_or(self.now), self.now);
+        let mut part = Incident::opened(id, started_at.unwrap_or(self.now), self.now);
         part.split_from = Some(whole);
         lifecycle::tell(&mut part, self.now, TimelineKind::State, &format!("split off from {whole}: {because}"), None);
         self.draft.insert(id, part);

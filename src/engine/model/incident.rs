@@ -138,3 +138,35 @@ pub struct Incident {
     /// Runs on it, oldest first.
     pub runs: Vec<RunId>,
 }
+
+impl Incident {
+    /// An open incident without members, of the mildest severity and without a title.
+    #[must_use]
+    pub fn opened(id: IncidentId, started_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            id,
+            title: Arc::from(""),
+            severity: IncidentSeverity::Sev4,
+            is_severity_set_by_hand: false,
+            state: IncidentState::Open,
+            started_at,
+            opened_at: now,
+            acknowledged_at: None,
+            mitigated_at: None,
+            resolved_at: None,
+            merged_into: None,
+            split_from: None,
+            reopen_count: 0,
+            updated_at: now,
+            owner: None,
+            services: BTreeMap::new(),
+            anomalies: BTreeSet::new(),
+            alerts: BTreeSet::new(),
+            changes: BTreeSet::new(),
+            folded_count: 0,
+            timeline: Vec::new(),
+            ranking: Ranking::default(),
+            runs: Vec::new(),
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::engine::model::series::Fnv1a;
 use crate::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, Change, ChangeContent,
     ChangeId, ChangeKind, ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Incident,
-    IncidentId, IncidentSeverity, IncidentState, Labels, Ranking, SeriesRole, ServiceName, Severity, Unit,
+    IncidentId, IncidentSeverity, Labels, SeriesRole, ServiceName, Severity, Unit,
 };
 use crate::engine::world::World;
 
@@ -96,30 +96,12 @@ pub(crate) fn anomaly(id: u64, service: &str, metric: &str, role: SeriesRole, st
 
 /// An open incident on one service, `at` in milliseconds.
 pub(crate) fn incident(id: u64, service: &str, at: i64) -> Incident {
+    let at = Timestamp(at);
     Incident {
-        id: IncidentId(id),
         title: "a failure".into(),
         severity: IncidentSeverity::Sev2,
-        is_severity_set_by_hand: false,
-        state: IncidentState::Open,
-        started_at: Timestamp(at),
-        opened_at: Timestamp(at),
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: Timestamp(at),
-        owner: None,
-        services: [(ServiceName::new(service), Timestamp(at))].into(),
-        anomalies: std::collections::BTreeSet::new(),
-        alerts: std::collections::BTreeSet::new(),
-        changes: std::collections::BTreeSet::new(),
-        folded_count: 0,
-        timeline: Vec::new(),
-        ranking: Ranking::default(),
-        runs: Vec::new(),
+        services: [(ServiceName::new(service), at)].into(),
+        ..Incident::opened(IncidentId(id), at, at)
     }
 }
 

@@ -14,9 +14,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::{KillWord, StepProgress};
 use crate::engine::model::{
-    Alert, AlertNotice, AlertState, Fingerprint, Incident, IncidentId, IncidentSeverity, IncidentState, KillSwitch,
-    Labels, ParamKind, Proposal, Ranking, Reading, Run, RunId, RunState, Runbook, Safety, ServiceName, Severity,
-    SourceName, StepKind,
+    Alert, AlertNotice, AlertState, Fingerprint, Incident, IncidentId, KillSwitch, Labels, ParamKind, Proposal,
+    Reading, Run, RunId, RunState, Runbook, Safety, ServiceName, Severity, SourceName, StepKind,
 };
 use crate::engine::runbooks::{Library, rebind};
 use crate::engine::settings::EngineSettings;
@@ -139,29 +138,9 @@ fn by_hand(runbook: &Arc<Runbook>, given: &[String], now: Timestamp) -> Result<S
 
 fn made_up(services: &[Arc<str>], now: Timestamp) -> Incident {
     Incident {
-        id: IncidentId(0),
         title: Arc::from("a dry run"),
-        severity: IncidentSeverity::Sev3,
-        is_severity_set_by_hand: false,
-        state: IncidentState::Open,
-        started_at: now,
-        opened_at: now,
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: now,
-        owner: None,
         services: services.iter().map(|service| (ServiceName::new(service), now)).collect(),
-        anomalies: std::collections::BTreeSet::new(),
-        alerts: std::collections::BTreeSet::new(),
-        changes: std::collections::BTreeSet::new(),
-        folded_count: 0,
-        timeline: Vec::new(),
-        ranking: Ranking::default(),
-        runs: Vec::new(),
+        ..Incident::opened(IncidentId(0), now, now)
     }
 }
 

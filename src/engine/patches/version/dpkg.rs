@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::VersionError;
+use super::{VersionError, compare_numbers, split_epoch};
 
 /// A version of a Debian package, borrowed from its text.
 #[derive(Debug, Clone, Copy)]
@@ -20,15 +20,9 @@ impl<'t> Version<'t> {
     pub fn parse(text: &'t str) -> Result<Self, VersionError> {
         let wrong =
             |problem: &str| VersionError { version: text.to_owned(), scheme: "dpkg", problem: problem.to_owned() };
-        let (epoch, rest) = match text.split_once(':') {
-            None => (0, text),
-            Some((epoch, rest)) => {
-                let is_number = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
-                let epoch = is_number.then(|| epoch.parse::<i32>().ok()).flatten();
-                let epoch = epoch.and_then(|epoch| u32::try_from(epoch).ok());
-                (epoch.ok_or_else(|| wrong("its epoch is no number"))?, rest)
-            }
-        };
+        let (epoch, rest) = split_epoch(text)
+            .filter(|(epoch, _)| i32::try_from(*epoch).is_ok())
+            .ok_or_else(|| wrong("its epoch is no number"))?;
         let (upstream, revision) = match rest.rsplit_once('-') {
             None => (rest, ""),
             Some((_, "")) => return Err(wrong("its revision is empty")),
@@ -96,8 +90,7 @@ fn compare_parts(mut one: &[u8], mut other: &[u8]) -> Ordering {
         }
         let (number, rest) = take_number(one);
         let (other_number, other_rest) = take_number(other);
-        // Without leading zeros the longer number is the larger one, however long.
-        let order = number.len().cmp(&other_number.len()).then_with(|| number.cmp(other_number));
+        let order = compare_numbers(number, other_number);
         if order.is_ne() {
             return order;
         }
@@ -105,12 +98,9 @@ fn compare_parts(mut one: &[u8], mut other: &[u8]) -> Ordering {
     }
 }
 
-/// The digits at the head without leading zeros, and what follows them.
+/// The digits at the head, and what follows them.
 fn take_number(part: &[u8]) -> (&[u8], &[u8]) {
-    let end = part.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(part.len());
-    let (digits, rest) = part.split_at(end);
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    (digits.get(zeros..).unwrap_or_default(), rest)
+    part.split_at(part.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(part.len()))
 }
 
 #[cfg(test)]

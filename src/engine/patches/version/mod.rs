@@ -44,6 +44,20 @@ impl Scheme {
     }
 }
 
+/// The epoch before the first colon and what follows, 0 where there is none; `None` where it is no number.
+fn split_epoch(text: &str) -> Option<(u32, &str)> {
+    let Some((epoch, rest)) = text.split_once(':') else { return Some((0, text)) };
+    let is_number = epoch.bytes().all(|byte| byte.is_ascii_digit());
+    Some((epoch.parse().ok().filter(|_| is_number)?, rest))
+}
+
+/// Digits by the number they make, however long: without leading zeros the longer one is the larger.
+fn compare_numbers(one: &[u8], other: &[u8]) -> Ordering {
+    let zeros = |digits: &[u8]| digits.iter().take_while(|digit| **digit == b'0').count();
+    let (one, other) = (one.get(zeros(one)..).unwrap_or_default(), other.get(zeros(other)..).unwrap_or_default());
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+}
+
 fn semver(text: &str) -> Result<semver::Version, VersionError> {
     // Many write the tag's name.
     semver::Version::parse(text.trim().trim_start_matches('v')).map_err(|problem| VersionError {

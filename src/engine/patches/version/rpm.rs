@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::VersionError;
+use super::{VersionError, compare_numbers, split_epoch};
 
 /// A version of an RPM package, borrowed from its text.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +23,9 @@ impl<'t> Version<'t> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(wrong("it holds a character that no version has"));
         }
-        let (epoch, rest) = match text.split_once(':') {
-            None => (0, text),
-            // `(none)` is how rpm prints an epoch that is not there.
-            Some(("(none)", rest)) => (0, rest),
-            Some((epoch, rest)) => {
-                let is_number = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
-                let epoch = is_number.then(|| epoch.parse().ok()).flatten();
-                (epoch.ok_or_else(|| wrong("its epoch is no number"))?, rest)
-            }
-        };
+        // `(none)` is how rpm prints an epoch that is not there.
+        let bare = text.strip_prefix("(none):").unwrap_or(text);
+        let (epoch, rest) = split_epoch(bare).ok_or_else(|| wrong("its epoch is no number"))?;
         let (version, release) = match rest.rsplit_once('-') {
             None => (rest, None),
             Some((version, release)) => (version, Some(release)),
@@ -115,12 +108,6 @@ fn skip_separators(part: &[u8]) -> &[u8] {
 
 fn take(part: &[u8], is_of: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     part.split_at(part.iter().position(|byte| !is_of(byte)).unwrap_or(part.len()))
-}
-
-fn compare_numbers(one: &[u8], other: &[u8]) -> Ordering {
-    let zeros = |part: &[u8]| part.iter().take_while(|digit| **digit == b'0').count();
-    let (one, other) = (one.get(zeros(one)..).unwrap_or_default(), other.get(zeros(other)..).unwrap_or_default());
-    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]
