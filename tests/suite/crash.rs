@@ -36,10 +36,14 @@ const SIDES: u64 = 2;
 const INCIDENTS: u64 = 10;
 /// Runs that are under way at a time.
 const RUNS_AT_A_TIME: usize = 6;
-/// A life is killed within this long after it is ready.
-const LIFE_MS_MAX: u64 = 250;
-/// No act of the page is under way for longer.
-const UNDER_WAY_MS_MAX: i64 = 300;
+/// A life is killed within this many of its words after it is ready, however long it takes to say them, …
+const WORDS_MAX: usize = 20;
+/// … and this long after the last of them.
+const JITTER_MS_MAX: u64 = 40;
+/// A life that says nothing for this long has nothing to do.
+const SILENCE: Duration = Duration::from_secs(1);
+/// A probe's "it did not happen" is believed once this is over.
+const BELIEVED_AFTER: Duration = Duration::from_secs(3);
 /// Whose hands are on the console.
 const PERSON: &str = "ana";
 /// What a life is told in its environment.
@@ -73,8 +77,8 @@ fn page(ground: &Ground) -> String {
         (name.to_owned(), step)
     };
     let probed = |name: &str| format!("timeout = \"30s\"\nprobe = [\"{probe}\", \"{name}-{{inc}}\"]\n");
-    // Its probe believes that it did not happen as soon as this is over, in one of the next lives.
-    let soon_probed = |name: &str| probed(name).replace("30s", "1s");
+    // Its probe is believed in one of the next lives.
+    let soon_probed = |name: &str| probed(name).replace("30s", &format!("{}s", BELIEVED_AFTER.as_secs()));
     let plain = |name: &str, step: &str| (name.to_owned(), step.to_owned());
     let steps = [
         acts("one", &soon_probed("one")),
@@ -266,13 +270,29 @@ fn on_run(run: &Arc<Run>, snapshot: &Snapshot, ground: &Ground, random: &mut Pcg
 /// What a person finds who looks, once it can no longer be under way; nothing where earlier attempts leave it open.
 fn has_happened(step: &RunStep, snapshot: &Snapshot, ground: &Ground) -> Option<bool> {
     let last = step.acts_begun().last()?;
-    if chrono::Utc::now().timestamp_millis() < last.at.0 + UNDER_WAY_MS_MAX {
+    if is_anything_under_way(ground.state_dir().parent().unwrap()) {
         return None;
     }
     let name = line_of(step, last.purpose)?;
     let begun: usize = snapshot.runs.iter().flat_map(|run| &run.steps).map(|step| begun_as(step, &name)).sum();
     let did = ground.lines().iter().filter(|line| **line == name).count();
     (did == 0 || did >= begun).then_some(did > 0)
+}
+
+/// True while a process that an earlier life began is there: one of its calls, or what is about to become one.
+fn is_anything_under_way(folder: &Path) -> bool {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let own = std::process::id();
+    let mut processes = Path::new("/proc").read_dir().unwrap().filter_map(|entry| {
+        let entry = entry.ok()?;
+        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        (id != own).then(|| entry.path())
+    });
+    let holds = |text: &[u8]| text.windows(folder.len()).any(|window| window == folder);
+    // A process that is gone by now has neither.
+    processes.any(|process| {
+        ["cmdline", "environ"].iter().any(|of| std::fs::read(process.join(of)).is_ok_and(|text| holds(&text)))
+    })
 }
 
 fn is_probed(step: &RunStep) -> bool {
@@ -316,7 +336,8 @@ struct Life {
 #[derive(Clone, Copy)]
 enum Kill {
     AfterStart(Duration),
-    AfterReady(Duration),
+    /// So many words after it was ready, and this long after the last of them.
+    AfterReady(usize, Duration),
     /// Not at all: it ends by itself once it is ready.
     Never,
 }
@@ -335,27 +356,33 @@ fn live(folder: &Path, seed: u64, kill: Kill) -> (Life, Duration) {
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
     let mut life = Life::default();
+    let (tell, told) = std::sync::mpsc::channel();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
+    let ear = std::thread::spawn(move || {
+        let mut line = String::new();
+        while reader.read_line(&mut line).unwrap() > 0 {
+            tell.send(std::mem::take(&mut line)).unwrap();
+        }
+    });
     while !matches!(kill, Kill::AfterStart(_)) && !life.is_ready {
-        line.clear();
-        assert!(reader.read_line(&mut line).unwrap() > 0, "a life ended before it was ready");
-        life.hear(&line);
+        life.hear(&told.recv().expect("a life ended before it was ready"));
     }
     let start_took = begun.elapsed();
     match kill {
-        Kill::AfterStart(after) | Kill::AfterReady(after) => {
+        Kill::AfterStart(after) => std::thread::sleep(after),
+        Kill::AfterReady(words, after) => {
+            for _ in 0..words {
+                let Ok(line) = told.recv_timeout(SILENCE) else { break };
+                life.hear(&line);
+            }
             std::thread::sleep(after);
-            child.kill().unwrap();
         }
-        Kill::Never => {}
+        Kill::Never => assert!(child.wait().unwrap().success(), "a life that was let go failed"),
     }
+    let _gone_already = child.kill();
     child.wait().unwrap();
-    line.clear();
-    while reader.read_line(&mut line).unwrap() > 0 {
-        life.hear(&line);
-        line.clear();
-    }
+    told.iter().for_each(|line| life.hear(&line));
+    ear.join().unwrap();
     (life, start_took)
 }
 
@@ -662,10 +689,16 @@ impl Campaign {
         }
     }
 
+    /// Waits for the end of what was under way when the last life was killed.
+    fn let_end(&self) {
+        while is_anything_under_way(&self.folder) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// A last life that ends by itself: everything that was cut off has been found, once, and the log is whole.
     fn finish(mut self, seed: u64) -> Sum {
-        // What was under way when the last life was killed has had its time by now.
-        std::thread::sleep(Duration::from_millis(100));
+        self.let_end();
         self.round(seed, Kill::Never);
         let disk = Disk::look(&self.ground, &self.scratch);
         assert_eq!(disk.cut_off_count, self.cut_off.len(), "cut off: {:?}", self.cut_off);
@@ -712,12 +745,16 @@ fn kill_on_one_store(store: u64) -> Sum {
     let mut start = Duration::from_millis(100);
     for round in 0..ROUNDS_PER_STORE {
         let seed = store * ROUNDS_PER_STORE + round;
+        if store % 5 == 0 && round == ROUNDS_PER_STORE / 2 {
+            campaign.let_end();
+            std::thread::sleep(BELIEVED_AFTER);
+        }
         // Every fifth kill hits a start, the others what comes after.
         if round % 5 == 4 {
             campaign.round(seed, Kill::AfterStart(start.mul_f64(random.random_range(0.2..1.0))));
         } else {
-            let after = Duration::from_millis(random.random_range(0..LIFE_MS_MAX));
-            start = campaign.round(seed, Kill::AfterReady(after));
+            let after = Duration::from_millis(random.random_range(0..JITTER_MS_MAX));
+            start = campaign.round(seed, Kill::AfterReady(random.random_range(0..WORDS_MAX), after));
         }
     }
     campaign.finish(store)
