@@ -127,15 +127,15 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
 /// What a check expects, in words.
 fn expectation(look: &Look) -> Vec<Fact> {
     let text = match look {
-        Look::Call { expect, exit, .. } => match (expect.is_empty(), exit) {
-            (true, 0) => return Vec::new(),
-            (true, exit) => format!("exit code {exit}"),
-            (false, 0) => format!("“{expect}” in its output"),
-            (false, exit) => format!("“{expect}” in its output, exit code {exit}"),
-        },
+        Look::Call { expect, exit, lines_min, .. } => {
+            let said = (!expect.is_empty()).then(|| format!("“{expect}” in its output"));
+            let listed = (*lines_min > 0).then(|| format!("{lines_min} lines or more"));
+            let code = (*exit != 0).then(|| format!("exit code {exit}"));
+            [said, listed, code].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
         Look::Metric(goal) => place(goal, &|limit| limit.to_string()),
     };
-    wrapped("expects", &text, Fact::Text)
+    if text.is_empty() { Vec::new() } else { wrapped("expects", &text, Fact::Text) }
 }
 
 /// What there is to know of an act beside its call.
@@ -148,6 +148,9 @@ fn of_act(act: &ActSpec, touches: &str) -> Vec<Fact> {
     }
     for goal in &act.prechecks {
         facts.extend(wrapped("only if", &place(goal, &|limit| limit.to_string()), Fact::Text));
+    }
+    for target in &act.not_restarting {
+        facts.extend(wrapped("only if", &format!("nobody restarted {target} lately"), Fact::Text));
     }
     if !act.expected.is_empty() {
         facts.extend(wrapped(

@@ -351,7 +351,7 @@ fn call(words: &str) -> Call {
 }
 
 fn bound_steps() -> Vec<BoundStep> {
-    let look = Look::Call { call: call("kubectl get netpol -n prod"), expect: "".into(), exit: 0 };
+    let look = Look::Call { call: call("kubectl get netpol -n prod"), expect: "".into(), exit: 0, lines_min: 0 };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let act = StepKind::Act(Box::new(ActSpec {
         action: ActionKind::Rollback,
@@ -361,6 +361,7 @@ fn bound_steps() -> Vec<BoundStep> {
         rollback_text: "re-apply v847".into(),
         repeat: Repeat::Never,
         prechecks: Vec::new(),
+        not_restarting: Vec::new(),
         danger: Danger::Medium,
         targets_max: 1,
         expected: "".into(),
@@ -393,6 +394,7 @@ fn runbook() -> Arc<Runbook> {
         problems: vec![CauseKind::NetworkPolicy],
         service_pattern: "".into(),
         place: RunbookPlace::Anywhere,
+        includes: Vec::new(),
         params: BTreeMap::new(),
         symptoms: Vec::new(),
         alerts: Vec::new(),

@@ -63,7 +63,7 @@ impl Tally {
 #[test]
 fn every_kind_of_incident_is_mended_where_it_is_that_and_left_alone_where_it_is_not() {
     let library = Library::shipped();
-    assert_eq!(library.problems(), &[]);
+    assert_eq!(library.problems(), []);
     println!("{:<44} worlds  right  harmful  false passes", "kind");
     let mut failed = Vec::new();
     let mut total = Tally::default();

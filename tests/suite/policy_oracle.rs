@@ -413,6 +413,7 @@ fn act_spec(action: ActionKind, call: Call) -> ActSpec {
         rollback_text: "by hand".into(),
         repeat: Repeat::Never,
         prechecks: Vec::new(),
+        not_restarting: Vec::new(),
         danger: Danger::Low,
         targets_max: 1,
         expected: "".into(),
@@ -548,7 +549,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
     let mut steps: Vec<RunStep> = Vec::new();
     for (at, proof) in PROOFS.iter().enumerate() {
         let spec = CheckSpec {
-            look: Look::Call { call: call(&["kubectl", "get", proof]), expect: "".into(), exit: 0 },
+            look: Look::Call { call: call(&["kubectl", "get", proof]), expect: "".into(), exit: 0, lines_min: 0 },
             otherwise: Unexpected::GoOn,
             proves: vec![Arc::from(*proof)],
         };
@@ -571,13 +572,14 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
         StepKind::Act(Box::new(ActSpec {
             undo: facts.has_undo.then(|| call(&["kubectl", "rollout", "undo", "deployment/shop"])),
             prechecks: if facts.precheck == Precheck::None { Vec::new() } else { vec![goal] },
+            not_restarting: Vec::new(),
             danger: facts.danger,
             targets_max: facts.targets_max,
             approvals: facts.approvals,
             ..act_spec(facts.action, call(&words))
         }))
     } else {
-        let look = Look::Call { call: call(&words), expect: "".into(), exit: 0 };
+        let look = Look::Call { call: call(&words), expect: "".into(), exit: 0, lines_min: 0 };
         StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
     };
     let effect = match (facts.is_act, facts.is_reversible) {

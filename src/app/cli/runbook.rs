@@ -45,11 +45,9 @@ fn find<'a>(library: &'a Library, id: &str) -> Result<&'a std::sync::Arc<Runbook
 
 fn list(common: &CommonArguments, is_json: bool) -> Result<Exit, Failure> {
     let library = library(common)?;
+    let problems = library.problems();
     if is_json {
-        output::json(&RunbookList {
-            runbooks: library.iter().map(AsRef::as_ref).collect(),
-            problems: library.problems(),
-        })?;
+        output::json(&RunbookList { runbooks: library.iter().map(AsRef::as_ref).collect(), problems: &problems })?;
     } else {
         for runbook in library.iter() {
             let acts = runbook.steps.iter().filter(|step| step.act().is_some()).count();
@@ -58,9 +56,9 @@ fn list(common: &CommonArguments, is_json: bool) -> Result<Exit, Failure> {
             let counts = format!("{:>2} steps {acts} acts", runbook.steps.len());
             output::line(&format!("{id:<24} {counts}  {}  ({origin})", runbook.title))?;
         }
-        for problem in library.problems() {
+        for problem in &problems {
             output::line(&format!("{}:{}: {}", problem.file, problem.line, problem.text))?;
         }
     }
-    Ok(if library.problems().is_empty() { Exit::Done } else { Exit::Found })
+    Ok(if problems.is_empty() { Exit::Done } else { Exit::Found })
 }

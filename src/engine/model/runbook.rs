@@ -31,6 +31,9 @@ pub struct Runbook {
     /// Where the causing service must run.
     #[serde(default)]
     pub place: RunbookPlace,
+    /// Pages whose steps come before its own: id and version.
+    #[serde(default)]
+    pub includes: Vec<Include>,
     /// Parameters by name.
     pub params: BTreeMap<Arc<str>, ParamSpec>,
     /// Metrics of which at least one must depart in the incident; empty for any.
@@ -51,6 +54,15 @@ pub struct Runbook {
     pub estimate_seconds: u32,
     /// In order.
     pub steps: Vec<StepSpec>,
+}
+
+/// Another page whose steps are a part of this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Include {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The version it was read in; another is not taken.
+    pub version: Arc<str>,
 }
 
 /// A condition on one label of an alert.
@@ -101,6 +113,9 @@ pub struct ParamSpec {
     pub from: Arc<str>,
     /// Regular expression the whole value must match.
     pub pattern: Option<Arc<str>>,
+    /// What the service must be known as: `postgres`; empty for anything.
+    #[serde(default)]
+    pub tech: Arc<str>,
     /// Values it may take; empty for any.
     pub choices: Vec<Arc<str>>,
     /// The smallest number it may be.

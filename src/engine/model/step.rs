@@ -94,6 +94,9 @@ pub enum Look {
         expect: Arc<str>,
         /// The exit code it must end with.
         exit: i32,
+        /// Lines with something in them that its output must have.
+        #[serde(default)]
+        lines_min: usize,
     },
     /// A metric's latest reading.
     Metric(MetricGoal),
@@ -140,6 +143,9 @@ pub struct ActSpec {
     pub repeat: Repeat,
     /// What must hold before it begins; what cannot be read does not hold.
     pub prechecks: Vec<MetricGoal>,
+    /// Targets that nobody may have restarted lately.
+    #[serde(default)]
+    pub not_restarting: Vec<Arc<str>>,
     /// How bad it is when it goes wrong.
     pub danger: Danger,
     /// Targets it may reach at most.

@@ -54,7 +54,7 @@ impl Engine {
             proposals: self.proposals.clone(),
             misfits: self.misfits.clone(),
             audit: self.audit.newest().cloned().collect(),
-            file_problems: self.library.problems().to_vec(),
+            file_problems: self.library.problems(),
             store: self.store.clone(),
             outbox: self.outbox.status(),
             documents: self.documents.values().cloned().collect(),

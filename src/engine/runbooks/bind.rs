@@ -10,6 +10,7 @@ use regex::Regex;
 
 pub(super) use super::fill::placeholders;
 use super::fill::{bind_step, limits};
+use super::technology;
 use crate::engine::model::{
     Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook,
 };
@@ -266,6 +267,9 @@ fn check_kind(value: &str, spec: &ParamSpec, world: &World, incident: &Incident)
         ParamKind::Service if !is_entity() => Err(format!("`{}` is no plain service name", shown())),
         ParamKind::Service if !is_known_service(value, world, incident) => {
             Err(format!("no service `{}` is known", shown()))
+        }
+        ParamKind::Service if !technology::is(value, &spec.tech, world) => {
+            Err(format!("nothing says that `{}` is {}", shown(), spec.tech))
         }
         ParamKind::Host if !is_entity() => Err(format!("`{}` is no plain host name", shown())),
         ParamKind::Host if !is_known_host(value, world) => Err(format!("no host `{}` is known", shown())),

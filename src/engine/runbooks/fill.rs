@@ -140,6 +140,7 @@ impl Filler<'_> {
                 Repeat::Never => Repeat::Never,
             },
             prechecks: act.prechecks.iter().map(|goal| self.goal(goal)).collect(),
+            not_restarting: self.texts(&act.not_restarting),
             danger: act.danger,
             targets_max: act.targets_max,
             expected: self.text(&act.expected),
@@ -154,9 +155,9 @@ impl Filler<'_> {
             StepKind::Check(check) => StepKind::Check(CheckSpec {
                 look: match &check.look {
                     // A pattern is the author's; a value in it would be read as one.
-                    Look::Call { call, expect, exit } => {
+                    Look::Call { call, expect, exit, lines_min } => {
                         let expect = fill(expect, self.0, regex::escape);
-                        Look::Call { call: self.call(call), expect, exit: *exit }
+                        Look::Call { call: self.call(call), expect, exit: *exit, lines_min: *lines_min }
                     }
                     Look::Metric(goal) => Look::Metric(self.goal(goal)),
                 },

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::include;
 use super::parse::parse;
 use crate::engine::input::{RunbookFile, RunbookFiles};
 use crate::engine::model::Runbook;
@@ -62,8 +63,13 @@ pub fn shipped_pages() -> &'static [(&'static str, &'static str)] {
 /// Runbooks by id, and what is wrong with files that could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
+    /// As they stand in their files.
+    pages: BTreeMap<Arc<str>, Arc<Runbook>>,
+    /// With what they include.
     runbooks: BTreeMap<Arc<str>, Arc<Runbook>>,
     problems: Vec<FileProblem>,
+    /// What is wrong with what pages include, as they are now.
+    include_problems: Vec<FileProblem>,
 }
 
 impl Library {
@@ -73,7 +79,7 @@ impl Library {
         let mut library = Self::default();
         for (name, text) in SHIPPED {
             match parse(SHIPPED_ORIGIN, text) {
-                Ok(runbook) => library.insert(runbook),
+                Ok(runbook) => library.insert(Arc::new(runbook)),
                 Err(problems) => library.problems.extend(
                     problems
                         .into_iter()
@@ -89,13 +95,13 @@ impl Library {
     pub fn add_text(&mut self, origin: &str, text: &str) {
         match parse(origin, text) {
             Err(problems) => self.problems.extend(problems),
-            Ok(runbook) => match self.runbooks.get(&runbook.id) {
+            Ok(runbook) => match self.pages.get(&runbook.id) {
                 Some(first) if first.origin.as_ref() != SHIPPED_ORIGIN => self.problems.push(FileProblem {
                     file: Arc::from(origin),
                     line: 0,
                     text: format!("its id `{}` is that of {}; rename one of them", runbook.id, first.origin).into(),
                 }),
-                _ => self.insert(runbook),
+                _ => self.insert(Arc::new(runbook)),
             },
         }
     }
@@ -107,12 +113,12 @@ impl Library {
         for RunbookFile { file, text } in &own.files {
             let problems_before = self.problems.len();
             self.add_text(file, text);
-            let last_good = before.runbooks.values().find(|runbook| runbook.origin == *file);
+            let last_good = before.pages.values().find(|runbook| runbook.origin == *file);
             let is_broken = self.problems.len() > problems_before;
             if let Some(last_good) = last_good.filter(|last_good| is_broken && self.is_free(&last_good.id)) {
                 let text = format!("version {} of it stays in force until it is mended", last_good.version);
                 self.problems.push(FileProblem { file: Arc::clone(file), line: 0, text: text.into() });
-                self.runbooks.insert(Arc::clone(&last_good.id), Arc::clone(last_good));
+                self.insert(Arc::clone(last_good));
             }
         }
         self.problems.extend(own.problems.iter().cloned());
@@ -120,7 +126,7 @@ impl Library {
 
     /// True where no file of one's own has this id.
     fn is_free(&self, id: &str) -> bool {
-        self.get(id).is_none_or(|runbook| runbook.origin.as_ref() == SHIPPED_ORIGIN)
+        self.pages.get(id).is_none_or(|runbook| runbook.origin.as_ref() == SHIPPED_ORIGIN)
     }
 
     /// Records that a file or folder could not be read at all.
@@ -136,8 +142,8 @@ impl Library {
 
     /// Every mistake found so far.
     #[must_use]
-    pub fn problems(&self) -> &[FileProblem] {
-        &self.problems
+    pub fn problems(&self) -> Vec<FileProblem> {
+        self.problems.iter().chain(&self.include_problems).cloned().collect()
     }
 
     /// Runbooks in order of id.
@@ -145,8 +151,23 @@ impl Library {
         self.runbooks.values()
     }
 
-    fn insert(&mut self, runbook: Runbook) {
-        self.runbooks.insert(Arc::clone(&runbook.id), Arc::new(runbook));
+    /// A page may be included by one that came before it, so those are put together anew.
+    fn insert(&mut self, page: Arc<Runbook>) {
+        self.pages.insert(Arc::clone(&page.id), Arc::clone(&page));
+        self.runbooks.insert(Arc::clone(&page.id), page);
+        self.include_problems.clear();
+        for page in self.pages.values().filter(|page| !page.includes.is_empty()) {
+            match include::whole(page, &self.pages) {
+                Ok(whole) => {
+                    self.runbooks.insert(Arc::clone(&page.id), Arc::new(whole));
+                }
+                Err(text) => {
+                    self.runbooks.remove(&page.id);
+                    let file = Arc::clone(&page.origin);
+                    self.include_problems.push(FileProblem { file, line: 0, text: text.into() });
+                }
+            }
+        }
     }
 }
 
@@ -166,7 +187,7 @@ mod tests {
         let shipped: BTreeSet<String> = SHIPPED.iter().map(|(name, _)| format!("{name}.md")).collect();
         assert_eq!(files, shipped);
         let library = Library::shipped();
-        assert_eq!(library.problems(), &[]);
+        assert_eq!(library.problems(), []);
         assert_eq!(library.iter().count(), SHIPPED.len(), "ids differ");
         for (name, _) in SHIPPED {
             assert_eq!(library.get(name).unwrap().id.as_ref(), *name, "the file is named after its id");
@@ -213,7 +234,7 @@ mod tests {
         let mine = text.replace("owner = \"", "owner = \"ours, ");
         library.take_own(&own(&mine));
         let hash = library.get("free-disk").unwrap().content_hash.clone();
-        assert_eq!(library.problems(), &[]);
+        assert_eq!(library.problems(), []);
         library.take_own(&own(&mine.replace("owner", "ower")));
         assert_eq!(library.get("free-disk").unwrap().content_hash, hash);
         assert!(library.problems().iter().any(|problem| problem.line > 0));
@@ -223,6 +244,37 @@ mod tests {
         assert_eq!(library.get("free-disk").unwrap().content_hash, hash);
         library.take_own(&RunbookFiles::default());
         assert_eq!(library.get("free-disk").unwrap().origin.as_ref(), SHIPPED_ORIGIN);
-        assert_eq!(library.problems(), &[]);
+        assert_eq!(library.problems(), []);
+    }
+
+    #[test]
+    fn a_page_includes_another_of_the_version_it_names() {
+        let common = "# Common\n```toml runbook\nid = \"common\"\nversion = \"2\"\nowner = \"team:x\"\nproblem = \"disk_full\"\n\
+                      [params]\nservice = { type = \"service\" }\n```\nLook.\n```toml step look\nkind = \"check\"\n\
+                      run = [\"df\", \"{service}\"]\n```\n";
+        let own = "# Own\n```toml runbook\nid = \"own\"\nversion = \"1\"\nowner = \"team:x\"\nproblem = \"disk_full\"\n\
+                   include = \"common@2\"\n```\nThen.\n```toml step then\nkind = \"note\"\n```\n";
+        let mut library = Library::default();
+        library.add_text("own.md", own);
+        assert!(library.get("own").is_none());
+        assert!(library.problems()[0].text.contains("`common`"), "{:?}", library.problems());
+        library.add_text("common.md", common);
+        assert_eq!(library.problems(), []);
+        let whole = library.get("own").unwrap();
+        let names: Vec<&str> = whole.steps.iter().map(|step| step.name.as_ref()).collect();
+        assert_eq!((names, whole.params.len()), (vec!["look", "then"], 1));
+        let hash = &whole.content_hash;
+        let mut other = Library::default();
+        other.add_text("common.md", &common.replace("Look.", "Look well."));
+        other.add_text("own.md", own);
+        assert_ne!(&other.get("own").unwrap().content_hash, hash, "what is included is a part of what is approved");
+        let mut newer = Library::default();
+        newer.add_text("common.md", &common.replace("\"2\"", "\"3\""));
+        newer.add_text("own.md", own);
+        assert!(newer.get("own").is_none() && newer.problems()[0].text.contains("version 3"));
+        let mut twice = Library::default();
+        twice.add_text("common.md", common);
+        twice.add_text("own.md", &own.replace("step then", "step look"));
+        assert!(twice.problems()[0].text.contains("a step `look`"), "{:?}", twice.problems());
     }
 }

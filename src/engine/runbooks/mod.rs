@@ -19,10 +19,12 @@
 
 pub mod bind;
 mod fill;
+mod include;
 pub mod library;
 pub mod lint;
 pub mod parse;
 pub mod propose;
+mod technology;
 
 pub use bind::{BindError, Binding, rebind};
 pub use library::Library;

@@ -184,6 +184,7 @@ fn no_runbook() -> Runbook {
         problems: Vec::new(),
         service_pattern: nothing(),
         place: RunbookPlace::Anywhere,
+        includes: Vec::new(),
         params: BTreeMap::new(),
         symptoms: Vec::new(),
         alerts: Vec::new(),
@@ -199,7 +200,7 @@ impl From<OlderRunbook> for Runbook {
     fn from(older: OlderRunbook) -> Self {
         let param = |(name, older): (Arc<str>, OlderParam)| {
             let OlderParam { kind, from, pattern, choices } = older;
-            (name, ParamSpec { kind, from, pattern, choices, min: None, max: None })
+            (name, ParamSpec { kind, from, pattern, tech: Arc::from(""), choices, min: None, max: None })
         };
         Self {
             id: older.id,
@@ -228,7 +229,7 @@ impl From<OlderStepSpec> for StepSpec {
             OlderKind::Note => StepKind::Note,
             OlderKind::Check { run, expect } => {
                 let expect = regex::escape(&expect).into();
-                let look = Look::Call { call: Call::Command { argv: run }, expect, exit: 0 };
+                let look = Look::Call { call: Call::Command { argv: run }, expect, exit: 0, lines_min: 0 };
                 StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
             }
             OlderKind::Act { run, dry_run, undo, rollback_text } => StepKind::Act(Box::new(ActSpec {
@@ -239,6 +240,7 @@ impl From<OlderStepSpec> for StepSpec {
                 rollback_text,
                 repeat: Repeat::Never,
                 prechecks: Vec::new(),
+                not_restarting: Vec::new(),
                 danger,
                 targets_max: 1,
                 expected: Arc::from(""),

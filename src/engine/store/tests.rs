@@ -148,6 +148,7 @@ fn run(id: u64, value: f64) -> Record {
             problems: vec![CauseKind::BadDeploy],
             service_pattern: Arc::from(""),
             place: crate::engine::model::RunbookPlace::Anywhere,
+            includes: Vec::new(),
             params: BTreeMap::new(),
             symptoms: Vec::new(),
             alerts: Vec::new(),

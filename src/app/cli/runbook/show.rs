@@ -123,9 +123,11 @@ pub(super) fn facts(step: &StepSpec) -> Vec<String> {
 fn check_facts(step: &StepSpec, check: &CheckSpec) -> Vec<String> {
     let mut facts = match &check.look {
         Look::Metric(goal) => vec![format!("looks whether {}", told(goal))],
-        Look::Call { call, expect, exit } => {
+        Look::Call { call, expect, exit, lines_min } => {
             let expected = if expect.is_empty() { String::new() } else { format!(", and a line matches {expect}") };
-            vec![command(call), format!("expects exit code {exit}{expected}; stopped after {}", span(step.timeout_ms))]
+            let listed = if *lines_min == 0 { String::new() } else { format!(", and {lines_min} lines or more") };
+            let stopped = span(step.timeout_ms);
+            vec![command(call), format!("expects exit code {exit}{expected}{listed}; stopped after {stopped}")]
         }
     };
     facts.push(match check.otherwise {
@@ -154,6 +156,7 @@ fn act_facts(step: &StepSpec, act: &ActSpec) -> Vec<String> {
         Repeat::Probe(call) => format!("probe    {}", command(call)),
     });
     facts.extend(act.prechecks.iter().map(|goal| format!("only while {}", told(goal))));
+    facts.extend(act.not_restarting.iter().map(|target| format!("only if nobody restarted {target} lately")));
     if act.approvals > 1 {
         facts.push(format!("{} people must approve it", act.approvals));
     }

@@ -70,6 +70,7 @@ fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<
         .or_else(|| taken(run, spec, gate))
         .or_else(|| unproved_restart(run, spec, act, gate))
         .or_else(|| unmet_precheck(act, gate))
+        .or_else(|| act.not_restarting.iter().find_map(|target| restarted(target, gate)))
 }
 
 /// Why an act will not begin whatever its run does first: its proofs and prechecks are still to come, these rules stand.
@@ -168,6 +169,12 @@ fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) 
 /// The first condition that does not hold, with its value; one that cannot be read does not hold.
 fn unmet_precheck(act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
     act.prechecks.iter().find_map(|goal| unmet(goal, gate))
+}
+
+/// That a target was restarted a moment ago, by whichever run.
+fn restarted(target: &str, gate: &Gate<'_>) -> Option<String> {
+    let since = gate.now.0.saturating_sub(history::restarted(target, gate.runs.values().map(AsRef::as_ref))?);
+    (since < DATABASE_RESTART_MS).then(|| format!("precheck: {target} was restarted {} min ago", since / MINUTE_MS))
 }
 
 fn unmet(goal: &MetricGoal, gate: &Gate<'_>) -> Option<String> {

@@ -183,6 +183,15 @@ pub(super) fn restarts(act: &ActSpec) -> bool {
     matches!(act.action, ActionKind::Restart | ActionKind::Failover) || act.call.words().iter().any(is_said)
 }
 
+/// When a restart or failover of this target was last begun in these runs.
+pub(super) fn restarted<'a>(target: &str, runs: impl Iterator<Item = &'a Run>) -> Option<i64> {
+    let is_restart = |step: &&RunStep| {
+        let spec = &step.bound.spec;
+        spec.act().is_some_and(restarts) && overlap(&spec.touches, target)
+    };
+    runs.flat_map(|run| &run.steps).filter(is_restart).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+}
+
 /// When a restart or failover of one of these targets was last begun, by another run or by another step of this one.
 pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
     let restarts = |step: &&RunStep| {

@@ -224,11 +224,13 @@ pub(super) fn told(end: &StepProgress) -> String {
 
 /// What a check did not see of what it expects.
 fn unexpected(step: &RunStep, check: &CheckSpec, code: Option<i32>) -> Option<String> {
-    let Look::Call { expect, exit, .. } = &check.look else { return None };
+    let Look::Call { expect, exit, lines_min, .. } = &check.look else { return None };
+    let line_count = step.output.iter().filter(|line| !line.trim().is_empty()).count();
     let last = step.output.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
     match code {
         None => Some(format!("ended by a signal{last}")),
         Some(code) if code != *exit => Some(format!("exit code {code}, not {exit}{last}")),
+        Some(_) if line_count < *lines_min => Some(format!("it lists {line_count}, not {lines_min} or more{last}")),
         Some(_) if !is_in_output(step, expect) => Some(format!("`{expect}` is not in its output{last}")),
         Some(_) => None,
     }

@@ -38,6 +38,7 @@ pub(super) fn look(runbook: &Runbook, raw: &Raw, around: &Surroundings<'_>, find
 fn look_at_act(step: &StepSpec, act: &ActSpec, block: &RawBlock, findings: &mut Findings) {
     let name = &step.name;
     for (rule, key, remedy) in [
+        ("no-touches", "touches", "name what it changes; without it the services and hosts of its call are taken"),
         ("no-expected", "expected", "say what one will see when it helps"),
         ("no-within", "within", "say how soon one will see it, such as within = \"2m\""),
         ("no-danger", "danger", "say how bad it is when it goes wrong: \"low\", \"medium\" or \"high\""),

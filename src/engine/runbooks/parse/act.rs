@@ -1,12 +1,14 @@
 //! Reads an act: what it calls, how it is undone, what it may reach, how bad it may be, what one will see.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fields::{Fields, Problems};
 use super::looks::Look;
 use super::{call, goal};
 use crate::engine::clock::MINUTE_MS;
-use crate::engine::model::{ActSpec, ActionKind, Call, Danger, Repeat, StepEffect};
+use crate::engine::model::{ActSpec, ActionKind, Call, Danger, ParamKind, ParamSpec, Repeat, StepEffect};
+use crate::engine::runbooks::bind;
 use crate::nearest::nearest;
 
 /// Targets one act may reach at most, whatever its page says.
@@ -18,6 +20,7 @@ const APPROVALS_MAX: u32 = 3;
 /// timeout beside it.
 pub(super) fn read(
     suffix: &str,
+    params: Option<&BTreeMap<Arc<str>, ParamSpec>>,
     fields: &mut Fields<'_>,
     problems: &mut Problems,
 ) -> Option<(ActSpec, StepEffect, Arc<str>, i64)> {
@@ -34,7 +37,7 @@ pub(super) fn read(
     if effect == StepEffect::Irreversible && undo.is_some() {
         problems.add(fields.line_of("undo"), "an irreversible act has no `undo`; leave it out or make it reversible");
     }
-    let touches = read_touches(effect, fields, problems);
+    let touches = read_touches(effect, called.as_ref(), params, fields, problems);
     let timeout_ms = read_timeout(fields, problems);
     let approvals = fields.whole("approvals", 1..APPROVALS_MAX + 1, problems).unwrap_or(1);
     let danger = read_danger(effect, fields, problems);
@@ -47,6 +50,7 @@ pub(super) fn read(
             format!("it touches {target_count} targets and targets_max = {targets_max}; raise it or split the step");
         problems.add(fields.line_of("touches"), text);
     }
+    let (prechecks, not_restarting) = goal::read_prechecks(fields, problems);
     let act = ActSpec {
         action,
         call: called?,
@@ -54,7 +58,8 @@ pub(super) fn read(
         undo,
         rollback_text: rollback,
         repeat,
-        prechecks: goal::read_list("precheck", fields, problems),
+        prechecks,
+        not_restarting,
         danger,
         targets_max,
         expected: fields.text("expected", problems).unwrap_or_else(|| Arc::from("")),
@@ -93,9 +98,19 @@ fn read_rollback(fields: &mut Fields<'_>, problems: &mut Problems) -> Arc<str> {
     text.unwrap_or_else(|| Arc::from(""))
 }
 
-fn read_touches(effect: StepEffect, fields: &mut Fields<'_>, problems: &mut Problems) -> Vec<Arc<str>> {
-    let touches = fields.list("touches", true, problems).unwrap_or_default();
-    if touches.is_empty() {
+/// What the act names, else the services and hosts its call names.
+fn read_touches(
+    effect: StepEffect,
+    call: Option<&Call>,
+    params: Option<&BTreeMap<Arc<str>, ParamSpec>>,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> Vec<Arc<str>> {
+    let written = fields.list("touches", true, problems);
+    let touches =
+        written.unwrap_or_else(|| call.zip(params).map_or_else(Vec::new, |(call, params)| targets(call, params)));
+    // Where the head could not be read, what is missing there is told there.
+    if touches.is_empty() && params.is_some() {
         problems.add(fields.line(), "`touches` is missing; name what the act changes");
     }
     // It is typed by hand to confirm, so it must be one word.
@@ -107,6 +122,21 @@ fn read_touches(effect: StepEffect, fields: &mut Fields<'_>, problems: &mut Prob
         );
     }
     touches
+}
+
+/// The parameters of a call that are services and hosts, each once.
+fn targets(call: &Call, params: &BTreeMap<Arc<str>, ParamSpec>) -> Vec<Arc<str>> {
+    let mut targets: Vec<Arc<str>> = Vec::new();
+    for word in call.words() {
+        for name in bind::placeholders(&word) {
+            let is_target = |spec: &ParamSpec| matches!(spec.kind, ParamKind::Service | ParamKind::Host);
+            let target: Arc<str> = format!("{{{name}}}").into();
+            if params.get(name).is_some_and(is_target) && !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+    }
+    targets
 }
 
 fn read_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> i64 {

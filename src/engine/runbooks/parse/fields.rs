@@ -44,6 +44,12 @@ impl Source<'_> {
     }
 }
 
+/// One element of a list of which each may be a table or a text.
+pub(super) enum Part<'a> {
+    Table(&'a DeTable<'a>),
+    Text(&'a str),
+}
+
 /// One table being read. Keys that were asked for are known; any other key is a mistake.
 pub(super) struct Fields<'a> {
     source: Source<'a>,
@@ -206,6 +212,26 @@ impl<'a> Fields<'a> {
         });
         found.unwrap_or_else(|| {
             self.wrong(key, value, &format!("a list of tables, such as {example}"), problems);
+            Vec::new()
+        })
+    }
+
+    /// A list of tables and texts, each with its line; none where the key is missing.
+    pub fn parts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<(Part<'a>, u32)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let part = |part: &'a Spanned<DeValue<'a>>| {
+            let line = self.source.line(Some(part.span()));
+            let text = part.get_ref().as_str().map(Part::Text);
+            text.or_else(|| part.get_ref().as_table().map(Part::Table)).map(|part| (part, line))
+        };
+        let found = value.get_ref().as_array().and_then(|parts| parts.iter().map(part).collect::<Option<Vec<_>>>());
+        found.unwrap_or_else(|| {
+            self.wrong(
+                key,
+                value,
+                &format!("a list of conditions, such as {key} = [\"replica_lag('{{db}}') < 30s\"]"),
+                problems,
+            );
             Vec::new()
         })
     }

@@ -2,11 +2,21 @@
 
 use std::sync::Arc;
 
-use super::fields::{Fields, Problems};
+use super::condition::{self, Condition};
+use super::fields::{Fields, Part, Problems};
 use crate::engine::model::MetricGoal;
 
-/// The keys `metric`, `service`, `below` and `above` of this very table.
+/// The keys `metric`, `service`, `below` and `above` of this very table, or `query` in their place.
 pub(super) fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> MetricGoal {
+    if let Some(text) = fields.text("query", problems) {
+        match condition::read(&text) {
+            Ok(Condition::Goal(goal)) => return goal,
+            Ok(Condition::NotRestarting(_)) => {
+                problems.add(fields.line_of("query"), "`query` is about a metric; `not restarting` is a `precheck`");
+            }
+            Err(problem) => problems.add(fields.line_of("query"), format!("`query`: {problem}")),
+        }
+    }
     let metric = fields.required_text("metric", "name the metric to look at", problems);
     let service = fields.required_text("service", "name whose metric it is, such as \"{service}\"", problems);
     let below = fields.number("below", problems);
@@ -29,14 +39,22 @@ pub(super) fn read_key(key: &'static str, fields: &mut Fields<'_>, problems: &mu
     Some(goal)
 }
 
-/// A list of such tables.
-pub(super) fn read_list(key: &'static str, fields: &mut Fields<'_>, problems: &mut Problems) -> Vec<MetricGoal> {
-    let example = format!("{key} = [{{ metric = \"replica_lag\", service = \"{{db}}\", below = 30 }}]");
-    let mut goals = Vec::new();
-    for (table, line) in fields.tables(key, &example, problems) {
-        let mut inner = fields.nested(table, line);
-        goals.push(read(&mut inner, problems));
-        inner.refuse_others(&format!("`{key}`"), problems);
+/// What must hold before an act: a list of such tables, of conditions as text, or of both.
+pub(super) fn read_prechecks(fields: &mut Fields<'_>, problems: &mut Problems) -> (Vec<MetricGoal>, Vec<Arc<str>>) {
+    let (mut goals, mut not_restarting) = (Vec::new(), Vec::new());
+    for (part, line) in fields.parts("precheck", problems) {
+        match part {
+            Part::Table(table) => {
+                let mut inner = fields.nested(table, line);
+                goals.push(read(&mut inner, problems));
+                inner.refuse_others("`precheck`", problems);
+            }
+            Part::Text(text) => match condition::read(text) {
+                Ok(Condition::Goal(goal)) => goals.push(goal),
+                Ok(Condition::NotRestarting(target)) => not_restarting.push(target),
+                Err(problem) => problems.add(line, format!("`precheck`: {problem}")),
+            },
+        }
     }
-    goals
+    (goals, not_restarting)
 }

@@ -14,7 +14,7 @@ use super::fields::{Fields, Problems};
 use super::matchers;
 use crate::engine::digest::sha256_hex;
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
-use crate::engine::model::{CauseKind, LabelMatcher, ParamKind, ParamSpec, Runbook, RunbookPlace};
+use crate::engine::model::{CauseKind, Include, LabelMatcher, ParamKind, ParamSpec, Runbook, RunbookPlace};
 use crate::nearest::nearest;
 
 /// Days after its last good run for which a runbook may run by itself, where its page says nothing else.
@@ -51,6 +51,8 @@ pub(super) fn read(origin: &str, text: &str, mut fields: Fields<'_>, problems: &
     let expires_days = fields.whole("expires_days", 1..3_651, problems).unwrap_or(EXPIRES_DAYS);
     // For people and for what reads runbooks elsewhere.
     let _severity = fields.text("severity_hint", problems);
+    let includes = fields.list("include", true, problems).unwrap_or_default();
+    let includes = includes.iter().filter_map(|text| read_include(text, fields.line_of("include"), problems)).collect();
     let params = fields.table("params", problems);
     let line = fields.line_of("params");
     let params = params.map_or_else(BTreeMap::new, |table| read_params(&fields, table, line, problems));
@@ -69,6 +71,7 @@ pub(super) fn read(origin: &str, text: &str, mut fields: Fields<'_>, problems: &
         problems: causes,
         service_pattern,
         place,
+        includes,
         params,
         symptoms,
         alerts,
@@ -78,6 +81,15 @@ pub(super) fn read(origin: &str, text: &str, mut fields: Fields<'_>, problems: &
         estimate_seconds: u32::try_from(estimate_ms / 1_000).unwrap_or(u32::MAX),
         steps: Vec::new(),
     })
+}
+
+/// `pg-common@2`: the version is part of it, so that a page never changes under the one that includes it.
+fn read_include(text: &str, line: u32, problems: &mut Problems) -> Option<Include> {
+    let parts = text.split_once('@').filter(|(id, version)| super::is_name(id) && !version.is_empty());
+    if parts.is_none() {
+        problems.add(line, format!("`include` names a page and its version, such as \"pg-common@2\", not \"{text}\""));
+    }
+    parts.map(|(id, version)| Include { id: Arc::from(id), version: Arc::from(version) })
 }
 
 fn read_matchers(text: &str, line: u32, problems: &mut Problems) -> Option<Vec<LabelMatcher>> {
@@ -161,7 +173,12 @@ fn read_params(
 
 fn read_param(mut fields: Fields<'_>, problems: &mut Problems) -> Option<ParamSpec> {
     let kind = fields.required_text("type", "write type = \"service\", \"host\", \"number\" or \"text\"", problems);
-    let from = fields.required_text("from", "say where it comes from, such as from = \"cause.service\"", problems);
+    // What acts on a service is for the one that is the cause, where its page says nothing else.
+    let is_of_cause = kind.as_deref() == Some("service") && !fields.has("from");
+    let remedy = "say where it comes from, such as from = \"cause.service\"";
+    let from =
+        if is_of_cause { Some(Arc::from("cause.service")) } else { fields.required_text("from", remedy, problems) };
+    let tech = fields.text("tech", problems).unwrap_or_else(|| Arc::from(""));
     let pattern = fields.text("pattern", problems);
     let choices = fields.list("choices", false, problems).unwrap_or_default();
     let min = fields.number("min", problems);
@@ -180,6 +197,9 @@ fn read_param(mut fields: Fields<'_>, problems: &mut Problems) -> Option<ParamSp
             return None;
         }
     };
+    if !tech.is_empty() && kind != ParamKind::Service {
+        problems.add(fields.line_of("tech"), "`tech` says what a service is; this parameter is none");
+    }
     if kind == ParamKind::Text && pattern.is_none() && choices.is_empty() {
         problems.add(fields.line(), "a text parameter needs `pattern` or `choices`, so that not just any text passes");
     }
@@ -200,7 +220,7 @@ fn read_param(mut fields: Fields<'_>, problems: &mut Problems) -> Option<ParamSp
             problems.add(fields.line_of("from"), hint);
         }
     }
-    Some(ParamSpec { kind, from, pattern, choices, min, max })
+    Some(ParamSpec { kind, from, pattern, tech, choices, min, max })
 }
 
 fn check_pattern(key: &str, pattern: &str, line: u32, problems: &mut Problems) {

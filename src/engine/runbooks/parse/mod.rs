@@ -3,7 +3,7 @@
 //! ````text
 //! # Title
 //! ```toml runbook      id, version, owner, problem, service, where, symptoms, match, max_actions, estimate, verified,
-//!                      expires_days, [params]
+//!                      expires_days, include, [params]
 //! ```
 //! Prose: becomes the text of the step after it.
 //! ```toml step NAME    kind = note | check | act | wait | verify | ask | notify | branch, and what the kind needs
@@ -14,6 +14,7 @@
 
 mod act;
 mod call;
+mod condition;
 mod decide;
 mod fields;
 mod goal;
@@ -68,8 +69,10 @@ fn read_page(origin: &str, text: &str, page: &Page<'_>, problems: &mut Problems)
             ("step", name) => {
                 check_step_name(name, &steps, block.line, problems);
                 let prose = if steps.is_empty() { join(intro, block.prose) } else { block.prose.to_owned() };
-                let step = with_table(block, problems, |fields, problems| step::read(name, &prose, fields, problems));
-                steps.extend(step.map(|step| (step, block.line)));
+                let params = runbook.as_ref().map(|runbook: &Runbook| &runbook.params);
+                let read =
+                    with_table(block, problems, |fields, problems| step::read(name, &prose, params, fields, problems));
+                steps.extend(read.into_iter().flatten().map(|step| (step, block.line)));
             }
             _ => problems.add(
                 block.line,

@@ -1,11 +1,12 @@
 //! Reads one `toml step NAME` block.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fields::{Fields, Problems};
 use super::{act, call, decide, goal};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS};
-use crate::engine::model::{CheckSpec, Destination, Look, StepEffect, StepKind, StepSpec, Unexpected};
+use crate::engine::model::{CheckSpec, Destination, Look, ParamSpec, StepEffect, StepKind, StepSpec, Unexpected};
 use crate::engine::runbooks::{bind, fill};
 use crate::nearest::nearest;
 
@@ -14,18 +15,32 @@ const KINDS: [&str; 8] = ["note", "check", "act", "wait", "verify", "ask", "noti
 /// Fewer samples than this prove nothing.
 const SAMPLES_MIN: u32 = 2;
 
-/// Reads the block's keys; `None` where a mistake leaves nothing to make a step of.
-pub(super) fn read(name: &str, text: &str, mut fields: Fields<'_>, problems: &mut Problems) -> Option<StepSpec> {
+/// Reads the block's keys into a step, and for an act with a `verify` of its own into one more; `None` where a mistake
+/// leaves nothing to make a step of. `params` are those of the page, where its head could be read.
+pub(super) fn read(
+    name: &str,
+    text: &str,
+    params: Option<&BTreeMap<Arc<str>, ParamSpec>>,
+    mut fields: Fields<'_>,
+    problems: &mut Problems,
+) -> Option<Vec<StepSpec>> {
     let remedy = "write kind = \"note\", \"check\", \"act\", \"wait\", \"verify\", \"ask\", \"notify\" or \"branch\"";
     let kind_word = fields.required_text("kind", remedy, problems)?;
     let title = fields.text("title", problems).unwrap_or_else(|| name.replace('-', " ").into());
     let nothing = || Arc::from("nothing");
     let (word, suffix) = kind_word.split_once('.').unwrap_or((&kind_word, ""));
+    if word != "act" && word != "check" {
+        read_no_effect(&mut fields, problems);
+    }
+    let mut verify = None;
     let read = match (word, suffix) {
         ("note", "") => Some((StepKind::Note, StepEffect::None, nothing(), MINUTE_MS)),
         ("check", "") => read_check(&mut fields, problems),
-        ("act", suffix) => act::read(suffix, &mut fields, problems)
-            .map(|(act, effect, touches, timeout)| (StepKind::Act(Box::new(act)), effect, touches, timeout)),
+        ("act", suffix) => {
+            verify = read_own_verify(name, &title, &mut fields, problems);
+            act::read(suffix, params, &mut fields, problems)
+                .map(|(act, effect, touches, timeout)| (StepKind::Act(Box::new(act)), effect, touches, timeout))
+        }
         ("wait", "") => Some(read_wait(&mut fields, problems)),
         ("verify", "") => Some(read_verify(&mut fields, problems)),
         ("ask", "") => Some((decide::read_ask(&mut fields, problems), StepEffect::None, nothing(), DAY_MS)),
@@ -40,7 +55,35 @@ pub(super) fn read(name: &str, text: &str, mut fields: Fields<'_>, problems: &mu
     };
     fields.refuse_others(&format!("a {kind_word} step"), problems);
     let (kind, effect, touches, timeout_ms) = read?;
-    Some(StepSpec { name: Arc::from(name), title, text: Arc::from(text), kind, effect, touches, timeout_ms })
+    let step = StepSpec { name: Arc::from(name), title, text: Arc::from(text), kind, effect, touches, timeout_ms };
+    Some(std::iter::once(step).chain(verify).collect())
+}
+
+/// What neither looks nor acts has no effect, and may say so.
+fn read_no_effect(fields: &mut Fields<'_>, problems: &mut Problems) {
+    if let Some(effect) = fields.text("effect", problems)
+        && !matches!(effect.as_ref(), "none" | "read")
+    {
+        let text = format!("this kind of step has no effect, not \"{effect}\"; what changes things is an act");
+        problems.add(fields.line_of("effect"), text);
+    }
+}
+
+/// `verify = { query = "…", for = "3m" }` of an act: the verify step that comes right after it.
+fn read_own_verify(name: &str, title: &str, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<StepSpec> {
+    let table = fields.table("verify", problems)?;
+    let mut inner = fields.nested(table, fields.line_of("verify"));
+    let (kind, effect, touches, timeout_ms) = read_verify(&mut inner, problems);
+    inner.refuse_others("`verify`", problems);
+    Some(StepSpec {
+        name: format!("{name}-verify").into(),
+        title: format!("verify {title}").into(),
+        text: format!("Shows whether `{name}` helped.").into(),
+        kind,
+        effect,
+        touches,
+        timeout_ms,
+    })
 }
 
 type Read = (StepKind, StepEffect, Arc<str>, i64);
@@ -66,19 +109,28 @@ fn read_check(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Read> 
     let timeout_ms = fields.span("timeout", problems).unwrap_or(30 * SECOND_MS);
     // Named for people; a check touches nothing.
     let touches = fields.text("touches", problems).unwrap_or_else(|| Arc::from("nothing"));
-    let look = if fields.has("metric") {
+    let look = if fields.has("metric") || fields.has("query") {
         Look::Metric(goal::read(fields, problems))
     } else {
         let expect = fields.text("expect", problems).unwrap_or_else(|| Arc::from(""));
+        let listed = lists_at_least(&expect);
+        let expect = if listed.is_some() { Arc::from("") } else { expect };
         if let Err(error) = regex::Regex::new(&fill::with_stand_ins(&expect)) {
             let reason = bind::regex_reason(&error);
             problems.add(fields.line_of("expect"), format!("`expect` is no regular expression: {reason}"));
         }
         let exit = fields.whole("exit", 0..256, problems).unwrap_or(0);
         let call = call::read_look(fields, problems)?;
-        Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0) }
+        Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0), lines_min: listed.unwrap_or(0) }
     };
     Some((StepKind::Check(CheckSpec { look, otherwise, proves }), StepEffect::Read, touches, timeout_ms))
+}
+
+/// `lists ≥ 2 paths`: so many lines with something in them, whatever they are lines of.
+fn lists_at_least(expect: &str) -> Option<usize> {
+    let rest = expect.trim().strip_prefix("lists")?.trim_start();
+    let rest = ["≥", ">=", "at least"].into_iter().find_map(|words| rest.strip_prefix(words))?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 fn read_wait(fields: &mut Fields<'_>, problems: &mut Problems) -> Read {

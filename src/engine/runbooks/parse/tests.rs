@@ -1,7 +1,7 @@
 //! Pages with one mistake each, and what is said about it.
 
 use super::*;
-use crate::engine::model::{CauseKind, RunbookPlace, StepKind};
+use crate::engine::model::{CauseKind, CheckSpec, Look, RunbookPlace, StepKind};
 
 const GOOD: &str = r#"# Roll back
 
@@ -126,7 +126,26 @@ fn every_mistake_is_named_with_its_line_and_a_remedy() {
         ),
         ("effect = \"reversible\"", "effect = \"maybe\"", 28, "irreversible"),
         ("rollback = \"again\"\n", "", 26, "how it is undone"),
-        ("touches = \"deployment/{service}\"\n", "", 26, "`touches` is missing"),
+        (
+            "\"deployment/{service}\", \"{.items}\"]\nrollback = \"again\"\ntouches = \"deployment/{service}\"\n",
+            "\"deployment/x\"]\nrollback = \"again\"\n",
+            26,
+            "`touches` is missing",
+        ),
+        ("timeout = \"60s\"", "timeout = \"60s\"\nprecheck = [\"replica_lag < 3\"]", 33, "no condition"),
+        ("timeout = \"60s\"", "timeout = \"60s\"\nprecheck = \"replica_lag('x') < 3\"", 33, "a list of conditions"),
+        ("timeout = \"60s\"", "timeout = \"60s\"\nverify = { query = \"a('x') > 1\" }", 33, "`for` is missing"),
+        (
+            "timeout = \"60s\"",
+            "timeout = \"60s\"\nverify = { query = \"a('x') > 1\", below = 2 }",
+            33,
+            "unknown key `below`",
+        ),
+        ("below = 0.1", "query = \"not restarting('x')\"", 40, "is a `precheck`"),
+        ("estimate = \"4m\"", "include = \"pg-common\"", 9, "pg-common@2"),
+        ("from = \"cause.service\"", "tech = \"java\", pattern = \"(\"", 11, "regular expression"),
+        ("type = \"service\", from", "type = \"host\", tech = \"java\", from", 11, "this parameter is none"),
+        ("type = \"service\", from = \"cause.service\"", "type = \"host\"", 11, "`from` is missing"),
         ("timeout = \"60s\"\n", "", 26, "`timeout` is missing"),
         ("effect = \"reversible\"", "effect = \"irreversible\"", 0, ""),
         ("min_samples = 4", "min_samples = 0", 39, "from 2"),
@@ -155,6 +174,63 @@ fn every_mistake_is_named_with_its_line_and_a_remedy() {
         );
         assert!(problems.iter().all(|problem| problem.file.as_ref() == "own.md"));
     }
+}
+
+/// The other spelling: what must hold and what is verified as texts, right where the act is.
+const TERSE: &str = r#"# The volume of a database fills up
+
+```toml runbook
+id = "pg-volume"
+version = "3"
+owner = "team:data"
+verified = 2026-02-14
+expires_days = 90
+match = [ 'alertname="DiskWillFill" and service=~".*-db"' ]
+problem = "disk_full"
+severity_hint = "sev2"
+max_actions = 4
+[params]
+db   = { type = "service", tech = "postgres" }
+host = { type = "host", from = "alert.labels.instance" }
+slot = { type = "text", from = "alert.labels.slot", pattern = "[a-z_]+" }
+```
+Not on a replica.
+```toml step find-eaters
+kind = "check"
+run = ["du-top", "--host", "{host}", "--n", "10"]
+expect = "lists ≥ 2 paths"
+```
+```toml step drop-slot
+kind = "act.exec"
+effect = "reversible"
+idempotent = "probe"
+probe = ["pg-slot-exists", "{db}", "{slot}"]
+precheck = ["replica_lag('{db}') < 30s", "backup_age('{db}') < 24h", "not restarting('{db}')"]
+run = ["pg-drop-slot", "--db", "{db}", "--slot", "{slot}"]
+targets_max = 1
+timeout = "60s"
+verify = { query = "disk_free_pct('{host}') > 15", for = "3m", min_samples = 6 }
+rollback = { irreversible = "a slot can be made again, the replica syncs anew" }
+```
+"#;
+
+#[test]
+fn conditions_may_be_texts_and_an_act_may_bring_its_verification() {
+    let runbook = parse("f", TERSE).unwrap();
+    let names: Vec<&str> = runbook.steps.iter().map(|step| step.name.as_ref()).collect();
+    assert_eq!(names, ["find-eaters", "drop-slot", "drop-slot-verify"]);
+    assert_eq!((runbook.params["db"].tech.as_ref(), runbook.params["db"].from.as_ref()), ("postgres", "cause.service"));
+    let StepKind::Check(CheckSpec { look: Look::Call { expect, lines_min, .. }, .. }) = &runbook.steps[0].kind else {
+        panic!()
+    };
+    assert_eq!((expect.as_ref(), *lines_min), ("", 2));
+    let act = runbook.steps[1].act().unwrap();
+    let limits: Vec<_> = act.prechecks.iter().map(|goal| (goal.metric.as_ref(), goal.below)).collect();
+    assert_eq!(limits, [("replica_lag", Some(30.0)), ("backup_age", Some(86_400.0))]);
+    assert_eq!(act.not_restarting, [Arc::from("{db}")]);
+    assert_eq!(runbook.steps[1].touches.as_ref(), "{db}", "what the call names stands in for what the act leaves out");
+    let StepKind::Verify { goal, hold_ms, samples_min, .. } = &runbook.steps[2].kind else { panic!() };
+    assert_eq!((goal.service.as_ref(), goal.above, *hold_ms, *samples_min), ("{host}", Some(15.0), 180_000, 6));
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn kubectl_over_ssh_may_look_and_not_act() {
     for program in ["kubectl", "/opt/kubectl"] {
         assert!(is_denied(&drive(remote(program, "delete")), "run it as a local step"));
     }
-    let look = Look::Call { call: remote("kubectl", "get"), expect: text(""), exit: 0 };
+    let look = Look::Call { call: remote("kubectl", "get"), expect: text(""), exit: 0, lines_min: 0 };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let mut drive = Drive::new(vec![bound("look", check, StepEffect::Read)]);
     drive.settings.allowed_programs.push("ssh".to_owned());
@@ -256,7 +256,7 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
     let mut step = bound("restart", StepKind::Act(Box::new(restart)), StepEffect::Reversible);
     step.spec.touches = text("orders-db");
     let proofs = DATABASE_PROOFS.map(|proof| {
-        let look = Look::Call { call: call("psql"), expect: text(""), exit: 0 };
+        let look = Look::Call { call: call("psql"), expect: text(""), exit: 0, lines_min: 0 };
         let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: vec![text(proof)] };
         bound(proof, StepKind::Check(check), StepEffect::Read)
     });
@@ -323,6 +323,25 @@ fn a_precheck_without_data_refuses() {
     for (age, is_known) in [(VERIFY_FRESH_MS, true), (VERIFY_FRESH_MS + 1, false)] {
         drive.systems.readings = vec![reading(T0.0 - age, 29.0)];
         assert_eq!(!is_denied(&drive, "there is no data"), is_known, "{age}");
+    }
+}
+
+#[test]
+fn what_was_restarted_a_moment_ago_is_waited_for_where_the_page_says_so() {
+    let restart = ActSpec { action: ActionKind::Restart, ..act("systemctl restart shop") };
+    let mut restart = bound("restart", StepKind::Act(Box::new(restart)), StepEffect::Reversible);
+    restart.spec.touches = text("unit/shop");
+    let mut earlier = Drive::new(vec![restart]);
+    earlier.approve(0).unwrap();
+    earlier.exit(0, 0);
+    let begun_at = earlier.run.steps[0].begun[0].at;
+    let waiting = ActSpec { not_restarting: vec![text("shop")], ..act("kubectl apply") };
+    let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(waiting)), StepEffect::Reversible)]);
+    assert!(!is_denied(&drive, "was restarted"));
+    drive.earlier.insert(RunId(2), Arc::new(done(&earlier.run, RunId(2), ANA)));
+    for (minutes, is_recent) in [(0, true), (14, true), (15, false)] {
+        drive.now = begun_at + minutes * 60_000;
+        assert_eq!(is_denied(&drive, "shop was restarted"), is_recent, "{minutes}");
     }
 }
 

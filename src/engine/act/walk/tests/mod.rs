@@ -88,6 +88,7 @@ fn act(run: &str) -> ActSpec {
         rollback_text: text("by hand"),
         repeat: Repeat::Never,
         prechecks: Vec::new(),
+        not_restarting: Vec::new(),
         danger: Danger::Medium,
         targets_max: 1,
         expected: text("errors end"),
@@ -101,7 +102,7 @@ fn act_kind(run: &str) -> StepKind {
 }
 
 fn check_kind(run: &str, expect: &str) -> StepKind {
-    let look = Look::Call { call: call(run), expect: text(expect), exit: 0 };
+    let look = Look::Call { call: call(run), expect: text(expect), exit: 0, lines_min: 0 };
     StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
 }
 
@@ -127,6 +128,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
         kind: ParamKind::Service,
         from: text("cause.service"),
         pattern: None,
+        tech: Arc::from(""),
         choices: Vec::new(),
         min: None,
         max: None,
@@ -142,6 +144,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
             problems: vec![CauseKind::BadDeploy],
             service_pattern: text(""),
             place: RunbookPlace::Anywhere,
+            includes: Vec::new(),
             params: BTreeMap::from([(text("service"), service)]),
             symptoms: Vec::new(),
             alerts: Vec::new(),
@@ -161,7 +164,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
 
 /// A call that has passed the gate, for tests of runners.
 pub(in crate::engine::act) fn approved_call(call: Call, timeout_ms: i64, settings: &RunbookSettings) -> ApprovedStep {
-    let look = Look::Call { call, expect: text(""), exit: 0 };
+    let look = Look::Call { call, expect: text(""), exit: 0, lines_min: 0 };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let mut step = bound("look", check, StepEffect::Read);
     step.spec.timeout_ms = timeout_ms;

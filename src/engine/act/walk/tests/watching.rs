@@ -91,9 +91,25 @@ fn branch(cases: Vec<Case>) -> BoundStep {
 }
 
 fn going_on(name: &str) -> BoundStep {
-    let look = Look::Call { call: call("kubectl get pods"), expect: text("^payment .* Running$"), exit: 0 };
+    let look =
+        Look::Call { call: call("kubectl get pods"), expect: text("^payment .* Running$"), exit: 0, lines_min: 0 };
     let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
     bound(name, StepKind::Check(check), StepEffect::Read)
+}
+
+#[test]
+fn a_check_that_wants_a_list_counts_its_lines() {
+    let look = Look::Call { call: call("du-top"), expect: text(""), exit: 0, lines_min: 2 };
+    let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
+    for (lines, is_enough) in [(["/var", "/opt"], true), (["/var", "  "], false)] {
+        let mut drive = Drive::new(vec![bound("look", StepKind::Check(check.clone()), StepEffect::Read)]);
+        drive.approve(0).unwrap();
+        for line in lines {
+            drive.say(0, line);
+        }
+        drive.exit(0, 0);
+        assert_eq!(drive.run.steps[0].is_as_expected, Some(is_enough), "{lines:?}");
+    }
 }
 
 #[test]
