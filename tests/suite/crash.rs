@@ -745,7 +745,7 @@ fn kill_on_one_store(store: u64) -> Sum {
     let mut start = Duration::from_millis(100);
     for round in 0..ROUNDS_PER_STORE {
         let seed = store * ROUNDS_PER_STORE + round;
-        if store % 5 == 0 && round == ROUNDS_PER_STORE / 2 {
+        if store.is_multiple_of(5) && round == ROUNDS_PER_STORE / 2 {
             campaign.let_end();
             std::thread::sleep(BELIEVED_AFTER);
         }
