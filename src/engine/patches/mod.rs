@@ -2,6 +2,8 @@
 //!
 //! Pure: feeds and inventories come in as text, verdicts and orders go out; no clock but the one that is handed in.
 
+pub mod cve;
 pub mod directive;
+pub mod feeds;
 pub mod risk;
 pub mod version;
