@@ -1,5 +1,6 @@
 //! The command line: every command and flag, in one definition that also makes the help, the completions and the man page.
 
+mod advisories;
 mod eval;
 mod patches;
 mod runbook;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::model::IncidentId;
+pub use advisories::{
+    AdvisoriesCommand, AdvisoriesImportArguments, AdvisoriesListArguments, AdvisoriesSyncArguments, FeedName,
+};
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
 pub use patches::{PatchesCommand, PatchesScoreArguments, YesNo};
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
@@ -106,6 +110,9 @@ pub enum Command {
     /// Runbooks: check, list, show and try them, begin one of your own.
     #[command(subcommand)]
     Runbook(RunbookCommand),
+    /// Vulnerabilities: renew the feeds, take them from files, list and show what they say.
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
     /// Patches: how urgent a vulnerability is on an asset.
     #[command(subcommand)]
     Patches(PatchesCommand),

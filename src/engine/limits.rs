@@ -209,3 +209,16 @@ pub const OWNERS_LOOK_MS_MAX: u64 = 15_000;
 
 /// How often the folders with runbooks of one's own are looked at, in milliseconds.
 pub const RUNBOOK_LOOK_MS: u64 = 2_000;
+
+/// A description or name in an advisory.
+pub const ADVISORY_TEXT_BYTES_MAX: usize = 400;
+/// One document of a feed of vulnerabilities, unpacked.
+pub const FEED_BYTES_MAX: usize = 1_073_741_824;
+/// Longest wait for the document of a feed.
+pub const FEED_MS_MAX: i64 = 600_000;
+/// Tries of one request to a feed.
+pub const FEED_TRIES_MAX: u32 = 5;
+/// The first pause after a request to a feed failed; each one after it is twice as long.
+pub const FEED_PAUSE_MS_MIN: u64 = 6_000;
+/// The other side's own `Retry-After` is obeyed up to this.
+pub const FEED_RETRY_AFTER_MS_MAX: u64 = 600_000;

@@ -1,6 +1,8 @@
 //! The integration suite.
 
 #[cfg(test)]
+mod advisories;
+#[cfg(test)]
 mod alertmanager_real;
 #[cfg(test)]
 mod audit;

@@ -1,5 +1,6 @@
 //! Commands without a screen, and the way from the command line to each of them.
 
+mod advisories;
 mod audit;
 mod config;
 mod console;
@@ -77,6 +78,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Audit(command)) => audit::run(common, command),
         Some(Command::Kill(arguments)) => kill::run(common, arguments),
         Some(Command::Runbook(command)) => runbook::run(common, command),
+        Some(Command::Advisories(command)) => advisories::run(common, command),
         Some(Command::Patches(command)) => patches::run(common, command),
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),

@@ -6,6 +6,7 @@
 
 mod address;
 mod certificate;
+mod conditional;
 mod secret;
 mod sending;
 
@@ -19,6 +20,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 
 use address::{CarefulResolver, base_address};
+pub use conditional::{Fetched, Known};
 pub use secret::secret;
 pub use sending::{HttpSender, NotTold, Told};
 
@@ -227,13 +229,7 @@ impl HttpClient {
 
     async fn ask(&self, path: &str, request: RequestBuilder) -> Result<Answer, AskError> {
         let address: Arc<str> = Arc::from(format!("{}{path}", self.shown));
-        let request = match (&self.bearer, &self.basic) {
-            (Some(token), _) => request.bearer_auth(token.expose_secret()),
-            (None, Some((user, password))) => {
-                request.basic_auth(user, password.as_ref().map(ExposeSecret::expose_secret))
-            }
-            (None, None) => request,
-        };
+        let request = self.signed(request);
         let (asked_at, started) = (wall_clock::now(), Instant::now());
         let response = request.send().await.map_err(|problem| self.problem(&address, problem))?;
         let heard_at = wall_clock::now();
@@ -245,6 +241,16 @@ impl HttpClient {
         let body = self.body(&address, response, self.bytes_max).await?;
         let took_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         Ok(Answer { body, skew_ms, took_ms, address })
+    }
+
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match (&self.bearer, &self.basic) {
+            (Some(token), _) => request.bearer_auth(token.expose_secret()),
+            (None, Some((user, password))) => {
+                request.basic_auth(user, password.as_ref().map(ExposeSecret::expose_secret))
+            }
+            (None, None) => request,
+        }
     }
 
     async fn body(&self, address: &Arc<str>, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, AskError> {

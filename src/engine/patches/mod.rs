@@ -1,9 +1,16 @@
 //! Patches: what is known of vulnerabilities, which installed versions they concern, and what is to be mended first.
 //!
-//! Pure: feeds and inventories come in as text, verdicts and orders go out; no clock but the one that is handed in.
+//! Feeds and inventories come in as text, verdicts and orders go out; no clock but the one that is handed in. I/O is done by
+//! `shelf` (files) and `sync` (HTTP) only.
 
+pub mod advisory_id;
 pub mod cve;
+pub mod cvss;
 pub mod directive;
 pub mod feeds;
+pub mod intake;
+pub mod knowledge;
 pub mod risk;
+pub mod shelf;
+pub mod sync;
 pub mod version;

@@ -1,6 +1,9 @@
-//! How urgent patches are.
+//! What is known of vulnerabilities, and how urgent patches are.
 
 use serde::{Deserialize, Serialize};
+
+use super::{SecretSource, Span};
+use crate::engine::clock::{DAY_MS, MINUTE_MS};
 
 /// Patches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -8,6 +11,93 @@ use serde::{Deserialize, Serialize};
 pub struct PatchSettings {
     /// The composite risk.
     pub risk: RiskSettings,
+    /// Where it is known from.
+    pub feeds: FeedsSettings,
+}
+
+/// The feeds of vulnerabilities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedsSettings {
+    /// One that was not renewed for this long is shown as stale.
+    pub stale_after: Span,
+    /// CISA's catalogue.
+    pub kev: FeedSettings,
+    /// FIRST's estimates.
+    pub epss: FeedSettings,
+    /// NIST's database.
+    pub nvd: NvdSettings,
+    /// OSV.
+    pub osv: OsvSettings,
+    /// Debian's security tracker.
+    pub debian: FeedSettings,
+}
+
+impl Default for FeedsSettings {
+    fn default() -> Self {
+        Self {
+            stale_after: Span(2 * DAY_MS),
+            kev: FeedSettings::at(
+                "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+            ),
+            epss: FeedSettings::at("https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
+            nvd: NvdSettings::default(),
+            osv: OsvSettings::default(),
+            debian: FeedSettings::at("https://security-tracker.debian.org/tracker/data/json"),
+        }
+    }
+}
+
+/// A feed that is one document.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedSettings {
+    /// The document's address; empty where the feed is not fetched and comes from files only.
+    pub url: String,
+}
+
+impl FeedSettings {
+    fn at(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
+/// NIST's database by its API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NvdSettings {
+    /// The API's address; empty where it is not fetched.
+    pub url: String,
+    /// A key, with which NVD answers ten times as often.
+    pub api_key: SecretSource,
+    /// Longest wait for one page.
+    pub timeout: Span,
+}
+
+impl Default for NvdSettings {
+    fn default() -> Self {
+        Self {
+            url: "https://services.nvd.nist.gov/rest/json/cves/2.0".to_owned(),
+            api_key: SecretSource::default(),
+            timeout: Span(MINUTE_MS),
+        }
+    }
+}
+
+/// OSV by its archives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OsvSettings {
+    /// The archives' address; empty where they are not fetched.
+    pub url: String,
+    /// Ecosystems to fetch, by OSV's names, such as `Rocky Linux` or `crates.io`; none where empty.
+    pub ecosystems: Vec<String>,
+}
+
+impl Default for OsvSettings {
+    fn default() -> Self {
+        Self { url: "https://storage.googleapis.com/osv-vulnerabilities".to_owned(), ecosystems: Vec::new() }
+    }
 }
 
 /// The multipliers and borders, in hundredths.

@@ -2,12 +2,13 @@
 //! is unknown and not 0.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
-use super::{FeedError, Read};
+use super::{FeedError, FeedKind, Read};
 use crate::engine::patches::cve::CveId;
 
 /// One estimate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Of which.
     pub cve: CveId,
@@ -22,7 +23,7 @@ pub struct Estimate {
 /// # Errors
 /// When it lacks the columns, or is no table.
 pub fn read(table: &[u8]) -> Result<(Option<NaiveDate>, Read<Estimate>), FeedError> {
-    let unreadable = |problem: String| FeedError::Unreadable { feed: "EPSS", problem };
+    let unreadable = |problem: String| FeedError::Unreadable { feed: FeedKind::Epss.title(), problem };
     let first = table.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let day = String::from_utf8_lossy(first).split_once("score_date:").and_then(|(_, rest)| day_of(rest));
     let mut rows = csv::ReaderBuilder::new().comment(Some(b'#')).flexible(true).from_reader(table);

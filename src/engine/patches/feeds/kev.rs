@@ -1,13 +1,15 @@
 //! CISA's catalogue of vulnerabilities that are known to be exploited.
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{FeedError, Read};
+use super::{FeedError, FeedKind, Read};
+use crate::engine::ingest::normalize::sanitize;
+use crate::engine::limits::ADVISORY_TEXT_BYTES_MAX;
 use crate::engine::patches::cve::CveId;
 
 /// One of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownExploited {
     /// Which.
     pub cve: CveId,
@@ -24,7 +26,9 @@ pub struct KnownExploited {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Document {
+    catalog_version: Option<String>,
     vulnerabilities: Vec<serde_json::Value>,
 }
 
@@ -42,18 +46,18 @@ struct Entry {
     vulnerability_name: String,
 }
 
-/// Reads the catalogue.
+/// Reads the catalogue; gives its version as well.
 ///
 /// # Errors
 /// When it is no JSON document with `vulnerabilities`.
-pub fn read(document: &[u8]) -> Result<Read<KnownExploited>, FeedError> {
+pub fn read(document: &[u8]) -> Result<(Option<String>, Read<KnownExploited>), FeedError> {
     let document: Document = serde_json::from_slice(document)
-        .map_err(|problem| FeedError::Unreadable { feed: "KEV", problem: problem.to_string() })?;
+        .map_err(|problem| FeedError::Unreadable { feed: FeedKind::Kev.title(), problem: problem.to_string() })?;
     let mut read = Read::new();
     for entry in document.vulnerabilities {
         read.take(Entry::deserialize(entry).map(known).map_err(|problem| problem.to_string()));
     }
-    Ok(read)
+    Ok((document.catalog_version.map(|version| sanitize(&version, 40).as_ref().to_owned()), read))
 }
 
 fn known(entry: Entry) -> KnownExploited {
@@ -63,7 +67,7 @@ fn known(entry: Entry) -> KnownExploited {
         due: entry.due_date,
         is_ransomware: entry.known_ransomware_campaign_use == "Known",
         wants_forensics: entry.forensic_triage.map(|answer| answer.eq_ignore_ascii_case("yes")),
-        name: entry.vulnerability_name,
+        name: sanitize(&entry.vulnerability_name, ADVISORY_TEXT_BYTES_MAX).as_ref().to_owned(),
     }
 }
 
@@ -79,7 +83,8 @@ mod tests {
 
     #[test]
     fn entries_are_read_with_and_without_what_is_new_in_them() {
-        let read = read(DOCUMENT.as_bytes()).unwrap();
+        let (version, read) = read(DOCUMENT.as_bytes()).unwrap();
+        assert_eq!(version.as_deref(), Some("2026.11.20"));
         assert_eq!((read.entries.len(), read.dropped_count), (2, 1));
         assert!(read.first_problem.unwrap().contains("`nothing` is no CVE number"));
         let [first, second] = read.entries.as_slice() else { panic!("two") };

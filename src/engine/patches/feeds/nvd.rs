@@ -2,9 +2,11 @@
 //! is missing stays missing.
 
 use chrono::NaiveDateTime;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{FeedError, Read};
+use super::{FeedError, FeedKind, Read};
+use crate::engine::ingest::normalize::sanitize;
+use crate::engine::limits::ADVISORY_TEXT_BYTES_MAX;
 use crate::engine::patches::cve::CveId;
 use crate::engine::patches::risk::CvssTenths;
 
@@ -29,7 +31,7 @@ impl Page {
 }
 
 /// What NVD knows of one vulnerability.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Described {
     /// Which.
     pub cve: CveId,
@@ -54,7 +56,7 @@ impl Described {
 }
 
 /// A base score and who gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseScore {
     /// The score.
     pub score: CvssTenths,
@@ -135,7 +137,7 @@ struct CvssData {
 /// When it is no answer of the API.
 pub fn read(document: &[u8]) -> Result<(Page, Read<Described>), FeedError> {
     let document: Document = serde_json::from_slice(document)
-        .map_err(|problem| FeedError::Unreadable { feed: "NVD", problem: problem.to_string() })?;
+        .map_err(|problem| FeedError::Unreadable { feed: FeedKind::Nvd.title(), problem: problem.to_string() })?;
     let page = Page {
         total: document.total_results,
         start: document.start_index,
@@ -172,7 +174,9 @@ fn described(entry: Entry) -> Result<Described, String> {
         published: instant(entry.published),
         modified: instant(entry.last_modified),
         status: entry.vuln_status,
-        description: english.map(|text| text.value).unwrap_or_default(),
+        description: english
+            .map(|text| sanitize(&text.value, ADVISORY_TEXT_BYTES_MAX).as_ref().to_owned())
+            .unwrap_or_default(),
         scores,
     })
 }
