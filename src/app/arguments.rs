@@ -2,6 +2,7 @@
 
 mod advisories;
 mod eval;
+mod inventory;
 mod patches;
 mod runbook;
 
@@ -14,7 +15,8 @@ pub use advisories::{
     AdvisoriesCommand, AdvisoriesImportArguments, AdvisoriesListArguments, AdvisoriesSyncArguments, FeedName,
 };
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
-pub use patches::{PatchesCommand, PatchesScoreArguments, YesNo};
+pub use inventory::{InventoryCommand, InventorySetArguments};
+pub use patches::{PatchesCommand, PatchesListArguments, PatchesScoreArguments, PatchesShowArguments, YesNo};
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 
 /// Heading of the flags that every command takes.
@@ -113,7 +115,10 @@ pub enum Command {
     /// Vulnerabilities: renew the feeds, take them from files, list and show what they say.
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
-    /// Patches: how urgent a vulnerability is on an asset.
+    /// What is installed where: look at this host, take assets from files, list and show them.
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
+    /// Patches: which are lacking, in order, with deadlines and proofs; how urgent a vulnerability is on an asset.
     #[command(subcommand)]
     Patches(PatchesCommand),
     /// The configuration file.

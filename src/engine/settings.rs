@@ -18,7 +18,9 @@ pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings}
 pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
 };
-pub use patches::{FeedSettings, FeedsSettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings};
+pub use patches::{
+    FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,
+};
 pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
 pub use span::Span;
 

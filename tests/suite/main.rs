@@ -38,6 +38,8 @@ mod lint;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod matching;
+#[cfg(test)]
 mod offline;
 #[cfg(test)]
 mod policy_oracle;

@@ -93,9 +93,9 @@ fn import(common: &CommonArguments, arguments: &AdvisoriesImportArguments) -> Re
     shelf.note(feed, wall_clock::now(), problem, &renewal)?;
     let outcome = outcome_of(feed, Ok(taken?));
     if arguments.json {
-        output::json(&outcome)?
+        output::json(&outcome)?;
     } else {
-        tell(&outcome)?
+        tell(&outcome)?;
     }
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ mod detect;
 mod doctor;
 mod documents;
 mod eval;
+mod inventory;
 mod kill;
 mod list;
 pub mod output;
@@ -78,6 +79,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Audit(command)) => audit::run(common, command),
         Some(Command::Kill(arguments)) => kill::run(common, arguments),
         Some(Command::Runbook(command)) => runbook::run(common, command),
+        Some(Command::Inventory(command)) => inventory::run(common, command),
         Some(Command::Advisories(command)) => advisories::run(common, command),
         Some(Command::Patches(command)) => patches::run(common, command),
         Some(Command::Config(command)) => config::run(common, command),

@@ -1,4 +1,7 @@
-//! `hypo patches`: how urgent a vulnerability is on an asset.
+//! `hypo patches`: what is lacking, in order; what affects an asset, with proofs; how urgent a vulnerability is.
+
+mod list;
+mod show;
 
 use serde::Serialize;
 
@@ -10,6 +13,8 @@ use crate::engine::patches::risk::{self, CvssTenths, Exposure, Risk};
 pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<Exit, Failure> {
     match command {
         PatchesCommand::Score(arguments) => score(common, arguments),
+        PatchesCommand::List(arguments) => list::run(common, arguments),
+        PatchesCommand::Show(arguments) => show::run(common, arguments),
     }
 }
 

@@ -85,9 +85,9 @@ impl Knowledge {
         mut osv: Vec<OsvAdvisory>,
         mut debian: Vec<Verdict>,
     ) -> Self {
-        kev.sort_by(|one, other| one.key().cmp(&other.key()));
-        epss.sort_by(|one, other| one.key().cmp(&other.key()));
-        nvd.sort_by(|one, other| one.key().cmp(&other.key()));
+        kev.sort_by_key(FeedEntry::key);
+        epss.sort_by_key(FeedEntry::key);
+        nvd.sort_by_key(FeedEntry::key);
         osv.sort_by(|one, other| one.key().cmp(other.key()));
         debian.sort_by(|one, other| one.key().cmp(&other.key()));
         let mut knowledge = Self { kev, epss, nvd, osv, debian, has: [true; 5], ..Self::default() };

@@ -1,5 +1,7 @@
 //! What is known of vulnerabilities, and how urgent patches are.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{SecretSource, Span};
@@ -13,6 +15,16 @@ pub struct PatchSettings {
     pub risk: RiskSettings,
     /// Where it is known from.
     pub feeds: FeedsSettings,
+    /// What is installed where.
+    pub inventory: InventorySettings,
+}
+
+/// The inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InventorySettings {
+    /// Folders whose files are taken in with every scan.
+    pub folders: Vec<PathBuf>,
 }
 
 /// The feeds of vulnerabilities.

@@ -111,7 +111,7 @@ pub(super) fn list(common: &CommonArguments, arguments: &AdvisoriesListArguments
     match count {
         0 => output::line("none; `hypo advisories sync` renews the feeds")?,
         count if count > lines.len() => {
-            output::line(&format!("and {} more; --limit says how many", count - lines.len()))?
+            output::line(&format!("and {} more; --limit says how many", count - lines.len()))?;
         }
         _ => {}
     }

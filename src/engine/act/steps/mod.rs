@@ -5,6 +5,7 @@ pub mod awx;
 pub mod http;
 pub mod kubectl;
 mod output;
+pub mod package_list;
 mod process;
 pub mod quoting;
 pub mod run_command;

@@ -113,7 +113,7 @@ impl Document<'_> {
                 ("undetermined", _) => Ok(VerdictState::Undetermined),
                 (status, _) => Err(format!("{id} of {source} in {release}: `{status}` is no state that is known")),
             };
-            let no_dsa = of.nodsa.is_some().then(|| match of.nodsa_reason.as_deref() {
+            let no_dsa = of.nodsa.is_some().then_some(match of.nodsa_reason.as_deref() {
                 Some("ignored") => NoDsa::Ignored,
                 Some("postponed") => NoDsa::Postponed,
                 _ => NoDsa::Minor,

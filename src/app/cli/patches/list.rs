@@ -1,0 +1,310 @@
+//! `hypo patches list`: the queue.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use crate::app::arguments::{CommonArguments, PatchesListArguments};
+use crate::app::cli::inventory::{environment_word, exposure_word, unknown};
+use crate::app::cli::{Exit, Failure, output, settings};
+use crate::engine::clock::Timestamp;
+use crate::engine::ingest::wall_clock;
+use crate::engine::model::human_span;
+use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::directive::Term;
+use crate::engine::patches::inventory::Asset;
+use crate::engine::patches::knowledge::Knowledge;
+use crate::engine::patches::matching::fleet::{Component, Matched};
+use crate::engine::patches::matching::{Finding, FindingState, Fix};
+use crate::engine::patches::office::Office;
+use crate::engine::patches::queue::{Item, Queue};
+use crate::engine::patches::risk::RiskBand;
+use crate::engine::patches::version::Scheme;
+
+/// `hypo patches list --json`
+#[derive(Serialize)]
+struct Listing<'a> {
+    at: Timestamp,
+    /// All that fit the conditions, by band; `limit` cuts only what is listed.
+    counts: Counts,
+    patches: Vec<Patch<'a>>,
+    /// Assets that could not be checked.
+    unchecked: Vec<Unchecked<'a>>,
+    /// False where what is known to be exploited was never taken: then nothing counts as exploited.
+    is_kev_known: bool,
+}
+
+#[derive(Serialize, Default)]
+struct Counts {
+    critical: usize,
+    high: usize,
+    medium: usize,
+    low: usize,
+    unknown: usize,
+    overdue: usize,
+}
+
+#[derive(Serialize)]
+struct Unchecked<'a> {
+    asset: &'a str,
+    why: &'a str,
+}
+
+/// One patch that an asset lacks.
+#[derive(Serialize)]
+struct Patch<'a> {
+    asset: &'a str,
+    package: &'a str,
+    installed: &'a str,
+    /// The version that mends the most; `null` where none does.
+    fix: Option<&'a str>,
+    /// `null` is unknown.
+    band: Option<RiskBand>,
+    /// `null` is unknown.
+    score: Option<f64>,
+    factors: Vec<FactorTold>,
+    directive: Directive,
+    first_matched_at: Timestamp,
+    due_at: Option<Timestamp>,
+    is_overdue: bool,
+    is_known_exploited: bool,
+    epss: Option<f32>,
+    environment: &'static str,
+    exposure: &'static str,
+    owner: &'a str,
+    ring: &'a str,
+    class: &'a str,
+    services: &'a [String],
+    /// What it would mend, the worst first.
+    advisories: Vec<&'a AdvisoryId>,
+    /// Of these, what no version mends so far.
+    unfixed_count: usize,
+    /// Vulnerabilities of the package of which nobody can say.
+    unchecked_count: usize,
+}
+
+/// One factor of a score, with whose word it is.
+#[derive(Serialize)]
+struct FactorTold {
+    name: &'static str,
+    value: f64,
+    source: String,
+}
+
+#[derive(Serialize)]
+struct Directive {
+    strictest: Term,
+    mildest: Term,
+}
+
+/// All that a listing is made of.
+struct View<'v> {
+    matched: &'v Matched<'v, 'v>,
+    queue: &'v Queue,
+    knowledge: &'v Knowledge,
+    now: Timestamp,
+}
+
+pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let folder = &loaded.paths.state_dir;
+    let office = Office::load(folder)?;
+    if let Some(name) = arguments.asset.as_ref().filter(|name| !office.fleet.assets().contains_key(*name)) {
+        return Err(unknown(&office.fleet, name));
+    }
+    let (matched, now) = (office.matched(), wall_clock::now());
+    let queue = office.queue(&matched, folder, &loaded.settings.engine.patches.risk, now)?;
+    let view = View { matched: &matched, queue: &queue, knowledge: &office.knowledge, now };
+    let mut listing = Listing {
+        at: now,
+        counts: Counts::default(),
+        patches: Vec::new(),
+        unchecked: Vec::new(),
+        is_kev_known: office.knowledge.has_kev(),
+    };
+    for item in &queue.items {
+        let Some(component) = view.component(item).filter(|component| view.is_wanted(item, component, arguments))
+        else {
+            continue;
+        };
+        listing.counts.count(view.band(item), item.due_at.is_some_and(|due| due < now));
+        if listing.patches.len() < arguments.limit {
+            listing.patches.extend(view.patch(item, component));
+        }
+    }
+    for asset in &matched.assets {
+        let is_named = arguments.asset.as_ref().is_none_or(|name| name == asset.name);
+        if let Some(why) = asset.unchecked.as_deref().filter(|_| is_named) {
+            listing.unchecked.push(Unchecked { asset: asset.name, why });
+        }
+    }
+    if arguments.json {
+        output::json(&listing)?
+    } else {
+        tell(&listing, office.fleet.assets().is_empty())?
+    };
+    Ok(Exit::Done)
+}
+
+fn tell(listing: &Listing<'_>, is_empty: bool) -> Result<(), Failure> {
+    for patch in &listing.patches {
+        output::line(&patch.text(listing.at))?;
+    }
+    let Counts { critical, high, medium, low, unknown, overdue } = listing.counts;
+    let all = critical + high + medium + low + unknown;
+    output::line(&format!(
+        "{all} patches: {critical} critical, {high} high, {medium} medium, {low} low, {unknown} without a score; {overdue} overdue"
+    ))?;
+    if all > listing.patches.len() {
+        output::line(&format!("{} are listed; --limit says how many", listing.patches.len()))?;
+    }
+    for unchecked in &listing.unchecked {
+        output::line(&format!("{}: could NOT be checked: {}", unchecked.asset, unchecked.why))?;
+    }
+    if !listing.is_kev_known {
+        output::line(
+            "what is known to be exploited was never taken, so nothing counts as that; `hypo advisories sync`",
+        )?;
+    }
+    if is_empty {
+        output::line("the inventory is empty; `hypo inventory scan` looks at this host")?;
+    }
+    Ok(())
+}
+
+impl<'v> View<'v> {
+    fn component(&self, item: &Item) -> Option<&'v Component<'v>> {
+        self.matched.component(self.queue.standing(item)?.component)
+    }
+
+    fn asset(&self, item: &Item) -> Option<(&'v str, &'v Asset)> {
+        let asset = self.matched.assets.get(usize::try_from(item.asset).ok()?)?;
+        Some((asset.name, asset.asset))
+    }
+
+    fn band(&self, item: &Item) -> Option<RiskBand> {
+        Some(self.queue.standing(item)?.risk.as_ref()?.band)
+    }
+
+    fn is_wanted(&self, item: &Item, component: &Component<'_>, arguments: &PatchesListArguments) -> bool {
+        let Some((name, asset)) = self.asset(item) else { return false };
+        arguments.asset.as_ref().is_none_or(|wanted| wanted == name)
+            && arguments.ring.as_ref().is_none_or(|wanted| *wanted == asset.traits.ring)
+            && arguments.advisory.as_ref().is_none_or(|id| component.affected.iter().any(|finding| finding.id == id))
+            && (!arguments.overdue || item.due_at.is_some_and(|due| due < self.now))
+            && (!arguments.fixable || fix(component).is_some())
+    }
+
+    fn patch(&self, item: &Item, component: &'v Component<'v>) -> Option<Patch<'v>> {
+        let standing = self.queue.standing(item)?;
+        let (name, asset) = self.asset(item)?;
+        let threats = self.queue.threats(standing.component);
+        let worst = threats.get(standing.worst)?;
+        let mut advisories: Vec<&AdvisoryId> = component.affected.iter().map(|finding| finding.id).collect();
+        if standing.worst < advisories.len() {
+            advisories[..=standing.worst].rotate_right(1);
+        }
+        let unfixed = component.affected.iter().filter(|finding| version(finding).is_none());
+        Some(Patch {
+            asset: name,
+            package: &component.name,
+            installed: &component.version,
+            fix: fix(component),
+            band: standing.risk.as_ref().map(|risk| risk.band),
+            score: standing.risk.as_ref().map(|risk| risk.score),
+            factors: self.factors(item, component),
+            directive: Directive { strictest: standing.directive.0, mildest: standing.directive.1 },
+            first_matched_at: item.first_at,
+            due_at: item.due_at,
+            is_overdue: item.due_at.is_some_and(|due| due < self.now),
+            is_known_exploited: threats.iter().any(|threat| threat.is_known_exploited),
+            epss: worst.epss,
+            environment: environment_word(asset.traits.environment),
+            exposure: exposure_word(asset.traits.exposure),
+            owner: &asset.traits.owner,
+            ring: &asset.traits.ring,
+            class: &asset.traits.class,
+            services: &asset.traits.services,
+            advisories,
+            unfixed_count: unfixed.count(),
+            unchecked_count: component.unchecked.len(),
+        })
+    }
+
+    /// The factors of the worst that it would mend, each with whose word it is.
+    fn factors(&self, item: &Item, component: &Component<'_>) -> Vec<FactorTold> {
+        let Some(standing) = self.queue.standing(item) else { return Vec::new() };
+        let Some(worst) = self.queue.threats(standing.component).get(standing.worst) else { return Vec::new() };
+        let id = component.affected.get(standing.worst).map(|finding| finding.id);
+        let kev = id.and_then(|id| self.knowledge.facts(id).kev);
+        let factors = standing.risk.iter().flat_map(|risk| &risk.factors);
+        let told = factors.map(|factor| FactorTold {
+            name: factor.name,
+            value: factor.value,
+            source: match factor.name {
+                "known exploited" => {
+                    kev.map_or_else(String::new, |kev| format!("CISA's catalogue, since {}", kev.added))
+                }
+                "fresh patch" => "the tracker as it was taken here".to_owned(),
+                "internet-facing" | "production" => "the inventory".to_owned(),
+                _ => worst.score.as_ref().map_or_else(String::new, |score| score.source.clone()),
+            },
+        });
+        told.collect()
+    }
+}
+
+/// The version that mends a vulnerability.
+fn version<'k>(finding: &Finding<'k>) -> Option<&'k str> {
+    match finding.state {
+        FindingState::Affected(Fix::Version(version)) => Some(version),
+        _ => None,
+    }
+}
+
+/// The newest of the versions that mend something: it mends what the others do as well.
+fn fix<'k>(component: &Component<'k>) -> Option<&'k str> {
+    let versions = component.affected.iter().filter_map(version);
+    let compare = |one: &str, other: &str| {
+        let orders = [Scheme::Dpkg, Scheme::Rpm].into_iter().map(|scheme| scheme.compare(one, other));
+        orders.flatten().next().unwrap_or(Ordering::Equal)
+    };
+    versions.max_by(|one, other| compare(one, other))
+}
+
+impl Counts {
+    fn count(&mut self, band: Option<RiskBand>, is_overdue: bool) {
+        let of = match band {
+            Some(RiskBand::Critical) => &mut self.critical,
+            Some(RiskBand::High) => &mut self.high,
+            Some(RiskBand::Medium) => &mut self.medium,
+            Some(RiskBand::Low) => &mut self.low,
+            None => &mut self.unknown,
+        };
+        *of += 1;
+        self.overdue += usize::from(is_overdue);
+    }
+}
+
+impl Patch<'_> {
+    fn text(&self, now: Timestamp) -> String {
+        let band = self.band.map_or("UNKNOWN", RiskBand::word);
+        let score = self.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.2}"));
+        let due = match self.due_at {
+            Some(due) if due < now => format!("OVERDUE by {}", human_span(now.since_ms(due))),
+            Some(due) => format!("due in {}", human_span(due.since_ms(now))),
+            None => "with the next window".to_owned(),
+        };
+        let exploited = if self.is_known_exploited { " EXPLOITED" } else { "" };
+        let fix = self.fix.map_or_else(|| "nothing mends it yet".to_owned(), |fix| format!("-> {fix}"));
+        let first = self.advisories.first().map(ToString::to_string).unwrap_or_default();
+        let more = match self.advisories.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        format!(
+            "{band:<8} {score:>5}{exploited}  {}  {} {} {fix}  {due}  {first}{more}",
+            self.asset, self.package, self.installed
+        )
+    }
+}

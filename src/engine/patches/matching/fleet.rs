@@ -1,0 +1,254 @@
+//! All assets at once: each version of a source package is looked at once, and each set of packages is walked once, however
+//! many assets share them.
+
+use rustc_hash::FxHashMap;
+
+use super::place::{self, Place};
+use super::{Finding, FindingState, findings};
+use crate::engine::patches::inventory::{Asset, Fleet, Package};
+use crate::engine::patches::knowledge::Knowledge;
+
+/// A version of something that advisories name: a source package of a release, or a package of an ecosystem.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Component<'k> {
+    /// Number of its place in [`Matched::places`].
+    pub place: u32,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What affects it.
+    pub affected: Vec<Finding<'k>>,
+    /// Vulnerabilities of which nobody can say.
+    pub unchecked: Vec<Finding<'k>>,
+    /// Vulnerabilities that do not concern this version.
+    pub not_affected_count: usize,
+}
+
+/// An asset, with what was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchedAsset<'f> {
+    /// Its name.
+    pub name: &'f str,
+    /// What the inventory says of it.
+    pub asset: &'f Asset,
+    /// Number of its list of components in [`Matched::lists`].
+    pub list: u32,
+    /// Why nothing can be said of its distribution's packages, where that is so.
+    pub unchecked: Option<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matched<'f, 'k> {
+    /// Whose word counted.
+    pub places: Vec<Place>,
+    /// Every version that anything is known or open of.
+    pub components: Vec<Component<'k>>,
+    /// Numbers of components, in order, that stand together on an asset.
+    pub lists: Vec<Vec<u32>>,
+    /// The assets, in order of name.
+    pub assets: Vec<MatchedAsset<'f>>,
+}
+
+/// Finds what concerns each asset.
+#[must_use]
+pub fn matched<'f, 'k>(fleet: &'f Fleet, knowledge: &'k Knowledge) -> Matched<'f, 'k> {
+    let mut walk = Walk {
+        fleet,
+        knowledge,
+        sources: sources(fleet),
+        found: Matched::default(),
+        places: FxHashMap::default(),
+        by_package: Vec::new(),
+        by_name: FxHashMap::default(),
+        lists: FxHashMap::default(),
+        unchecked: Vec::new(),
+    };
+    for (name, asset) in fleet.assets() {
+        let place = walk.place(place::of_system(&asset.system));
+        let list = walk.list(place, asset.set);
+        let at = usize::try_from(place).unwrap_or(usize::MAX);
+        let unchecked = walk.unchecked.get(at).cloned().flatten();
+        walk.found.assets.push(MatchedAsset { name, asset, list, unchecked });
+    }
+    walk.found
+}
+
+/// Sources of packages as any asset tells them, for those inventories that do not.
+fn sources(fleet: &Fleet) -> FxHashMap<&str, &str> {
+    let known = fleet.packages().iter().filter_map(|package| Some((package.name.as_str(), package.source()?.0)));
+    known.collect()
+}
+
+struct Walk<'f, 'k> {
+    fleet: &'f Fleet,
+    knowledge: &'k Knowledge,
+    sources: FxHashMap<&'f str, &'f str>,
+    found: Matched<'f, 'k>,
+    places: FxHashMap<Place, u32>,
+    /// By place and number of package: its component, once looked at; `None` where nothing is known of it.
+    by_package: Vec<Vec<Option<Option<u32>>>>,
+    by_name: FxHashMap<(u32, String, String), Option<u32>>,
+    lists: FxHashMap<(u32, u32), u32>,
+    /// By place: why nothing can be said.
+    unchecked: Vec<Option<String>>,
+}
+
+impl Walk<'_, '_> {
+    fn place(&mut self, place: Place) -> u32 {
+        if let Some(number) = self.places.get(&place) {
+            return *number;
+        }
+        let number = number_of(self.found.places.len());
+        self.unchecked.push(place.unchecked(self.knowledge));
+        self.by_package.push(vec![None; self.fleet.packages().len()]);
+        self.places.insert(place.clone(), number);
+        self.found.places.push(place);
+        number
+    }
+
+    /// The components of a set of packages of a place.
+    fn list(&mut self, place: u32, set: u32) -> u32 {
+        if let Some(list) = self.lists.get(&(place, set)) {
+            return *list;
+        }
+        let fleet = self.fleet;
+        let mut components: Vec<u32> =
+            fleet.set(set).iter().filter_map(|package| self.component_of(place, *package)).collect();
+        components.sort_unstable();
+        components.dedup();
+        let list = number_of(self.found.lists.len());
+        self.found.lists.push(components);
+        self.lists.insert((place, set), list);
+        list
+    }
+
+    fn component_of(&mut self, place: u32, package: u32) -> Option<u32> {
+        let (at, index) = (usize::try_from(place).ok()?, usize::try_from(package).ok()?);
+        if let Some(known) = self.by_package.get(at)?.get(index)? {
+            return *known;
+        }
+        let component = self.look(place, self.fleet.package(package)?);
+        if let Some(known) = self.by_package.get_mut(at).and_then(|packages| packages.get_mut(index)) {
+            *known = Some(component);
+        }
+        component
+    }
+
+    fn look(&mut self, of_system: u32, package: &Package) -> Option<u32> {
+        let system = self.found.places.get(usize::try_from(of_system).ok()?)?;
+        let place = place::of_package(system, package);
+        let (name, version) = match (&place, package.source()) {
+            (Place::Osv { scheme: Some(crate::engine::patches::version::Scheme::Rpm), ecosystem }, _)
+                if self.knowledge.ranges(ecosystem, &package.name).next().is_some() =>
+            {
+                (package.name.as_str(), package.version.as_str())
+            }
+            (_, Some(source)) if package.ecosystem.is_none() => source,
+            (Place::Debian { .. }, None) => {
+                let source = self.sources.get(package.name.as_str()).copied().unwrap_or(&package.name);
+                (source, without_rebuild(&package.version))
+            }
+            _ => (package.name.as_str(), package.version.as_str()),
+        };
+        let number = if package.ecosystem.is_some() { self.place(place) } else { of_system };
+        self.component(number, name.to_owned(), version.to_owned())
+    }
+
+    fn component(&mut self, place: u32, name: String, version: String) -> Option<u32> {
+        let key = (place, name, version);
+        if let Some(known) = self.by_name.get(&key) {
+            return *known;
+        }
+        let (_, name, version) = &key;
+        let whose = self.found.places.get(usize::try_from(place).ok()?)?;
+        let all = findings(self.knowledge, whose, name, version);
+        let count = all.len();
+        let (mut affected, mut unchecked) = (Vec::new(), Vec::new());
+        for finding in all {
+            match finding.state {
+                FindingState::Affected(_) => affected.push(finding),
+                FindingState::Unchecked(_) => unchecked.push(finding),
+                FindingState::NotAffected => {}
+            }
+        }
+        let component = (count > 0).then(|| {
+            let number = number_of(self.found.components.len());
+            let not_affected_count = count - affected.len() - unchecked.len();
+            let (name, version) = (name.clone(), version.clone());
+            self.found.components.push(Component { place, name, version, affected, unchecked, not_affected_count });
+            number
+        });
+        self.by_name.insert(key, component);
+        component
+    }
+}
+
+/// A package that was only built again has a version that its source never had: `1.2-3+b1` of `1.2-3`.
+fn without_rebuild(version: &str) -> &str {
+    match version.rsplit_once("+b") {
+        Some((source, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => source,
+        _ => version,
+    }
+}
+
+fn number_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl<'f, 'k> Matched<'f, 'k> {
+    /// A component by its number.
+    #[must_use]
+    pub fn component(&self, number: u32) -> Option<&Component<'k>> {
+        self.components.get(usize::try_from(number).ok()?)
+    }
+
+    /// The numbers of the components of an asset.
+    #[must_use]
+    pub fn list(&self, asset: &MatchedAsset<'f>) -> &[u32] {
+        usize::try_from(asset.list).ok().and_then(|at| self.lists.get(at)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::clock::Timestamp;
+    use crate::engine::patches::feeds::debian;
+    use crate::engine::patches::inventory::{AssetNews, System};
+
+    fn package(name: &str, version: &str, source: Option<&str>) -> Package {
+        Package { name: name.into(), version: version.into(), source: source.map(str::to_owned), ..Package::default() }
+    }
+
+    #[test]
+    fn versions_are_looked_at_once_and_a_source_that_is_not_told_is_learnt_from_others() {
+        let tracker = br#"{"openssl": {"CVE-2026-1111": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.9-2"}}}}}"#;
+        let knowledge =
+            Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), debian::read(tracker, &[]).unwrap().entries);
+        let system = |release: &str| {
+            Some(System { distribution: "debian".into(), release: release.into(), version: String::new() })
+        };
+        let mut fleet = Fleet::default();
+        let mut take = |name: &str, release, packages| {
+            let news = AssetNews { system: system(release), packages: Some(packages), ..AssetNews::default() };
+            fleet.take(name, news, "x", Timestamp(1));
+        };
+        let both =
+            || vec![package("libssl3", "3.0.9-1", Some("openssl")), package("openssl", "3.0.9-1", Some("openssl"))];
+        take("a", "bookworm", both());
+        take("b", "bookworm", both());
+        take("c", "bookworm", vec![package("libssl3", "3.0.9-1+b2", None)]);
+        take("d", "bookworm", vec![package("libssl3", "3.0.9-2", Some("openssl"))]);
+        take("e", "woody", both());
+        let found = matched(&fleet, &knowledge);
+        let affected = |asset: &MatchedAsset<'_>| -> usize {
+            found.list(asset).iter().map(|number| found.component(*number).unwrap().affected.len()).sum()
+        };
+        assert_eq!(found.assets.iter().map(affected).collect::<Vec<_>>(), [1, 1, 1, 0, 0]);
+        assert_eq!(found.components.len(), 2, "3.0.9-1 and 3.0.9-2 of openssl");
+        assert!(found.assets[4].unchecked.as_ref().unwrap().contains("`woody`"));
+        assert_eq!(found.assets[0].unchecked, None);
+    }
+}

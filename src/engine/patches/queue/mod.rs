@@ -1,0 +1,178 @@
+//! What must be patched, in order: one item an asset and source package, as urgent as the worst that the patch would mend.
+//!
+//! Bands go first; within a band what is known to be exploited, then what the internet reaches, then what is likelier to be
+//! exploited, then what waits longest. What has no score is unknown: it stands between HIGH and MEDIUM, and with CRITICAL
+//! where it is known to be exploited.
+
+pub mod standing;
+
+use super::inventory::{Environment, Exposure};
+use super::knowledge::Knowledge;
+use super::ledger::{Ledger, MatchKey};
+use super::matching::fleet::{Component, Matched, MatchedAsset};
+use crate::engine::clock::Timestamp;
+use crate::engine::settings::RiskSettings;
+use standing::{Class, Standing, Threat, standing, threats};
+
+/// A patch that an asset lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    /// Its standing, by its number, which is its place in the order.
+    pub standing: u32,
+    /// Number of the asset.
+    pub asset: u32,
+    /// When the first of what it would mend was found there.
+    pub first_at: Timestamp,
+    /// When it is due; `None` is with the next window, or unknown where there is no score.
+    pub due_at: Option<Timestamp>,
+}
+
+/// The patches that are lacking, the most urgent first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Queue {
+    /// In order.
+    pub items: Vec<Item>,
+    /// How urgent they are, in order; shared by all assets of a class.
+    pub standings: Vec<Standing>,
+    /// What is known of what affects each component, by its number.
+    pub threats: Vec<Vec<Threat>>,
+}
+
+impl Queue {
+    /// How urgent an item is.
+    #[must_use]
+    pub fn standing(&self, item: &Item) -> Option<&Standing> {
+        self.standings.get(usize::try_from(item.standing).ok()?)
+    }
+
+    /// What is known of what affects a component.
+    #[must_use]
+    pub fn threats(&self, component: u32) -> &[Threat] {
+        usize::try_from(component).ok().and_then(|at| self.threats.get(at)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The class of an asset. What nobody said is not counted; listings say that it is unknown.
+#[must_use]
+pub fn class(asset: &MatchedAsset<'_>) -> Class {
+    let traits = &asset.asset.traits;
+    Class {
+        is_internet_facing: traits.exposure == Exposure::Internet,
+        is_production: traits.environment == Environment::Production,
+    }
+}
+
+/// Puts what was found into order, and notes in the ledger what was found for the first time. What is noted of an asset that
+/// could not be checked stays as it is.
+#[must_use]
+pub fn queue(
+    matched: &Matched<'_, '_>,
+    knowledge: &Knowledge,
+    ledger: &mut Ledger,
+    settings: &RiskSettings,
+    now: Timestamp,
+) -> Queue {
+    let threats: Vec<Vec<Threat>> =
+        matched.components.iter().map(|component| threats(component, knowledge, settings, now)).collect();
+    let keys: Vec<Vec<MatchKey>> = matched.components.iter().map(|component| keys_of(component, ledger)).collect();
+    let (mut standings, places) = standings(matched, &threats, settings);
+    let mut items = Vec::new();
+    for (number, asset) in (0u32..).zip(&matched.assets) {
+        if asset.unchecked.is_some() {
+            continue;
+        }
+        let list = matched.list(asset);
+        let of = |component: u32| usize::try_from(component).ok().and_then(|at| keys.get(at));
+        let all: Vec<MatchKey> = list.iter().filter_map(|component| of(*component)).flatten().copied().collect();
+        let noted = ledger.note(asset.name, all, now);
+        for component in list {
+            let place = places.get(class(asset).number()).and_then(|of| of.get(usize::try_from(*component).ok()?));
+            let Some(place) = place.copied().flatten() else { continue };
+            let Some(standing) = usize::try_from(place).ok().and_then(|at| standings.get(at)) else { continue };
+            let (first_at, due_at) = times(of(*component).map(Vec::as_slice).unwrap_or_default(), standing, noted, now);
+            items.push(Item { standing: place, asset: number, first_at, due_at });
+        }
+    }
+    ledger.retain(|name| matched.assets.binary_search_by(|asset| asset.name.cmp(name)).is_ok());
+    // Numbers of standings become their places in the order.
+    let mut order: Vec<u32> = (0..).take(standings.len()).collect();
+    order.sort_by(|one, other| by_number(&standings, *one).cmp(&by_number(&standings, *other)));
+    let mut rank = vec![0; order.len()];
+    for (place, number) in (0u32..).zip(&order) {
+        if let Some(rank) = usize::try_from(*number).ok().and_then(|at| rank.get_mut(at)) {
+            *rank = place;
+        }
+    }
+    standings.sort_by(|one, other| (&one.order, one.component).cmp(&(&other.order, other.component)));
+    for item in &mut items {
+        item.standing = usize::try_from(item.standing).ok().and_then(|at| rank.get(at)).copied().unwrap_or(u32::MAX);
+    }
+    let order_of = |item: &Item| {
+        let standing = usize::try_from(item.standing).ok().and_then(|at| standings.get(at));
+        (standing.map(|standing| standing.order), item.first_at, item.standing, item.asset)
+    };
+    items.sort_unstable_by_key(order_of);
+    Queue { items, standings, threats }
+}
+
+fn by_number(standings: &[Standing], number: u32) -> Option<(&standing::Order, u32)> {
+    let standing = standings.get(usize::try_from(number).ok()?)?;
+    Some((&standing.order, standing.component))
+}
+
+fn keys_of(component: &Component<'_>, ledger: &mut Ledger) -> Vec<MatchKey> {
+    component.affected.iter().map(|finding| ledger.key(&component.name, finding.id)).collect()
+}
+
+/// Every standing that some asset has, and by class and component its number.
+fn standings(
+    matched: &Matched<'_, '_>,
+    threats: &[Vec<Threat>],
+    settings: &RiskSettings,
+) -> (Vec<Standing>, Vec<Vec<Option<u32>>>) {
+    let mut standings = Vec::new();
+    let mut places = vec![vec![None; matched.components.len()]; Class::COUNT];
+    let mut done = rustc_hash::FxHashSet::default();
+    for asset in &matched.assets {
+        let class = class(asset);
+        if !done.insert((class.number(), asset.list)) {
+            continue;
+        }
+        for component in matched.list(asset) {
+            let Ok(at) = usize::try_from(*component) else { continue };
+            let Some(place) = places.get_mut(class.number()).and_then(|of| of.get_mut(at)) else { continue };
+            if place.is_some() {
+                continue;
+            }
+            let of = threats.get(at).map(Vec::as_slice).unwrap_or_default();
+            if let Some(standing) = standing(*component, of, class, settings) {
+                *place = u32::try_from(standings.len()).ok();
+                standings.push(standing);
+            }
+        }
+    }
+    (standings, places)
+}
+
+/// When the first of these was found, and when the first of them is due.
+fn times(
+    keys: &[MatchKey],
+    standing: &Standing,
+    noted: &[(MatchKey, Timestamp)],
+    now: Timestamp,
+) -> (Timestamp, Option<Timestamp>) {
+    let (mut first_at, mut due_at) = (now, None::<Timestamp>);
+    for (key, within) in keys.iter().zip(&standing.within_ms) {
+        let at = noted.binary_search_by(|(known, _)| known.cmp(key)).ok().and_then(|at| noted.get(at));
+        let found_at = at.map_or(now, |(_, at)| *at);
+        first_at = first_at.min(found_at);
+        if let Some(within) = within {
+            let due = found_at + *within;
+            due_at = Some(due_at.map_or(due, |known| known.min(due)));
+        }
+    }
+    (first_at, due_at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The order of the queue and its deadlines.
+
+use super::*;
+use crate::engine::clock::{DAY_MS, HOUR_MS};
+use crate::engine::patches::feeds::{debian, epss, kev, nvd};
+use crate::engine::patches::inventory::{AssetNews, Fleet, Package, System};
+use crate::engine::patches::matching::fleet::matched;
+use crate::engine::patches::risk::RiskBand;
+
+/// Vulnerabilities with a score in tenths (0: none), an estimate in percent (0: none) and whether they are exploited; each is
+/// open in a source package of its own, `p1`, `p2` …
+fn knowledge(of: &[(u32, u32, bool)]) -> Knowledge {
+    let id = |n: usize| format!("CVE-2026-{:04}", n + 1);
+    let all = || of.iter().enumerate();
+    let exploited = all().filter(|(_, of)| of.2);
+    let exploited: Vec<String> =
+        exploited.map(|(n, _)| format!(r#"{{"cveID": "{}", "dateAdded": "2026-11-01"}}"#, id(n))).collect();
+    let exploited = kev::read(format!(r#"{{"vulnerabilities": [{}]}}"#, exploited.join(",")).as_bytes()).unwrap().1;
+    let estimates = all().filter(|(_, of)| of.1 > 0);
+    let estimates: String = estimates.map(|(n, of)| format!("{},{},0.5\n", id(n), f64::from(of.1) / 100.0)).collect();
+    let estimates = epss::read(format!("cve,epss,percentile\n{estimates}").as_bytes()).unwrap().1;
+    let scores = all().map(|(n, of)| {
+        let metric = format!(
+            r#"{{"source": "n", "type": "Primary", "cvssData": {{"version": "3.1", "baseScore": {}}}}}"#,
+            f64::from(of.0) / 10.0
+        );
+        let metric = if of.0 == 0 { String::new() } else { metric };
+        format!(
+            r#"{{"cve": {{"id": "{}", "vulnStatus": "Analyzed", "metrics": {{"cvssMetricV31": [{metric}]}}}}}}"#,
+            id(n)
+        )
+    });
+    let scores = scores.collect::<Vec<_>>().join(",");
+    let page = format!(r#"{{"totalResults": 1, "startIndex": 0, "vulnerabilities": [{scores}]}}"#);
+    let scores = nvd::read(page.as_bytes()).unwrap().1;
+    let verdicts = all().map(|(n, _)| {
+        format!(
+            r#""p{}": {{"{}": {{"releases": {{"bookworm": {{"status": "resolved", "fixed_version": "2"}}}}}}}}"#,
+            n + 1,
+            id(n)
+        )
+    });
+    let tracker = format!("{{{}}}", verdicts.collect::<Vec<_>>().join(","));
+    let verdicts = debian::read(tracker.as_bytes(), &[]).unwrap();
+    Knowledge::of(exploited.entries, estimates.entries, scores.entries, Vec::new(), verdicts.entries)
+}
+
+fn fleet(assets: &[(&str, Exposure, Environment)], packages: usize) -> Fleet {
+    let mut fleet = Fleet::default();
+    for (name, exposure, environment) in assets {
+        let package = |n: usize| {
+            let name = format!("p{n}");
+            Package { name: name.clone(), version: "1".into(), source: Some(name), ..Package::default() }
+        };
+        let news = AssetNews {
+            system: Some(System { distribution: "debian".into(), release: "bookworm".into(), version: String::new() }),
+            exposure: Some(*exposure),
+            environment: Some(*environment),
+            packages: Some((1..=packages).map(package).collect()),
+            ..AssetNews::default()
+        };
+        fleet.take(name, news, "x", Timestamp(0));
+    }
+    fleet
+}
+
+/// The queue as `asset/package`, with band and days until it is due.
+fn lines(fleet: &Fleet, knowledge: &Knowledge, ledger: &mut Ledger, now: Timestamp) -> Vec<String> {
+    let found = matched(fleet, knowledge);
+    let queue = queue(&found, knowledge, ledger, &RiskSettings::default(), now);
+    let line = |item: &Item| {
+        let standing = queue.standing(item).unwrap();
+        let band = standing.risk.as_ref().map_or("UNKNOWN", |risk| risk.band.word());
+        let due = item.due_at.map_or("-".to_owned(), |due| format!("{}", due.since_ms(now) / HOUR_MS));
+        let asset = &found.assets[usize::try_from(item.asset).unwrap()];
+        format!("{}/{} {band} {due}", asset.name, found.component(standing.component).unwrap().name)
+    };
+    queue.items.iter().map(line).collect()
+}
+
+#[test]
+fn bands_go_first_then_exploitation_then_likelihood_and_the_unknown_has_its_place() {
+    let knowledge = knowledge(&[
+        (90, 0, false),
+        (90, 10, false),
+        (50, 1, true),
+        (70, 0, false),
+        (0, 90, false),
+        (0, 0, true),
+        (50, 0, false),
+        (20, 0, false),
+    ]);
+    let fleet = fleet(&[("a", Exposure::Internal, Environment::Staging)], 8);
+    assert_eq!(
+        lines(&fleet, &knowledge, &mut Ledger::default(), Timestamp(0)),
+        [
+            "a/p3 CRITICAL 24",
+            "a/p6 UNKNOWN 72",
+            "a/p2 CRITICAL 24",
+            "a/p1 CRITICAL 24",
+            "a/p4 HIGH 168",
+            "a/p5 UNKNOWN -",
+            "a/p7 MEDIUM 720",
+            "a/p8 LOW -",
+        ]
+    );
+}
+
+#[test]
+fn exposure_goes_before_likelihood_and_age_decides_the_rest() {
+    let knowledge = knowledge(&[(90, 10, false), (90, 20, false)]);
+    let mut ledger = Ledger::default();
+    let inside = ("b", Exposure::Internal, Environment::Production);
+    lines(&fleet(&[inside], 1), &knowledge, &mut ledger, Timestamp(0));
+    let all = fleet(
+        &[
+            ("a", Exposure::Internal, Environment::Production),
+            inside,
+            ("c", Exposure::Internet, Environment::Development),
+        ],
+        2,
+    );
+    // Ten hours later: what was found first is due first, and its clock has not begun anew.
+    assert_eq!(
+        lines(&all, &knowledge, &mut ledger, Timestamp(10 * HOUR_MS)),
+        [
+            "c/p2 CRITICAL 24",
+            "c/p1 CRITICAL 24",
+            "a/p2 CRITICAL 24",
+            "b/p2 CRITICAL 24",
+            "b/p1 CRITICAL 14",
+            "a/p1 CRITICAL 24",
+        ]
+    );
+}
+
+#[test]
+fn one_item_stands_for_all_that_its_patch_mends() {
+    let mut tracker = String::from(r#"{"p1": {"#);
+    tracker.push_str(r#""CVE-2026-0001": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "2", "urgency": "low"}}},"#);
+    tracker.push_str(r#""CVE-2026-0002": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3", "urgency": "high"}}}}}"#);
+    let verdicts = debian::read(tracker.as_bytes(), &[]).unwrap().entries;
+    let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
+    let fleet = fleet(&[("a", Exposure::Unknown, Environment::Unknown)], 1);
+    let found = matched(&fleet, &knowledge);
+    let queue = queue(&found, &knowledge, &mut Ledger::default(), &RiskSettings::default(), Timestamp(0));
+    let [item] = queue.items.as_slice() else { panic!("one item") };
+    let standing = queue.standing(item).unwrap();
+    assert_eq!((standing.worst, standing.risk.as_ref().unwrap().band), (1, RiskBand::High));
+    assert_eq!(item.due_at, Some(Timestamp(7 * DAY_MS)));
+    let score = queue.threats(standing.component)[1].score.as_ref().unwrap();
+    assert!(score.source.contains("no score; the middle of `high` by Debian"), "{score:?}");
+}
