@@ -6,7 +6,8 @@ use std::process::Output;
 use assert_cmd::Command;
 use serde_json::Value;
 
-const KEV: &str = r#"{"catalogVersion": "2026.11.20", "vulnerabilities": [{"cveID": "CVE-2026-0003", "dateAdded": "2026-11-01"}]}"#;
+const KEV: &str =
+    r#"{"catalogVersion": "2026.11.20", "vulnerabilities": [{"cveID": "CVE-2026-0003", "dateAdded": "2026-11-01"}]}"#;
 const NVD: &str = r#"{"totalResults": 3, "startIndex": 0, "vulnerabilities": [
     {"cve": {"id": "CVE-2026-0001", "metrics": {"cvssMetricV31": [{"source": "nvd@nist.gov", "type": "Primary", "cvssData": {"version": "3.1", "baseScore": 7.5}}]}}},
     {"cve": {"id": "CVE-2026-0003", "metrics": {"cvssMetricV31": [{"source": "cna@example.org", "type": "Secondary", "cvssData": {"version": "3.1", "baseScore": 5.0}}]}}},
@@ -63,15 +64,13 @@ fn patches_are_told_in_order_with_factors_and_what_could_not_be_checked() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|patch| format!("{}/{} {} {}", patch["asset"], patch["package"], patch["band"], patch["fix"]).replace('"', ""))
+        .map(|patch| {
+            format!("{}/{} {} {}", patch["asset"], patch["package"], patch["band"], patch["fix"]).replace('"', "")
+        })
         .collect();
     assert_eq!(
         lines,
-        [
-            "web-1/curl CRITICAL 7.88.1-11",
-            "db-1/curl CRITICAL 7.88.1-11",
-            "web-1/openssl CRITICAL 3.0.11-1~deb12u2",
-        ]
+        ["web-1/curl CRITICAL 7.88.1-11", "db-1/curl CRITICAL 7.88.1-11", "web-1/openssl CRITICAL 3.0.11-1~deb12u2",]
     );
     let first = &listing["patches"][0];
     assert_eq!(first["score"], 1.95);
@@ -139,8 +138,17 @@ fn this_host_is_scanned_and_what_no_scan_can_know_is_said() {
     let said = ["--environment", "prod", "--exposure", "internal", "--ring", "canary", "--services", "shop,cart"];
     assert!(hypo(home.path(), &[&["inventory", "set", "here"], said.as_slice()].concat()).status.success());
     let shown = json(&hypo(home.path(), &["inventory", "show", "here", "--json"]));
-    assert_eq!((&shown["traits"]["environment"], &shown["traits"]["services"][1]), (&"production".into(), &"cart".into()));
-    assert!(shown["packages"].as_array().unwrap().iter().any(|package| package["name"] == "dpkg" || package["name"] == "rpm"));
+    assert_eq!(
+        (&shown["traits"]["environment"], &shown["traits"]["services"][1]),
+        (&"production".into(), &"cart".into())
+    );
+    assert!(
+        shown["packages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|package| package["name"] == "dpkg" || package["name"] == "rpm")
+    );
     // Again: what was said stays.
     json(&hypo(home.path(), &["inventory", "scan", "--name", "here", "--json"]));
     let list = json(&hypo(home.path(), &["inventory", "list", "--json"]));

@@ -139,10 +139,10 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
         }
     }
     if arguments.json {
-        output::json(&listing)?
+        output::json(&listing)?;
     } else {
-        tell(&listing, office.fleet.assets().is_empty())?
-    };
+        tell(&listing, office.fleet.assets().is_empty())?;
+    }
     Ok(Exit::Done)
 }
 

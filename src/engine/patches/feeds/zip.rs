@@ -154,7 +154,7 @@ mod tests {
     fn files(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
         let mut files = Vec::new();
         each_file(bytes, 1_000, |name, file| {
-            files.push((name.to_owned(), String::from_utf8_lossy(file).into_owned()))
+            files.push((name.to_owned(), String::from_utf8_lossy(file).into_owned()));
         })?;
         Ok(files)
     }
