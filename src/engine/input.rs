@@ -66,6 +66,10 @@ pub struct StepReport {
     pub run: RunId,
     /// Which step of it.
     pub step: usize,
+    /// The identity of the attempt that it is about, as its beginning was written down. A step can be begun anew before
+    /// the last word of its attempt before has arrived.
+    #[serde(default)]
+    pub attempt: Arc<str>,
     /// What is new.
     pub progress: StepProgress,
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::{DAY_MS, MINUTE_MS, SECOND_MS};
 pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings};
 pub use outbound::{
-    JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings,
+    JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings, UpdateDue,
 };
 pub use patches::{
     FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,

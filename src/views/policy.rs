@@ -7,6 +7,7 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::text;
 use super::theme::Role;
+use crate::engine::clock::MINUTE_MS;
 use crate::engine::model::{AGREEMENT_MIN, ActionKind, AutonomyMode, ShadowRecord};
 
 /// Columns of the names at the left.
@@ -48,6 +49,17 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'sta
         allowed.join(", ")
     };
     lines.extend(about(Role::Text, "by itself", &allowed));
+    let (begun, most) = autonomy.hour;
+    let role = if begun >= most { Role::TextProblem } else { Role::Text };
+    lines.extend(about(role, "", &format!("{begun} of at most {most} acts in the last hour, over all incidents")));
+    let minutes = autonomy.cooldown_ms / MINUTE_MS;
+    let cooling = autonomy
+        .cooling
+        .iter()
+        .map(|(target, (until, run))| format!("{target} until {} after {run}", text::clock(*until, ctx.now)));
+    let cooling: Vec<String> = cooling.collect();
+    let cooling = if cooling.is_empty() { "nothing now".to_owned() } else { cooling.join(", ") };
+    lines.extend(about(Role::Text, "cool-down", &format!("{minutes} min after an act on the same target: {cooling}")));
     lines.push(Line::default());
     let trials = "Silent trials: where the engine would have begun an act, what did people do?";
     lines.extend(paragraph(pen, Role::TextMuted, "", trials, width));

@@ -143,6 +143,9 @@ fn of_act(act: &ActSpec, touches: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
     facts.extend(act.dry_run.iter().flat_map(|call| command("dry run", call)));
     facts.extend(wrapped("touches", touches, Fact::Text));
+    if act.blast.is_limited() {
+        facts.extend(wrapped("takes", &act.blast.told(), Fact::Text));
+    }
     if act.danger == Danger::High {
         facts.push(Fact::Problem("danger", "high".to_owned()));
     }
@@ -178,7 +181,7 @@ fn people(step: &RunStep, act: &ActSpec) -> Vec<Fact> {
 pub fn of_run(run: &Run) -> Vec<Fact> {
     let label = match run.state {
         RunState::Paused => "paused",
-        RunState::Stopped if run.is_escalated => "handed over",
+        RunState::Stopped | RunState::Failed if run.is_escalated => "handed over",
         RunState::Stopped => "stopped",
         _ => return Vec::new(),
     };

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
     ActSpec, ActionKind, Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, AuditEntry,
-    AuditKind, Band, BoundStep, Buckets, Call, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice, CheckSpec,
-    CompoundAnomaly, Danger, Delivery, DeliveryState, Destination, DestinationStatus, DetectionMethod, Direction,
-    DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast, Hypothesis,
-    Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Look, MetricGoal, OutwardEvent,
-    OutwardMessage, Promise, Proposal, Ranking, Repeat, Run, RunId, RunState, RunStep, Runbook, RunbookPlace, Score,
-    SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState, StepEffect, StepKind, StepSpec,
-    StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry, TimelineKind, Topology,
-    TrackRecord, Unexpected, Unit, WarningRecord,
+    AuditKind, Band, BlastRadius, BoundStep, Buckets, Call, CauseKind, Change, ChangeId, ChangeKind, ChangeNotice,
+    CheckSpec, CompoundAnomaly, Danger, Delivery, DeliveryState, Destination, DestinationStatus, DetectionMethod,
+    Direction, DropReason, EarlyWarning, EdgeNotice, EdgeOrigin, Evidence, EvidenceKind, Fingerprint, Forecast,
+    Hypothesis, Incident, IncidentId, IncidentSeverity, IncidentState, KindGuess, Labels, Look, MetricGoal,
+    OutwardEvent, OutwardMessage, Promise, Proposal, Ranking, Repeat, Run, RunId, RunState, RunStep, Runbook,
+    RunbookPlace, Score, SeriesRole, ServiceName, Severity, SourceKind, SourceReport, SourceState, StepEffect,
+    StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry, TimelineKind,
+    Topology, TrackRecord, Unexpected, Unit, WarningRecord,
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
@@ -367,6 +367,7 @@ fn bound_steps() -> Vec<BoundStep> {
         expected: "".into(),
         within_ms: 2 * MINUTE_MS,
         approvals: 1,
+        blast: BlastRadius::default(),
     }));
     let goal = MetricGoal { metric: "db_connect_errors".into(), service: "auth-api".into(), below: None, above: None };
     let verify = StepKind::Verify { goal, hold_ms: 5 * MINUTE_MS, samples_min: 10, volume: None };

@@ -360,6 +360,26 @@ fn of_sixty_seeded_mistakes_at_least_fifty_nine_are_found_with_their_rule_and_li
 }
 
 #[test]
+fn a_limit_on_what_an_act_takes_away_is_for_calls_that_are_counted() {
+    for (name, from, to, rule) in [
+        ("free-disk", "danger = \"high\"", "danger = \"high\"\nremaining_min = 2", Some("uncounted")),
+        ("rollback-deploy", "within = \"3m\"", "within = \"3m\"\nshare_max = 101", Some("page")),
+        ("rollback-deploy", "within = \"3m\"", "within = \"3m\"\nremaining_min = 0", Some("page")),
+        ("rollback-deploy", "within = \"3m\"", "within = \"3m\"\nremaining_min = 2\nshare_max = 50", None),
+    ] {
+        let changed = page(name).replacen(from, to, 1);
+        let found = findings(&[("own.md", &changed)], Some(&known_metrics()));
+        let line = line_of(&changed, to.lines().last().unwrap_or(to));
+        match rule {
+            Some(rule) => {
+                assert!(found.iter().any(|it| it.rule == rule && it.line == line), "{name} {to}: {found:#?}");
+            }
+            None => assert!(found.is_empty(), "{found:#?}"),
+        }
+    }
+}
+
+#[test]
 fn shipped_pages_raise_no_alarm() {
     let pages: Vec<(String, String)> = shipped().into_iter().map(|name| (format!("{name}.md"), page(&name))).collect();
     let pages: Vec<(&str, &str)> = pages.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hypocenter::engine::act::policy::{Approved, Decision, Gate, Harm, Outlook, approve, decide};
+use hypocenter::engine::act::policy::{Approved, Decision, Gate, Harm, Outlook, approve, decide, evidence as known};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::model::{
-    ActSpec, ActionKind, Approval, AutonomyMode, Band, Beginning, BoundStep, Call, CauseKind, CheckSpec, Danger,
-    Evidence, EvidenceKind, Hypothesis, Incident, IncidentId, IncidentState, KillSwitch, Look, MetricGoal, Purpose,
-    Ranking, Reading, Repeat, Run, RunId, RunState, RunStep, Runbook, Safety, Score, ServiceName, ShadowRecord,
-    StepEffect, StepKind, StepSpec, StepState, Unexpected, Unit,
+    ActSpec, ActionKind, Approval, AutonomyMode, Band, Beginning, BlastRadius, BoundStep, Call, CauseKind, CheckSpec,
+    Danger, Evidence, EvidenceKind, Hypothesis, Incident, IncidentId, IncidentState, KillSwitch, Look, MetricGoal,
+    Purpose, Ranking, Reading, Repeat, Run, RunId, RunState, RunStep, Runbook, Safety, Score, ServiceName,
+    ShadowRecord, StepEffect, StepKind, StepSpec, StepState, Unexpected, Unit,
 };
 use hypocenter::engine::settings::{FreezeSettings, GateSettings, PolicySettings, RunbookSettings};
 use rand::{Rng as _, SeedableRng as _};
@@ -40,6 +40,19 @@ enum Precheck {
     NoData,
     /// It held, three minutes ago.
     Stale,
+}
+
+/// What was known otherwise when the step was shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Drift {
+    Nothing,
+    /// Which is no drift.
+    Confidence,
+    State,
+    Cause,
+    Evidence,
+    Against,
+    Check,
 }
 
 /// Everything the rules speak of, as plain as it gets.
@@ -78,12 +91,22 @@ struct Facts {
     unverified_here: usize,
     /// Runs of it that ended well, and what they verified did not hold.
     not_held_here: usize,
+    /// Attempts at one act of one run of this incident, of which the last was verified.
+    attempts_here: usize,
+    /// Runs of it that ended with their verification passed over.
+    passed_over_here: usize,
     failed_elsewhere: usize,
     failed_elsewhere_minutes_ago: i64,
     is_reset_since: bool,
     engine_acts: usize,
     people_acts: usize,
     engine_acts_merged: usize,
+    /// Acts that began by themselves for other incidents, and how many minutes ago.
+    engine_acts_elsewhere: usize,
+    engine_acts_elsewhere_minutes_ago: i64,
+    /// An act of another kind on the same target, for another incident or by another step of this run.
+    touched_minutes_ago: Option<i64>,
+    was_touched_here: bool,
     verified_days_ago: Option<i64>,
     is_locked: bool,
     precheck: Precheck,
@@ -110,6 +133,7 @@ struct Facts {
     offered_minutes_ago: i64,
     is_target_typed: bool,
     is_begun_before: bool,
+    drift: Drift,
     /// Others who said yes, each with how many minutes ago; the first may be the approver himself.
     others: Vec<(bool, i64)>,
 }
@@ -123,7 +147,9 @@ enum May {
 
 fn may(facts: &Facts) -> May {
     let is_restart = matches!(facts.action, ActionKind::Restart | ActionKind::Failover) || facts.is_restart_said;
-    let lacks_proof = facts.proofs < PROOFS.len() || facts.restarted_minutes_ago.is_some_and(|ago| ago < 15);
+    // Two minutes ago this very act was begun, where it was begun before.
+    let was_restarted = facts.restarted_minutes_ago.is_some_and(|ago| ago < 15) || facts.is_begun_before;
+    let lacks_proof = facts.proofs < PROOFS.len() || was_restarted;
     let denials = [
         facts.is_killed,
         !facts.is_allow_listed,
@@ -151,7 +177,8 @@ fn may(facts: &Facts) -> May {
     let failures_here = if facts.is_reset_since {
         0
     } else {
-        facts.failed_here + facts.unknown_here + facts.unverified_here + facts.not_held_here
+        let runs = facts.failed_here + facts.unknown_here + facts.unverified_here + facts.not_held_here;
+        runs + facts.passed_over_here + facts.attempts_here.saturating_sub(1)
     };
     let recent_elsewhere = if counts(facts.failed_elsewhere_minutes_ago) { facts.failed_elsewhere } else { 0 };
     let is_open = failures_here >= 2 || failures_here + recent_elsewhere >= 3;
@@ -174,6 +201,8 @@ fn may(facts: &Facts) -> May {
         facts.engine_acts + facts.engine_acts_merged >= 8,
         facts.is_repeated(),
         facts.failed_in_this_run.is_some(),
+        [facts.touched_minutes_ago, facts.restarted_minutes_ago].iter().flatten().any(|ago| *ago < 10),
+        facts.engine_acts_elsewhere >= 12 && facts.engine_acts_elsewhere_minutes_ago < 60,
     ];
     if doubts.contains(&true) { May::Ask } else { May::Allow { is_told: percent < f64::from(act) } }
 }
@@ -196,6 +225,7 @@ fn word(facts: &Facts) -> Word {
         is_risky && !facts.is_target_typed,
         facts.is_begun_before,
         facts.failed_in_this_run.is_some(),
+        !matches!(facts.drift, Drift::Nothing | Drift::Confidence),
     ];
     if refusals.contains(&true) {
         return Word::Refused;
@@ -221,7 +251,11 @@ impl Facts {
     /// Acts of this run that were begun: what went before, a restart of it, one that failed, and this very one.
     fn acts_begun_here(&self) -> usize {
         let restarted = self.restarted_minutes_ago.is_some() && self.was_restarted_here;
-        let others = self.acts_in_this_run + usize::from(restarted) + usize::from(self.failed_in_this_run.is_some());
+        let touched = self.touched_minutes_ago.is_some() && self.was_touched_here;
+        let others = self.acts_in_this_run
+            + usize::from(restarted)
+            + usize::from(touched)
+            + usize::from(self.failed_in_this_run.is_some());
         others + usize::from(self.is_begun_before)
     }
 
@@ -280,7 +314,7 @@ impl Facts {
             ),
             is_assist_listed: mostly(r),
             agreed: one_of(r, &[0, 10, 19, 20, 20, 25, 40, 60]),
-            differed: one_of(r, &[0, 0, 0, 0, 1, 2, 5]),
+            differed: one_of(r, &[0, 0, 0, 0, 0, 0, 1, 2, 5]),
             is_frozen: seldom(r),
             has_other_freeze: r.random_range(0..3) == 0,
             is_killed: seldom(r),
@@ -288,12 +322,21 @@ impl Facts {
             unknown_here: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 1, 1, 2]),
             unverified_here: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 2]),
             not_held_here: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 2]),
+            attempts_here: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3]),
+            passed_over_here: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]),
             failed_elsewhere: one_of(r, &[0, 0, 0, 1, 2, 3, 4]),
             failed_elsewhere_minutes_ago: one_of(r, &[5, 29, 31, 90]),
             is_reset_since: r.random_range(0..4) == 0,
             engine_acts: one_of(r, &[0, 0, 0, 1, 5, 7, 8, 9]),
             people_acts: one_of(r, &[0, 0, 1, 9]),
             engine_acts_merged: one_of(r, &[0, 0, 0, 1, 3]),
+            engine_acts_elsewhere: one_of(r, &[0, 0, 0, 0, 0, 0, 0, 11, 12, 13]),
+            engine_acts_elsewhere_minutes_ago: one_of(r, &[1, 59, 60, 61]),
+            touched_minutes_ago: one_of(
+                r,
+                &[None, None, None, None, None, None, None, None, Some(1), Some(9), Some(10), Some(11)],
+            ),
+            was_touched_here: r.random_range(0..3) == 0,
             verified_days_ago: one_of(
                 r,
                 &[None, Some(1), Some(30), Some(60), Some(89), Some(91), Some(1), Some(2), Some(9), Some(20)],
@@ -344,6 +387,12 @@ impl Facts {
             offered_minutes_ago: one_of(r, &[0, 1, 9, 9, 9, 11, 60]),
             is_target_typed: r.random(),
             is_begun_before: seldom(r),
+            drift: if mostly(r) {
+                Drift::Nothing
+            } else {
+                use Drift::{Against, Cause, Check, Confidence, Evidence, State};
+                one_of(r, &[Confidence, State, Cause, Evidence, Against, Check])
+            },
             others: (0..r.random_range(0..4)).map(|_| (r.random_range(0..3) == 0, one_of(r, &[1, 9, 11]))).collect(),
         }
     }
@@ -419,6 +468,7 @@ fn act_spec(action: ActionKind, call: Call) -> ActSpec {
         expected: "".into(),
         within_ms: MINUTE,
         approvals: 1,
+        blast: BlastRadius::default(),
     }
 }
 
@@ -492,6 +542,24 @@ impl Situation {
             shadow: BTreeMap::from([(facts.action, record)]),
         };
         let settings = RunbookSettings { observe_only: facts.is_read_only, ..RunbookSettings::default() };
+        let mut shown = Self {
+            incident: known_otherwise(&incident, facts.drift),
+            run: run.clone(),
+            incidents: BTreeMap::new(),
+            settings: settings.clone(),
+            policy: policy.clone(),
+            safety: safety.clone(),
+            runs: BTreeMap::new(),
+            precheck: facts.precheck,
+            now,
+        };
+        if facts.drift == Drift::Check {
+            let seen = &mut shown.run.steps[0].is_as_expected;
+            *seen = Some(*seen != Some(true));
+        }
+        let mut run = run;
+        let last = run.steps.len() - 1;
+        run.steps[last].evidence = known(&shown.run, &shown.gate());
         Self { run, incident, incidents, settings, policy, safety, runs, precheck: facts.precheck, now }
     }
 
@@ -507,6 +575,22 @@ impl Situation {
             now: self.now,
         }
     }
+}
+
+/// The incident as it was when the step was shown.
+fn known_otherwise(incident: &Incident, drift: Drift) -> Incident {
+    let mut before = incident.clone();
+    let first = &mut before.ranking.hypotheses[0];
+    let piece = Evidence { kind: EvidenceKind::Logs, text: "".into(), weight: 0.1, at: None, target: None };
+    match drift {
+        Drift::Nothing | Drift::Check => {}
+        Drift::Confidence => first.confidence = Score::new(0.11),
+        Drift::State => before.state = IncidentState::Mitigated,
+        Drift::Cause => first.service = "yet-another".into(),
+        Drift::Evidence => first.evidence_for.push(piece),
+        Drift::Against => first.evidence_against.push(piece),
+    }
+    before
 }
 
 /// Acts of the same run that went before.
@@ -529,6 +613,10 @@ fn acts_before(facts: &Facts, service: &str, now: Timestamp) -> Vec<RunStep> {
         let action = if facts.was_failover { ActionKind::Failover } else { ActionKind::Restart };
         let name = if facts.has_long_name { format!("statefulset/{service}") } else { service.to_owned() };
         acts.push(act("restart", action, &name, at, done(at)));
+    }
+    if let Some(ago) = facts.touched_minutes_ago.filter(|_| facts.was_touched_here) {
+        let at = before(now, ago * MINUTE);
+        acts.push(act("touched", ActionKind::Other, service, at, done(at)));
     }
     if let Some(is_known) = facts.failed_in_this_run {
         let failed = StepState::Failed { at: long_ago, reason: "exit code 1".into() };
@@ -676,9 +764,24 @@ impl Runs<'_> {
             let state = StepState::Succeeded { at: before(self.now, 10 * MINUTE) };
             let at = before(self.now, 10 * MINUTE);
             self.add(incident, 42, ActionKind::Other, "elsewhere", state, at, "ann", RunState::Succeeded);
-            if let Some(mut last) = self.runs.last_entry() {
-                Arc::make_mut(last.get_mut()).has_held = Some(false);
-            }
+            self.last().has_held = Some(false);
+        }
+        for _ in 0..facts.passed_over_here {
+            let state = StepState::Succeeded { at: before(self.now, 10 * MINUTE) };
+            let at = before(self.now, 10 * MINUTE);
+            self.add(incident, 42, ActionKind::Other, "elsewhere", state, at, "ann", RunState::Succeeded);
+            self.last().has_held = None;
+        }
+        if facts.attempts_here > 0 {
+            let at = before(self.now, 10 * MINUTE);
+            let state = StepState::Succeeded { at };
+            self.add(incident, 42, ActionKind::Other, "elsewhere", state, at, "ann", RunState::Succeeded);
+            let step = &mut self.last().steps[0];
+            step.attempt = facts.attempts_here as u32;
+            let first = step.begun[0].clone();
+            step.begun = (0..facts.attempts_here)
+                .map(|attempt| Beginning { id: format!("{}-{attempt}", first.id).into(), ..first.clone() })
+                .collect();
         }
         for _ in 0..facts.failed_elsewhere {
             let at = before(self.now, facts.failed_elsewhere_minutes_ago * MINUTE);
@@ -720,6 +823,16 @@ impl Runs<'_> {
                 RunState::Succeeded,
             );
         }
+        for _ in 0..facts.engine_acts_elsewhere {
+            let at = before(self.now, facts.engine_acts_elsewhere_minutes_ago * MINUTE);
+            let state = StepState::Succeeded { at };
+            self.add(incident, 44, ActionKind::Other, "far away", state, at, "engine", RunState::Succeeded);
+        }
+        if let Some(ago) = facts.touched_minutes_ago.filter(|_| !facts.was_touched_here) {
+            let at = before(self.now, ago * MINUTE);
+            let state = StepState::Succeeded { at };
+            self.add(incident, 44, ActionKind::Other, self.service, state, at, "ann", RunState::Succeeded);
+        }
         let long_name = format!("elsewhere, statefulset/{}", self.service);
         let name = if facts.has_long_name { long_name.as_str() } else { self.service };
         if let Some(ago) = facts.restarted_minutes_ago.filter(|_| !facts.was_restarted_here) {
@@ -730,16 +843,18 @@ impl Runs<'_> {
         }
         if facts.was_done_before {
             self.add(incident, 42, facts.action, self.service, done.clone(), long_ago, "ann", RunState::Succeeded);
-            if let Some(mut last) = self.runs.last_entry() {
-                let steps = &mut Arc::make_mut(last.get_mut()).steps;
-                steps[0].bound.spec.kind = StepKind::Act(Box::new(act_spec(facts.action, call(&words(facts)))));
-            }
+            self.last().steps[0].bound.spec.kind = StepKind::Act(Box::new(act_spec(facts.action, call(&words(facts)))));
         }
         if facts.is_locked {
             let since = before(self.now, MINUTE);
             let state = StepState::Running { since, purpose: Purpose::Run };
             self.add(incident, 44, ActionKind::Configure, name, state, since, "ann", RunState::Active);
         }
+    }
+
+    /// The run that was added last.
+    fn last(&mut self) -> &mut Run {
+        Arc::make_mut(self.runs.last_entry().expect("one was added").into_mut())
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is one plain fact of an earlier run")]
@@ -770,7 +885,7 @@ impl Runs<'_> {
             state: run_state,
             word: "".into(),
             is_escalated: false,
-            has_held: None,
+            has_held: (run_state == RunState::Succeeded).then_some(true),
             steps: vec![act],
             started_at: at,
             ended_at: (!run_state.is_open()).then_some(at),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hypocenter::engine::clock::MINUTE_MS;
 use hypocenter::engine::model::{
-    Approval, AutonomyStatus, Beginning, Case, Choice, Goto, IncidentId, KillSwitch, MetricGoal, Purpose, Run,
+    Approval, AutonomyStatus, Beginning, Case, Choice, Goto, IncidentId, KillSwitch, MetricGoal, Purpose, Run, RunId,
     RunState, ShadowRecord, StepEffect, StepKind, StepState, When,
 };
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
@@ -139,7 +139,7 @@ fn the_policy_says_what_holds_acts_back() {
         mode: AutonomyMode::Assist,
         kill: Some(kill()),
         autonomy: AutonomyStatus {
-            breaker: [(IncidentId(42), "2 runs of INC-42 acted and did not help".into())].into(),
+            breaker: [(IncidentId(42), "2 acts of INC-42 failed or were not verified".into())].into(),
             freezes: vec![("year's end".into(), at("18:00:00"), Some("payment.*".into()))],
             assist: vec![Rollback],
             trials: [
@@ -148,6 +148,9 @@ fn the_policy_says_what_holds_acts_back() {
             ]
             .into(),
             trials_min: 20,
+            hour: (12, 12),
+            cooldown_ms: 600_000,
+            cooling: [("deployment/payment".into(), (at("14:40:00"), RunId(7)))].into(),
         },
         ..fixtures::live()
     };

@@ -11,7 +11,7 @@ use super::steps::run_command::{self, CommandRules};
 use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, ssh};
 use super::{StepReportSink, StepRunner};
 use crate::engine::input::StepProgress;
-use crate::engine::model::{Call, RunId};
+use crate::engine::model::{BlastRadius, Call, RunId};
 use crate::engine::settings::RunbookSettings;
 
 /// How each running step is told to stop.
@@ -42,6 +42,7 @@ struct Approved {
     call: Call,
     timeout_ms: i64,
     targets_max: Option<u32>,
+    blast: BlastRadius,
 }
 
 impl Executor {
@@ -84,7 +85,9 @@ impl Executor {
         let (reach, running) = (Arc::clone(&self.reach), Arc::clone(&self.running));
         let is_killed = Arc::clone(&self.is_killed);
         let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed)
-            .reaching(approved.targets_max);
+            .named(approved.id)
+            .reaching(approved.targets_max)
+            .taking(approved.blast);
         self.tasks.spawn(async move {
             let end = if is_first {
                 reach.call(&approved.call, &attempt).await
@@ -116,6 +119,11 @@ impl Reach {
         {
             return StepProgress::NotStarted { reason: reason.into() };
         }
+        let is_counted = matches!(call, Call::Command { argv } if kubectl::is_kubectl(argv));
+        if attempt.blast().is_limited() && !is_counted {
+            let reason = "how many members it takes away is counted for `kubectl` only; nothing was begun";
+            return StepProgress::NotStarted { reason: Arc::from(reason) };
+        }
         match call {
             Call::Command { argv } if kubectl::is_kubectl(argv) => kubectl::run(argv, rules, attempt).await,
             Call::Command { argv } => run_command::run(argv, rules, attempt).await,
@@ -135,6 +143,7 @@ impl StepRunner for Executor {
             call: step.call().clone(),
             timeout_ms: step.timeout_ms(),
             targets_max: step.targets_max(),
+            blast: step.blast(),
         };
         self.begin(approved, reports);
     }
@@ -164,6 +173,18 @@ mod tests {
                 .to_vec(),
             environment: vec!["HOME".to_owned()],
             ..RunbookSettings::default()
+        }
+    }
+
+    /// A step that may change one target.
+    fn bare(call: &Call) -> Approved {
+        Approved {
+            of: (RunId(1), 0),
+            id: "id-1".into(),
+            call: call.clone(),
+            timeout_ms: 60_000,
+            targets_max: Some(1),
+            blast: BlastRadius::default(),
         }
     }
 
@@ -263,11 +284,22 @@ mod tests {
         for (targets_max, says) in [(Some(1), "run it as a local step"), (None, "is not among `hosts`")] {
             let executor = Executor::new(&settings, Handle::current());
             let (sink, reports) = StepReportSink::channel();
-            let of = (RunId(1), 0);
-            executor
-                .begin(Approved { of, id: "id-1".into(), call: call.clone(), timeout_ms: 60_000, targets_max }, sink);
+            executor.begin(Approved { targets_max, ..bare(&call) }, sink);
             let (_, end) = finish(reports).await;
             assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_takes_members_away_begins_only_where_they_are_counted() {
+        let call = Call::Command { argv: ["echo", "scaled"].map(Arc::from).to_vec() };
+        for (remaining_min, is_begun) in [(None, true), (Some(1), false)] {
+            let executor = Executor::new(&settings(), Handle::current());
+            let (sink, reports) = StepReportSink::channel();
+            let blast = BlastRadius { remaining_min, share_max: None };
+            executor.begin(Approved { blast, ..bare(&call) }, sink);
+            let (_, end) = finish(reports).await;
+            assert_eq!(matches!(end, StepProgress::Exited { .. }), is_begun, "{end:?}");
         }
     }
 
@@ -279,8 +311,7 @@ mod tests {
         for says in ["[runbooks.ssh], nor", "is not among `hosts`"] {
             let executor = Executor::new(&settings, Handle::current());
             let (sink, reports) = StepReportSink::channel();
-            let (of, id) = ((RunId(1), 0), "id-1".into());
-            executor.begin(Approved { of, id, call: call.clone(), timeout_ms: 60_000, targets_max: Some(1) }, sink);
+            executor.begin(bare(&call), sink);
             let (_, end) = finish(reports).await;
             assert!(matches!(&end, StepProgress::NotStarted { reason } if reason.contains(says)), "{end:?}");
             settings.ssh.programs.push("chronyc".to_owned());
@@ -339,13 +370,7 @@ mod tests {
         let file = folder.path().join("count");
         let line = format!("echo x >> {}", file.display());
         let call = Call::Command { argv: ["sh", "-c", line.as_str()].map(Arc::from).to_vec() };
-        let approved = || Approved {
-            of: (RunId(1), 0),
-            id: "id-1".into(),
-            call: call.clone(),
-            timeout_ms: 60_000,
-            targets_max: Some(1),
-        };
+        let approved = || bare(&call);
         let executor = Executor::new(&settings(), Handle::current());
         let (sink, mut reports) = StepReportSink::channel();
         for _ in 0..50 {

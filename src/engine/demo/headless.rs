@@ -173,16 +173,18 @@ impl Play<'_> {
         let executed = self.shop.execute(&step.call().words(), step.is_dry_run(), now);
         let at = now + executed.took_ms;
         for progress in step_runner::progress(executed) {
-            self.tell(at, StepReport { run: step.run(), step: step.step(), progress });
+            let attempt = Arc::clone(step.step_id());
+            self.tell(at, StepReport { run: step.run(), step: step.step(), attempt, progress });
         }
     }
 
     fn cancel(&mut self, run: RunId, step: usize, now: Timestamp) {
-        let before = self.pending.len();
-        self.pending.retain(|_, report| (report.run, report.step) != (run, step));
-        if self.pending.len() < before {
+        let is_of_it = |report: &StepReport| (report.run, report.step) == (run, step);
+        let attempt = self.pending.values().find(|report| is_of_it(report)).map(|report| Arc::clone(&report.attempt));
+        self.pending.retain(|_, report| !is_of_it(report));
+        if let Some(attempt) = attempt {
             let progress = StepProgress::Stopped { reason: Arc::from("stopped by a person") };
-            self.tell(now, StepReport { run, step, progress });
+            self.tell(now, StepReport { run, step, attempt, progress });
         }
     }
 

@@ -52,7 +52,8 @@ impl StepRunner for ShopStepRunner {
         tokio::spawn(async move {
             let end = end(executed, step.timeout_ms(), stopped);
             for progress in end.await {
-                let report = StepReport { run: key.0, step: key.1, progress };
+                let attempt = Arc::clone(step.step_id());
+                let report = StepReport { run: key.0, step: key.1, attempt, progress };
                 // The only error is an engine that has ended: nobody is left to know.
                 let _ended = reports.send(report).await;
             }

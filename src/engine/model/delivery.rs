@@ -76,6 +76,8 @@ pub enum OutwardEvent {
     IncidentReopened,
     /// A status update for stakeholders was sent.
     StatusUpdate,
+    /// The next status update is due and nobody has sent it.
+    UpdateDue,
     /// A step failed and its run stopped.
     StepFailed,
     /// A run was stopped or interrupted: a person has to go on.
@@ -111,6 +113,7 @@ impl OutwardEvent {
             Self::IncidentResolved => "incident_resolved",
             Self::IncidentReopened => "incident_reopened",
             Self::StatusUpdate => "status_update",
+            Self::UpdateDue => "update_due",
             Self::StepFailed => "step_failed",
             Self::RunEscalated => "run_escalated",
             Self::AutonomousAct => "autonomous_act",

@@ -129,6 +129,23 @@ pub enum EvidenceKind {
     Alerts,
 }
 
+impl EvidenceKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Topology => "topology",
+            Self::Order => "order of onsets",
+            Self::Deviation => "deviation",
+            Self::Saturation => "saturation",
+            Self::Logs => "logs",
+            Self::Pattern => "pattern",
+            Self::Alerts => "alerts",
+        }
+    }
+}
+
 /// One thing that speaks for or against a hypothesis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {

@@ -59,8 +59,8 @@ pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
 pub use step::{
-    ActSpec, ActionKind, BoundStep, Case, CheckSpec, Choice, Danger, Goto, Look, MetricGoal, Repeat, StepEffect,
-    StepKind, StepSpec, Unexpected, When,
+    ActSpec, ActionKind, BlastRadius, BoundStep, Case, CheckSpec, Choice, Danger, Goto, Look, MetricGoal, Repeat,
+    StepEffect, StepKind, StepSpec, Unexpected, When,
 };
 pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};

@@ -172,8 +172,11 @@ pub struct RunStep {
     /// The identity of this attempt: SHA-256 over incident, runbook text, step, bound values and attempt, in hex. One
     /// identity is begun at most once, ever.
     pub id: Arc<str>,
-    /// What is approved: SHA-256 over the identity and the instant of the offer, in hex. Empty while it is not offered.
+    /// What is approved: SHA-256 over the identity, the instant of the offer and what was known then, in hex. Empty while it is not offered.
     pub offer: Arc<str>,
+    /// What was known when it was offered, in words; where that changes, it is offered anew.
+    #[serde(default)]
+    pub evidence: Arc<str>,
     /// When it was offered as it is now; an offer is good for ten minutes.
     pub offered_at: Timestamp,
     /// Every call of it that was begun, in order.
@@ -252,6 +255,7 @@ impl RunStep {
             attempt: 0,
             id: Arc::from(""),
             offer: Arc::from(""),
+            evidence: Arc::from(""),
             offered_at: now,
             begun: Vec::new(),
             is_in_force: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::IncidentId;
+use super::ids::{IncidentId, RunId};
 use super::step::ActionKind;
 use crate::engine::clock::Timestamp;
 
@@ -98,6 +98,15 @@ pub struct AutonomyStatus {
     pub trials: BTreeMap<ActionKind, ShadowRecord>,
     /// So many trials are wanted of a kind.
     pub trials_min: u32,
+    /// Acts that began by themselves within the last hour, and how many may.
+    #[serde(default)]
+    pub hour: (u32, u32),
+    /// How long a target is left alone after an act on it, in milliseconds.
+    #[serde(default)]
+    pub cooldown_ms: i64,
+    /// Targets that are left alone by what begins by itself: until when, and after which run.
+    #[serde(default)]
+    pub cooling: BTreeMap<Arc<str>, (Timestamp, RunId)>,
 }
 
 #[cfg(test)]

@@ -156,6 +156,35 @@ pub struct ActSpec {
     pub within_ms: i64,
     /// Distinct people who must approve it.
     pub approvals: u8,
+    /// How much of what it acts on it may take away.
+    #[serde(default)]
+    pub blast: BlastRadius,
+}
+
+/// How much of a workload an act may take away at a time. It is counted right before the act begins; what cannot be counted
+/// does not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BlastRadius {
+    /// Healthy members that must remain; `None` for no such limit.
+    pub remaining_min: Option<u32>,
+    /// Percent of the members that may be taken away; `None` for no such limit.
+    pub share_max: Option<u32>,
+}
+
+impl BlastRadius {
+    /// True where there is something to count.
+    #[must_use]
+    pub fn is_limited(self) -> bool {
+        self != Self::default()
+    }
+
+    /// `at most 50 % of its members at a time, and 2 healthy must remain`; empty without a limit.
+    #[must_use]
+    pub fn told(self) -> String {
+        let share = self.share_max.map(|share| format!("at most {share} % of its members at a time"));
+        let remaining = self.remaining_min.map(|least| format!("{least} healthy must remain"));
+        share.into_iter().chain(remaining).collect::<Vec<_>>().join(", and ")
+    }
 }
 
 /// Kinds of change.

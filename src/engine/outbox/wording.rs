@@ -54,6 +54,14 @@ pub fn status_update(incident: &Incident, text: &str, by: &Arc<str>, at: Timesta
     OutwardMessage { title: Arc::from(title), text: Arc::from(text), ..message }
 }
 
+/// The next status update is due, and whoever responds is reminded of it.
+#[must_use]
+pub fn update_due(incident: &Incident, due_at: Timestamp, at: Timestamp) -> OutwardMessage {
+    let message = of_incident(OutwardEvent::UpdateDue, incident, None, at);
+    let title = format!("{} {}: a status update is due since {}", incident.id, incident.severity, due_at.hh_mm_ss());
+    OutwardMessage { title: Arc::from(title), ..message }
+}
+
 /// A run ended in a way that needs a person.
 #[must_use]
 pub fn of_run(event: OutwardEvent, run: &Run, why: &str, incident: Option<&Incident>, at: Timestamp) -> OutwardMessage {

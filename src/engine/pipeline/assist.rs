@@ -79,10 +79,9 @@ impl Engine {
         }
     }
 
-    /// Learns from a run whose effect has just become known.
+    /// Learns from a run what it teaches as it is now.
     pub(super) fn learn_remedy(&mut self, before: Option<&Run>, run: &Run, turn: &mut Turn) {
-        let is_news = before.is_none_or(|before| (before.state, before.has_held) != (run.state, run.has_held));
-        if is_news && self.remedies.learn(run) {
+        if self.remedies.learn(before, run) {
             turn.keep(Record::Setting { name: SETTING.to_owned(), value: self.remedies.to_text() });
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::turn::Turn;
+use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::Timestamp;
 use crate::engine::correlate::lifecycle;
 use crate::engine::ingest::normalize::sanitize_lines;
@@ -12,8 +13,10 @@ use crate::engine::job::Record;
 use crate::engine::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_LINES_MAX};
 use crate::engine::model::{AuditKind, Document, DocumentKind, Incident, IncidentId, IncidentSeverity};
 use crate::engine::outbox::wording;
+use crate::engine::postmortem;
 use crate::engine::redact::redact;
 use crate::engine::request::Request;
+use crate::engine::settings::UpdateDue;
 
 impl Engine {
     pub(super) fn restore_document(&mut self, document: Document) {
@@ -61,6 +64,37 @@ impl Engine {
     /// When the next status update is due, for live incidents that are bad enough: by the last one, else by the opening.
     pub(super) fn updates_due(&self) -> BTreeMap<IncidentId, Timestamp> {
         self.world.incidents.keys().filter_map(|id| Some((*id, self.update_due(*id)?))).collect()
+    }
+
+    /// Once a tick: what is due is sent or reminded of, as the settings say. A due time has one name, and the same name is
+    /// never told twice.
+    pub(super) fn look_for_due_updates(&mut self, turn: &mut Turn) {
+        let action = self.settings.outbound.update_due;
+        if action == UpdateDue::Mark {
+            return;
+        }
+        let now = turn.now;
+        for (id, due_at) in self.updates_due().into_iter().filter(|(_, due_at)| *due_at <= now) {
+            if action == UpdateDue::Send {
+                self.send_due_update(id, turn);
+            } else if let Some(incident) = self.world.incidents.get(&id).cloned() {
+                let message = wording::update_due(&incident, due_at, turn.now);
+                let about = format!("{}/{}/{}", message.thread, message.event.word(), due_at.0);
+                self.enqueue(&about, Some(id), &message, turn);
+            }
+        }
+    }
+
+    /// Sends the draft, by the name of the engine. Where there is none to send, the mark on the screen stays.
+    fn send_due_update(&mut self, id: IncidentId, turn: &mut Turn) {
+        let picture = self.snapshot(turn.now);
+        // The picture was not shown to anybody.
+        self.has_changed = true;
+        let next_at = postmortem::next_update(&picture, id);
+        let Some(draft) = postmortem::status_update(&picture, id, next_at) else { return };
+        if let Err(reason) = self.send_update(id, &draft, &Arc::from(ENGINE), turn) {
+            tracing::warn!(%reason, "a status update was not sent by itself");
+        }
     }
 
     fn update_due(&self, id: IncidentId) -> Option<Timestamp> {

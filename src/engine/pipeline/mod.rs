@@ -62,6 +62,8 @@ pub struct Engine {
     misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Runs whose output grew since they were last kept: a chatty command costs one write a tick.
     runs_to_keep: BTreeSet<RunId>,
+    /// Reports of attempts that nobody waited for any more.
+    late_report_count: u64,
     outbox: Outbox,
     /// What people wrote about incidents.
     documents: BTreeMap<(IncidentId, DocumentKind), Arc<Document>>,
@@ -104,6 +106,7 @@ impl Engine {
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             runs_to_keep: BTreeSet::new(),
+            late_report_count: 0,
             outbox: Outbox::new(&settings.outbound),
             documents: BTreeMap::new(),
             safety: Safety::default(),

@@ -33,6 +33,7 @@ impl Engine {
         for run in runs {
             self.tell_of_run(&run, turn);
         }
+        self.look_for_due_updates(turn);
         let turned = self.outbox.begin_due(turn.now);
         self.take_turned(turned, turn);
     }
@@ -129,7 +130,13 @@ impl Engine {
     fn tell_of_end(&mut self, run: &Run, incident: Option<&Incident>, turn: &mut Turn) {
         let is_news = run.ended_at.is_some_and(|at| turn.now.since_ms(at) <= RUN_NEWS_MS_MAX);
         let (event, why) = match run.state {
-            RunState::Failed if is_news => (OutwardEvent::StepFailed, failure(run)),
+            RunState::Failed if is_news => {
+                if run.is_escalated {
+                    let why = format!("failed and handed over: {}", failure(run));
+                    self.tell_of_run_as(OutwardEvent::RunEscalated, run, &why, incident, turn);
+                }
+                (OutwardEvent::StepFailed, failure(run))
+            }
             RunState::Stopped if is_news && run.is_escalated => {
                 (OutwardEvent::RunEscalated, format!("stopped and handed over: {}", run.word))
             }
@@ -140,8 +147,19 @@ impl Engine {
             ),
             _ => return,
         };
+        self.tell_of_run_as(event, run, &why, incident, turn);
+    }
+
+    fn tell_of_run_as(
+        &mut self,
+        event: OutwardEvent,
+        run: &Run,
+        why: &str,
+        incident: Option<&Incident>,
+        turn: &mut Turn,
+    ) {
         let at = run.ended_at.unwrap_or(turn.now);
-        let message = wording::of_run(event, run, &why, incident, at);
+        let message = wording::of_run(event, run, why, incident, at);
         // A run can pause twice, each time for a reason of its own.
         let word = match run.state {
             RunState::Interrupted => "interrupted".to_owned(),

@@ -117,7 +117,10 @@ impl Engine {
         Counts {
             series_count: detected.series_count,
             sample_count: detected.sample_count,
-            dropped_count: at_sources + detected.dropped.values().sum::<u64>() + self.correlator.over_count(),
+            dropped_count: at_sources
+                + detected.dropped.values().sum::<u64>()
+                + self.correlator.over_count()
+                + self.late_report_count,
             alert_count: firing as u64,
             folded_count: live_incidents.map(|incident| incident.folded_count).sum(),
             active_anomaly_count: live().count() as u64,

@@ -14,7 +14,7 @@ use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
-    AnomalyState, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity, StepState,
+    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity, StepState,
 };
 use crate::engine::request::Request;
 use crate::engine::runbooks::rebind;
@@ -130,7 +130,8 @@ impl Engine {
     }
 
     pub(super) fn take_step_report(&mut self, report: &StepReport, turn: &mut Turn) {
-        let Some(run) = self.world.runs.get(&report.run).cloned() else { return };
+        let run = self.world.runs.get(&report.run).filter(|run| walk::is_awaited(run, report)).cloned();
+        let Some(run) = run else { return self.set_report_aside(report, turn) };
         let Some(incident) = self.incident_of(&run) else { return };
         let outcome = self.with_gate(&incident, turn.now, |gate| walk::on_report(&run, report, gate));
         let Some(outcome) = outcome else { return };
@@ -141,6 +142,26 @@ impl Engine {
         } else {
             self.take_walk(outcome, turn, true);
         }
+    }
+
+    /// What an attempt says that is over settles nothing any more. It is counted, and its end is in the log.
+    fn set_report_aside(&mut self, report: &StepReport, turn: &mut Turn) {
+        self.late_report_count += 1;
+        self.has_changed = true;
+        let end = match &report.progress {
+            StepProgress::Output(_) => return,
+            StepProgress::Digest { sha256, bytes } => format!("{bytes} bytes, SHA-256 {sha256}"),
+            end => walk::told(end),
+        };
+        let run = self.world.runs.get(&report.run);
+        let about = About { incident: run.map(|run| run.incident), run: Some(report.run) };
+        let id = report.attempt.get(..12).unwrap_or(&report.attempt);
+        let text = format!(
+            "set aside, as no attempt of that name is under way: {end} (step {} of {}, id {id})",
+            report.step + 1,
+            report.run
+        );
+        self.record(turn, AuditKind::Outcome, walk::ENGINE, about, &text);
     }
 
     /// Keeps what running commands said, and lets time pass over the runs.

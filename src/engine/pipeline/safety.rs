@@ -12,7 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
 use crate::engine::job::Record;
 use crate::engine::model::{
-    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Purpose, Run, StepState,
+    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Purpose, Run, RunId, StepState,
 };
 use crate::engine::request::Request;
 
@@ -131,8 +131,9 @@ impl Engine {
 
     /// What holds acts back that would begin by themselves, as of now.
     pub(super) fn look_at_autonomy(&mut self, now: Timestamp) {
+        let freezes = self.settings.policy.freeze.iter().filter(|freeze| freeze.from <= now && now < freeze.until);
+        let by_itself = policy::acts_by_itself(self.world.runs.values().map(AsRef::as_ref), now);
         let policy = &self.settings.policy;
-        let freezes = policy.freeze.iter().filter(|freeze| freeze.from <= now && now < freeze.until);
         let status = AutonomyStatus {
             breaker: self.open_breakers(now),
             freezes: freezes
@@ -143,17 +144,38 @@ impl Engine {
             assist: policy.assist.clone(),
             trials: self.safety.shadow.clone(),
             trials_min: policy.shadow_min,
+            hour: (u32::try_from(by_itself).unwrap_or(u32::MAX), policy.hourly_max),
+            cooldown_ms: policy.cooldown.0,
+            cooling: self.cooling(now),
         };
         self.has_changed |= status != self.autonomy;
         self.autonomy = status;
     }
 
-    /// Only an incident that something was done about can have opened it.
+    /// What was acted on lately.
+    fn cooling(&self, now: Timestamp) -> BTreeMap<Arc<str>, (Timestamp, RunId)> {
+        let mut cooling: BTreeMap<Arc<str>, (Timestamp, RunId)> = BTreeMap::new();
+        for (run, step) in self.world.runs.values().flat_map(|run| run.steps.iter().map(move |step| (run.id, step))) {
+            let Some(last) = step.acts_begun().map(|begun| begun.at).max() else { continue };
+            let until = last + self.settings.policy.cooldown.0;
+            if now >= until {
+                continue;
+            }
+            for target in step.bound.spec.touches.split(", ") {
+                let latest = cooling.entry(Arc::from(target)).or_insert((until, run));
+                *latest = (*latest).max((until, run));
+            }
+        }
+        cooling
+    }
+
+    /// For every live incident, as three failures anywhere hold everything back.
     fn open_breakers(&self, now: Timestamp) -> BTreeMap<IncidentId, Arc<str>> {
-        let acted = self.world.runs.values().filter(|run| run.has_acted()).filter_map(|run| self.incident_of(run));
-        let live: BTreeMap<IncidentId, Arc<Incident>> =
-            acted.filter(|incident| incident.state.is_live()).map(|incident| (incident.id, incident)).collect();
-        let open = live.values().filter_map(|incident| {
+        if self.world.runs.values().all(|run| policy::failures(run).is_empty()) {
+            return BTreeMap::new();
+        }
+        let live = self.world.incidents.values().filter(|incident| incident.state.is_live());
+        let open = live.filter_map(|incident| {
             let reason = self.with_gate(incident, now, policy::breaker)?;
             Some((incident.id, Arc::from(reason)))
         });

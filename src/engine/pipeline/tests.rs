@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::turn::Turn;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::input::{Input, RequestId};
+use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
@@ -17,7 +17,7 @@ use crate::engine::model::{
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
 use crate::engine::settings::EngineSettings;
-use crate::engine::settings::{OutboundSettings, ServicenowSettings, SlackSettings};
+use crate::engine::settings::{OutboundSettings, ServicenowSettings, SlackSettings, UpdateDue};
 use crate::engine::snapshot::Snapshot;
 
 const START: Timestamp = Timestamp(1_793_577_600_000);
@@ -285,6 +285,85 @@ fn an_act_that_is_taken_back_counts_against_its_kind_once_and_the_log_says_so() 
         assert_eq!((record.agreed, record.differed), expected, "{by}");
         assert_eq!(engine.audit.newest().count(), before + 1, "{by}");
     }
+}
+
+#[test]
+fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
+    let mut engine = engine();
+    let (mut run, _) = run_with(StepState::Running { since: START, purpose: Purpose::Run }, "ana");
+    let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
+    let begun = |id: &str| Beginning { id: Arc::from(id), at: START, by: Arc::from("ana"), purpose: Purpose::Run };
+    run.steps[at].begun.extend([begun("first"), begun("second")]);
+    let (_, opened) = kept_of_a_storm();
+    engine.restore(opened, START);
+    // As it is while the second attempt runs, not as it is found after a crash.
+    engine.world.runs.insert(run.id, Arc::new(run.clone()));
+    let dropped = engine.snapshot(START).counts.dropped_count;
+    let says = |attempt: &str, step: usize, progress| {
+        Input::Step(StepReport { run: RunId(1), step, attempt: Arc::from(attempt), progress })
+    };
+    let exited = || StepProgress::Exited { code: Some(0), took_ms: 1 };
+    for late in [says("first", at, exited()), says("", at, exited()), says("second", at + 1, exited())] {
+        let jobs = engine.handle(late, START);
+        let kept = jobs.iter().flat_map(|job| if let Job::Persist(kept) = job { kept.as_slice() } else { &[] });
+        let logged = kept.filter(|record| matches!(record, Record::Audit(entry) if entry.text.contains("set aside")));
+        assert_eq!(logged.count(), 1, "{jobs:?}");
+    }
+    engine.handle(says("first", at, StepProgress::Output(vec![Arc::from("x")])), START);
+    let snapshot = engine.snapshot(START);
+    assert_eq!(snapshot.counts.dropped_count, dropped + 4);
+    assert_eq!(*snapshot.runs[0], run, "nothing is settled by it");
+    engine.handle(says("second", at, exited()), START);
+    assert!(matches!(engine.snapshot(START).runs[0].steps[at].state, StepState::Succeeded { .. }));
+}
+
+/// What is told of due updates and of updates until an hour and a half after the opening, and what is in the timeline.
+fn told_of_updates(update_due: UpdateDue) -> (Vec<(OutwardEvent, Timestamp)>, Engine, Timestamp) {
+    let mut engine = talkative();
+    engine.settings.outbound.update_due = update_due;
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let at = START + MINUTE_MS;
+    let worse = Request::SetSeverity { incident: IncidentId(1), severity: IncidentSeverity::Sev1 };
+    engine.handle(Input::Request { id: RequestId(1), by: Arc::from("ana"), request: worse }, at);
+    let opened_at = engine.world.incidents[&IncidentId(1)].opened_at;
+    let mut told = BTreeSet::new();
+    for minute in 1..90 {
+        let now = opened_at + minute * MINUTE_MS;
+        for second in 0..2 {
+            engine.handle(Input::Tick, now + second * SECOND_MS);
+        }
+        let outbox = engine.snapshot(now).outbox.clone();
+        let all = outbox.pending.iter().chain(&outbox.delivered).chain(&outbox.given_up);
+        told.extend(
+            all.filter(|it| matches!(it.message.event, OutwardEvent::UpdateDue | OutwardEvent::StatusUpdate))
+                .map(|it| (it.message.at, it.message.event)),
+        );
+    }
+    (told.into_iter().map(|(at, event)| (event, at)).collect(), engine, opened_at)
+}
+
+#[test]
+fn responders_are_reminded_of_a_due_update_once_each_time() {
+    let (told, mut engine, opened_at) = told_of_updates(UpdateDue::Remind);
+    assert_eq!(told, [(OutwardEvent::UpdateDue, opened_at + 30 * MINUTE_MS)], "nobody has sent one since");
+    let snapshot = engine.snapshot(opened_at + 90 * MINUTE_MS);
+    assert!(snapshot.documents.is_empty());
+    assert!(told_of_updates(UpdateDue::Mark).0.is_empty());
+}
+
+#[test]
+fn where_the_settings_say_so_the_draft_is_sent_by_itself() {
+    let (told, mut engine, opened_at) = told_of_updates(UpdateDue::Send);
+    let at = |minutes: i64| opened_at + minutes * MINUTE_MS;
+    assert_eq!(told, [(OutwardEvent::StatusUpdate, at(30)), (OutwardEvent::StatusUpdate, at(60))]);
+    let snapshot = engine.snapshot(at(90));
+    assert_eq!(snapshot.updates_due[&IncidentId(1)], at(90));
+    assert_eq!(snapshot.documents[0].by.as_ref(), "engine");
+    assert!(snapshot.documents[0].text.contains("INC-1 SEV1"), "{}", snapshot.documents[0].text);
+    let sent = snapshot.incidents[0].timeline.iter().filter(|entry| entry.text.starts_with("status update: "));
+    assert_eq!(sent.count(), 2, "it is in the timeline as well");
 }
 
 /// A run of a shipped runbook whose first act is in this state.

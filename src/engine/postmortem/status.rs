@@ -76,6 +76,7 @@ pub(super) fn run_in_words(run: &Run) -> String {
             return format!("{title}, step {} of {} is paused: {}", current + 1, run.steps.len(), run.word);
         }
         (RunState::Stopped, _) if run.is_escalated => "was stopped and handed over",
+        (RunState::Failed, _) if run.is_escalated => "failed and was handed over",
         (RunState::Stopped, _) => "was stopped",
         (RunState::Interrupted, _) | (_, Some(StepState::Unknown { .. })) => {
             "was interrupted; a person has to say whether it happened"

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::MINUTE_MS;
 use super::model::{
-    ActionKind, CauseKind, Incident, IncidentSeverity, Proposal, Purpose, Run, RunState, StepKind, StepState,
+    ActionKind, CauseKind, Incident, IncidentSeverity, Proposal, Purpose, Run, RunState, RunStep, StepKind, StepState,
 };
 
 /// What it costs, in minutes, that users wait on for the next remedy after one that did not help.
@@ -31,7 +31,7 @@ const PRIOR_STEP: f64 = 0.5;
 pub struct Tally {
     /// Runs after which what was verified held.
     pub helped: u32,
-    /// Runs that acted and did not help.
+    /// Runs that acted and did not help, or were stopped before anything showed that they did.
     pub failed: u32,
     /// Minutes that those that helped took, added up.
     pub helped_minutes: f64,
@@ -77,25 +77,24 @@ impl Remedies {
         self.tallies.get(&(cause, action)).copied().unwrap_or_default()
     }
 
-    /// Learns from a run that is over and whose effect is known; true where there was something to learn.
-    pub fn learn(&mut self, run: &Run) -> bool {
-        let Some((cause, _)) = run.cause else { return false };
-        let Some(action) = last_action(run) else { return false };
-        let has_helped = match (run.state, run.has_held) {
-            (RunState::Succeeded, Some(has_held)) => has_held,
-            (RunState::Failed, _) => false,
-            _ => return false,
-        };
-        let took_ms = run.ended_at.map_or(0, |at| at.since_ms(run.started_at)).max(0);
-        // Runs last minutes: far below where a float loses whole milliseconds.
-        let minutes = took_ms as f64 / MINUTE_MS as f64;
-        let tally = self.tallies.entry((cause, action)).or_default();
-        if has_helped {
-            tally.helped += 1;
-            tally.helped_minutes += minutes;
-        } else {
-            tally.failed += 1;
-            tally.failed_minutes += minutes;
+    /// Learns what a run teaches as it is now, in place of what it taught before: one that failed and was led on to success
+    /// is one case that was helped. True where something changed.
+    pub fn learn(&mut self, before: Option<&Run>, run: &Run) -> bool {
+        let (before, now) = (before.and_then(Lesson::of), Lesson::of(run));
+        if before == now {
+            return false;
+        }
+        for (lesson, sign) in before.iter().map(|lesson| (lesson, -1.0)).chain(now.iter().map(|lesson| (lesson, 1.0))) {
+            for (action, has_helped) in &lesson.acts {
+                let tally = self.tallies.entry((lesson.cause, *action)).or_default();
+                let (count, minutes) = if *has_helped {
+                    (&mut tally.helped, &mut tally.helped_minutes)
+                } else {
+                    (&mut tally.failed, &mut tally.failed_minutes)
+                };
+                *count = if sign > 0.0 { count.saturating_add(1) } else { count.saturating_sub(1) };
+                *minutes = (*minutes + sign * lesson.minutes).max(0.0);
+            }
         }
         true
     }
@@ -130,7 +129,7 @@ impl Remedies {
         let Some((cause, _)) = group.first().and_then(|first| first.cause.clone()) else { return group };
         let known: Vec<(ActionKind, Tally)> = group
             .iter()
-            .filter_map(first_action)
+            .flat_map(actions)
             .map(|action| (action, self.tally(cause, action)))
             .filter(|(_, tally)| tally.count() > 0)
             .collect();
@@ -144,8 +143,9 @@ impl Remedies {
             .into_iter()
             .enumerate()
             .map(|(place, proposal)| {
-                let tally = first_action(&proposal).map(|action| self.tally(cause, action)).unwrap_or_default();
-                let cost = price(tally, place, &proposal, incident.severity, &mut draws);
+                let tallies: Vec<Tally> =
+                    actions(&proposal).into_iter().map(|action| self.tally(cause, action)).collect();
+                let cost = price(&tallies, place, &proposal, incident.severity, &mut draws);
                 (!is_permitted(&proposal), cost, place, proposal)
             })
             .collect();
@@ -161,23 +161,32 @@ impl Remedies {
     }
 }
 
-/// What a run would cost users, by one draw: minutes until it helps or the next is tried, weighed by how bad it is.
-fn price(tally: Tally, place: usize, proposal: &Proposal, severity: IncidentSeverity, draws: &mut Pcg64) -> f64 {
-    // Places are few: exact in a float.
-    let alpha = PRIOR_HELPED + f64::from(tally.helped);
-    let beta = PRIOR_FAILED + PRIOR_STEP * place as f64 + f64::from(tally.failed);
-    let helps = Beta::new(alpha, beta).map_or(alpha / (alpha + beta), |share| share.sample(draws));
+/// What a run would cost users, by one draw for each kind of act that it would begin: minutes until it helps or the next is
+/// tried, weighed by how bad it is, in the mean over those kinds. A page without an act is priced by what is believed of any.
+fn price(tallies: &[Tally], place: usize, proposal: &Proposal, severity: IncidentSeverity, draws: &mut Pcg64) -> f64 {
     let own_estimate = f64::from(proposal.runbook.estimate_seconds) / 60.0;
-    let mean = |sum: f64, count: u32, prior: f64| (sum + prior) / (f64::from(count) + 1.0);
-    let helped = mean(tally.helped_minutes, tally.helped, own_estimate);
-    let failed = mean(tally.failed_minutes, tally.failed, own_estimate) + FAILED_MINUTES;
+    let mut minutes_of = |tally: &Tally| {
+        // Places are few: exact in a float.
+        let alpha = PRIOR_HELPED + f64::from(tally.helped);
+        let beta = PRIOR_FAILED + PRIOR_STEP * place as f64 + f64::from(tally.failed);
+        let helps = Beta::new(alpha, beta).map_or(alpha / (alpha + beta), |share| share.sample(draws));
+        let mean = |sum: f64, count: u32| (sum + own_estimate) / (f64::from(count) + 1.0);
+        let helped = mean(tally.helped_minutes, tally.helped);
+        let failed = mean(tally.failed_minutes, tally.failed) + FAILED_MINUTES;
+        helps * helped + (1.0 - helps) * failed
+    };
+    let minutes = if tallies.is_empty() {
+        minutes_of(&Tally::default())
+    } else {
+        tallies.iter().map(&mut minutes_of).sum::<f64>() / tallies.len() as f64
+    };
     let weight = match severity {
         IncidentSeverity::Sev1 => 4.0,
         IncidentSeverity::Sev2 => 3.0,
         IncidentSeverity::Sev3 => 2.0,
         IncidentSeverity::Sev4 => 1.0,
     };
-    weight * (helps * helped + (1.0 - helps) * failed)
+    weight * minutes
 }
 
 /// `rollback helped in 9 of 9 such cases, scale in 1 of 6`.
@@ -197,19 +206,57 @@ fn reason(cause: CauseKind, known: &[(ActionKind, Tally)]) -> String {
     seen.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
 }
 
-/// The kind of the first act of a runbook.
-fn first_action(proposal: &Proposal) -> Option<ActionKind> {
-    proposal.steps.iter().find_map(|step| step.spec.act().map(|act| act.action))
+/// The kinds of act that a runbook would begin, each once, in its order.
+fn actions(proposal: &Proposal) -> Vec<ActionKind> {
+    let mut actions = Vec::new();
+    for act in proposal.steps.iter().filter_map(|step| step.spec.act()) {
+        if !actions.contains(&act.action) {
+            actions.push(act.action);
+        }
+    }
+    actions
 }
 
-/// The kind of the last act that was begun and not taken back: what the verification was about.
-fn last_action(run: &Run) -> Option<ActionKind> {
-    let stands = run.steps.iter().rev().find(|step| {
-        matches!(step.bound.spec.kind, StepKind::Act(_))
-            && !matches!(step.state, StepState::Undone { .. })
-            && step.begun.iter().any(|begun| begun.purpose == Purpose::Run)
-    })?;
-    stands.bound.spec.act().map(|act| act.action)
+/// What one run teaches.
+#[derive(Debug, PartialEq)]
+struct Lesson {
+    cause: CauseKind,
+    /// Every kind of act that was begun, and whether it helped.
+    acts: BTreeMap<ActionKind, bool>,
+    minutes: f64,
+}
+
+impl Lesson {
+    /// `None` while it is not known what came of the run, and for one that did nothing. Every kind of act that was begun
+    /// shares in what came of it; what failed or was taken back did not help, whatever helped then.
+    fn of(run: &Run) -> Option<Self> {
+        let (cause, _) = run.cause.as_ref()?;
+        let has_helped = match (run.state, run.has_held) {
+            (RunState::Succeeded, Some(has_held)) => has_held,
+            (RunState::Failed, _) => false,
+            // Nobody waited for it to show that it helped.
+            (RunState::Stopped, _) if !is_verified(run) => false,
+            _ => return None,
+        };
+        let mut acts = BTreeMap::new();
+        for step in run.steps.iter().filter(|step| step.begun.iter().any(|begun| begun.purpose == Purpose::Run)) {
+            let Some(act) = step.bound.spec.act() else { continue };
+            let helped = has_helped && matches!(step.state, StepState::Succeeded { .. });
+            *acts.entry(act.action).or_insert(false) |= helped;
+        }
+        let took_ms = run.ended_at.map_or(0, |at| at.since_ms(run.started_at)).max(0);
+        // Runs last minutes: far below where a float loses whole milliseconds.
+        let minutes = took_ms as f64 / MINUTE_MS as f64;
+        (!acts.is_empty()).then_some(Self { cause: *cause, acts, minutes })
+    }
+}
+
+/// A verify step behind the last act that was done has seen its metric come back.
+fn is_verified(run: &Run) -> bool {
+    let is_done = |step: &RunStep| matches!(step.state, StepState::Succeeded { .. });
+    let last_act = run.steps.iter().rposition(|step| step.bound.spec.act().is_some() && is_done(step));
+    let behind = last_act.and_then(|at| run.steps.get(at..)).unwrap_or_default();
+    behind.iter().any(|step| matches!(step.bound.spec.kind, StepKind::Verify { .. }) && is_done(step))
 }
 
 #[cfg(test)]

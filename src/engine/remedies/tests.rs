@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    ActSpec, Beginning, BoundStep, Call, Danger, IncidentId, Repeat, RunId, RunStep, Runbook, RunbookPlace,
-    ServiceName, StepEffect, StepSpec,
+    ActSpec, Beginning, BlastRadius, BoundStep, Call, Danger, IncidentId, Repeat, RunId, RunStep, Runbook,
+    RunbookPlace, ServiceName, StepEffect, StepSpec,
 };
 use crate::engine::world::fixtures;
 
@@ -26,6 +26,7 @@ fn step(action: ActionKind) -> BoundStep {
         expected: "".into(),
         within_ms: 0,
         approvals: 1,
+        blast: BlastRadius::default(),
     };
     let spec = StepSpec {
         name: "act".into(),
@@ -98,10 +99,10 @@ fn learnt(outcomes: &[(ActionKind, u32, u32)]) -> Remedies {
     let mut remedies = Remedies::default();
     for (action, helped, failed) in outcomes {
         for _ in 0..*helped {
-            assert!(remedies.learn(&ended(*action, RunState::Succeeded, Some(true))));
+            assert!(remedies.learn(None, &ended(*action, RunState::Succeeded, Some(true))));
         }
         for _ in 0..*failed {
-            assert!(remedies.learn(&ended(*action, RunState::Failed, None)));
+            assert!(remedies.learn(None, &ended(*action, RunState::Failed, None)));
         }
     }
     remedies
@@ -165,13 +166,99 @@ fn what_is_not_permitted_comes_last_however_well_it_helped() {
 #[test]
 fn only_what_is_known_is_learnt() {
     let mut remedies = Remedies::default();
-    assert!(!remedies.learn(&ended(ActionKind::Scale, RunState::Succeeded, None)), "it has not held yet");
-    assert!(!remedies.learn(&ended(ActionKind::Scale, RunState::Stopped, None)), "a person stopped it");
-    let mut undone = ended(ActionKind::Scale, RunState::Failed, None);
-    undone.steps[0].state = StepState::Undone { at: Timestamp(0), by: "ana".into() };
-    assert!(!remedies.learn(&undone), "what was taken back proves nothing");
-    assert!(remedies.learn(&ended(ActionKind::Scale, RunState::Succeeded, Some(false))));
+    assert!(!remedies.learn(None, &ended(ActionKind::Scale, RunState::Succeeded, None)), "it has not held yet");
+    for state in [RunState::Active, RunState::Paused, RunState::Interrupted] {
+        assert!(!remedies.learn(None, &ended(ActionKind::Scale, state, None)), "{state:?}: it is not over");
+    }
+    let mut idle = ended(ActionKind::Scale, RunState::Failed, None);
+    idle.steps[0].begun.clear();
+    assert!(!remedies.learn(None, &idle), "it did nothing");
+    assert!(remedies.learn(None, &ended(ActionKind::Scale, RunState::Succeeded, Some(false))));
     assert_eq!(remedies.tally(CauseKind::Overload, ActionKind::Scale).failed, 1);
+}
+
+/// A run of these acts, each where it stands.
+fn of_several(acts: &[(ActionKind, StepState)], state: RunState, has_held: Option<bool>) -> Run {
+    let mut run = ended(ActionKind::Other, state, has_held);
+    let step = |(action, state): &(ActionKind, StepState)| RunStep {
+        state: state.clone(),
+        ..ended(*action, RunState::Active, None).steps.remove(0)
+    };
+    run.steps = acts.iter().map(step).collect();
+    run
+}
+
+#[test]
+fn every_kind_of_act_that_was_begun_shares_in_what_came_of_the_run() {
+    use ActionKind::{Restart, Rollback, Scale};
+    let done = || StepState::Succeeded { at: Timestamp(0) };
+    let undone = || StepState::Undone { at: Timestamp(0), by: "ana".into() };
+    let failed = || StepState::Failed { at: Timestamp(0), reason: "exit code 1".into() };
+    let skipped = || StepState::Skipped { at: Timestamp(0), by: "ana".into(), reason: "no".into() };
+    let counts = |run: &Run| {
+        let mut remedies = Remedies::default();
+        remedies.learn(None, run);
+        [Scale, Restart, Rollback].map(|action| {
+            let tally = remedies.tally(CauseKind::Overload, action);
+            (tally.helped, tally.failed)
+        })
+    };
+    let held = (RunState::Succeeded, Some(true));
+    for (acts, (state, has_held), wanted) in [
+        (vec![(Scale, done()), (Restart, done())], held, [(1, 0), (1, 0), (0, 0)]),
+        // What was taken back, failed or was passed over after it had failed did not help; what came then did.
+        (vec![(Scale, undone()), (Rollback, done())], held, [(0, 1), (0, 0), (1, 0)]),
+        (vec![(Scale, failed()), (Rollback, done())], held, [(0, 1), (0, 0), (1, 0)]),
+        (vec![(Scale, skipped()), (Rollback, done())], held, [(0, 1), (0, 0), (1, 0)]),
+        // A kind helped where one of it did; each kind is one case.
+        (vec![(Scale, failed()), (Scale, done())], held, [(1, 0), (0, 0), (0, 0)]),
+        (vec![(Scale, done()), (Restart, done())], (RunState::Succeeded, Some(false)), [(0, 1), (0, 1), (0, 0)]),
+        (vec![(Scale, done()), (Restart, failed())], (RunState::Failed, None), [(0, 1), (0, 1), (0, 0)]),
+        (vec![(Scale, done())], (RunState::Stopped, None), [(0, 1), (0, 0), (0, 0)]),
+        (
+            vec![(Scale, StepState::Unknown { since: Timestamp(0) })],
+            (RunState::Stopped, None),
+            [(0, 1), (0, 0), (0, 0)],
+        ),
+    ] {
+        assert_eq!(counts(&of_several(&acts, state, has_held)), wanted, "{acts:?} {state:?}");
+    }
+    // One that was stopped once its verification had held teaches nothing.
+    let mut verified = of_several(&[(Scale, done())], RunState::Stopped, None);
+    let mut seen = verified.steps[0].clone();
+    let goal = crate::engine::model::MetricGoal { metric: "m".into(), service: "s".into(), below: None, above: None };
+    seen.bound.spec.kind = StepKind::Verify { goal, hold_ms: 1, samples_min: 1, volume: None };
+    verified.steps.push(seen);
+    assert_eq!(counts(&verified), [(0, 0); 3]);
+}
+
+#[test]
+fn a_run_that_is_led_on_teaches_what_came_of_it_in_the_end_and_once() {
+    let mut remedies = Remedies::default();
+    let failed = ended(ActionKind::Scale, RunState::Failed, None);
+    let active = ended(ActionKind::Scale, RunState::Active, None);
+    let held = ended(ActionKind::Scale, RunState::Succeeded, Some(true));
+    assert!(remedies.learn(Some(&active), &failed));
+    assert!(!remedies.learn(Some(&failed), &failed), "the same again is no news");
+    assert!(remedies.learn(Some(&failed), &active), "a person tries once more");
+    assert!(remedies.learn(Some(&active), &held));
+    let tally = remedies.tally(CauseKind::Overload, ActionKind::Scale);
+    assert_eq!((tally.helped, tally.failed, tally.failed_minutes), (1, 0, 0.0));
+}
+
+#[test]
+fn a_page_is_priced_by_every_kind_of_act_it_would_begin() {
+    // Its first act helped always, its second never; the other page's one act helped always.
+    let remedies = learnt(&[(ActionKind::Scale, 40, 0), (ActionKind::Restart, 0, 40), (ActionKind::Rollback, 40, 0)]);
+    let mut two = proposal("scale-and-restart", ActionKind::Scale);
+    two.steps.push(step(ActionKind::Restart));
+    for incident in 1..50 {
+        let incident = Incident { id: IncidentId(incident), ..fixtures::incident(1, "cart", 0) };
+        let order =
+            remedies.order(vec![two.clone(), proposal("rollback-deploy", ActionKind::Rollback)], &incident, |_| true);
+        assert_eq!(order[0].runbook.id.as_ref(), "rollback-deploy");
+        assert!(order[0].reason.contains("restart in 0 of 40"), "{}", order[0].reason);
+    }
 }
 
 /// Two remedies, one that helps in 80 % of cases and one in 30 %: the better one is found and kept to.
@@ -188,7 +275,7 @@ fn over_many_incidents_the_better_remedy_is_found() {
         good += usize::from(incident > 100 && action == ActionKind::Rollback);
         let helps = rand::Rng::random_bool(&mut world, share);
         let state = if helps { RunState::Succeeded } else { RunState::Failed };
-        remedies.learn(&ended(action, state, helps.then_some(true)));
+        remedies.learn(None, &ended(action, state, helps.then_some(true)));
     }
     assert!(good >= 180, "{good} of the last 200");
 }

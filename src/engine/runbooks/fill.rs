@@ -146,6 +146,7 @@ impl Filler<'_> {
             expected: self.text(&act.expected),
             within_ms: act.within_ms,
             approvals: act.approvals,
+            blast: act.blast,
         }
     }
 

@@ -112,7 +112,7 @@ impl JobsThread {
 
     fn refuse(&self, step: &ApprovedStep, reason: &str) {
         let progress = StepProgress::NotStarted { reason: Arc::from(reason) };
-        let report = StepReport { run: step.run(), step: step.step(), progress };
+        let report = StepReport { run: step.run(), step: step.step(), attempt: Arc::clone(step.step_id()), progress };
         if let Err(refused) = self.reports.try_send(report) {
             tracing::error!("{refused}");
         }

@@ -15,6 +15,8 @@ use crate::engine::model::{Destination, IncidentSeverity, OutwardEvent};
 pub struct OutboundSettings {
     /// Between two status updates of a SEV1 or SEV2.
     pub update_every: Span,
+    /// What is done when one is due and nobody has sent it.
+    pub update_due: UpdateDue,
     /// Change requests in ServiceNow.
     pub servicenow: Option<ServicenowSettings>,
     /// Requests in Jira Service Management.
@@ -27,8 +29,28 @@ pub struct OutboundSettings {
 
 impl Default for OutboundSettings {
     fn default() -> Self {
-        Self { update_every: Span(30 * MINUTE_MS), servicenow: None, jira: None, slack: None, pagerduty: None }
+        Self {
+            update_every: Span(30 * MINUTE_MS),
+            update_due: UpdateDue::Remind,
+            servicenow: None,
+            jira: None,
+            slack: None,
+            pagerduty: None,
+        }
     }
+}
+
+/// What is done when a status update is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateDue {
+    /// It is marked on the screen.
+    Mark,
+    /// Responders are reminded where notifications go, once each time.
+    #[default]
+    Remind,
+    /// The draft from the record is sent by itself.
+    Send,
 }
 
 impl OutboundSettings {
@@ -176,6 +198,7 @@ impl Default for SlackSettings {
                 OutwardEvent::IncidentResolved,
                 OutwardEvent::IncidentReopened,
                 OutwardEvent::StatusUpdate,
+                OutwardEvent::UpdateDue,
                 OutwardEvent::StepFailed,
                 OutwardEvent::RunEscalated,
                 OutwardEvent::AutonomousAct,
@@ -216,6 +239,7 @@ impl Default for PagerdutySettings {
                 OutwardEvent::IncidentAcknowledged,
                 OutwardEvent::IncidentResolved,
                 OutwardEvent::IncidentReopened,
+                OutwardEvent::UpdateDue,
                 OutwardEvent::RunEscalated,
             ],
             severity_min: IncidentSeverity::Sev2,

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Span;
-use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{ActionKind, AutonomyMode};
 
 /// The policy. Nothing in it is changed at run time.
@@ -31,6 +31,10 @@ pub struct PolicySettings {
     pub freeze: Vec<FreezeSettings>,
     /// Services that hold data, as a regular expression for the whole name: a restart of one needs proofs first.
     pub databases: String,
+    /// How long nothing begins by itself on a target after an act of another run or step on it.
+    pub cooldown: Span,
+    /// Acts that may begin by themselves within an hour, over all incidents.
+    pub hourly_max: u32,
 }
 
 impl Default for PolicySettings {
@@ -46,6 +50,8 @@ impl Default for PolicySettings {
             gate: Vec::new(),
             freeze: Vec::new(),
             databases: "(?i)(.*[-_.])?(db|database|sql|postgres|postgresql|pg|mysql|mariadb|mongo|mongodb|redis|cassandra|oracle|etcd|cockroach|elasticsearch|opensearch)([-_.0-9].*)?".to_owned(),
+            cooldown: Span(10 * MINUTE_MS),
+            hourly_max: 12,
         }
     }
 }
@@ -65,6 +71,8 @@ pub struct PolicyProblem {
 const NEVER: u8 = 101;
 /// What must hold for longer than this keeps incidents open that are over.
 const HOLD_MS_MAX: i64 = 60 * MINUTE_MS;
+/// What cools down for longer than this is not to be acted on by itself at all, which has keys of its own.
+const COOLDOWN_MS_MAX: i64 = 24 * HOUR_MS;
 
 impl PolicySettings {
     /// Holds every value against what it may be.
@@ -97,6 +105,11 @@ impl PolicySettings {
                 self.hold.0
             );
             return wrong("hold", text);
+        }
+        if !(0..=COOLDOWN_MS_MAX).contains(&self.cooldown.0) {
+            let text =
+                format!("`cooldown` = {} under [policy] cannot be meant; write up to 24h, 10m is usual", self.cooldown);
+            return wrong("cooldown", text);
         }
         readable("databases", &self.databases).or_else(|text| wrong("databases", text))?;
         let numbered = |key, index, text| PolicyProblem { key, index: Some(index), text };
@@ -207,6 +220,7 @@ mod tests {
             usual(),
             PolicySettings { hold: Span(1), act_confidence: 100, notify_confidence: 100, shadow_min: 1, ..usual() },
             PolicySettings { hold: Span(60 * MINUTE_MS), notify_confidence: 0, ..usual() },
+            PolicySettings { cooldown: Span(0), hourly_max: 0, ..usual() },
             freeze(on, on + 1, Some("shop|.*-api")),
             gate(Some(101), Some(101), None),
             gate(Some(101), Some(50), Some("shop")),
@@ -221,6 +235,7 @@ mod tests {
             (PolicySettings { shadow_min: 0, ..usual() }, "shadow_min", None, "`shadow_min` = 0"),
             (PolicySettings { hold: Span(0), ..usual() }, "hold", None, "`hold` = 0"),
             (PolicySettings { hold: Span(60 * MINUTE_MS + 1), ..usual() }, "hold", None, "up to 1h"),
+            (PolicySettings { cooldown: Span(25 * HOUR_MS), ..usual() }, "cooldown", None, "`cooldown` = 25h"),
             (PolicySettings { databases: "(".to_owned(), ..usual() }, "databases", None, "`databases` = `(`"),
             (gate(Some(102), None, None), "gate", Some(0), "`act` = 102"),
             (gate(None, Some(255), None), "gate", Some(0), "`notify` = 255"),

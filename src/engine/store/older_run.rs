@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::model::{
-    ActSpec, ActionKind, Band, Beginning, BoundStep, Call, CauseKind, CheckSpec, Danger, IncidentId, Look, MetricGoal,
-    ParamKind, ParamSpec, Purpose, Repeat, Run, RunId, RunState, RunStep, Runbook, RunbookPlace, StepEffect, StepKind,
-    StepSpec, StepState, Unexpected, Unit,
+    ActSpec, ActionKind, Band, Beginning, BlastRadius, BoundStep, Call, CauseKind, CheckSpec, Danger, IncidentId, Look,
+    MetricGoal, ParamKind, ParamSpec, Purpose, Repeat, Run, RunId, RunState, RunStep, Runbook, RunbookPlace,
+    StepEffect, StepKind, StepSpec, StepState, Unexpected, Unit,
 };
 
 #[derive(Deserialize)]
@@ -246,6 +246,7 @@ impl From<OlderStepSpec> for StepSpec {
                 expected: Arc::from(""),
                 within_ms: 2 * MINUTE_MS,
                 approvals: 1,
+                blast: BlastRadius::default(),
             })),
             OlderKind::Verify { metric, service, hold_ms, samples_min, below, above } => StepKind::Verify {
                 goal: MetricGoal { metric, service, below, above },
@@ -292,6 +293,7 @@ impl From<OlderRunStep> for RunStep {
             attempt: 1,
             id: Arc::from(""),
             offer: Arc::from(""),
+            evidence: Arc::from(""),
             offered_at: older.shown_at,
             begun: begun.into_iter().collect(),
             is_in_force: false,

@@ -117,6 +117,7 @@ fn run(id: u64, value: f64) -> Record {
         attempt: 2,
         id: Arc::from("i"),
         offer: Arc::from("o"),
+        evidence: Arc::from("e"),
         offered_at: Timestamp(1),
         begun: vec![Beginning { id: Arc::from("i"), at: Timestamp(1), by: Arc::from("ana"), purpose: Purpose::Run }],
         is_in_force: true,

@@ -338,7 +338,9 @@ impl Drive<'_> {
             let (lines, exit) = self.answer(&command, is_act);
             let took_ms = self.dice.between(40, 4_000);
             let at = self.figures.now + took_ms;
-            let report = |progress| StepReport { run: RunId(1), step: step.step(), progress };
+            let attempt = step.step_id();
+            let report =
+                |progress| StepReport { run: RunId(1), step: step.step(), attempt: Arc::clone(attempt), progress };
             let told = StepProgress::Output(lines.into_iter().map(Arc::from).collect());
             self.pending.push((at, report(told), None));
             let done = (exit == 0).then_some(name);

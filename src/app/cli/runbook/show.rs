@@ -157,6 +157,9 @@ fn act_facts(step: &StepSpec, act: &ActSpec) -> Vec<String> {
     });
     facts.extend(act.prechecks.iter().map(|goal| format!("only while {}", told(goal))));
     facts.extend(act.not_restarting.iter().map(|target| format!("only if nobody restarted {target} lately")));
+    if act.blast.is_limited() {
+        facts.push(format!("takes away {}", act.blast.told()));
+    }
     if act.approvals > 1 {
         facts.push(format!("{} people must approve it", act.approvals));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::model::{Call, Purpose, RunId};
+use crate::engine::model::{BlastRadius, Call, Purpose, RunId};
 
 /// A call that has passed the gate; nothing else can be executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,20 +11,21 @@ pub struct ApprovedStep {
     step: usize,
     id: Arc<str>,
     call: Call,
-    timeout_ms: i64,
-    targets_max: Option<u32>,
+    bounds: Bounds,
     purpose: Purpose,
 }
 
+/// How long a call may take and how far it may reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bounds {
+    pub timeout_ms: i64,
+    pub targets_max: Option<u32>,
+    pub blast: BlastRadius,
+}
+
 impl ApprovedStep {
-    pub(super) fn new(
-        (run, step): (RunId, usize),
-        id: Arc<str>,
-        call: Call,
-        (timeout_ms, targets_max): (i64, Option<u32>),
-        purpose: Purpose,
-    ) -> Self {
-        Self { run, step, id, call, timeout_ms, targets_max, purpose }
+    pub(super) fn new((run, step): (RunId, usize), id: Arc<str>, call: Call, bounds: Bounds, purpose: Purpose) -> Self {
+        Self { run, step, id, call, bounds, purpose }
     }
 
     /// Which run.
@@ -54,13 +55,19 @@ impl ApprovedStep {
     /// Milliseconds until it is stopped.
     #[must_use]
     pub fn timeout_ms(&self) -> i64 {
-        self.timeout_ms
+        self.bounds.timeout_ms
     }
 
     /// Targets it may reach at most; `None` for what only looks.
     #[must_use]
     pub fn targets_max(&self) -> Option<u32> {
-        self.targets_max
+        self.bounds.targets_max
+    }
+
+    /// How much of what it acts on it may take away; without a limit for what puts something back, or only looks.
+    #[must_use]
+    pub fn blast(&self) -> BlastRadius {
+        self.bounds.blast
     }
 
     /// What it is for.

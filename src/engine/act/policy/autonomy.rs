@@ -3,8 +3,10 @@
 use chrono::NaiveDate;
 
 use super::Gate;
+use super::breaker::breaker;
 use super::denials::{services, whole};
 use super::history::{self, RECURRENCES_MAX};
+use super::pace;
 use crate::engine::limits::ACTS_PER_INCIDENT_MAX;
 use crate::engine::model::{AGREEMENT_MIN, ActSpec, AutonomyMode, Danger, Run, StepEffect, StepSpec, StepState};
 
@@ -68,12 +70,15 @@ pub fn would_begin(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -
     if run.steps.iter().any(|step| matches!(step.state, StepState::Failed { .. } | StepState::Unknown { .. })) {
         return Err("a step of this run has failed".to_owned());
     }
-    if let Some(reason) = history::breaker(gate) {
+    if let Some(reason) = breaker(gate) {
         return Err(format!("the circuit breaker is open: {reason}"));
     }
     let begun = history::acts_begun(gate, gate.incident.id).by_engine;
     if begun >= ACTS_PER_INCIDENT_MAX {
         return Err(format!("{begun} of at most {ACTS_PER_INCIDENT_MAX} acts by itself for {}", gate.incident.id));
+    }
+    if let Some(reason) = pace::too_soon(run, spec, gate) {
+        return Err(reason);
     }
     if history::done_before(run, gate_step(run, spec), gate).is_some() {
         return Err("it was done before in this incident".to_owned());

@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use super::Gate;
 use crate::engine::act::walk::ENGINE;
-use crate::engine::clock::{DAY_MS, MINUTE_MS};
+use crate::engine::clock::DAY_MS;
 use crate::engine::model::{
     ActSpec, ActionKind, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepSpec, StepState,
 };
 
-/// Failed or unverified acts of one incident that open the breaker.
-const BREAKER_PER_INCIDENT: usize = 2;
-/// Failed acts anywhere within `BREAKER_REACH_MS` that open it.
-const BREAKER_ANYWHERE: usize = 3;
-/// See `BREAKER_ANYWHERE`.
-const BREAKER_REACH_MS: i64 = 30 * MINUTE_MS;
 /// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
 pub(super) const RECURRENCES_MAX: usize = 2;
 /// See `RECURRENCES_MAX`.
@@ -54,7 +48,7 @@ pub fn acts_begun_in(run: &Run) -> usize {
 }
 
 /// Runs whose incident is this one, became a part of it, or is the one it was split from.
-fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterator<Item = &'a Run> {
+pub(super) fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterator<Item = &'a Run> {
     let incidents = gate.incidents;
     let inherited = incidents.get(&incident).and_then(|it| it.split_from.map(|from| (from, it.opened_at)));
     let is_for = move |run: &&Run| {
@@ -88,11 +82,12 @@ pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
 }
 
 /// The targets of an act by name, without their kinds: one page says `deployment/payment` and another `payment`.
-pub(super) fn targets(touches: &str) -> impl Iterator<Item = &str> {
+pub fn targets(touches: &str) -> impl Iterator<Item = &str> {
     touches.split(", ").map(|target| target.rsplit('/').next().unwrap_or(target))
 }
 
-fn overlap(one: &str, other: &str) -> bool {
+/// True where both name a target that is the same.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
     targets(one).any(|target| targets(other).any(|same| same == target))
 }
 
@@ -106,47 +101,6 @@ pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> 
     };
     let others = gate.runs.values().filter(|other| other.id != run.id);
     others.filter(|other| other.steps.iter().any(is_acting)).map(|other| other.id).next_back()
-}
-
-/// Why the engine does nothing by itself any more until a person has looked, where that is so.
-#[must_use]
-pub fn breaker(gate: &Gate<'_>) -> Option<String> {
-    let counts_from = gate.safety.breaker_reset_at;
-    let failed = |run: &Run| {
-        let ended = run.ended_at.unwrap_or(run.started_at);
-        counts_from.is_none_or(|reset| ended > reset) && has_failed_after_acting(run)
-    };
-    let here = runs_for(gate, gate.incident.id).filter(|run| failed(run)).count();
-    if here >= BREAKER_PER_INCIDENT {
-        return Some(format!("{here} runs of {} acted and did not help", gate.incident.id));
-    }
-    let recent = |run: &&Arc<Run>| gate.now.since_ms(run.ended_at.unwrap_or(gate.now)) <= BREAKER_REACH_MS;
-    let anywhere = gate.runs.values().filter(recent).filter(|run| failed(run)).count();
-    (anywhere >= BREAKER_ANYWHERE)
-        .then(|| format!("{anywhere} runs acted and did not help within {} min", BREAKER_REACH_MS / MINUTE_MS))
-}
-
-/// It changed something, and then failed, was interrupted, paused because things got worse, did not hold, or was stopped
-/// before anything showed that it helped. An act whose end nobody saw counts as failed, whatever became of its run.
-fn has_failed_after_acting(run: &Run) -> bool {
-    let has_begun = run.steps.iter().any(|step| step.acts_begun().next().is_some());
-    let is_failed_act = |step: &RunStep| {
-        step.acts_begun().next().is_some() && matches!(step.state, StepState::Failed { .. } | StepState::Unknown { .. })
-    };
-    has_begun
-        && (matches!(run.state, RunState::Failed | RunState::Interrupted | RunState::Paused)
-            || run.has_held == Some(false)
-            || run.steps.iter().any(is_failed_act)
-            || run.state == RunState::Stopped && is_unverified(run))
-}
-
-/// An act of it stands, and no verify step behind that has seen its metric come back.
-fn is_unverified(run: &Run) -> bool {
-    let is_done = |step: &RunStep| matches!(step.state, StepState::Succeeded { .. });
-    let last_act = run.steps.iter().rposition(|step| step.bound.spec.act().is_some() && is_done(step));
-    let behind = last_act.and_then(|at| run.steps.get(at..)).unwrap_or_default();
-    let verifies = |step: &RunStep| matches!(step.bound.spec.kind, StepKind::Verify { .. }) && is_done(step);
-    last_act.is_some() && !behind.iter().any(verifies)
 }
 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.
@@ -192,13 +146,13 @@ pub(super) fn restarted<'a>(target: &str, runs: impl Iterator<Item = &'a Run>) -
     runs.flat_map(|run| &run.steps).filter(is_restart).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
 }
 
-/// When a restart or failover of one of these targets was last begun, by another run or by another step of this one.
+/// When a restart or failover of one of these targets was last begun: by another run, by another step of this one, or by an
+/// earlier attempt of this very step.
 pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Arc<Run>>) -> Option<i64> {
     let restarts = |step: &&RunStep| {
         let other = &step.bound.spec;
         other.act().is_some_and(restarts) && overlap(&other.touches, &spec.touches)
     };
     let others = runs.values().filter(|other| other.id != run.id).flat_map(|other| &other.steps);
-    let own = run.steps.iter().filter(|step| step.bound.spec.name != spec.name);
-    others.chain(own).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+    others.chain(&run.steps).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
 }

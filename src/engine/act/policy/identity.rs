@@ -22,10 +22,10 @@ pub fn side_id(run: RunId, step_id: &str, what: &str, count: usize) -> Arc<str> 
     sha256_hex([run.to_string().as_str(), step_id, what, &count.to_string()]).into()
 }
 
-/// What an approval names: an identity as it was offered at one instant.
+/// What an approval names: an identity as it was offered at one instant, by what was known then.
 #[must_use]
-pub fn offer(step_id: &str, at: Timestamp) -> Arc<str> {
-    sha256_hex([step_id, &at.0.to_string()]).into()
+pub fn offer(step_id: &str, at: Timestamp, evidence: &str) -> Arc<str> {
+    sha256_hex([step_id, &at.0.to_string(), evidence]).into()
 }
 
 /// Attempts at this step for this incident so far, over all its runs and the one at hand: the next has one more.

@@ -5,23 +5,34 @@
 
 mod approved;
 mod autonomy;
+mod breaker;
 mod denials;
+mod evidence;
+mod gate_line;
 mod history;
 mod identity;
+mod pace;
 mod refusal;
+
+use approved::Bounds;
 
 pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
+pub use breaker::{breaker, failures};
 pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, unknown, wanted};
-pub use history::{ActCount, acts_begun, acts_begun_in, breaker, came_back, done_before};
+pub use evidence::{drift, evidence};
+pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, targets};
 pub use identity::{attempts, offer, side_id, step_id};
+pub use pace::{CoolDown, acts_by_itself, cool_down};
 pub use refusal::GateRefusal;
+
+use gate_line::act_text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::clock::Timestamp;
-use crate::engine::limits::{ACTS_PER_INCIDENT_MAX, APPROVAL_MS_MAX};
+use crate::engine::limits::APPROVAL_MS_MAX;
 use crate::engine::model::{
     ActSpec, AutonomyMode, Call, Danger, Incident, IncidentId, Purpose, Reading, Repeat, Run, RunId, RunState, RunStep,
     Safety, StepEffect, StepKind, StepSpec, StepState,
@@ -177,7 +188,7 @@ pub fn needs_target(run: &Run, step: usize, gate: &Gate<'_>) -> bool {
 ///
 /// # Errors
 /// When the run is over or paused, the step is not the one offered, the token is not that of the offer or has expired, the
-/// gate denies it, the target was not typed, or this attempt was begun before.
+/// gate denies it, something else is known than when it was shown, the target was not typed, or this attempt was begun before.
 pub fn approve(
     run: &Run,
     step: usize,
@@ -190,6 +201,7 @@ pub fn approve(
     if let Decision::Deny(reason) = decide(run, step, gate) {
         return Err(GateRefusal::Denied(reason));
     }
+    known_as_shown(run, step, offered, gate)?;
     let spec = &offered.bound.spec;
     if was_begun(run, offered, gate) {
         return Err(GateRefusal::BegunBefore { run: run.id, step });
@@ -221,6 +233,7 @@ pub fn begin_by_itself(run: &Run, step: usize, gate: &Gate<'_>) -> Result<Approv
     if offered.begins_at.is_none_or(|at| gate.now < at) {
         return Err(GateRefusal::Denied(Arc::from("its time has not come")));
     }
+    known_as_shown(run, step, offered, gate)?;
     match decide(run, step, gate) {
         Decision::Allow { .. } => begin(run, step, offered, gate),
         Decision::Ask(reason) | Decision::Deny(reason) => Err(GateRefusal::Denied(reason)),
@@ -314,7 +327,9 @@ fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> A
     let timeout_ms = spec.map_or(0, |spec| spec.timeout_ms);
     let act = spec.and_then(StepSpec::act).filter(|_| purpose != Purpose::Probe);
     let targets_max = act.map(|act| act.targets_max);
-    ApprovedStep::new((run.id, step), id, call, (timeout_ms, targets_max), purpose)
+    // What is put back is not held up by how much the act was allowed to take.
+    let blast = act.filter(|_| purpose == Purpose::Run).map(|act| act.blast).unwrap_or_default();
+    ApprovedStep::new((run.id, step), id, call, Bounds { timeout_ms, targets_max, blast }, purpose)
 }
 
 /// The step that is offered now, if it is the one that was shown.
@@ -338,37 +353,11 @@ fn offered<'a>(run: &'a Run, step: usize, token: &str, gate: &Gate<'_>) -> Resul
     Ok(wanted)
 }
 
-fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
-    let spec = run.steps.get(step).map(|step| &step.bound.spec);
-    let is_irreversible = spec.is_none_or(|spec| spec.effect == StepEffect::Irreversible);
-    let undo = if is_irreversible { "cannot be undone" } else { "can be undone" };
-    let again = done_before(run, step, gate)
-        .map_or_else(String::new, |other| format!("{other} did exactly this; again may undo it · "));
-    let act = spec.and_then(StepSpec::act);
-    let came_back = act.map_or(0, |act| history::recurrences(run, act, gate));
-    let recurring = if came_back >= history::RECURRENCES_MAX {
-        format!("this helped {came_back} times in 7 days and it came back: escalate, mend the cause · ")
-    } else {
-        String::new()
-    };
-    let confidence = gate.incident.ranking.cause().map_or_else(
-        || "no cause is named".to_owned(),
-        |cause| {
-            let threshold = spec.zip(act).map_or(100, |(spec, act)| autonomy::thresholds(run, spec, act, gate).0);
-            let percent = cause.confidence.percent();
-            format!("confidence {percent} % {} {threshold} %", if percent >= threshold { "≥" } else { "<" })
-        },
-    );
-    let people = act.map_or(1, |act| act.approvals);
-    let people = if people > 1 { format!(" · {people} people") } else { String::new() };
-    let begun = acts_begun(gate, gate.incident.id);
-    format!(
-        "{again}{recurring}{confidence} · act {} of {} in this run, {} by people and {} of {ACTS_PER_INCIDENT_MAX} by itself \
-         for {} · {undo}{people}",
-        acts_begun_in(run) + 1,
-        run.runbook.acts_max,
-        begun.by_people,
-        begun.by_engine,
-        gate.incident.id,
-    )
+/// What is known is what was known when the step was shown.
+fn known_as_shown(run: &Run, step: usize, offered: &RunStep, gate: &Gate<'_>) -> Result<(), GateRefusal> {
+    let known = evidence(run, gate);
+    if offered.evidence == known {
+        return Ok(());
+    }
+    Err(GateRefusal::EvidenceChanged { run: run.id, step, what: drift(&offered.evidence, &known).into() })
 }

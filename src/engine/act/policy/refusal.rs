@@ -34,6 +34,16 @@ pub enum GateRefusal {
         /// Which step was asked for.
         step: usize,
     },
+    /// What is known is something else than when it was shown.
+    #[error("the evidence changed since step {} of {run} was shown ({what}); read it again and approve what it is now", .step + 1)]
+    EvidenceChanged {
+        /// Which run.
+        run: RunId,
+        /// Which step was asked for.
+        step: usize,
+        /// What is known now that was not, or no longer.
+        what: Arc<str>,
+    },
     /// It was shown too long ago.
     #[error("step {} of {run} was shown more than 10 minutes ago; look at it again, it has been checked anew", .step + 1)]
     Expired {

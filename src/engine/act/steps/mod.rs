@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::StepReportSink;
 use crate::engine::input::{StepProgress, StepReport};
-use crate::engine::model::RunId;
+use crate::engine::model::{BlastRadius, RunId};
 
 /// Says whether everything is to stand still. It is asked right before anything is begun.
 pub type IsKilled = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -28,6 +28,7 @@ pub type IsKilled = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct Attempt {
     run: RunId,
     step: usize,
+    id: Arc<str>,
     began: Instant,
     timeout: Duration,
     stop: Arc<Notify>,
@@ -35,6 +36,7 @@ pub struct Attempt {
     is_killed: IsKilled,
     /// Targets that may be reached; `None` for what only looks.
     targets_max: Option<u32>,
+    blast: BlastRadius,
 }
 
 impl Attempt {
@@ -48,7 +50,26 @@ impl Attempt {
         is_killed: IsKilled,
     ) -> Self {
         let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-        Self { run, step, began: Instant::now(), timeout, stop, reports, is_killed, targets_max: None }
+        let (id, began) = (Arc::from(""), Instant::now());
+        Self {
+            run,
+            step,
+            id,
+            began,
+            timeout,
+            stop,
+            reports,
+            is_killed,
+            targets_max: None,
+            blast: BlastRadius::default(),
+        }
+    }
+
+    /// The same under its identity, which everything that it tells is told with.
+    #[must_use]
+    pub fn named(mut self, id: Arc<str>) -> Self {
+        self.id = id;
+        self
     }
 
     /// The same, bound to so many targets: what would reach more, or nobody knows how many, does not begin.
@@ -56,6 +77,18 @@ impl Attempt {
     pub fn reaching(mut self, targets_max: Option<u32>) -> Self {
         self.targets_max = targets_max;
         self
+    }
+
+    /// The same, taking at most so much of a workload away: what would take more, or nobody knows how much, does not begin.
+    #[must_use]
+    pub fn taking(mut self, blast: BlastRadius) -> Self {
+        self.blast = blast;
+        self
+    }
+
+    /// How much of a workload it may take away.
+    pub(super) fn blast(&self) -> BlastRadius {
+        self.blast
     }
 
     /// True for what may change something.
@@ -73,7 +106,7 @@ impl Attempt {
 
     /// Tells the engine; when it has ended there is nobody left to tell, and the run is found on disk at the next start.
     pub async fn tell(&self, progress: StepProgress) {
-        let report = StepReport { run: self.run, step: self.step, progress };
+        let report = StepReport { run: self.run, step: self.step, attempt: Arc::clone(&self.id), progress };
         if let Err(refused) = self.reports.send(report).await {
             tracing::warn!(%refused, "a step's report came too late");
         }

@@ -23,7 +23,7 @@ mod worsening;
 pub use aftercare::after;
 pub use answer::{approve, choose, dry_run, skip};
 pub use recover::{probe, recover, settle_unknown};
-pub use report::on_report;
+pub use report::{is_awaited, on_report, told};
 pub use steer::{edit, resume, retry, run_from, stop, undo};
 pub use watch::on_tick;
 
@@ -240,10 +240,12 @@ impl WalkOutcome {
             self.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
             self.notice(&text, true);
         }
+        let evidence = policy::evidence(&self.run, gate);
         let step = &mut self.run.steps[index];
         step.state = StepState::Waiting;
         step.attempt = attempt;
-        step.offer = policy::offer(&id, gate.now);
+        step.offer = policy::offer(&id, gate.now, &evidence);
+        step.evidence = evidence;
         step.id = id;
         step.offered_at = gate.now;
         step.shown_at = gate.now;
@@ -269,6 +271,11 @@ impl WalkOutcome {
         self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
         self.tell(now, &Arc::from(ENGINE), &text);
         self.notice(&text, true);
+        // Something was changed and it is not well: that is not left to whoever happens to look.
+        if self.run.state.is_open() && self.run.steps.iter().any(|step| step.acts_begun().next().is_some()) {
+            self.run.is_escalated = true;
+            self.run.word = Arc::from(text);
+        }
         self.end(RunState::Failed, now);
     }
 
@@ -303,6 +310,7 @@ impl WalkOutcome {
         self.run.state = RunState::Active;
         self.run.ended_at = None;
         self.run.word = Arc::from("");
+        self.run.is_escalated = false;
         self.run.has_held = None;
     }
 

@@ -13,13 +13,24 @@ use crate::engine::model::{
     AuditKind, CheckSpec, Look, Purpose, Run, RunState, RunStep, StepKind, StepState, Unexpected, human,
 };
 
-/// Takes a report in; `None` where it is about a step that does not run (any more), and so changes nothing.
+/// True where the report is about the very attempt of the step that runs now. One of an attempt before says nothing of it:
+/// a retry is not over because the first try has ended at last.
+#[must_use]
+pub fn is_awaited(run: &Run, report: &StepReport) -> bool {
+    let step = run.steps.get(report.step).filter(|_| run.id == report.run);
+    step.is_some_and(|step| {
+        matches!(step.state, StepState::Running { .. })
+            && step.begun.last().is_some_and(|begun| begun.id == report.attempt)
+    })
+}
+
+/// Takes a report in; `None` where nobody [awaits](is_awaited) it, and so it changes nothing.
 ///
 /// A step of a stopped run is still listened to: what it did before it ended is part of the truth.
 #[must_use]
 pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>) -> Option<WalkOutcome> {
     let index = report.step;
-    let StepState::Running { since, purpose } = run.steps.get(index)?.state else {
+    let StepState::Running { since, purpose } = run.steps.get(index).filter(|_| is_awaited(run, report))?.state else {
         return None;
     };
     let mut outcome = WalkOutcome::unchanged(run);
@@ -211,7 +222,7 @@ fn undo_ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &S
 }
 
 /// How a call ended, in words.
-pub(super) fn told(end: &StepProgress) -> String {
+pub fn told(end: &StepProgress) -> String {
     match end {
         StepProgress::Exited { code: Some(code), took_ms } => format!("exit code {code} after {took_ms} ms"),
         StepProgress::Exited { code: None, .. } => "ended by a signal".to_owned(),

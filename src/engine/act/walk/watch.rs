@@ -115,11 +115,19 @@ fn waiting(run: &Run, index: usize, gate: &Gate<'_>) -> Option<WalkOutcome> {
         || step.begins_at.is_some() != matches!(decision, Decision::Allow { .. })
         || step.needs_target != policy::needs_target(run, index, gate);
     let is_old = gate.now.since_ms(step.offered_at) > APPROVAL_MS_MAX;
-    if !is_other && !is_old {
+    let known = policy::evidence(run, gate);
+    if !is_other && !is_old && step.evidence == known {
         return None;
     }
     let mut outcome = WalkOutcome::unchanged(run);
     outcome.show(index, gate);
+    if step.evidence != known {
+        let drift = policy::drift(&step.evidence, &known);
+        let text = format!("the evidence changed since {} was offered: {drift}", name_of(run, index));
+        outcome.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+        let step = &mut outcome.run.steps[index];
+        step.gate_text = format!("the evidence changed: {drift} · {}", step.gate_text).into();
+    }
     Some(outcome)
 }
 

@@ -53,6 +53,14 @@ fn look_at_act(step: &StepSpec, act: &ActSpec, block: &RawBlock, findings: &mut 
         );
         findings.error("no-repeat", block.line, text);
     }
+    if act.blast.is_limited() && !is_counted(&act.call) {
+        let key = if act.blast.share_max.is_some() { "share_max" } else { "remaining_min" };
+        let text = format!(
+            "`{key}` of act `{name}` is counted where a `kubectl` of this machine scales, rolls out or deletes, and would refuse \
+             this call each time; leave it out"
+        );
+        findings.error("uncounted", block.line_of(key), text);
+    }
     let rollback = act.rollback_text.to_lowercase();
     let needs_no_undo = ["nothing to undo", "by hand"].iter().any(|words| rollback.starts_with(words));
     if step.effect == StepEffect::Reversible && act.undo.is_none() && !needs_no_undo {
@@ -68,6 +76,14 @@ fn look_at_act(step: &StepSpec, act: &ActSpec, block: &RawBlock, findings: &mut 
         );
         findings.error("no-approval", block.line_of("rollback"), text);
     }
+}
+
+/// True for a call of which it can be told how many members of a workload it takes away.
+fn is_counted(call: &Call) -> bool {
+    const COUNTED: [&str; 5] = ["scale", "rollout", "set", "patch", "delete"];
+    let Call::Command { argv } = call else { return false };
+    let is_kubectl = argv.first().is_some_and(|program| program.rsplit('/').next() == Some("kubectl"));
+    is_kubectl && argv.iter().take_while(|word| word.as_ref() != "--").any(|word| COUNTED.contains(&word.as_ref()))
 }
 
 fn look_at_verify(

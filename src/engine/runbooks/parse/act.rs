@@ -7,12 +7,14 @@ use super::fields::{Fields, Problems};
 use super::looks::Look;
 use super::{call, goal};
 use crate::engine::clock::MINUTE_MS;
-use crate::engine::model::{ActSpec, ActionKind, Call, Danger, ParamKind, ParamSpec, Repeat, StepEffect};
+use crate::engine::model::{ActSpec, ActionKind, BlastRadius, Call, Danger, ParamKind, ParamSpec, Repeat, StepEffect};
 use crate::engine::runbooks::bind;
 use crate::nearest::nearest;
 
 /// Targets one act may reach at most, whatever its page says.
 const TARGETS_MAX: u32 = 50;
+/// Healthy members a page may ask to be left.
+const MEMBERS_MAX: u32 = 100_000;
 /// People one act may ask for.
 const APPROVALS_MAX: u32 = 3;
 
@@ -65,6 +67,10 @@ pub(super) fn read(
         expected: fields.text("expected", problems).unwrap_or_else(|| Arc::from("")),
         within_ms: fields.span("within", problems).unwrap_or(2 * MINUTE_MS),
         approvals: u8::try_from(approvals).unwrap_or(1),
+        blast: BlastRadius {
+            remaining_min: fields.whole("remaining_min", 1..MEMBERS_MAX + 1, problems),
+            share_max: fields.whole("share_max", 1..101, problems),
+        },
     };
     Some((act, effect, touches.join(", ").into(), timeout_ms))
 }

@@ -23,6 +23,10 @@ pub(super) struct Change {
     pub global: Vec<Global>,
     /// True where it says how many there are to be.
     pub sets_replicas: bool,
+    /// How many, as far as that can be read.
+    pub replicas: Option<u64>,
+    /// True where it changes what members are made of, so that all are replaced.
+    pub replaces: bool,
     /// True where it writes as Flux does, which leaves it alone then.
     pub writes_as_flux: bool,
 }
@@ -170,6 +174,8 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
         targets: Vec::new(),
         global: Vec::new(),
         sets_replicas: false,
+        replicas: None,
+        replaces: false,
         writes_as_flux: false,
     };
     let mut doubt = None;
@@ -197,7 +203,14 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
             doubt.get_or_insert(format!("`{name}` is not known here, so what the command changes cannot be told"));
         }
         let text = value.unwrap_or_default();
-        change.sets_replicas |= matches!(name, "-p" | "--patch") && text.contains("replicas");
+        if matches!(name, "-p" | "--patch") {
+            change.sets_replicas |= text.contains("replicas");
+            change.replaces |= text.contains("template") || !text.contains("replicas");
+            change.replicas = replicas_of(text);
+        }
+        if name == "--replicas" {
+            change.replicas = text.parse().ok();
+        }
         change.writes_as_flux |= name == "--field-manager" && text == "flux-client-side-apply";
     }
     let Some((verb, objects)) = verb(&words) else { return Ok(None) };
@@ -206,8 +219,15 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
     }
     change.verb = verb;
     change.sets_replicas |= verb == Verb::Scale;
+    change.replaces |= matches!(verb, Verb::Restart | Verb::Undo | Verb::Set);
     change.targets = targets(verb, objects)?;
     Ok(Some(change))
+}
+
+/// How many a patch says there are to be.
+fn replicas_of(patch: &str) -> Option<u64> {
+    let patch: serde_json::Value = serde_json::from_str(patch).ok()?;
+    patch["spec"]["replicas"].as_u64()
 }
 
 /// An option's name, and its value where it is in the same word.

@@ -3,6 +3,7 @@
 //! the reason and the command that changes the right thing. What cannot be looked up is refused as well.
 
 mod command;
+mod members;
 mod owners;
 mod reach;
 
@@ -34,6 +35,11 @@ pub async fn run(argv: &[Arc<str>], rules: &CommandRules, attempt: &Attempt) -> 
         return not_started(reason);
     }
     match command::read(argv) {
+        Ok(None) if attempt.blast().is_limited() => {
+            return not_started(
+                "how many members it takes away cannot be counted for this command; nothing was changed",
+            );
+        }
         Ok(None) => {}
         Ok(Some(change)) => {
             let cluster = Cluster { rules, attempt, program: &argv[0], change: &change };
@@ -68,13 +74,15 @@ enum Kind {
 
 impl Cluster<'_> {
     async fn look(&self) -> Result<(), String> {
+        let mut objects = Vec::new();
         for target in &self.change.targets {
-            self.look_at(target).await?;
+            objects.push((target, self.look_at(target).await?));
         }
-        Ok(())
+        if self.attempt.blast().is_limited() { members::check(self, &objects).await } else { Ok(()) }
     }
 
-    async fn look_at(&self, target: &Target) -> Result<(), String> {
+    /// The object as it is, where nobody else owns what is changed of it.
+    async fn look_at(&self, target: &Target) -> Result<Value, String> {
         let object = match self.get(&[target.resource.as_str(), target.name.as_str()]).await? {
             Kind::Items(mut items) => items.pop().unwrap_or_default(),
             Kind::Unknown => return Err(format!("the cluster has no kind `{}`", target.resource)),
@@ -91,7 +99,7 @@ impl Cluster<'_> {
             self.refuse_rollout(&guarded).await?;
             self.refuse_git(&guarded, &object).await?;
         }
-        Ok(())
+        Ok(object)
     }
 
     async fn refuse_scalers(&self, guarded: &Guarded<'_>) -> Result<(), String> {

@@ -137,7 +137,7 @@ fn rollout(guarded: &Guarded<'_>, name: &str) -> String {
 }
 
 /// Kind and name of each owner.
-fn references(object: &Value) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn references(object: &Value) -> impl Iterator<Item = (&str, &str)> {
     let owners = object["metadata"]["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
     owners.iter().filter_map(|owner| Some((owner["kind"].as_str()?, owner["name"].as_str()?)))
 }

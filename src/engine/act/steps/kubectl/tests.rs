@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::command::read;
 use super::*;
 use crate::engine::act::StepReportSink;
-use crate::engine::model::RunId;
+use crate::engine::model::{BlastRadius, RunId};
 use crate::engine::settings::RunbookSettings;
 
 /// A `kubectl` whose `get` answers from files named after what is asked for, and which notes what else it is told to do.
@@ -49,15 +49,25 @@ impl Fake {
     }
 
     async fn run_for(&self, line: &str, timeout_ms: i64) -> StepProgress {
-        self.run_within(line, timeout_ms, None).await
+        self.run_within(line, timeout_ms, None, BlastRadius::default()).await
     }
 
-    async fn run_within(&self, line: &str, timeout_ms: i64, targets_max: Option<u32>) -> StepProgress {
+    async fn run_taking(&self, line: &str, blast: BlastRadius) -> StepProgress {
+        self.run_within(line, 60_000, None, blast).await
+    }
+
+    async fn run_within(
+        &self,
+        line: &str,
+        timeout_ms: i64,
+        targets_max: Option<u32>,
+        blast: BlastRadius,
+    ) -> StepProgress {
         let mut argv: Vec<Arc<str>> = vec![self.settings.allowed_programs[0].as_str().into()];
         argv.extend(line.split_whitespace().map(Arc::from));
         let (sink, mut reports) = StepReportSink::channel();
         let attempt = Attempt::new((RunId(1), 0), timeout_ms, Arc::new(Notify::new()), sink, Arc::new(|| false));
-        let attempt = attempt.reaching(targets_max);
+        let attempt = attempt.reaching(targets_max).taking(blast);
         let rules = CommandRules::new(&self.settings);
         let end = run(&argv, &rules, &attempt).await;
         while reports.try_recv().is_ok() {}
@@ -148,10 +158,10 @@ async fn no_more_objects_are_changed_than_the_step_allows() {
         ("delete -f all.yaml", 9, "in a file"),
         ("apply -k folder", 9, "in a file"),
     ] {
-        assert_refused(&fake, &fake.run_within(line, 60_000, Some(most)).await, said);
+        assert_refused(&fake, &fake.run_within(line, 60_000, Some(most), BlastRadius::default()).await, said);
     }
     let unasked = Fake::new(&[]);
-    let end = unasked.run_within("label nodes -l zone=a out=true", 60_000, Some(9)).await;
+    let end = unasked.run_within("label nodes -l zone=a out=true", 60_000, Some(9), BlastRadius::default()).await;
     assert_refused(&unasked, &end, "could not be counted");
     for (line, most) in [
         ("label nodes -l zone=a out=true", 3),
@@ -159,7 +169,7 @@ async fn no_more_objects_are_changed_than_the_step_allows() {
         ("rollout restart deployment/payment -n prod", 1),
         ("exec deployment/payment -- ls -f a b c", 1),
     ] {
-        let end = fake.run_within(line, 60_000, Some(most)).await;
+        let end = fake.run_within(line, 60_000, Some(most), BlastRadius::default()).await;
         assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{line}: {end:?}");
     }
     assert!(fake.note("asked").contains("-o name nodes -l zone=a"), "{}", fake.note("asked"));
@@ -329,4 +339,112 @@ proptest! {
         let argv: Vec<Arc<str>> = std::iter::once("kubectl").chain(words.iter().map(String::as_str)).map(Arc::from).collect();
         let _understood_or_not = read(&argv);
     }
+}
+
+fn workload(kind: &str, replicas: u64, ready: u64, strategy: impl Into<Value>) -> Value {
+    let key = if kind == "Deployment" { "strategy" } else { "updateStrategy" };
+    json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "payment", "generation": 3},
+        "spec": {"replicas": replicas, key: strategy.into()},
+        "status": {"observedGeneration": 3, "readyReplicas": ready}})
+}
+
+fn rolling(unavailable: impl Into<Value>, surge: impl Into<Value>) -> Value {
+    let (unavailable, surge) = (unavailable.into(), surge.into());
+    json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge}})
+}
+
+async fn taken(object: &Value, line: &str, remaining_min: Option<u32>, share_max: Option<u32>) -> (Fake, StepProgress) {
+    let fake = Fake::new(&[("object", &object.to_string())]);
+    let end = fake.run_taking(line, BlastRadius { remaining_min, share_max }).await;
+    (fake, end)
+}
+
+#[tokio::test]
+async fn an_act_that_takes_too_much_of_a_workload_away_is_refused() {
+    let restart = "rollout restart deployment/payment -n prod";
+    let scale = |to: u64| format!("scale deployment/payment -n prod --replicas={to}");
+    let stateful = "rollout restart statefulset/payment";
+    let usual = || rolling("25%", "25%");
+    let deployment = |replicas, ready, strategy: Value| workload("Deployment", replicas, ready, strategy);
+    for (object, line, remaining_min, share_max, says) in [
+        (deployment(4, 4, usual()), scale(2), Some(3), None, "2 healthy ones would remain of 4"),
+        (deployment(4, 4, usual()), scale(2), Some(2), None, ""),
+        (deployment(4, 2, usual()), scale(3), Some(2), None, "1 healthy ones would remain of 2"),
+        (deployment(4, 4, usual()), scale(2), None, Some(49), "2 of 4 members"),
+        (deployment(4, 4, usual()), scale(2), None, Some(50), ""),
+        (deployment(4, 0, usual()), scale(8), Some(9), Some(1), ""),
+        (deployment(4, 4, usual()), restart.to_owned(), Some(4), None, "1 of 4 members"),
+        (deployment(4, 4, usual()), restart.to_owned(), Some(3), Some(25), ""),
+        (deployment(2, 2, usual()), restart.to_owned(), Some(2), Some(1), ""),
+        (deployment(4, 4, rolling(0, 0)), restart.to_owned(), Some(4), None, "1 of 4 members"),
+        (deployment(4, 4, json!({"type": "Recreate"})), restart.to_owned(), Some(1), None, "0 healthy ones"),
+        (workload("StatefulSet", 3, 3, json!({"type": "RollingUpdate"})), stateful.to_owned(), Some(3), None, "1 of 3"),
+        (workload("StatefulSet", 3, 3, json!({"type": "RollingUpdate"})), stateful.to_owned(), Some(2), Some(34), ""),
+        (workload("StatefulSet", 3, 3, json!({"type": "OnDelete"})), stateful.to_owned(), Some(3), Some(1), ""),
+    ] {
+        let (fake, end) = taken(&object, &line, remaining_min, share_max).await;
+        if says.is_empty() {
+            assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{line} {object}: {end:?}");
+        } else {
+            assert_refused(&fake, &end, says);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_counted_is_refused() {
+    let good = || workload("Deployment", 4, 4, rolling("25%", "25%"));
+    let without = |path: &[&str]| {
+        let mut object = good();
+        let (last, parents) = path.split_last().unwrap();
+        let parent = parents.iter().fold(&mut object, |at, key| &mut at[*key]);
+        parent.as_object_mut().unwrap().remove(*last);
+        object
+    };
+    let restart = "rollout restart deployment/payment -n prod";
+    let mut stale = good();
+    stale["metadata"]["generation"] = json!(4);
+    for (object, line) in [
+        (without(&["status"]), restart),
+        (without(&["spec", "replicas"]), restart),
+        (without(&["spec", "strategy"]), restart),
+        (without(&["spec", "strategy", "rollingUpdate", "maxUnavailable"]), restart),
+        (stale, restart),
+        (good(), "patch deployment payment -p {\"spec\":{\"replicas\":\"2\"}}"),
+        (good(), "annotate deployment payment x=y"),
+        (good(), "cordon node-1"),
+    ] {
+        let (fake, end) = taken(&object, line, Some(1), None).await;
+        assert_refused(&fake, &end, "cannot be");
+    }
+    // The key that is left out where none is ready is no missing word.
+    let (fake, end) = taken(&without(&["status", "readyReplicas"]), restart, Some(1), None).await;
+    assert_refused(&fake, &end, "0 healthy ones would remain of 0");
+}
+
+#[tokio::test]
+async fn a_pod_is_a_member_of_what_owns_it() {
+    let pod = |name: &str, ready: &str| {
+        json!({"kind": "Pod", "metadata": {"name": name, "ownerReferences": [{"kind": "ReplicaSet", "name": "payment-1"}]},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    let owner = workload("ReplicaSet", 3, 2, json!({})).to_string();
+    for (pod, remaining_min, says) in [
+        (pod("payment-1-a", "True"), 1, ""),
+        (pod("payment-1-a", "True"), 2, "1 healthy ones would remain of 2"),
+        (pod("payment-1-a", "False"), 2, ""),
+        (pod("payment-1-a", "Unknown"), 1, "whether it is ready"),
+    ] {
+        let fake = Fake::new(&[("object", &pod.to_string()), ("replicasets.apps", &owner)]);
+        let blast = BlastRadius { remaining_min: Some(remaining_min), share_max: Some(34) };
+        let end = fake.run_taking("delete pod payment-1-a -n prod", blast).await;
+        if says.is_empty() {
+            assert!(matches!(end, StepProgress::Exited { code: Some(0), .. }), "{end:?}");
+        } else {
+            assert_refused(&fake, &end, says);
+        }
+    }
+    let fake = Fake::new(&[("object", &pod("payment-1-a", "True").to_string())]);
+    let end = fake.run_taking("delete pod payment-1-a", BlastRadius { remaining_min: None, share_max: Some(50) }).await;
+    assert_refused(&fake, &end, "cannot be told");
 }

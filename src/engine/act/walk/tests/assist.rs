@@ -199,12 +199,53 @@ fn two_runs_that_did_not_help_open_the_breaker_until_a_person_resets_it() {
     for id in [10, 11] {
         let mut run = done(&drive.run, RunId(id), ANA);
         change_call(&mut run, id);
-        run.state = RunState::Failed;
+        (run.state, run.has_held) = (RunState::Failed, None);
         drive.earlier.insert(RunId(id), Arc::new(run));
         assert_eq!(matches!(decision(&drive, 0), Decision::Allow { .. }), id == 10);
     }
     drive.safety.breaker_reset_at = Some(T0);
     assert!(matches!(decision(&drive, 0), Decision::Allow { .. }));
+}
+
+#[test]
+fn every_failed_attempt_of_one_run_counts_for_the_breaker() {
+    let blank = assisted();
+    // Purposes of what was begun, what became of the last, whether the run held, and how many count.
+    let (run, undo) = (Purpose::Run, Purpose::Undo);
+    let failed = StepState::Failed { at: T0, reason: text("exit code 1") };
+    let undone = StepState::Undone { at: T0, by: text(ANA) };
+    let done_state = StepState::Succeeded { at: T0 };
+    let skipped = StepState::Skipped { at: T0, by: text(ANA), reason: text("enough") };
+    let (well, unknown) = (RunState::Succeeded, StepState::Unknown { since: T0 });
+    let cases = vec![
+        (vec![run], &done_state, well, Some(true), 0),
+        (vec![run], &done_state, well, None, 1),
+        (vec![run], &done_state, well, Some(false), 1),
+        (vec![run], &done_state, RunState::Active, None, 0),
+        (vec![run], &done_state, RunState::Stopped, None, 1),
+        (vec![run], &failed, RunState::Failed, None, 1),
+        (vec![run, run], &failed, RunState::Failed, None, 2),
+        (vec![run, run, run], &done_state, well, Some(true), 2),
+        (vec![run], &unknown, RunState::Stopped, None, 1),
+        (vec![run], &undone, RunState::Paused, None, 1),
+        (vec![run, undo, run], &done_state, well, Some(true), 1),
+        (vec![run, undo, undo], &undone, RunState::Paused, None, 2),
+        (vec![run], &skipped, well, None, 1),
+        (vec![Purpose::DryRun, run], &done_state, well, Some(true), 0),
+        (vec![run, Purpose::Probe], &unknown, RunState::Interrupted, None, 1),
+    ];
+    for (at, (begun, state, run_state, has_held, wanted)) in cases.into_iter().enumerate() {
+        let mut other = done(&blank.run, RunId(10), ANA);
+        (other.state, other.has_held) = (run_state, has_held);
+        other.steps[0].state = state.clone();
+        let begin = |purpose: &Purpose| Beginning { id: text("x"), at: T0, by: text(ANA), purpose: *purpose };
+        other.steps[0].begun = begun.iter().map(begin).collect();
+        assert_eq!(policy::failures(&other).len(), wanted, "case {at}");
+        let mut drive = assisted();
+        change_call(&mut other, 10);
+        drive.earlier.insert(RunId(10), Arc::new(other));
+        assert_eq!(drive.look(|_, gate| policy::breaker(gate)).is_some(), wanted >= 2, "case {at}");
+    }
 }
 
 #[test]
@@ -248,4 +289,54 @@ fn an_act_by_itself_that_makes_things_worse_is_taken_back() {
     drive.exit(0, 0);
     assert!(matches!(drive.run.steps[0].state, StepState::Undone { .. }));
     assert_eq!(drive.run.state, RunState::Paused, "and handed over");
+}
+
+#[test]
+fn a_target_cools_down_and_an_hour_has_only_so_many_acts_by_itself() {
+    let with = |of: &dyn Fn(&mut Run), count: u64, ago_ms: i64| {
+        let mut drive = assisted();
+        for id in 0..count {
+            let mut other = done(&drive.run, RunId(100 + id), ANA);
+            (other.incident, other.cause) = (IncidentId(7), None);
+            change_call(&mut other, id);
+            other.steps[0].begun[0].at = T0 - ago_ms;
+            of(&mut other);
+            drive.earlier.insert(other.id, Arc::new(other));
+        }
+        drive
+    };
+    let minute = crate::engine::clock::MINUTE_MS;
+    let cooling = with(&|_| {}, 1, 10 * minute - 1);
+    assert!(
+        matches!(decision(&cooling, 0), Decision::Ask(why) if why.contains("cools down until") && why.contains("RUN-100"))
+    );
+    assert!(matches!(decision(&with(&|_| {}, 1, 10 * minute), 0), Decision::Allow { .. }));
+    // Another name of the same target is the same target, another target is not.
+    let longer = with(&|run| run.steps[0].bound.spec.touches = text("node-1, statefulset/payment"), 1, minute);
+    assert!(matches!(decision(&longer, 0), Decision::Ask(_)));
+    let elsewhere = |run: &mut Run| run.steps[0].bound.spec.touches = text("elsewhere");
+    assert!(matches!(decision(&with(&elsewhere, 1, minute), 0), Decision::Allow { .. }));
+    // People are not refused; they see it.
+    let mut person = with(&|_| {}, 1, minute);
+    person.policy.mode = AutonomyMode::Suggest;
+    let said = decision(&person, 0);
+    assert!(matches!(&said, Decision::Ask(text) if text.contains("cool-down until")), "{said:?}");
+    person.policy.cooldown = crate::engine::settings::Span(0);
+    assert!(!decision(&person, 0).text().contains("cool-down"));
+
+    let by_itself = |run: &mut Run| {
+        elsewhere(run);
+        run.steps[0].begun[0].by = text(ENGINE);
+    };
+    for (count, ago_ms, may) in [(11, minute, true), (12, minute, false), (12, 60 * minute, true)] {
+        let drive = with(&by_itself, count, ago_ms);
+        assert_eq!(matches!(decision(&drive, 0), Decision::Allow { .. }), may, "{count} {ago_ms}");
+    }
+    assert!(
+        matches!(decision(&with(&elsewhere, 12, minute), 0), Decision::Allow { .. }),
+        "those of people do not count"
+    );
+    let mut none = assisted();
+    none.policy.hourly_max = 0;
+    assert!(matches!(decision(&none, 0), Decision::Ask(why) if why.contains("0 of at most 0")));
 }

@@ -163,12 +163,12 @@ fn acts_are_counted_by_run_and_peoples_are_counted_beside_the_engines() {
 
 /// The run with every step of it begun by `by` and done, under another number.
 pub(super) fn done(run: &Run, id: RunId, by: &str) -> Run {
-    let mut run = Run { id, state: RunState::Succeeded, ended_at: Some(T0), ..run.clone() };
+    let mut run = Run { id, state: RunState::Succeeded, ended_at: Some(T0), has_held: Some(true), ..run.clone() };
     for step in &mut run.steps {
         step.state = StepState::Succeeded { at: T0 };
         step.approved_by = Some(text(by));
         let id = format!("{id}").into();
-        step.begun = vec![Beginning { id, at: T0, by: text(by), purpose: Purpose::Run }];
+        step.begun = vec![Beginning { id, at: T0 - 600_000, by: text(by), purpose: Purpose::Run }];
     }
     run
 }
@@ -281,6 +281,14 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
             let mut again = Drive::new(vec![step.clone()]);
             again.earlier.insert(RunId(2), Arc::new(other));
             assert!(is_denied(&again, "has not proved"), "proofs of another run count nothing");
+            // Another try of the very step waits like any other.
+            let since = drive.now;
+            drive.exit(5, 1);
+            drive.asks(|run, gate| retry(run, 5, &text(ANA), gate)).unwrap();
+            drive.now = since + 10 * 60_000;
+            assert!(matches!(decision(&drive, 5), Decision::Deny(why) if why.contains("15 min")));
+            drive.now = since + 15 * 60_000;
+            assert!(!matches!(decision(&drive, 5), Decision::Deny(why) if why.contains("15 min")));
             let is_barred = |drive: &Drive| drive.look(|run, gate| policy::is_barred(run, 0, gate));
             assert!(!is_barred(&again), "they may still come in this one");
             again.settings.allowed_programs.clear();

@@ -1,6 +1,7 @@
 //! The walk, transition by transition: what drives a run in these tests, and the tests by what they are about.
 
 mod assist;
+mod evidence;
 mod gate;
 mod properties;
 mod recovery;
@@ -14,9 +15,9 @@ use super::*;
 use crate::engine::act::policy::{GateRefusal, Harm, Outlook};
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::model::{
-    ActSpec, ActionKind, AutonomyMode, Band, BoundStep, Call, CauseKind, CheckSpec, Danger, Incident, IncidentId,
-    IncidentSeverity, IncidentState, Look, MetricGoal, ParamSpec, Ranking, Reading, Repeat, Runbook, RunbookPlace,
-    Safety, StepEffect, StepSpec, Unexpected, Unit,
+    ActSpec, ActionKind, AutonomyMode, Band, BlastRadius, BoundStep, Call, CauseKind, CheckSpec, Danger, Incident,
+    IncidentId, IncidentSeverity, IncidentState, Look, MetricGoal, ParamSpec, Ranking, Reading, Repeat, Runbook,
+    RunbookPlace, Safety, StepEffect, StepSpec, Unexpected, Unit,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
 
@@ -94,6 +95,7 @@ fn act(run: &str) -> ActSpec {
         expected: text("errors end"),
         within_ms: 120_000,
         approvals: 1,
+        blast: BlastRadius::default(),
     }
 }
 
@@ -327,7 +329,19 @@ impl Drive {
 
     fn report(&mut self, step: usize, progress: StepProgress) -> bool {
         self.now = self.now + 500;
-        self.with(|run, gate| on_report(run, &StepReport { run: run.id, step, progress }, gate))
+        let attempt = self.attempt_of(step);
+        self.report_of(step, &attempt, progress)
+    }
+
+    /// The identity under which the step was begun last.
+    fn attempt_of(&self, step: usize) -> Arc<str> {
+        self.run.steps[step].begun.last().map_or_else(|| text(""), |begun| Arc::clone(&begun.id))
+    }
+
+    /// A report of one attempt.
+    fn report_of(&mut self, step: usize, attempt: &Arc<str>, progress: StepProgress) -> bool {
+        let attempt = Arc::clone(attempt);
+        self.with(|run, gate| on_report(run, &StepReport { run: run.id, step, attempt, progress }, gate))
     }
 
     fn exit(&mut self, step: usize, code: i32) {

@@ -170,3 +170,38 @@ fn an_unknown_step_that_is_taken_back_leaves_the_run_paused_not_interrupted() {
     assert!(matches!(drive.run.steps[2].state, StepState::Undone { .. }));
     assert_eq!(drive.run.state, RunState::Paused);
 }
+
+#[test]
+fn what_an_attempt_says_too_late_settles_no_later_attempt() {
+    let mut drive = Drive::new(steps());
+    drive.walk_to_running_act();
+    let first = drive.attempt_of(2);
+    // Nobody heard of it again; a person says that it did not happen, and tries once more.
+    drive.tick(drive.now + 660_001, &[]);
+    let ends = [
+        StepProgress::Exited { code: Some(0), took_ms: 1 },
+        StepProgress::Exited { code: Some(1), took_ms: 1 },
+        StepProgress::NotStarted { reason: text("gone") },
+        StepProgress::Stopped { reason: text("at its timeout") },
+        StepProgress::Lost { reason: text("the connection broke") },
+        StepProgress::Output(vec![text("late")]),
+    ];
+    for end in &ends {
+        let unknown = drive.run.clone();
+        assert!(!drive.report_of(2, &first, end.clone()), "nothing of it is awaited any more");
+        assert_eq!(drive.run, unknown);
+    }
+    drive.asks(|run, gate| settle_unknown(run, 2, false, &text(ANA), gate)).unwrap();
+    drive.approve_typed(2, "deployment/payment").unwrap();
+    let second = drive.attempt_of(2);
+    assert_ne!(first, second);
+    for end in ends {
+        let running = drive.run.clone();
+        for stranger in [&first, &text(""), &text("another")] {
+            assert!(!drive.report_of(2, stranger, end.clone()), "{end:?}");
+        }
+        assert_eq!(drive.run, running, "{end:?}");
+    }
+    assert!(drive.report_of(2, &second, StepProgress::Exited { code: Some(0), took_ms: 1 }));
+    assert!(matches!(drive.run.steps[2].state, StepState::Succeeded { .. }));
+}
