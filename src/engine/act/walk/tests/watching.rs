@@ -215,6 +215,53 @@ fn things_that_get_worse_after_an_act_pause_the_run_once() {
     assert_eq!(drive.run.state, RunState::Active, "told once");
 }
 
+/// What began right after an act, by name, since how many milliseconds after its end, and how far it departs later.
+#[test]
+fn what_began_right_after_an_act_and_is_still_there_when_it_should_have_helped_is_worse() {
+    // `within` of the act is two minutes.
+    for (key, since, sigma, services, is_worse) in [
+        ("payment latency", 5_000, 50.0, &["payment"][..], true),
+        ("payment latency", 5_000, 2.0, &["payment"], false),
+        // Elsewhere it must be further off than anything was before the act.
+        ("cart latency", 5_000, 11.0, &["payment", "cart"], true),
+        ("cart latency", 5_000, 9.0, &["payment", "cart"], false),
+        ("cart latency", 5_000, 50.0, &["payment"], false),
+        // It began before the act did, and was only seen later.
+        ("payment latency", -9_000, 50.0, &["payment"], false),
+    ] {
+        let mut drive = Drive::new(steps());
+        drive.systems.harm = harm(&[("payment error_ratio", 10.0)], T0);
+        for service in services {
+            drive.incident.services.insert(ServiceName::new(service), T0);
+        }
+        drive.walk_to_verify();
+        let ended_at = drive.now;
+        let spread = harm(&[(key, sigma)], Timestamp(ended_at.0 + since));
+        for (later, may_pause) in [(44_000, false), (46_000, false), (119_000, false), (120_000, true)] {
+            drive.systems.harm = spread.clone();
+            drive.now = ended_at + later;
+            drive.with(on_tick);
+            let wanted = if is_worse && may_pause { RunState::Paused } else { RunState::Active };
+            assert_eq!(drive.run.state, wanted, "{key} {since} {sigma} after {later}");
+        }
+        if is_worse {
+            assert!(drive.run.word.contains("should be over by now"), "{}", drive.run.word);
+        }
+    }
+    // Gone in time, it was the failure's own spreading.
+    let mut mended = Drive::new(steps());
+    mended.incident.services.insert(ServiceName::new("payment"), T0);
+    mended.walk_to_verify();
+    let ended_at = mended.now;
+    mended.systems.harm = harm(&[("payment latency", 50.0)], ended_at + 5_000);
+    mended.now = ended_at + 60_000;
+    mended.with(on_tick);
+    mended.systems.harm.clear();
+    mended.now = ended_at + 130_000;
+    mended.with(on_tick);
+    assert_eq!(mended.run.state, RunState::Active);
+}
+
 #[test]
 fn what_was_verified_must_hold_for_some_minutes_more() {
     let succeeded = || {
