@@ -264,15 +264,27 @@ impl WalkOutcome {
         self.end(RunState::Succeeded, now);
     }
 
-    /// The step failed: the run stops with it, and people are told.
+    /// The step failed: the run stops with it, and people are told. Where an act was begun before it, or by it, something was
+    /// changed and it is not well: that is handed over, and not left to whoever happens to look.
     fn fail(&mut self, index: usize, reason: &str, now: Timestamp) {
+        let has_acted = self.run.steps.iter().any(|step| step.acts_begun().next().is_some());
+        self.fail_with(index, reason, has_acted, now);
+    }
+
+    /// The step could not be begun: the run stops with it, and is handed over where something was changed before.
+    fn fail_before_it_began(&mut self, index: usize, reason: &str, now: Timestamp) {
+        let acts = self.run.steps.iter().map(|step| step.acts_begun().count()).sum::<usize>();
+        let own = usize::from(self.run.steps[index].acts_begun().next().is_some());
+        self.fail_with(index, reason, acts > own, now);
+    }
+
+    fn fail_with(&mut self, index: usize, reason: &str, has_acted: bool, now: Timestamp) {
         let text = format!("{} failed: {reason}", name_of(&self.run, index));
         self.run.steps[index].state = StepState::Failed { at: now, reason: Arc::from(reason) };
         self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
         self.tell(now, &Arc::from(ENGINE), &text);
         self.notice(&text, true);
-        // Something was changed and it is not well: that is not left to whoever happens to look.
-        if self.run.state.is_open() && self.run.steps.iter().any(|step| step.acts_begun().next().is_some()) {
+        if self.run.state.is_open() && has_acted {
             self.run.is_escalated = true;
             self.run.word = Arc::from(text);
         }

@@ -89,7 +89,7 @@ fn not_started(outcome: &mut WalkOutcome, index: usize, reason: &Arc<str>, gate:
             let check = check.clone();
             checked(outcome, index, &check, Some(reason.to_string()), None, gate);
         }
-        _ => outcome.fail(index, reason, gate.now),
+        _ => outcome.fail_before_it_began(index, reason, gate.now),
     }
 }
 

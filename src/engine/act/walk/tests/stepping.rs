@@ -62,6 +62,53 @@ fn an_act_that_fails_stops_the_run_and_is_told_as_a_change_without_effect() {
 }
 
 #[test]
+fn a_run_that_acted_and_failed_is_handed_over_and_taken_back_when_it_is_led_on() {
+    let gone = || StepProgress::NotStarted { reason: text("no such program") };
+    // What makes it fail, and whether something had been changed by then.
+    let cases: [(&dyn Fn(&mut Drive), bool); 4] = [
+        (
+            &|drive| {
+                drive.walk_to_running_act();
+                drive.exit(2, 1);
+            },
+            true,
+        ),
+        (
+            &|drive| {
+                drive.walk_to_verify();
+                drive.tick(T0 + 660_000_000, &[]);
+            },
+            true,
+        ),
+        (
+            &|drive| {
+                drive.walk_to_running_act();
+                drive.report(2, gone());
+            },
+            false,
+        ),
+        (
+            &|drive| {
+                drive.walk_to_running_act();
+                drive.exit(2, 1);
+                drive.asks(|run, gate| retry(run, 2, &text(ANA), gate)).unwrap();
+                assert!(!drive.run.is_escalated, "somebody goes on with it");
+                drive.approve_typed(2, "deployment/payment").unwrap();
+                drive.report(2, gone());
+            },
+            true,
+        ),
+    ];
+    for (number, (make, is_escalated)) in cases.into_iter().enumerate() {
+        let mut drive = Drive::new(steps());
+        make(&mut drive);
+        assert_eq!(drive.run.state, RunState::Failed, "{number}");
+        assert_eq!((drive.run.is_escalated, !drive.run.word.is_empty()), (is_escalated, is_escalated), "{number}");
+        assert!(drive.notices.iter().any(|notice| notice.is_urgent), "{number}");
+    }
+}
+
+#[test]
 fn a_second_report_of_the_end_changes_nothing() {
     let mut drive = Drive::new(steps());
     drive.walk_to_verify();
