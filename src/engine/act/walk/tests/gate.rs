@@ -342,11 +342,12 @@ fn what_was_restarted_a_moment_ago_is_waited_for_where_the_page_says_so() {
     let mut earlier = Drive::new(vec![restart]);
     earlier.approve(0).unwrap();
     earlier.exit(0, 0);
-    let begun_at = earlier.run.steps[0].begun[0].at;
+    let other = done(&earlier.run, RunId(2), ANA);
+    let begun_at = other.steps[0].begun[0].at;
     let waiting = ActSpec { not_restarting: vec![text("shop")], ..act("kubectl apply") };
     let mut drive = Drive::new(vec![bound("act", StepKind::Act(Box::new(waiting)), StepEffect::Reversible)]);
     assert!(!is_denied(&drive, "was restarted"));
-    drive.earlier.insert(RunId(2), Arc::new(done(&earlier.run, RunId(2), ANA)));
+    drive.earlier.insert(RunId(2), Arc::new(other));
     for (minutes, is_recent) in [(0, true), (14, true), (15, false)] {
         drive.now = begun_at + minutes * 60_000;
         assert_eq!(is_denied(&drive, "shop was restarted"), is_recent, "{minutes}");

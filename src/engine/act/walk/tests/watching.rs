@@ -99,7 +99,7 @@ fn going_on(name: &str) -> BoundStep {
 
 #[test]
 fn a_check_that_wants_a_list_counts_its_lines() {
-    let look = Look::Call { call: call("du-top"), expect: text(""), exit: 0, lines_min: 2 };
+    let look = Look::Call { call: call("kubectl top pods"), expect: text(""), exit: 0, lines_min: 2 };
     let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
     for (lines, is_enough) in [(["/var", "/opt"], true), (["/var", "  "], false)] {
         let mut drive = Drive::new(vec![bound("look", StepKind::Check(check.clone()), StepEffect::Read)]);
