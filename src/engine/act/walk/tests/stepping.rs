@@ -65,7 +65,8 @@ fn an_act_that_fails_stops_the_run_and_is_told_as_a_change_without_effect() {
 fn a_run_that_acted_and_failed_is_handed_over_and_taken_back_when_it_is_led_on() {
     let gone = || StepProgress::NotStarted { reason: text("no such program") };
     // What makes it fail, and whether something had been changed by then.
-    let cases: [(&dyn Fn(&mut Drive), bool); 4] = [
+    type Makes<'a> = &'a dyn Fn(&mut Drive);
+    let cases: [(Makes<'_>, bool); 4] = [
         (
             &|drive| {
                 drive.walk_to_running_act();
