@@ -17,6 +17,8 @@ mod console_real;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod debsecan_real;
+#[cfg(test)]
 mod deliver;
 #[cfg(test)]
 mod demo;

@@ -12,6 +12,7 @@ use super::feeds::epss::Estimate;
 use super::feeds::kev::KnownExploited;
 use super::feeds::nvd::Described;
 use super::feeds::osv::{OsvAdvisory, OsvAffected};
+use super::matching::place::Place;
 use super::risk::CvssTenths;
 use super::shelf::{Shelf, ShelfError};
 use crate::engine::clock::Timestamp;
@@ -95,6 +96,33 @@ impl Knowledge {
         knowledge
     }
 
+    /// The same without one vulnerability.
+    #[must_use]
+    pub fn without(&self, id: &AdvisoryId) -> Self {
+        self.filtered(|other| other != id)
+    }
+
+    /// What is said of one vulnerability alone: what is handed to those who know the rest.
+    #[must_use]
+    pub fn only(&self, id: &AdvisoryId) -> Self {
+        self.filtered(|other| other == id)
+    }
+
+    fn filtered(&self, is_wanted: impl Fn(&AdvisoryId) -> bool) -> Self {
+        let wanted = |cve: CveId| is_wanted(&AdvisoryId::Cve(cve));
+        let mut part = Self {
+            kev: self.kev.iter().filter(|entry| wanted(entry.cve)).cloned().collect(),
+            epss: self.epss.iter().filter(|entry| wanted(entry.cve)).copied().collect(),
+            nvd: self.nvd.iter().filter(|entry| wanted(entry.cve)).cloned().collect(),
+            osv: self.osv.iter().filter(|entry| is_wanted(&entry.id)).cloned().collect(),
+            debian: self.debian.iter().filter(|entry| is_wanted(&entry.id)).cloned().collect(),
+            has: self.has,
+            ..Self::default()
+        };
+        part.index();
+        part
+    }
+
     fn index(&mut self) {
         for (number, advisory) in (0u32..).zip(&self.osv) {
             for name in std::iter::once(&advisory.id).chain(&advisory.aliases) {
@@ -140,6 +168,25 @@ impl Knowledge {
     /// What Debian's tracker says of a vulnerability, in every release.
     pub fn verdicts_of(&self, id: &AdvisoryId) -> impl Iterator<Item = &Verdict> {
         self.debian.iter().filter(move |verdict| verdict.id == *id)
+    }
+
+    /// The packages of which something is said in a place, each once.
+    #[must_use]
+    pub fn packages_in(&self, place: &Place) -> Vec<String> {
+        let mut names: Vec<String> = match place {
+            Place::Debian { release } => {
+                let of = self.debian.iter().filter(|verdict| verdict.release == *release);
+                of.map(|verdict| verdict.source.clone()).collect()
+            }
+            Place::Osv { ecosystem, .. } => {
+                let of = self.osv_packages.keys().filter(|(name, _)| name == ecosystem);
+                of.map(|(_, package)| package.clone()).collect()
+            }
+            Place::Unknown { .. } => Vec::new(),
+        };
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// What OSV says of a package.

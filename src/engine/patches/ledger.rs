@@ -90,6 +90,17 @@ impl Ledger {
         known
     }
 
+    /// Notes more that affects an asset, beside what is noted already.
+    pub fn add(&mut self, asset: &str, keys: &[MatchKey], now: Timestamp) -> &[(MatchKey, Timestamp)] {
+        let known = self.assets.entry(asset.to_owned()).or_default();
+        for key in keys {
+            if let Err(at) = known.binary_search_by(|(known, _)| known.cmp(key)) {
+                known.insert(at, (*key, now));
+            }
+        }
+        known
+    }
+
     /// When a vulnerability was first found on an asset.
     #[must_use]
     pub fn first(&self, asset: &str, key: MatchKey) -> Option<Timestamp> {

@@ -43,7 +43,7 @@ pub struct MatchedAsset<'f> {
 pub struct Matched<'f, 'k> {
     /// Whose word counted.
     pub places: Vec<Place>,
-    /// Every version that anything is known or open of.
+    /// Every version that some asset has.
     pub components: Vec<Component<'k>>,
     /// Numbers of components, in order, that stand together on an asset.
     pub lists: Vec<Vec<u32>>,
@@ -87,9 +87,9 @@ struct Walk<'f, 'k> {
     sources: FxHashMap<&'f str, &'f str>,
     found: Matched<'f, 'k>,
     places: FxHashMap<Place, u32>,
-    /// By place and number of package: its component, once looked at; `None` where nothing is known of it.
+    /// By place and number of package: its component, once looked at.
     by_package: Vec<Vec<Option<Option<u32>>>>,
-    by_name: FxHashMap<(u32, String, String), Option<u32>>,
+    by_name: FxHashMap<(u32, String, String), u32>,
     lists: FxHashMap<(u32, u32), u32>,
     /// By place: why nothing can be said.
     unchecked: Vec<Option<String>>,
@@ -159,7 +159,7 @@ impl Walk<'_, '_> {
     fn component(&mut self, place: u32, name: String, version: String) -> Option<u32> {
         let key = (place, name, version);
         if let Some(known) = self.by_name.get(&key) {
-            return *known;
+            return Some(*known);
         }
         let (_, name, version) = &key;
         let whose = self.found.places.get(usize::try_from(place).ok()?)?;
@@ -173,15 +173,12 @@ impl Walk<'_, '_> {
                 FindingState::NotAffected => {}
             }
         }
-        let component = (count > 0).then(|| {
-            let number = number_of(self.found.components.len());
-            let not_affected_count = count - affected.len() - unchecked.len();
-            let (name, version) = (name.clone(), version.clone());
-            self.found.components.push(Component { place, name, version, affected, unchecked, not_affected_count });
-            number
-        });
-        self.by_name.insert(key, component);
-        component
+        let number = number_of(self.found.components.len());
+        let not_affected_count = count - affected.len() - unchecked.len();
+        let (name, version) = (name.clone(), version.clone());
+        self.found.components.push(Component { place, name, version, affected, unchecked, not_affected_count });
+        self.by_name.insert(key, number);
+        Some(number)
     }
 }
 
@@ -247,7 +244,7 @@ mod tests {
             found.list(asset).iter().map(|number| found.component(*number).unwrap().affected.len()).sum()
         };
         assert_eq!(found.assets.iter().map(affected).collect::<Vec<_>>(), [1, 1, 1, 0, 0]);
-        assert_eq!(found.components.len(), 2, "3.0.9-1 and 3.0.9-2 of openssl");
+        assert_eq!(found.components.len(), 3, "3.0.9-1 and 3.0.9-2 of openssl in bookworm, and the one in woody");
         assert!(found.assets[4].unchecked.as_ref().unwrap().contains("`woody`"));
         assert_eq!(found.assets[0].unchecked, None);
     }

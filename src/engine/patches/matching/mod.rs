@@ -6,6 +6,7 @@
 
 pub mod debian;
 pub mod fleet;
+pub mod holders;
 pub mod osv;
 pub mod place;
 

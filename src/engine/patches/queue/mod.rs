@@ -4,6 +4,7 @@
 //! exploited, then what waits longest. What has no score is unknown: it stands between HIGH and MEDIUM, and with CRITICAL
 //! where it is known to be exploited.
 
+pub mod newcomer;
 pub mod standing;
 
 use super::inventory::{Environment, Exposure};
@@ -12,12 +13,12 @@ use super::ledger::{Ledger, MatchKey};
 use super::matching::fleet::{Component, Matched, MatchedAsset};
 use crate::engine::clock::Timestamp;
 use crate::engine::settings::RiskSettings;
-use standing::{Class, Standing, Threat, standing, threats};
+use standing::{Class, Order, Standing, Threat, standing, threats};
 
 /// A patch that an asset lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// Its standing, by its number, which is its place in the order.
+    /// Number of its standing.
     pub standing: u32,
     /// Number of the asset.
     pub asset: u32,
@@ -32,7 +33,7 @@ pub struct Item {
 pub struct Queue {
     /// In order.
     pub items: Vec<Item>,
-    /// How urgent they are, in order; shared by all assets of a class.
+    /// How urgent they are, by number; shared by all assets of a class.
     pub standings: Vec<Standing>,
     /// What is known of what affects each component, by its number.
     pub threats: Vec<Vec<Threat>>,
@@ -43,6 +44,28 @@ impl Queue {
     #[must_use]
     pub fn standing(&self, item: &Item) -> Option<&Standing> {
         self.standings.get(usize::try_from(item.standing).ok()?)
+    }
+
+    /// Its place in the order: urgency, then age.
+    fn place(&self, item: &Item) -> (Option<Order>, Timestamp, u32, u32) {
+        let standing = self.standing(item);
+        let component = standing.map_or(u32::MAX, |standing| standing.component);
+        (standing.map(|standing| standing.order), item.first_at, component, item.asset)
+    }
+
+    /// Puts more items, in order, among those that are there.
+    fn merge(&mut self, fresh: Vec<Item>) {
+        let mut old = std::mem::take(&mut self.items).into_iter().peekable();
+        let mut all = Vec::with_capacity(old.len() + fresh.len());
+        for item in fresh {
+            let place = self.place(&item);
+            while let Some(before) = old.next_if(|before| self.place(before) <= place) {
+                all.push(before);
+            }
+            all.push(item);
+        }
+        all.extend(old);
+        self.items = all;
     }
 
     /// What is known of what affects a component.
@@ -75,7 +98,7 @@ pub fn queue(
     let threats: Vec<Vec<Threat>> =
         matched.components.iter().map(|component| threats(component, knowledge, settings, now)).collect();
     let keys: Vec<Vec<MatchKey>> = matched.components.iter().map(|component| keys_of(component, ledger)).collect();
-    let (mut standings, places) = standings(matched, &threats, settings);
+    let (standings, places) = standings(matched, &threats, settings);
     let mut items = Vec::new();
     for (number, asset) in (0u32..).zip(&matched.assets) {
         if asset.unchecked.is_some() {
@@ -94,30 +117,10 @@ pub fn queue(
         }
     }
     ledger.retain(|name| matched.assets.binary_search_by(|asset| asset.name.cmp(name)).is_ok());
-    // Numbers of standings become their places in the order.
-    let mut order: Vec<u32> = (0..).take(standings.len()).collect();
-    order.sort_by(|one, other| by_number(&standings, *one).cmp(&by_number(&standings, *other)));
-    let mut rank = vec![0; order.len()];
-    for (place, number) in (0u32..).zip(&order) {
-        if let Some(rank) = usize::try_from(*number).ok().and_then(|at| rank.get_mut(at)) {
-            *rank = place;
-        }
-    }
-    standings.sort_by(|one, other| (&one.order, one.component).cmp(&(&other.order, other.component)));
-    for item in &mut items {
-        item.standing = usize::try_from(item.standing).ok().and_then(|at| rank.get(at)).copied().unwrap_or(u32::MAX);
-    }
-    let order_of = |item: &Item| {
-        let standing = usize::try_from(item.standing).ok().and_then(|at| standings.get(at));
-        (standing.map(|standing| standing.order), item.first_at, item.standing, item.asset)
-    };
-    items.sort_unstable_by_key(order_of);
-    Queue { items, standings, threats }
-}
-
-fn by_number(standings: &[Standing], number: u32) -> Option<(&standing::Order, u32)> {
-    let standing = standings.get(usize::try_from(number).ok()?)?;
-    Some((&standing.order, standing.component))
+    let mut queue = Queue { items: Vec::new(), standings, threats };
+    items.sort_unstable_by_key(|item| queue.place(item));
+    queue.items = items;
+    queue
 }
 
 fn keys_of(component: &Component<'_>, ledger: &mut Ledger) -> Vec<MatchKey> {

@@ -87,7 +87,9 @@ pub fn threats(
     component.affected.iter().map(|finding| threat(finding, knowledge, settings, now)).collect()
 }
 
-fn threat(finding: &Finding<'_>, knowledge: &Knowledge, settings: &RiskSettings, now: Timestamp) -> Threat {
+/// What is known of one that affects a component.
+#[must_use]
+pub fn threat(finding: &Finding<'_>, knowledge: &Knowledge, settings: &RiskSettings, now: Timestamp) -> Threat {
     let facts = knowledge.facts(finding.id);
     let (urgency, fix_seen_at) = match finding.basis {
         Basis::Debian(verdict) => (verdict.urgency.as_str(), verdict.fix_seen_at),

@@ -151,3 +151,42 @@ fn one_item_stands_for_all_that_its_patch_mends() {
     let score = queue.threats(standing.component)[1].score.as_ref().unwrap();
     assert!(score.source.contains("no score; the middle of `high` by Debian"), "{score:?}");
 }
+
+#[test]
+fn an_advisory_that_comes_in_alone_gives_the_same_queue_as_all_at_once() {
+    let all: Vec<(u32, u32, bool)> =
+        vec![(90, 10, false), (50, 1, true), (70, 0, false), (20, 5, false), (0, 0, false)];
+    let assets = [
+        ("a", Exposure::Internal, Environment::Production),
+        ("b", Exposure::Internet, Environment::Staging),
+        ("c", Exposure::Internal, Environment::Production),
+    ];
+    let fleet = fleet(&assets, 5);
+    let whole = knowledge(&all);
+    let mut wanted_ledger = Ledger::default();
+    let wanted = lines(&fleet, &whole, &mut wanted_ledger, Timestamp(7));
+    for without in 0..all.len() {
+        // The others as before; the one is neither scored nor listed nor in the tracker.
+        let id = format!("CVE-2026-{:04}", without + 1).parse().unwrap();
+        let (before, news) = (whole.without(&id), whole.only(&id));
+        let mut matched = matched(&fleet, &before);
+        let holders = crate::engine::patches::matching::holders::Holders::of(&matched);
+        let mut ledger = Ledger::default();
+        let settings = RiskSettings::default();
+        let mut queue = queue(&matched, &before, &mut ledger, &settings, Timestamp(7));
+        let mut present =
+            newcomer::Present { matched: &mut matched, holders: &holders, ledger: &mut ledger, settings: &settings };
+        assert_eq!(newcomer::add(&mut queue, &mut present, &news, Timestamp(7)), assets.len());
+        let line = |item: &Item| {
+            let standing = queue.standing(item).unwrap();
+            let band = standing.risk.as_ref().map_or("UNKNOWN", |risk| risk.band.word());
+            let due = item.due_at.map_or("-".to_owned(), |due| format!("{}", due.since_ms(Timestamp(7)) / HOUR_MS));
+            let asset = &matched.assets[usize::try_from(item.asset).unwrap()];
+            format!("{}/{} {band} {due}", asset.name, matched.component(standing.component).unwrap().name)
+        };
+        assert_eq!(queue.items.iter().map(line).collect::<Vec<_>>(), wanted, "{id}");
+        let mut again =
+            newcomer::Present { matched: &mut matched, holders: &holders, ledger: &mut ledger, settings: &settings };
+        assert_eq!(newcomer::add(&mut queue, &mut again, &news, Timestamp(8)), 0, "it is known by now");
+    }
+}
