@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::policy;
+use crate::engine::act::policy::{self, Gate};
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
@@ -171,12 +171,15 @@ impl Engine {
 
     /// For every live incident, as three failures anywhere hold everything back.
     fn open_breakers(&self, now: Timestamp) -> BTreeMap<IncidentId, Arc<str>> {
-        if self.world.runs.values().all(|run| policy::failures(run).is_empty()) {
+        let has_failed = |run: &&Arc<Run>| !policy::failures(run).is_empty();
+        let failed = self.world.runs.values().filter(has_failed).map(|run| (run.id, Arc::clone(run)));
+        let failed: BTreeMap<RunId, Arc<Run>> = failed.collect();
+        if failed.is_empty() {
             return BTreeMap::new();
         }
         let live = self.world.incidents.values().filter(|incident| incident.state.is_live());
         let open = live.filter_map(|incident| {
-            let reason = self.with_gate(incident, now, policy::breaker)?;
+            let reason = self.with_gate(incident, now, |gate| policy::breaker(&Gate { runs: &failed, ..*gate }))?;
             Some((incident.id, Arc::from(reason)))
         });
         open.collect()

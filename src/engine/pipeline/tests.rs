@@ -317,6 +317,55 @@ fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
     assert!(matches!(engine.snapshot(START).runs[0].steps[at].state, StepState::Succeeded { .. }));
 }
 
+#[test]
+fn a_restart_forgets_neither_the_cool_down_of_a_target_nor_the_acts_of_the_hour() {
+    let (mut run, _) = run_with(StepState::Succeeded { at: START }, "engine");
+    let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
+    let begun = |at| Beginning { id: Arc::from("i"), at, by: Arc::from("engine"), purpose: Purpose::Run };
+    run.steps[at].begun.extend([begun(START - 61 * MINUTE_MS), begun(START)]);
+    run.steps[at].bound.spec.touches = Arc::from("deployment/auth, node-1");
+    (run.state, run.ended_at) = (RunState::Stopped, Some(START));
+    let mut engine = engine();
+    let (_, mut kept) = kept_of_a_storm();
+    kept.push(Record::Run(run));
+    engine.restore(kept, START);
+    for (minutes, hour, cooling) in [(1, 1, 2), (9, 1, 2), (10, 1, 0), (59, 1, 0), (60, 0, 0)] {
+        let now = START + minutes * MINUTE_MS;
+        engine.handle(Input::Tick, now);
+        let autonomy = engine.snapshot(now).autonomy.clone();
+        assert_eq!((autonomy.hour, autonomy.cooling.len()), ((hour, 12), cooling), "after {minutes} min");
+        let until = autonomy.cooling.get("deployment/auth").copied();
+        assert!(cooling == 0 || until == Some((START + 10 * MINUTE_MS, RunId(1))), "{until:?}");
+    }
+}
+
+#[test]
+fn the_breaker_is_shown_for_every_live_incident_that_it_holds_back() {
+    let mut engine = engine();
+    let (_, mut kept) = kept_of_a_storm();
+    for (number, attempts) in [(1, 1), (2, 2)] {
+        let (mut run, _) = run_with(StepState::Failed { at: START, reason: Arc::from("exit code 1") }, "ana");
+        let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
+        for attempt in 0..attempts {
+            let id = Arc::from(format!("{number}-{attempt}"));
+            let begun = Beginning { id, at: START, by: Arc::from("ana"), purpose: Purpose::Run };
+            run.steps[at].begun.push(begun);
+        }
+        // Of an incident that is no longer kept: three acts anywhere hold this one back, too.
+        (run.id, run.incident) = (RunId(number), IncidentId(99));
+        (run.state, run.ended_at) = (RunState::Failed, Some(START));
+        kept.push(Record::Run(run));
+    }
+    engine.restore(kept, START);
+    let mut shown = |minutes: i64| {
+        let now = START + minutes * MINUTE_MS;
+        engine.handle(Input::Tick, now);
+        engine.snapshot(now).autonomy.breaker.get(&IncidentId(1)).cloned()
+    };
+    assert_eq!(shown(1).as_deref(), Some("3 acts failed or were not verified within 30 min"));
+    assert_eq!(shown(31), None);
+}
+
 /// What is told of due updates and of updates until an hour and a half after the opening, and what is in the timeline.
 fn told_of_updates(update_due: UpdateDue) -> (Vec<(OutwardEvent, Timestamp)>, Engine, Timestamp) {
     let mut engine = talkative();

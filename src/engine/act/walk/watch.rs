@@ -11,6 +11,9 @@ use crate::engine::model::{
     AuditKind, Band, MetricGoal, Reading, Run, RunState, StepKind, StepSpec, StepState, Unit, human,
 };
 
+/// An offer that stood for so long may have been read, so that it is in the log what made it another.
+const OFFER_READ_MS: i64 = 5 * SECOND_MS;
+
 /// What is waited for.
 struct Goal<'a> {
     metric: &'a MetricGoal,
@@ -124,7 +127,9 @@ fn waiting(run: &Run, index: usize, gate: &Gate<'_>) -> Option<WalkOutcome> {
     if step.evidence != known {
         let drift = policy::drift(&step.evidence, &known);
         let text = format!("the evidence changed since {} was offered: {drift}", name_of(run, index));
-        outcome.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+        if gate.now.since_ms(step.offered_at) >= OFFER_READ_MS {
+            outcome.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+        }
         let step = &mut outcome.run.steps[index];
         step.gate_text = format!("the evidence changed: {drift} · {}", step.gate_text).into();
     }

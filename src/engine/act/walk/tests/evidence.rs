@@ -80,7 +80,7 @@ proptest! {
             prop_assert!(matches!(answer, Err(GateRefusal::EvidenceChanged { .. })), "{answer:?}");
             prop_assert_eq!(drive.executed.len(), executed);
             // It is shown anew and says what is known now; the old token stays void, the new one is good.
-            drive.now = drive.now + 1;
+            drive.now = drive.now + 5_000;
             prop_assert!(drive.with(on_tick));
             prop_assert!(drive.run.steps[2].gate_text.starts_with("the evidence changed: "));
             prop_assert!(drive.audit.last().unwrap().text.contains("the evidence changed"));
