@@ -723,6 +723,17 @@ fn read_only_takes_every_act_away() {
 }
 
 #[test]
+fn the_kill_switch_is_pulled_at_any_moment_and_let_go_of_with_care() {
+    let mut console = Console::live();
+    console.press("5 f !");
+    assert!(matches!(console.requests()[..], [Request::Kill { .. }]), "{:?}", console.requests());
+    let mut changing = Console::live();
+    changing.show(with_run(|run| run.steps[1].offer = "newer".into()));
+    changing.rush("!");
+    assert!(matches!(changing.requests()[..], [Request::Kill { .. }]), "{:?}", changing.requests());
+}
+
+#[test]
 fn observe_mode_and_a_frozen_picture_let_nothing_act() {
     let mut observe = fixtures::live();
     observe.mode = AutonomyMode::Observe;

@@ -413,6 +413,20 @@ fn links_that_are_alive_or_lead_away_are_left_alone() {
     assert_eq!(findings(&[("own.md", &text)], None), []);
 }
 
+#[test]
+fn what_a_page_includes_is_looked_at_with_it() {
+    let with = |include: &str| {
+        let text = page("rollback-deploy").replacen("owner = ", &format!("include = \"{include}\"\nowner = "), 1);
+        let text = text.replacen("id = \"rollback-deploy\"", "id = \"own\"", 1);
+        let found = findings(&[("own.md", &text)], None);
+        found.into_iter().filter(|finding| finding.rule == "include").map(|finding| finding.text.to_string()).collect()
+    };
+    let said: [Vec<String>; 3] = ["nowhere@2", "free-disk@99", "revive-monitoring@1"].map(with);
+    assert!(said[0][0].contains("there is no such page"), "{said:?}");
+    assert!(said[1][0].contains("version 99"), "{said:?}");
+    assert!(said[2].iter().all(|text| !text.contains("no such page") && !text.contains("version")), "{said:?}");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
 

@@ -129,8 +129,26 @@ fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
     assert_eq!((console.keymap.as_str(), console.theme.as_str()), ("default", "mono"));
     assert_eq!((console.mouse, console.ascii, console.read_only), (false, AsciiChoice::Always, false));
     assert!(!loaded.settings.engine.host.enabled);
+    assert!(!loaded.settings.engine.runbooks.observe_only);
     assert_eq!(loaded.paths.state_dir, folder.path().join("state"));
     assert_eq!(loaded.paths.config_dir, folder.path());
+}
+
+#[test]
+fn a_console_that_may_not_act_has_an_engine_that_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, "[policy]\nmode = \"assist\"\n").unwrap();
+    let observes = |is_read_only: Option<bool>| {
+        let command_line = Overrides {
+            config: Some(file.clone()),
+            state_dir: Some(folder.path().join("state")),
+            is_read_only,
+            ..Overrides::default()
+        };
+        load(command_line, &|_| None).unwrap().settings.engine.runbooks.observe_only
+    };
+    assert!(observes(Some(true)) && !observes(None));
 }
 
 #[test]

@@ -255,6 +255,10 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
     if state.ui.is_read_only {
         return Some(read_only(info));
     }
+    // What stops everything is right whatever has just changed; letting go of it is looked at like any other act.
+    if info.command == Command::Kill && state.snapshot.kill.is_none() {
+        return None;
+    }
     if state.ui.is_frozen {
         return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));
     }

@@ -14,6 +14,7 @@ use super::technology;
 use crate::engine::model::{
     Anomaly, AnomalyState, BoundStep, Change, Hypothesis, Incident, ParamKind, ParamSpec, Runbook,
 };
+use crate::engine::redact::redact;
 use crate::engine::world::World;
 
 /// Longest value of a parameter, in bytes.
@@ -248,6 +249,9 @@ fn check(value: &str, spec: &ParamSpec, world: &World, incident: &Incident) -> R
     }
     if value.contains(is_unseen) {
         return Err(format!("`{}` holds characters that cannot be seen", shown()));
+    }
+    if redact(value) != value {
+        return Err("it looks like a secret, and commands are shown and kept; let the settings hold it".to_owned());
     }
     if !spec.choices.is_empty() && !spec.choices.iter().any(|choice| choice.as_ref() == value) {
         return Err(format!("`{}` is none of {}", shown(), spec.choices.join(", ")));

@@ -1,5 +1,7 @@
 //! Folders with runbooks of one's own: read again whenever a file in them changes, comes or goes.
 
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -70,17 +72,26 @@ fn read(path: &Path) -> Result<Option<RunbookFile>, String> {
         let problem = std::fs::read_dir(path).err().map_or_else(String::new, |problem| problem.to_string());
         return Err(format!("the folder cannot be read: {problem}"));
     }
-    match std::fs::metadata(path) {
-        Ok(seen) if seen.len() > PAGE_BYTES_MAX => {
-            return Err(format!("it has {} bytes; a page has {PAGE_BYTES_MAX} at most", seen.len()));
+    match read_page(path) {
+        Ok(text) if text.len() as u64 > PAGE_BYTES_MAX => {
+            Err(format!("it has more than {PAGE_BYTES_MAX} bytes; that is more than a page has"))
         }
-        _ => {}
-    }
-    match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(RunbookFile { file: Arc::from(path.display().to_string()), text: Arc::from(text) })),
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(problem) => Err(format!("it cannot be read: {problem}")),
     }
+}
+
+/// Reads a plain file and no further than one byte past what a page may have: a pipe of that name would hold the engine up
+/// for ever, and a device would never end.
+fn read_page(path: &Path) -> std::io::Result<String> {
+    let file = std::fs::File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no plain file"));
+    }
+    let mut text = String::new();
+    file.take(PAGE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -115,6 +126,21 @@ mod tests {
         assert_eq!(gone.files, []);
         assert!(gone.problems[0].text.contains("cannot be read"), "{gone:?}");
         assert_eq!(folders.look(), None);
+    }
+
+    #[test]
+    fn what_is_no_page_is_a_problem_and_holds_nothing_up() {
+        let home = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&home.path().join("pipe.md"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", home.path().join("zero.md")).unwrap();
+        std::fs::create_dir(home.path().join("folder.md")).unwrap();
+        std::fs::write(home.path().join("large.md"), vec![b'x'; (1 << 20) + 1]).unwrap();
+        std::fs::write(home.path().join("page.md"), "page").unwrap();
+        let own = RunbookFolders::new(vec![home.path().to_path_buf()]).look().unwrap();
+        assert_eq!(own.files.len(), 1);
+        let problems: Vec<(bool, bool)> =
+            own.problems.iter().map(|it| (it.text.contains("no plain file"), it.text.contains("bytes"))).collect();
+        assert_eq!(problems, [(true, false), (false, true), (true, false), (true, false)], "{:?}", own.problems);
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub struct PolicyProblem {
 
 /// What `act` and `notify` of a gate are for never.
 const NEVER: u8 = 101;
+/// A failure that comes back does so within minutes: less proves nothing.
+const HOLD_MS_MIN: i64 = 5 * MINUTE_MS;
 /// What must hold for longer than this keeps incidents open that are over.
 const HOLD_MS_MAX: i64 = 60 * MINUTE_MS;
 /// What cools down for longer than this is not to be acted on by itself at all, which has keys of its own.
@@ -99,11 +101,8 @@ impl PolicySettings {
                 "`shadow_min` = 0 under [policy] asks for no trial; write 1 or more".to_owned(),
             );
         }
-        if !(1..=HOLD_MS_MAX).contains(&self.hold.0) {
-            let text = format!(
-                "`hold` = {} ms under [policy] cannot be meant; write up to 1h, 5m to 15m are sensible",
-                self.hold.0
-            );
+        if !(HOLD_MS_MIN..=HOLD_MS_MAX).contains(&self.hold.0) {
+            let text = format!("`hold` = {} under [policy] proves too little or never ends; write 5m to 1h", self.hold);
             return wrong("hold", text);
         }
         if !(0..=COOLDOWN_MS_MAX).contains(&self.cooldown.0) {
@@ -218,7 +217,13 @@ mod tests {
         let usual = PolicySettings::default;
         for good in [
             usual(),
-            PolicySettings { hold: Span(1), act_confidence: 100, notify_confidence: 100, shadow_min: 1, ..usual() },
+            PolicySettings {
+                hold: Span(5 * MINUTE_MS),
+                act_confidence: 100,
+                notify_confidence: 100,
+                shadow_min: 1,
+                ..usual()
+            },
             PolicySettings { hold: Span(60 * MINUTE_MS), notify_confidence: 0, ..usual() },
             PolicySettings { cooldown: Span(0), hourly_max: 0, ..usual() },
             freeze(on, on + 1, Some("shop|.*-api")),
@@ -233,8 +238,8 @@ mod tests {
             (PolicySettings { notify_confidence: 200, ..usual() }, "notify_confidence", None, "200"),
             (PolicySettings { notify_confidence: 86, ..usual() }, "notify_confidence", None, "`act_confidence` = 85"),
             (PolicySettings { shadow_min: 0, ..usual() }, "shadow_min", None, "`shadow_min` = 0"),
-            (PolicySettings { hold: Span(0), ..usual() }, "hold", None, "`hold` = 0"),
-            (PolicySettings { hold: Span(60 * MINUTE_MS + 1), ..usual() }, "hold", None, "up to 1h"),
+            (PolicySettings { hold: Span(5 * MINUTE_MS - 1), ..usual() }, "hold", None, "`hold` = 299999ms"),
+            (PolicySettings { hold: Span(60 * MINUTE_MS + 1), ..usual() }, "hold", None, "5m to 1h"),
             (PolicySettings { cooldown: Span(25 * HOUR_MS), ..usual() }, "cooldown", None, "`cooldown` = 25h"),
             (PolicySettings { databases: "(".to_owned(), ..usual() }, "databases", None, "`databases` = `(`"),
             (gate(Some(102), None, None), "gate", Some(0), "`act` = 102"),

@@ -168,9 +168,20 @@ fn a_value_brings_no_placeholders_of_its_own() {
 
 #[test]
 fn hostile_values_are_refused_whatever_the_pattern() {
-    for value in
-        ["", " ", "-rf", "--flag=x", "a\nb", "a\0b", "a\u{1b}[2J", "v\u{202e}1", "v\u{200b}", "a\rb", &"x".repeat(257)]
-    {
+    for value in [
+        "",
+        " ",
+        "-rf",
+        "--flag=x",
+        "a\nb",
+        "a\0b",
+        "a\u{1b}[2J",
+        "v\u{202e}1",
+        "v\u{200b}",
+        "a\rb",
+        &"x".repeat(257),
+        "AKIAABCDEFGHIJKLMNOP",
+    ] {
         let refused = bind_version(value, text_param("cause.change.version", Some("(?s).*"), &[]));
         assert!(matches!(&refused, Err(BindError::Refused { .. })), "{value:?}: {refused:?}");
         let message = refused.unwrap_err().to_string();

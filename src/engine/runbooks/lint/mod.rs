@@ -13,6 +13,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use self::raw::Raw;
+use super::include;
+use super::library::Library;
 use super::parse::parse;
 use crate::engine::model::Runbook;
 
@@ -85,10 +87,12 @@ impl Findings {
 pub fn lint(pages: &[PageText<'_>], around: &Surroundings<'_>) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut read: Vec<(&str, u32, Runbook)> = Vec::new();
-    for page in pages {
+    let parsed: Vec<_> = pages.iter().map(|page| (page, parse(page.file, page.text))).collect();
+    let known = includable(parsed.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()));
+    for (page, parsed) in parsed {
         let mut findings = Findings { file: Arc::from(page.file), found: Vec::new() };
         page::look_at_text(page, around, &mut findings);
-        match parse(page.file, page.text) {
+        match parsed {
             Err(problems) => {
                 for problem in problems {
                     findings.error("page", problem.line, problem.text);
@@ -99,6 +103,10 @@ pub fn lint(pages: &[PageText<'_>], around: &Surroundings<'_>) -> Vec<Finding> {
                 page::look_at_head(&runbook, &raw, around, &mut findings);
                 steps::look(&runbook, &raw, around, &mut findings);
                 paths::look(&runbook, &raw, &mut findings);
+                match include::whole(&runbook, &known) {
+                    Ok(whole) => paths::look_at_databases(&whole, &raw, &mut findings),
+                    Err(text) => findings.error("include", raw.head.line_of("include"), text),
+                }
                 compare(&runbook, &raw, &read, &mut findings);
                 read.push((page.file, raw.head.line, runbook));
             }
@@ -107,6 +115,14 @@ pub fn lint(pages: &[PageText<'_>], around: &Surroundings<'_>) -> Vec<Finding> {
         all.extend(findings.found);
     }
     all
+}
+
+/// Pages that another may include, by id: those of the starter library, and these in their place.
+fn includable<'a>(own: impl Iterator<Item = &'a Runbook>) -> BTreeMap<Arc<str>, Arc<Runbook>> {
+    let shipped = Library::shipped();
+    let by_id = |page: Arc<Runbook>| (Arc::clone(&page.id), page);
+    let own = own.map(|page| Arc::new(page.clone()));
+    shipped.iter().map(Arc::clone).chain(own).map(by_id).collect()
 }
 
 /// Two pages with one identity, or with the same conditions: which of them is offered would be chance.

@@ -18,7 +18,6 @@ const DATABASE: &str =
 pub(super) fn look(runbook: &Runbook, raw: &Raw, findings: &mut Findings) {
     look_at_ends(runbook, raw, findings);
     look_at_unused(runbook, raw, findings);
-    look_at_databases(runbook, raw, findings);
 }
 
 /// Where a step may lead: to a step by its index, or to the end.
@@ -92,7 +91,8 @@ fn look_at_unused(runbook: &Runbook, raw: &Raw, findings: &mut Findings) {
     }
 }
 
-fn look_at_databases(runbook: &Runbook, raw: &Raw, findings: &mut Findings) {
+/// A database is restarted only behind its proofs; a page that is included may bring them, so `runbook` is the whole one.
+pub(super) fn look_at_databases(runbook: &Runbook, raw: &Raw, findings: &mut Findings) {
     for (at, step) in runbook.steps.iter().enumerate() {
         let restarts = step.act().is_some_and(|act| matches!(act.action, ActionKind::Restart | ActionKind::Failover));
         if !restarts || !touches_database(step) {
