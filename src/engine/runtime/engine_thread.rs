@@ -17,7 +17,7 @@ use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::runbook_folders::RunbookFolders;
 use super::{Ending, RuntimeConfig, RuntimeError, supervisor};
-use crate::engine::act::StepReportSink;
+use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
@@ -91,7 +91,7 @@ fn live(
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
     let jobs = JobsThread {
         store: opened.store,
-        runner: opened.runner,
+        runner: Arc::clone(&opened.runner),
         reports: report_sink,
         couriers,
         deliveries: delivery_sink,
@@ -117,6 +117,7 @@ fn live(
         next_request: 1,
         last_now: opened.now,
         killed,
+        runner: opened.runner,
         kill_file,
         kill_word: None,
         runbooks,
@@ -154,6 +155,8 @@ struct Desk {
     next_request: u64,
     last_now: Timestamp,
     killed: Arc<AtomicBool>,
+    /// For what is stopped out of turn.
+    runner: Arc<dyn StepRunner>,
     kill_file: Option<KillFile>,
     /// What the kill file said last.
     kill_word: Option<KillWord>,
@@ -313,8 +316,12 @@ impl Desk {
 
     fn hand_on(&self, jobs: Vec<Job>) {
         for job in &jobs {
-            if let Job::Kill(word) = job {
-                self.killed.store(matches!(word, KillWord::On { .. }), Ordering::Release);
+            match job {
+                Job::Kill(word) => self.killed.store(matches!(word, KillWord::On { .. }), Ordering::Release),
+                // A disk that does not answer holds the queue up, and must not hold up who stops what runs. In its turn it
+                // is told once more, for what has been queued before it and has yet to begin.
+                Job::Cancel { run, step } => self.runner.cancel(*run, *step),
+                _ => {}
             }
         }
         if !jobs.is_empty() {
