@@ -362,6 +362,7 @@ fn bound_steps() -> Vec<BoundStep> {
         repeat: Repeat::Never,
         prechecks: Vec::new(),
         not_restarting: Vec::new(),
+        expect: "".into(),
         danger: Danger::Medium,
         targets_max: 1,
         expected: "".into(),
@@ -396,6 +397,7 @@ fn runbook() -> Arc<Runbook> {
         service_pattern: "".into(),
         place: RunbookPlace::Anywhere,
         includes: Vec::new(),
+        mistake: None,
         params: BTreeMap::new(),
         symptoms: Vec::new(),
         alerts: Vec::new(),
@@ -448,6 +450,7 @@ pub fn run() -> Run {
         started_at: at("14:32:45"),
         ended_at: None,
         started_by: "you".into(),
+        was_first: true,
     }
 }
 

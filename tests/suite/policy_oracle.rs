@@ -463,6 +463,7 @@ fn act_spec(action: ActionKind, call: Call) -> ActSpec {
         repeat: Repeat::Never,
         prechecks: Vec::new(),
         not_restarting: Vec::new(),
+        expect: "".into(),
         danger: Danger::Low,
         targets_max: 1,
         expected: "".into(),
@@ -571,6 +572,7 @@ impl Situation {
             policy: &self.policy,
             safety: &self.safety,
             runs: &self.runs,
+            can_tell: true,
             outlook: self,
             now: self.now,
         }
@@ -600,7 +602,7 @@ fn acts_before(facts: &Facts, service: &str, now: Timestamp) -> Vec<RunStep> {
         let mut act = step(name, StepKind::Act(Box::new(spec)), StepEffect::Reversible, touches, at);
         act.state = state;
         act.id = format!("id-{name}").into();
-        act.begun.push(Beginning { id: act.id.clone(), at, by: "ann".into(), purpose: Purpose::Run });
+        act.begun.push(Beginning { id: act.id.clone(), at, by: "ann".into(), purpose: Purpose::Run, is_void: false });
         act
     };
     let long_ago = before(now, 3 * 60 * MINUTE);
@@ -661,6 +663,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
             undo: facts.has_undo.then(|| call(&["kubectl", "rollout", "undo", "deployment/shop"])),
             prechecks: if facts.precheck == Precheck::None { Vec::new() } else { vec![goal] },
             not_restarting: Vec::new(),
+            expect: "".into(),
             danger: facts.danger,
             targets_max: facts.targets_max,
             approvals: facts.approvals,
@@ -690,6 +693,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
             at: before(now, 2 * MINUTE),
             by: "ann".into(),
             purpose: Purpose::Run,
+            is_void: false,
         });
     }
     for (at, (is_same, ago)) in facts.others.iter().enumerate() {
@@ -711,6 +715,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
         started_at: before(now, 5 * MINUTE),
         ended_at: None,
         started_by: "ann".into(),
+        was_first: true,
     }
 }
 
@@ -875,7 +880,7 @@ impl Runs<'_> {
         act.state = state;
         act.attempt = 1;
         act.id = format!("id-{number}").into();
-        act.begun.push(Beginning { id: act.id.clone(), at, by: by.into(), purpose: Purpose::Run });
+        act.begun.push(Beginning { id: act.id.clone(), at, by: by.into(), purpose: Purpose::Run, is_void: false });
         let run = Run {
             id: RunId(number),
             incident: IncidentId(of),
@@ -890,6 +895,7 @@ impl Runs<'_> {
             started_at: at,
             ended_at: (!run_state.is_open()).then_some(at),
             started_by: by.into(),
+            was_first: true,
         };
         if of == 42 {
             own.runs.push(run.id);

@@ -37,7 +37,7 @@ fn metric() -> MetricGoal {
 }
 
 fn begun(purpose: Purpose) -> Beginning {
-    Beginning { id: "1d9c".into(), at: at("14:32:52"), by: "you".into(), purpose }
+    Beginning { id: "1d9c".into(), at: at("14:32:52"), by: "you".into(), purpose, is_void: false }
 }
 
 fn scenes() -> Vec<(&'static str, Snapshot)> {

@@ -2,6 +2,7 @@
 //!
 //! Everything that crosses a boundary (source to engine, engine to console, engine to store) is made of these.
 
+pub mod act;
 pub mod alert;
 pub mod anomaly;
 pub mod audit;
@@ -30,6 +31,7 @@ pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
 
+pub use act::{ActSpec, ActionKind, BlastRadius, Danger, Repeat};
 pub use alert::{Alert, AlertNotice, AlertState};
 pub use anomaly::{
     Anomaly, AnomalyKind, AnomalyState, Band, CompoundAnomaly, DetectionMethod, Direction, Forecast, Reading,
@@ -59,8 +61,7 @@ pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
 pub use step::{
-    ActSpec, ActionKind, BlastRadius, BoundStep, Case, CheckSpec, Choice, Danger, Goto, Look, MetricGoal, Repeat,
-    StepEffect, StepKind, StepSpec, Unexpected, When,
+    BoundStep, Case, CheckSpec, Choice, Goto, Look, MetricGoal, StepEffect, StepKind, StepSpec, Unexpected, When,
 };
 pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};

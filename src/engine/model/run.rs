@@ -158,6 +158,10 @@ pub struct Beginning {
     pub by: Arc<str>,
     /// What for.
     pub purpose: Purpose,
+    /// True where it never started and so changed nothing. Where a probe or a person said that it did not happen, it still
+    /// may have.
+    #[serde(default)]
+    pub is_void: bool,
 }
 
 /// A step within a run.
@@ -243,6 +247,9 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
     /// Who began it.
     pub started_by: Arc<str>,
+    /// True where its runbook was the first of those offered then: what the engine would have chosen.
+    #[serde(default)]
+    pub was_first: bool,
 }
 
 impl RunStep {
@@ -282,12 +289,17 @@ impl RunStep {
         self.begun.iter().filter(move |begun| is_act && matches!(begun.purpose, Purpose::Run | Purpose::Undo))
     }
 
+    /// Those of them that may have changed something.
+    pub fn acts_done(&self) -> impl Iterator<Item = &Beginning> {
+        self.acts_begun().filter(|begun| !begun.is_void)
+    }
+
     /// True for an act that may have had its effect and was not taken back.
     #[must_use]
     pub fn stands(&self) -> bool {
         let may_have =
             matches!(self.state, StepState::Succeeded { .. } | StepState::Failed { .. } | StepState::Unknown { .. });
-        self.is_in_force || may_have && self.acts_begun().next().is_some()
+        self.is_in_force || may_have && self.acts_done().next().is_some()
     }
 }
 

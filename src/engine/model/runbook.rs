@@ -48,6 +48,9 @@ pub struct Runbook {
     /// Days after `verified` for which it may still run by itself.
     #[serde(default)]
     pub expires_days: u32,
+    /// The first mistake that `hypo runbook lint` calls an error, where there is one: the page does not act by itself then.
+    #[serde(default)]
+    pub mistake: Option<Arc<str>>,
     /// Acts it may take at most.
     pub acts_max: u8,
     /// Estimated time to walk it, in seconds.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::act::ActionKind;
 use super::ids::{IncidentId, RunId};
-use super::step::ActionKind;
 use crate::engine::clock::Timestamp;
 
 /// How much the engine may do by itself.

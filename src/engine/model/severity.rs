@@ -72,6 +72,13 @@ impl Score {
         self.0
     }
 
+    /// In whole per cent, never more than it is: what a threshold is held against.
+    #[must_use]
+    pub fn percent_reached(self) -> u8 {
+        // A share that was written in hundredths is one unit of the last place off at most.
+        (self.0 * 100.0 + 1e-9).floor() as u8
+    }
+
     /// In whole per cent, rounded.
     #[must_use]
     pub fn percent(self) -> u8 {

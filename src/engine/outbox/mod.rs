@@ -93,6 +93,12 @@ impl Outbox {
         self.routes.is_empty()
     }
 
+    /// True where somebody is told of such events.
+    #[must_use]
+    pub fn takes(&self, event: OutwardEvent) -> bool {
+        self.routes.iter().any(|route| route.events.contains(&event))
+    }
+
     /// True while a try is under way.
     #[must_use]
     pub fn is_under_way(&self) -> bool {

@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// What is asked about the first act of a runbook, were it begun now.
-    fn at_first_act<T>(
+    pub(super) fn at_first_act<T>(
         &self,
         proposal: &Proposal,
         incident: &Incident,

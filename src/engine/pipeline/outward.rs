@@ -9,6 +9,7 @@ use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
 use crate::engine::act::walk::{ENGINE, OWN_SOURCE, RunNotice};
+use crate::engine::clock::Timestamp;
 use crate::engine::job::Record;
 use crate::engine::limits::RUN_NEWS_MS_MAX;
 use crate::engine::model::{
@@ -161,12 +162,13 @@ impl Engine {
         let at = run.ended_at.unwrap_or(turn.now);
         let message = wording::of_run(event, run, why, incident, at);
         // A run can pause twice, each time for a reason of its own.
-        let word = match run.state {
-            RunState::Interrupted => "interrupted".to_owned(),
-            RunState::Paused => format!("paused {}", run.word),
-            _ => event.word().to_owned(),
+        let current = run.current_step().and_then(|index| run.steps.get(index));
+        let (word, since) = match run.state {
+            RunState::Interrupted => ("interrupted", unknown_since(run)),
+            RunState::Paused => ("paused", current.map(|step| step.shown_at)),
+            _ => (event.word(), run.ended_at),
         };
-        let about = format!("{}@{}/{word}", run.id, run.started_at.0);
+        let about = format!("{}@{}/{word}/{}", run.id, run.started_at.0, since.unwrap_or(run.started_at).0);
         self.enqueue(&about, Some(run.incident), &message, turn);
     }
 
@@ -218,6 +220,12 @@ fn events(before: Option<&Incident>, after: &Incident) -> Vec<OutwardEvent> {
         });
     }
     events
+}
+
+/// Since when a step's end is not known.
+fn unknown_since(run: &Run) -> Option<Timestamp> {
+    let since = |step: &RunStep| if let StepState::Unknown { since } = step.state { Some(since) } else { None };
+    run.steps.iter().filter_map(since).max()
 }
 
 /// True for a step that changes something.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::policy::{Gate, Harm, Outlook};
+use crate::engine::act::policy::{self, Gate, Harm, Outlook};
 use crate::engine::act::walk::{self, Verdict, WalkOutcome};
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
@@ -14,7 +14,8 @@ use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::job::Record;
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
-    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, Reading, Run, RunId, RunState, Severity, StepState,
+    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Reading, Run, RunId, RunState,
+    Severity, StepState,
 };
 use crate::engine::request::Request;
 use crate::engine::runbooks::rebind;
@@ -65,10 +66,17 @@ impl Engine {
         let proposal = proposals.clone().find(|proposal| proposal.runbook.id == *runbook).cloned();
         let proposal = proposal.ok_or_else(|| format!("runbook `{runbook}` is not proposed for {id}"))?;
         let incident = self.world.incidents.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
+        let first = self.proposals.get(&id).and_then(|proposals| proposals.first()).cloned();
+        let was_first = first.as_ref().is_some_and(|first| first.runbook.id == *runbook);
         let run = RunId(self.next_run);
         self.next_run += 1;
-        let outcome = self.with_gate(&incident, turn.now, |gate| walk::start(run, &proposal, by, gate));
+        let mut outcome = self.with_gate(&incident, turn.now, |gate| walk::start(run, &proposal, by, gate));
+        outcome.run.was_first = was_first;
+        let begun = outcome.run.clone();
         self.take_walk(outcome, turn, true);
+        if let Some(first) = first.filter(|_| !was_first) {
+            self.keep_choice(&first, &incident, &begun, turn);
+        }
         Ok(format!("began {run}: {}", proposal.runbook.title))
     }
 
@@ -257,14 +265,10 @@ impl Engine {
         Some(Arc::clone(into.unwrap_or(incident)))
     }
 
-    /// The run of this incident that is not over, where there is one.
+    /// The run of this incident, or of one that was merged into it, that is not over.
     pub(super) fn unfinished_run(&self, incident: IncidentId) -> Option<RunId> {
-        self.world
-            .runs
-            .values()
-            .filter(|run| run.state.is_open())
-            .find(|run| run.incident == incident)
-            .map(|run| run.id)
+        let is_of_it = |run: &&Arc<Run>| policy::merged_into(run.incident, &self.world.incidents) == incident;
+        self.world.runs.values().filter(|run| run.state.is_open()).find(is_of_it).map(|run| run.id)
     }
 
     /// Until when the last command that has begun, and whose end was not seen, can be heard of; `None` without one.
@@ -288,6 +292,7 @@ impl Engine {
             policy: &self.settings.policy,
             safety: &self.safety,
             runs: &self.world.runs,
+            can_tell: self.outbox.takes(OutwardEvent::AutonomousAct),
             outlook: &systems,
             now,
         })

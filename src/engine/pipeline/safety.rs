@@ -12,7 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
 use crate::engine::job::Record;
 use crate::engine::model::{
-    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Purpose, Run, RunId, StepState,
+    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Proposal, Purpose, Run, RunId, StepState,
 };
 use crate::engine::request::Request;
 
@@ -156,7 +156,7 @@ impl Engine {
     fn cooling(&self, now: Timestamp) -> BTreeMap<Arc<str>, (Timestamp, RunId)> {
         let mut cooling: BTreeMap<Arc<str>, (Timestamp, RunId)> = BTreeMap::new();
         for (run, step) in self.world.runs.values().flat_map(|run| run.steps.iter().map(move |step| (run.id, step))) {
-            let Some(last) = step.acts_begun().map(|begun| begun.at).max() else { continue };
+            let Some(last) = step.acts_done().map(|begun| begun.at).max() else { continue };
             let until = last + self.settings.policy.cooldown.0;
             if now >= until {
                 continue;
@@ -187,7 +187,8 @@ impl Engine {
 
     /// What the engine would do with the act that is offered, if its kind were allowed to begin by itself.
     pub(super) fn trial(&self, run: &Run, incident: &Incident, now: Timestamp) -> Option<Trial> {
-        let step = run.current_step().and_then(|index| run.steps.get(index))?;
+        // What the engine would not have chosen says nothing of how it would have done.
+        let step = run.current_step().filter(|_| run.was_first).and_then(|index| run.steps.get(index))?;
         let act = step.bound.spec.act().filter(|_| step.state == StepState::Waiting)?;
         let would_begin =
             self.with_gate(incident, now, |gate| policy::would_begin(run, &step.bound.spec, act, gate).is_ok());
@@ -210,6 +211,19 @@ impl Engine {
             _ => return,
         };
         self.tell_trial(trial.action, done, run, turn);
+    }
+
+    /// A person began another runbook than the engine would have.
+    pub(super) fn keep_choice(&mut self, first: &Proposal, incident: &Incident, run: &Run, turn: &mut Turn) {
+        let would_begin = self.at_first_act(first, incident, turn.now, |tried, index, gate| {
+            let step = tried.steps.get(index)?;
+            let act = step.bound.spec.act()?;
+            policy::would_begin(tried, &step.bound.spec, act, gate).is_ok().then_some(act.action)
+        });
+        let Some(action) = would_begin.flatten() else { return };
+        self.safety.shadow.entry(action).or_default().differed += 1;
+        let done = format!("a person began `{}` in place of `{}`", run.runbook.id, first.runbook.id);
+        self.tell_trial(action, &done, run, turn);
     }
 
     /// An act that people take back was none that the engine should have begun, and none that it did begin. A second try to

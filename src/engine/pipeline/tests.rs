@@ -274,7 +274,7 @@ fn an_act_that_is_taken_back_counts_against_its_kind_once_and_the_log_says_so() 
         let (mut run, _) = run_with(StepState::Succeeded { at: START }, by);
         let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
         let action = run.steps[at].bound.spec.act().unwrap().action;
-        let begun = |purpose| Beginning { id: Arc::from("i"), at: START, by: Arc::from(by), purpose };
+        let begun = |purpose| Beginning { id: Arc::from("i"), at: START, by: Arc::from(by), purpose, is_void: false };
         run.steps[at].begun.push(begun(Purpose::Run));
         engine.safety.shadow.insert(action, ShadowRecord { agreed: 20, differed: 0 });
         let before = engine.audit.newest().count();
@@ -292,7 +292,13 @@ fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
     let mut engine = engine();
     let (mut run, _) = run_with(StepState::Running { since: START, purpose: Purpose::Run }, "ana");
     let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
-    let begun = |id: &str| Beginning { id: Arc::from(id), at: START, by: Arc::from("ana"), purpose: Purpose::Run };
+    let begun = |id: &str| Beginning {
+        id: Arc::from(id),
+        at: START,
+        by: Arc::from("ana"),
+        purpose: Purpose::Run,
+        is_void: false,
+    };
     run.steps[at].begun.extend([begun("first"), begun("second")]);
     let (_, opened) = kept_of_a_storm();
     engine.restore(opened, START);
@@ -321,7 +327,8 @@ fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
 fn a_restart_forgets_neither_the_cool_down_of_a_target_nor_the_acts_of_the_hour() {
     let (mut run, _) = run_with(StepState::Succeeded { at: START }, "engine");
     let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
-    let begun = |at| Beginning { id: Arc::from("i"), at, by: Arc::from("engine"), purpose: Purpose::Run };
+    let begun =
+        |at| Beginning { id: Arc::from("i"), at, by: Arc::from("engine"), purpose: Purpose::Run, is_void: false };
     run.steps[at].begun.extend([begun(START - 61 * MINUTE_MS), begun(START)]);
     run.steps[at].bound.spec.touches = Arc::from("deployment/auth, node-1");
     (run.state, run.ended_at) = (RunState::Stopped, Some(START));
@@ -348,7 +355,7 @@ fn the_breaker_is_shown_for_every_live_incident_that_it_holds_back() {
         let at = run.steps.iter().position(|step| step.bound.spec.act().is_some()).unwrap();
         for attempt in 0..attempts {
             let id = Arc::from(format!("{number}-{attempt}"));
-            let begun = Beginning { id, at: START, by: Arc::from("ana"), purpose: Purpose::Run };
+            let begun = Beginning { id, at: START, by: Arc::from("ana"), purpose: Purpose::Run, is_void: false };
             run.steps[at].begun.push(begun);
         }
         // Of an incident that is no longer kept: three acts anywhere hold this one back, too.
@@ -441,6 +448,7 @@ fn run_with(state: StepState, approved_by: &str) -> (Run, String) {
         started_at: START,
         ended_at: None,
         started_by: Arc::from("ana"),
+        was_first: true,
         runbook,
     };
     (run, name)

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::MINUTE_MS;
 use super::model::{
-    ActionKind, CauseKind, Incident, IncidentSeverity, Proposal, Purpose, Run, RunState, RunStep, StepKind, StepState,
+    ActionKind, CauseKind, Danger, Incident, IncidentSeverity, Proposal, Purpose, Run, RunState, RunStep, StepKind,
+    StepState,
 };
 
 /// What it costs, in minutes, that users wait on for the next remedy after one that did not help.
@@ -175,6 +176,9 @@ fn price(tallies: &[Tally], place: usize, proposal: &Proposal, severity: Inciden
         let failed = mean(tally.failed_minutes, tally.failed) + FAILED_MINUTES;
         helps * helped + (1.0 - helps) * failed
     };
+    // What the acts themselves may do to users, however well they help.
+    let harm = proposal.steps.iter().filter_map(|step| step.spec.act()).map(|act| harm_minutes(act.danger));
+    let harm = harm.fold(0.0, f64::max);
     let minutes = if tallies.is_empty() {
         minutes_of(&Tally::default())
     } else {
@@ -186,7 +190,16 @@ fn price(tallies: &[Tally], place: usize, proposal: &Proposal, severity: Inciden
         IncidentSeverity::Sev3 => 2.0,
         IncidentSeverity::Sev4 => 1.0,
     };
-    weight * minutes
+    weight * (minutes + harm)
+}
+
+/// What an act costs users by itself, in minutes that they wait or see errors.
+fn harm_minutes(danger: Danger) -> f64 {
+    match danger {
+        Danger::Low => 0.0,
+        Danger::Medium => 1.0,
+        Danger::High => 10.0,
+    }
 }
 
 /// `rollback helped in 9 of 9 such cases, scale in 1 of 6`.
@@ -239,7 +252,7 @@ impl Lesson {
             _ => return None,
         };
         let mut acts = BTreeMap::new();
-        for step in run.steps.iter().filter(|step| step.begun.iter().any(|begun| begun.purpose == Purpose::Run)) {
+        for step in run.steps.iter().filter(|step| step.acts_done().any(|begun| begun.purpose == Purpose::Run)) {
             let Some(act) = step.bound.spec.act() else { continue };
             let helped = has_helped && matches!(step.state, StepState::Succeeded { .. });
             *acts.entry(act.action).or_insert(false) |= helped;

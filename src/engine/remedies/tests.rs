@@ -21,6 +21,7 @@ fn step(action: ActionKind) -> BoundStep {
         repeat: Repeat::Never,
         prechecks: Vec::new(),
         not_restarting: Vec::new(),
+        expect: "".into(),
         danger: Danger::Medium,
         targets_max: 1,
         expected: "".into(),
@@ -53,6 +54,7 @@ fn proposal(id: &str, action: ActionKind) -> Proposal {
             service_pattern: "".into(),
             place: RunbookPlace::Anywhere,
             includes: Vec::new(),
+            mistake: None,
             params: BTreeMap::new(),
             symptoms: Vec::new(),
             alerts: Vec::new(),
@@ -72,7 +74,7 @@ fn proposal(id: &str, action: ActionKind) -> Proposal {
 
 /// A run of one act that ended as told.
 fn ended(action: ActionKind, state: RunState, has_held: Option<bool>) -> Run {
-    let began = Beginning { id: "i".into(), at: Timestamp(0), by: "ana".into(), purpose: Purpose::Run };
+    let began = Beginning { id: "i".into(), at: Timestamp(0), by: "ana".into(), purpose: Purpose::Run, is_void: false };
     let step = RunStep {
         state: StepState::Succeeded { at: Timestamp(0) },
         begun: vec![began],
@@ -92,6 +94,7 @@ fn ended(action: ActionKind, state: RunState, has_held: Option<bool>) -> Run {
         started_at: Timestamp(0),
         ended_at: Some(Timestamp(5 * MINUTE_MS)),
         started_by: "ana".into(),
+        was_first: true,
     }
 }
 

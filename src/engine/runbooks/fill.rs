@@ -143,6 +143,7 @@ impl Filler<'_> {
             not_restarting: self.texts(&act.not_restarting),
             danger: act.danger,
             targets_max: act.targets_max,
+            expect: fill(&act.expect, self.0, regex::escape),
             expected: self.text(&act.expected),
             within_ms: act.within_ms,
             approvals: act.approvals,

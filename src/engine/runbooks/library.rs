@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::include;
 use super::parse::parse;
+use super::{include, lint};
 use crate::engine::input::{RunbookFile, RunbookFiles};
 use crate::engine::model::Runbook;
 use crate::engine::snapshot::FileProblem;
@@ -95,13 +95,16 @@ impl Library {
     pub fn add_text(&mut self, origin: &str, text: &str) {
         match parse(origin, text) {
             Err(problems) => self.problems.extend(problems),
-            Ok(runbook) => match self.pages.get(&runbook.id) {
+            Ok(mut runbook) => match self.pages.get(&runbook.id) {
                 Some(first) if first.origin.as_ref() != SHIPPED_ORIGIN => self.problems.push(FileProblem {
                     file: Arc::from(origin),
                     line: 0,
                     text: format!("its id `{}` is that of {}; rename one of them", runbook.id, first.origin).into(),
                 }),
-                _ => self.insert(Arc::new(runbook)),
+                _ => {
+                    runbook.mistake = lint::mistake(origin, text);
+                    self.insert(Arc::new(runbook));
+                }
             },
         }
     }

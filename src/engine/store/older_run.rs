@@ -167,6 +167,7 @@ impl From<OlderRun> for Run {
             started_at: older.started_at,
             ended_at: older.ended_at,
             started_by: older.started_by,
+            was_first: false,
         }
     }
 }
@@ -185,6 +186,7 @@ fn no_runbook() -> Runbook {
         service_pattern: nothing(),
         place: RunbookPlace::Anywhere,
         includes: Vec::new(),
+        mistake: None,
         params: BTreeMap::new(),
         symptoms: Vec::new(),
         alerts: Vec::new(),
@@ -241,6 +243,7 @@ impl From<OlderStepSpec> for StepSpec {
                 repeat: Repeat::Never,
                 prechecks: Vec::new(),
                 not_restarting: Vec::new(),
+                expect: "".into(),
                 danger,
                 targets_max: 1,
                 expected: Arc::from(""),
@@ -286,6 +289,7 @@ impl From<OlderRunStep> for RunStep {
             at,
             by,
             purpose: Purpose::Run,
+            is_void: false,
         });
         Self {
             bound: BoundStep { spec: older.bound.spec.into(), digest: older.bound.digest },

@@ -119,7 +119,13 @@ fn run(id: u64, value: f64) -> Record {
         offer: Arc::from("o"),
         evidence: Arc::from("e"),
         offered_at: Timestamp(1),
-        begun: vec![Beginning { id: Arc::from("i"), at: Timestamp(1), by: Arc::from("ana"), purpose: Purpose::Run }],
+        begun: vec![Beginning {
+            id: Arc::from("i"),
+            at: Timestamp(1),
+            by: Arc::from("ana"),
+            purpose: Purpose::Run,
+            is_void: false,
+        }],
         is_in_force: true,
         gate_text: Arc::from("g"),
         is_denied: false,
@@ -150,6 +156,7 @@ fn run(id: u64, value: f64) -> Record {
             service_pattern: Arc::from(""),
             place: crate::engine::model::RunbookPlace::Anywhere,
             includes: Vec::new(),
+            mistake: None,
             params: BTreeMap::new(),
             symptoms: Vec::new(),
             alerts: Vec::new(),
@@ -169,6 +176,7 @@ fn run(id: u64, value: f64) -> Record {
         started_at: Timestamp(1),
         ended_at: None,
         started_by: Arc::from("ana"),
+        was_first: true,
     })
 }
 

@@ -315,6 +315,7 @@ impl Drive<'_> {
             policy: &self.policy,
             safety: &self.safety,
             runs: &self.runs,
+            can_tell: true,
             outlook: &self.figures,
             now: self.figures.now,
         })

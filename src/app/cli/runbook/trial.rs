@@ -63,6 +63,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &RunbookRunArguments) -> 
         policy: &engine.policy,
         safety: &safety,
         runs: &subject.runs,
+        can_tell: true,
         outlook: &Blind,
         now,
     };

@@ -86,6 +86,9 @@ pub fn would_begin(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -
     if history::recurrences(run, act, gate) >= RECURRENCES_MAX {
         return Err("it helped before and the failure came back: the cause is elsewhere".to_owned());
     }
+    if let Some(mistake) = &run.runbook.mistake {
+        return Err(format!("its page has a mistake: {mistake}"));
+    }
     check_verified(run, gate)?;
     check_confidence(run, spec, act, gate)
 }
@@ -122,9 +125,11 @@ fn check_confidence(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) 
         return Err("only one kind of evidence speaks for the cause".to_owned());
     }
     let (act_at, notify_at) = thresholds(run, spec, act, gate);
-    let confidence = cause.confidence.percent();
+    let confidence = cause.confidence.percent_reached();
     if confidence >= act_at {
         Ok(Licence { must_notify: false })
+    } else if confidence >= notify_at && !gate.can_tell {
+        Err(format!("confidence {confidence} % wants people told at once, and no destination takes that"))
     } else if confidence >= notify_at {
         Ok(Licence { must_notify: true })
     } else {

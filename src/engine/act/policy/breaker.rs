@@ -36,7 +36,7 @@ pub fn failures(run: &Run) -> Vec<Timestamp> {
 /// An attempt that was followed by another at the same thing had not done it. What became of the last is told by the step;
 /// where that was done, by the run.
 fn failures_of(run: &Run, index: usize, step: &RunStep) -> Vec<Timestamp> {
-    let begun: Vec<_> = step.acts_begun().collect();
+    let begun: Vec<_> = step.acts_done().collect();
     let followed = begun.windows(2).filter_map(|pair| match pair {
         [one, next] if one.purpose == next.purpose => Some(next.at),
         // Done anew after it was taken back.

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::Gate;
 use super::history::{self, acts_begun_in};
-use crate::engine::clock::MINUTE_MS;
+use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
     ActSpec, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
@@ -15,6 +15,8 @@ use crate::engine::settings::{PolicySettings, RunbookSettings};
 
 /// What must be proved by checks of the same run before a database may be restarted.
 pub const DATABASE_PROOFS: [&str; 5] = ["role", "replica_lag", "backup_age", "no_long_transaction", "drain_plan"];
+/// A proof older than this is none any more: replicas fall behind and backups begin.
+const PROOF_MS_MAX: i64 = 15 * MINUTE_MS;
 /// Between two restarts of the same database.
 const DATABASE_RESTART_MS: i64 = 15 * MINUTE_MS;
 
@@ -58,7 +60,10 @@ pub fn unguarded(call: &Call) -> Option<String> {
 /// Why an act may not be taken back: what holds for the act itself, but for its own preconditions, and a freeze does not
 /// keep a change that was a mistake.
 pub(super) fn of_act_taken_back(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
-    observing(gate).or_else(|| killed(gate)).or_else(|| taken(run, spec, gate))
+    observing(gate)
+        .or_else(|| killed(gate))
+        .or_else(|| taken(run, spec, gate))
+        .or_else(|| unproved_undo(run, spec, gate))
 }
 
 /// Why an act may not begin.
@@ -131,16 +136,22 @@ fn taken(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
 
 /// True where the act may touch what holds data.
 pub(super) fn touches_database(run: &Run, spec: &StepSpec, policy: &PolicySettings) -> bool {
-    let touched = history::targets(&spec.touches);
     // A pattern that cannot be read makes every target a database: the safe side.
     let Some(pattern) = whole(&policy.databases) else { return true };
-    let words: Vec<Arc<str>> = spec.call().map(Call::words).unwrap_or_default();
+    history::targets(&spec.touches).any(|target| pattern.is_match(target))
+        || spec.call().is_some_and(|call| calls_database(run, call, policy))
+}
+
+/// True where the call names what holds data.
+fn calls_database(run: &Run, call: &Call, policy: &PolicySettings) -> bool {
+    let Some(pattern) = whole(&policy.databases) else { return true };
+    let words: Vec<Arc<str>> = call.words();
     let in_call = words.iter().flat_map(|word| word.split(['/', '='])).any(|word| pattern.is_match(word));
     let is_param_of_call = run
         .params
         .values()
         .any(|value| pattern.is_match(value) && words.iter().any(|word| word.contains(value.as_ref())));
-    touched.into_iter().any(|target| pattern.is_match(target)) || in_call || is_param_of_call
+    in_call || is_param_of_call
 }
 
 /// A database is restarted only after this very run has proved that nothing is lost by it. Missing proof refuses.
@@ -148,22 +159,39 @@ fn unproved_restart(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) 
     if !history::restarts(act) || !touches_database(run, spec, gate.policy) {
         return None;
     }
-    let is_proved = |proof: &&str| {
-        run.steps.iter().any(|step| {
-            let StepKind::Check(CheckSpec { proves, .. }) = &step.bound.spec.kind else { return false };
-            let has_seen = matches!(step.state, StepState::Succeeded { .. }) && step.is_as_expected == Some(true);
-            has_seen && proves.iter().any(|proved| proved.as_ref() == *proof)
-        })
-    };
-    let missing: Vec<&str> = DATABASE_PROOFS.into_iter().filter(|proof| !is_proved(proof)).collect();
-    if !missing.is_empty() {
-        return Some(format!("{} may hold data, and this run has not proved: {}", spec.touches, missing.join(", ")));
+    if let Some(reason) = unproved(run, spec, |at| gate.now.since_ms(at) <= PROOF_MS_MAX) {
+        return Some(reason);
     }
     let last = history::last_restart(spec, run, gate.runs)?;
     let since = gate.now.0.saturating_sub(last);
     (since < DATABASE_RESTART_MS).then(|| {
         format!("{} was restarted {} min ago; wait until {} min are over", spec.touches, since / MINUTE_MS, 15)
     })
+}
+
+/// What this run has not proved of what a restart needs, by checks for whose instant `counts` holds.
+fn unproved(run: &Run, spec: &StepSpec, counts: impl Fn(Timestamp) -> bool) -> Option<String> {
+    let is_proved = |proof: &&str| {
+        run.steps.iter().any(|step| {
+            let StepKind::Check(CheckSpec { proves, .. }) = &step.bound.spec.kind else { return false };
+            let has_seen = matches!(step.state, StepState::Succeeded { at } if counts(at));
+            has_seen && step.is_as_expected == Some(true) && proves.iter().any(|proved| proved.as_ref() == *proof)
+        })
+    };
+    let missing: Vec<&str> = DATABASE_PROOFS.into_iter().filter(|proof| !is_proved(proof)).collect();
+    (!missing.is_empty()).then(|| {
+        let minutes = PROOF_MS_MAX / MINUTE_MS;
+        let missing = missing.join(", ");
+        format!("{} may hold data, and this run has not proved within {minutes} min: {missing}", spec.touches)
+    })
+}
+
+/// Taking an act back can take a database down that the act itself left up. How old the proofs are says nothing then: what
+/// is taken back was a mistake, and was done behind them.
+fn unproved_undo(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
+    let undo = spec.act()?.undo.as_ref().filter(|undo| history::takes_down(undo))?;
+    let touches = touches_database(run, spec, gate.policy) || calls_database(run, undo, gate.policy);
+    if touches { unproved(run, spec, |_| true) } else { None }
 }
 
 /// The first condition that does not hold, with its value; one that cannot be read does not hold.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Gate;
 use crate::engine::act::walk::ENGINE;
-use crate::engine::clock::DAY_MS;
+use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::model::{
-    ActSpec, ActionKind, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepSpec, StepState,
+    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepSpec,
+    StepState,
 };
 
 /// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
@@ -17,6 +18,9 @@ const RECURRENCE_REACH_MS: i64 = 7 * DAY_MS;
 
 /// What a call says that takes down what it touches, whatever kind of act its page calls it.
 const RESTART_WORDS: [&str; 7] = ["restart", "stop", "kill", "reboot", "promote", "failover", "switchover"];
+
+/// What `kubectl` does that takes members down, beside scaling to none.
+const KUBECTL_RESTARTS: [&str; 3] = ["delete", "drain", "replace"];
 
 /// Acts of an incident that were begun, whatever came of them; dry runs and probes are no acts, taking back is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,25 +51,36 @@ pub fn acts_begun_in(run: &Run) -> usize {
     run.steps.iter().flat_map(RunStep::acts_begun).filter(|begun| begun.purpose == Purpose::Run).count()
 }
 
-/// Runs whose incident is this one, became a part of it, or is the one it was split from.
+/// Merges and splits are followed this far: a circle would be a mistake elsewhere, and must not hang the gate.
+const RELATED_MAX: usize = 8;
+
+/// Runs whose incident is this one, became a part of it, or is one it was split from, before the split.
 pub(super) fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterator<Item = &'a Run> {
     let incidents = gate.incidents;
-    let inherited = incidents.get(&incident).and_then(|it| it.split_from.map(|from| (from, it.opened_at)));
+    let mut origins = vec![(incident, Timestamp(i64::MAX))];
+    while let Some((at, until)) = origins.last().copied().filter(|_| origins.len() < RELATED_MAX)
+        && let Some(it) = incidents.get(&at)
+        && let Some(from) = it.split_from
+    {
+        origins.push((from, until.min(it.opened_at)));
+    }
     let is_for = move |run: &&Run| {
-        let mut at = run.incident;
-        // Merges are followed a few steps: a circle would be a mistake elsewhere, and must not hang the gate.
-        for _ in 0..8 {
-            if at == incident {
-                return true;
-            }
-            match incidents.get(&at).and_then(|it| it.merged_into) {
-                Some(into) => at = into,
-                None => break,
-            }
-        }
-        inherited.is_some_and(|(from, opened_at)| run.incident == from && run.started_at <= opened_at)
+        let became = whole(run.incident, incidents);
+        origins.iter().any(|(origin, until)| run.started_at <= *until && became.contains(origin))
     };
     gate.runs.values().map(Arc::as_ref).filter(is_for)
+}
+
+/// The incident itself and what it was merged into, one after the other.
+fn whole(incident: IncidentId, incidents: &BTreeMap<IncidentId, Arc<Incident>>) -> Vec<IncidentId> {
+    let into = |id: &IncidentId| incidents.get(id).and_then(|it| it.merged_into);
+    std::iter::successors(Some(incident), into).take(RELATED_MAX).collect()
+}
+
+/// What the incident has become a part of; itself where it was merged into none.
+#[must_use]
+pub fn merged_into(incident: IncidentId, incidents: &BTreeMap<IncidentId, Arc<Incident>>) -> IncidentId {
+    whole(incident, incidents).last().copied().unwrap_or(incident)
 }
 
 /// The last other run for the same incident that began the very call of this act, whatever came of it: one that was
@@ -74,11 +89,11 @@ pub(super) fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterat
 pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
     let call = &run.steps.get(step)?.bound.spec.act()?.call;
     let is_same = |step: &RunStep| {
-        step.acts_begun().next().is_some() && step.bound.spec.act().is_some_and(|act| act.call == *call)
+        step.acts_done().next().is_some() && step.bound.spec.act().is_some_and(|act| act.call == *call)
     };
     let others = runs_for(gate, run.incident).filter(|other| other.id != run.id);
     let other = others.filter(|other| other.steps.iter().any(is_same)).map(|other| other.id).last();
-    other.or_else(|| run.steps.get(step)?.acts_begun().next().map(|_| run.id))
+    other.or_else(|| run.steps.get(step)?.acts_done().next().map(|_| run.id))
 }
 
 /// The targets of an act by name, without their kinds: one page says `deployment/payment` and another `payment`.
@@ -130,11 +145,24 @@ pub fn came_back(run: &Run, step: usize, gate: &Gate<'_>) -> Option<usize> {
 
 /// True where the act restarts what it touches, by its kind or by what it calls: a page can name a kind that is too mild.
 pub(super) fn restarts(act: &ActSpec) -> bool {
+    matches!(act.action, ActionKind::Restart | ActionKind::Failover) || takes_down(&act.call)
+}
+
+/// True where a call says that it takes down what it touches.
+pub(super) fn takes_down(call: &Call) -> bool {
+    let words = call.words();
     let is_said = |text: &Arc<str>| {
         let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
         words.any(|word| RESTART_WORDS.iter().any(|restart| word.eq_ignore_ascii_case(restart)))
     };
-    matches!(act.action, ActionKind::Restart | ActionKind::Failover) || act.call.words().iter().any(is_said)
+    let mut programs = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word));
+    let is_kubectl = programs.any(|program| program == "kubectl");
+    let scales = words.iter().any(|word| word.as_ref() == "scale");
+    let to_nothing = words.iter().any(|word| word.as_ref() == "--replicas=0")
+        || words.windows(2).any(|pair| pair[0].as_ref() == "--replicas" && pair[1].as_ref() == "0");
+    let goes_back = words.windows(2).any(|pair| pair[0].as_ref() == "rollout" && pair[1].as_ref() == "undo");
+    let replaces = goes_back || words.iter().any(|word| KUBECTL_RESTARTS.contains(&word.as_ref()));
+    words.iter().any(is_said) || is_kubectl && (replaces || scales && to_nothing)
 }
 
 /// When a restart or failover of this target was last begun in these runs.
@@ -143,7 +171,7 @@ pub(super) fn restarted<'a>(target: &str, runs: impl Iterator<Item = &'a Run>) -
         let spec = &step.bound.spec;
         spec.act().is_some_and(restarts) && overlap(&spec.touches, target)
     };
-    runs.flat_map(|run| &run.steps).filter(is_restart).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+    runs.flat_map(|run| &run.steps).filter(is_restart).flat_map(RunStep::acts_done).map(|begun| begun.at.0).max()
 }
 
 /// When a restart or failover of one of these targets was last begun: by another run, by another step of this one, or by an
@@ -154,5 +182,5 @@ pub(super) fn last_restart(spec: &StepSpec, run: &Run, runs: &BTreeMap<RunId, Ar
         other.act().is_some_and(restarts) && overlap(&other.touches, &spec.touches)
     };
     let others = runs.values().filter(|other| other.id != run.id).flat_map(|other| &other.steps);
-    others.chain(&run.steps).filter(restarts).flat_map(RunStep::acts_begun).map(|begun| begun.at.0).max()
+    others.chain(&run.steps).filter(restarts).flat_map(RunStep::acts_done).map(|begun| begun.at.0).max()
 }

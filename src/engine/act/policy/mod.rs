@@ -21,7 +21,7 @@ pub use autonomy::{Licence, would_begin};
 pub use breaker::{breaker, failures};
 pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, unknown, wanted};
 pub use evidence::{drift, evidence};
-pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, targets};
+pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, merged_into, targets};
 pub use identity::{attempts, offer, side_id, step_id};
 pub use pace::{CoolDown, acts_by_itself, cool_down};
 pub use refusal::GateRefusal;
@@ -72,6 +72,8 @@ pub struct Gate<'a> {
     pub safety: &'a Safety,
     /// Every run so far.
     pub runs: &'a BTreeMap<RunId, Arc<Run>>,
+    /// True where a destination takes the news of what begins by itself.
+    pub can_tell: bool,
     /// The systems as they are.
     pub outlook: &'a dyn Outlook,
     /// Now.

@@ -23,7 +23,7 @@ pub fn cool_down(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<CoolDown
     let acts = others.chain([run]).flat_map(|other| other.steps.iter().map(move |step| (other.id, step)));
     let is_other = |of: RunId, step: &RunStep| of != run.id || step.bound.spec.name != spec.name;
     let on_it = acts.filter(|(of, step)| is_other(*of, step) && overlap(&step.bound.spec.touches, &spec.touches));
-    let last = on_it.flat_map(|(of, step)| step.acts_begun().map(move |begun| (begun.at, of))).max()?;
+    let last = on_it.flat_map(|(of, step)| step.acts_done().map(move |begun| (begun.at, of))).max()?;
     let until = last.0 + gate.policy.cooldown.0;
     (gate.now < until).then_some(CoolDown { until, run: last.1 })
 }

@@ -113,6 +113,7 @@ pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>) -> 
         started_at: now,
         ended_at: None,
         started_by: Arc::clone(by),
+        was_first: false,
     };
     let mut outcome = WalkOutcome::unchanged(&run);
     let text = format!("{id} began: {} ({}, version {})", run.runbook.title, run.runbook.id, run.runbook.version);
@@ -161,7 +162,13 @@ impl WalkOutcome {
         let name = name_of(&self.run, index);
         let step = &mut self.run.steps[index];
         step.state = StepState::Running { since: gate.now, purpose };
-        step.begun.push(Beginning { id: Arc::clone(approved.step_id()), at: gate.now, by: Arc::clone(by), purpose });
+        step.begun.push(Beginning {
+            id: Arc::clone(approved.step_id()),
+            at: gate.now,
+            by: Arc::clone(by),
+            purpose,
+            is_void: false,
+        });
         step.offer = Arc::from("");
         step.begins_at = None;
         step.shown_at = gate.now;
@@ -183,10 +190,28 @@ impl WalkOutcome {
         // The command comes first: in a narrow log it is the part that must not be cut off.
         let line = command_line(&approved.call().words());
         self.note(AuditKind::Intent, by, &format!("$ {line} ({prefix}{name}, id {id})"));
+        if purpose == Purpose::Run {
+            self.note_prechecks(index, gate);
+        }
         if is_act && matches!(purpose, Purpose::Run | Purpose::Undo) {
             self.tell(gate.now, by, &format!("{verb} {name}"));
         }
         self.execute = Some(approved);
+    }
+
+    /// What held when the act began, with its values.
+    fn note_prechecks(&mut self, index: usize, gate: &Gate<'_>) {
+        let goals = self.run.steps[index].bound.spec.act().map(|act| act.prechecks.clone()).unwrap_or_default();
+        for goal in goals {
+            let readings = report::told_readings(&goal, &policy::fresh_readings(&goal, gate));
+            let text = format!(
+                "{} holds for {}: {}",
+                policy::wanted(&goal),
+                name_of(&self.run, index),
+                report::few(&readings)
+            );
+            self.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
+        }
     }
 
     /// Offers the next step that needs an answer or time; those that need neither are done on the way. Ends the run where
@@ -232,14 +257,7 @@ impl WalkOutcome {
         let needs_target = policy::needs_target(&self.run, index, gate);
         let is_act = matches!(self.run.steps[index].bound.spec.kind, StepKind::Act(_));
         let wait_ms = if is_act { gate.policy.veto.0 } else { 0 };
-        if self.run.steps[index].offer.is_empty()
-            && let Some(count) = policy::came_back(&self.run, index, gate)
-        {
-            let name = name_of(&self.run, index);
-            let text = format!("{name} helped {count} times in 7 days and the failure came back: mend the cause");
-            self.note(AuditKind::Decision, &Arc::from(ENGINE), &text);
-            self.notice(&text, true);
-        }
+        let came_back = policy::came_back(&self.run, index, gate).filter(|_| self.run.steps[index].offer.is_empty());
         let evidence = policy::evidence(&self.run, gate);
         let step = &mut self.run.steps[index];
         step.state = StepState::Waiting;
@@ -255,6 +273,15 @@ impl WalkOutcome {
         step.done_before = done_before;
         step.needs_target = needs_target;
         step.approvals.clear();
+        // Told and halted once for each time it is come to: whoever lets the run go on has seen it.
+        if let Some(count) = came_back {
+            let name = name_of(&self.run, index);
+            self.run.is_escalated = true;
+            self.pause(
+                &format!("{name} helped {count} times in 7 days and the failure came back: mend the cause"),
+                gate.now,
+            );
+        }
     }
 
     fn finish(&mut self, now: Timestamp) {
@@ -267,18 +294,7 @@ impl WalkOutcome {
     /// The step failed: the run stops with it, and people are told. Where an act was begun before it, or by it, something was
     /// changed and it is not well: that is handed over, and not left to whoever happens to look.
     fn fail(&mut self, index: usize, reason: &str, now: Timestamp) {
-        let has_acted = self.run.steps.iter().any(|step| step.acts_begun().next().is_some());
-        self.fail_with(index, reason, has_acted, now);
-    }
-
-    /// The step could not be begun: the run stops with it, and is handed over where something was changed before.
-    fn fail_before_it_began(&mut self, index: usize, reason: &str, now: Timestamp) {
-        let acts = self.run.steps.iter().map(|step| step.acts_begun().count()).sum::<usize>();
-        let own = usize::from(self.run.steps[index].acts_begun().next().is_some());
-        self.fail_with(index, reason, acts > own, now);
-    }
-
-    fn fail_with(&mut self, index: usize, reason: &str, has_acted: bool, now: Timestamp) {
+        let has_acted = self.run.steps.iter().any(|step| step.acts_done().next().is_some());
         let text = format!("{} failed: {reason}", name_of(&self.run, index));
         self.run.steps[index].state = StepState::Failed { at: now, reason: Arc::from(reason) };
         self.note(AuditKind::Outcome, &Arc::from(ENGINE), &text);
@@ -327,6 +343,11 @@ impl WalkOutcome {
     }
 
     /// An act of ours is a change like any other.
+    /// An act whose beginning was told has changed nothing after all.
+    fn tell_no_change(&mut self, index: usize, since: Timestamp, now: Timestamp) {
+        self.tell_change(index, since, now, false, "did not happen: ");
+    }
+
     fn tell_change(&mut self, index: usize, since: Timestamp, now: Timestamp, has_taken_effect: bool, verb: &str) {
         let step = &self.run.steps[index];
         self.change = Some(ChangeNotice {

@@ -10,7 +10,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OUTPUT_LINES_MAX;
 use crate::engine::model::{
-    AuditKind, CheckSpec, Look, Purpose, Run, RunState, RunStep, StepKind, StepState, Unexpected, human,
+    AuditKind, CheckSpec, Look, MetricGoal, Purpose, Reading, Run, RunState, RunStep, StepKind, StepState, Unexpected,
+    human,
 };
 
 /// True where the report is about the very attempt of the step that runs now. One of an attempt before says nothing of it:
@@ -46,6 +47,11 @@ pub fn on_report(run: &Run, report: &StepReport, gate: &Gate<'_>) -> Option<Walk
     if let StepProgress::Exited { code, .. } = &report.progress {
         outcome.run.steps[index].exit_code = *code;
     }
+    if let StepProgress::NotStarted { .. } = &report.progress
+        && let Some(begun) = outcome.run.steps[index].begun.last_mut()
+    {
+        begun.is_void = true;
+    }
     match purpose {
         Purpose::Run => ended(&mut outcome, index, since, &report.progress, gate),
         Purpose::DryRun => dry_run_ended(&mut outcome, index, &report.progress, gate),
@@ -68,8 +74,12 @@ fn ended(outcome: &mut WalkOutcome, index: usize, since: Timestamp, end: &StepPr
                 Some(reason) => failed(outcome, index, since, &reason, gate.now),
             },
         },
-        // It never began, so there is no change to tell.
-        StepProgress::NotStarted { reason } => not_started(outcome, index, reason, gate),
+        StepProgress::NotStarted { reason } => {
+            not_started(outcome, index, reason, gate);
+            if is_act(&outcome.run.steps[index]) {
+                outcome.tell_no_change(index, since, gate.now);
+            }
+        }
         StepProgress::Stopped { reason } => failed(outcome, index, since, reason, gate.now),
         StepProgress::Lost { reason } => {
             if is_act(&outcome.run.steps[index]) {
@@ -89,7 +99,7 @@ fn not_started(outcome: &mut WalkOutcome, index: usize, reason: &Arc<str>, gate:
             let check = check.clone();
             checked(outcome, index, &check, Some(reason.to_string()), None, gate);
         }
-        _ => outcome.fail_before_it_began(index, reason, gate.now),
+        _ => outcome.fail(index, reason, gate.now),
     }
 }
 
@@ -100,10 +110,20 @@ fn succeeded(outcome: &mut WalkOutcome, index: usize, since: Timestamp, took_ms:
     if is_act(&outcome.run.steps[index]) {
         outcome.tell(gate.now, &Arc::from(ENGINE), &format!("{} done", name_of(&outcome.run, index)));
         outcome.tell_change(index, since, gate.now, true, "");
+        if let Some(problem) = unlike(&outcome.run.steps[index]) {
+            outcome.pause(&format!("{} ended well and {problem}", name_of(&outcome.run, index)), gate.now);
+        }
     }
     if outcome.run.state == RunState::Active {
         outcome.offer(gate);
     }
+}
+
+/// What an act did not say of what its page expects it to.
+fn unlike(step: &RunStep) -> Option<String> {
+    let expect = step.bound.spec.act().map(|act| &act.expect)?;
+    let last = step.output.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
+    (!is_in_output(step, expect)).then(|| format!("`{expect}` is not in its output{last}"))
 }
 
 fn failed(outcome: &mut WalkOutcome, index: usize, since: Timestamp, reason: &str, now: Timestamp) {
@@ -145,6 +165,9 @@ fn seen(
     let step = &mut outcome.run.steps[index];
     step.is_as_expected = Some(problem.is_none());
     let text = match &problem {
+        None if matches!(check.look, Look::Metric(_)) => {
+            format!("{name} done{took}, as expected: {}", few(&step.output))
+        }
         None => format!("{name} done{took}, as expected"),
         Some(problem) => format!("{name} saw something else: {problem}"),
     };
@@ -160,6 +183,23 @@ fn seen(
     may_go_on
 }
 
+/// The first readings, and how many more there were.
+pub(super) fn few(readings: &[Arc<str>]) -> String {
+    const SHOWN: usize = 3;
+    let shown = readings.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join("; ");
+    let more = readings.len().saturating_sub(SHOWN);
+    if more == 0 { shown } else { format!("{shown}; and {more} more") }
+}
+
+/// What is known of a metric now, a line for each instance.
+pub(super) fn told_readings(goal: &MetricGoal, readings: &[Reading]) -> Vec<Arc<str>> {
+    let line = |reading: &Reading| {
+        let at = reading.instance.as_deref().unwrap_or(&goal.service);
+        format!("{} of {at}: {}", goal.metric, human(reading.value, reading.unit)).into()
+    };
+    readings.iter().take(STEP_OUTPUT_LINES_MAX).map(line).collect()
+}
+
 /// A check that looks at a metric, done at once. True where the run goes on.
 pub(super) fn look_at_metric(outcome: &mut WalkOutcome, index: usize, check: &CheckSpec, gate: &Gate<'_>) -> bool {
     let Look::Metric(goal) = &check.look else { return false };
@@ -172,11 +212,7 @@ pub(super) fn look_at_metric(outcome: &mut WalkOutcome, index: usize, check: &Ch
             format!("{} of {} is {value}, not {}", goal.metric, goal.service, policy::wanted(goal))
         })
     };
-    let lines = readings.iter().map(|reading| {
-        let at = reading.instance.as_deref().unwrap_or(&goal.service);
-        format!("{} of {at}: {}", goal.metric, human(reading.value, reading.unit)).into()
-    });
-    outcome.run.steps[index].output = lines.take(STEP_OUTPUT_LINES_MAX).collect();
+    outcome.run.steps[index].output = told_readings(goal, &readings);
     seen(outcome, index, check, problem, None, gate.now)
 }
 

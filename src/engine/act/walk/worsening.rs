@@ -78,7 +78,7 @@ fn worse(step: &RunStep, ended_at: Timestamp, gate: &Gate<'_>) -> Vec<String> {
 /// before it, and still departs when the effect should be seen.
 fn has_stayed(step: &RunStep, key: &str, harm: &Harm, ended_at: Timestamp, gate: &Gate<'_>) -> bool {
     let within_ms = step.bound.spec.act().map_or(0, |act| act.within_ms).max(SPREADING_MS);
-    let began_at = step.acts_begun().last().map_or(ended_at, |begun| begun.at);
+    let began_at = step.acts_done().last().map_or(ended_at, |begun| begun.at);
     if gate.now.since_ms(ended_at) < within_ms || harm.since < began_at || harm.sigma < STILL_DEPARTS_SIGMA {
         return false;
     }

@@ -133,6 +133,7 @@ fn echo(spec: ParamSpec) -> Runbook {
         service_pattern: Arc::from(""),
         place: crate::engine::model::RunbookPlace::Anywhere,
         includes: Vec::new(),
+        mistake: None,
         params: BTreeMap::from([(Arc::from("x"), spec)]),
         symptoms: Vec::new(),
         alerts: Vec::new(),

@@ -117,6 +117,16 @@ pub fn lint(pages: &[PageText<'_>], around: &Surroundings<'_>) -> Vec<Finding> {
     all
 }
 
+/// The first mistake in a page that is an error by itself, whatever is around it; `None` for a page that may act.
+#[must_use]
+pub fn mistake(file: &str, text: &str) -> Option<Arc<str>> {
+    let alone = Surroundings { today: None, metrics: None, link_is_alive: &|_, _| None };
+    let found = lint(&[PageText { file, text }], &alone);
+    // What it includes is known only once every page has been read, and is a problem of its own then.
+    let is_own = |finding: &Finding| finding.weight == Weight::Error && finding.rule != "include";
+    found.into_iter().find(is_own).map(|finding| format!("line {}: {}", finding.line, finding.text).into())
+}
+
 /// Pages that another may include, by id: those of the starter library, and these in their place.
 fn includable<'a>(own: impl Iterator<Item = &'a Runbook>) -> BTreeMap<Arc<str>, Arc<Runbook>> {
     let shipped = Library::shipped();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::fields::{Fields, Problems};
 use super::looks::Look;
+use super::step::read_expect;
 use super::{call, goal};
 use crate::engine::clock::MINUTE_MS;
 use crate::engine::model::{ActSpec, ActionKind, BlastRadius, Call, Danger, ParamKind, ParamSpec, Repeat, StepEffect};
@@ -64,6 +65,7 @@ pub(super) fn read(
         not_restarting,
         danger,
         targets_max,
+        expect: read_expect(fields, problems),
         expected: fields.text("expected", problems).unwrap_or_else(|| Arc::from("")),
         within_ms: fields.span("within", problems).unwrap_or(2 * MINUTE_MS),
         approvals: u8::try_from(approvals).unwrap_or(1),

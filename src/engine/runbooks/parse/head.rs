@@ -77,6 +77,7 @@ pub(super) fn read(origin: &str, text: &str, mut fields: Fields<'_>, problems: &
         alerts,
         verified,
         expires_days,
+        mistake: None,
         acts_max: u8::try_from(acts_max).unwrap_or(u8::MAX),
         estimate_seconds: u32::try_from(estimate_ms / 1_000).unwrap_or(u32::MAX),
         steps: Vec::new(),

@@ -112,18 +112,24 @@ fn read_check(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Read> 
     let look = if fields.has("metric") || fields.has("query") {
         Look::Metric(goal::read(fields, problems))
     } else {
-        let expect = fields.text("expect", problems).unwrap_or_else(|| Arc::from(""));
+        let expect = read_expect(fields, problems);
         let listed = lists_at_least(&expect);
         let expect = if listed.is_some() { Arc::from("") } else { expect };
-        if let Err(error) = regex::Regex::new(&fill::with_stand_ins(&expect)) {
-            let reason = bind::regex_reason(&error);
-            problems.add(fields.line_of("expect"), format!("`expect` is no regular expression: {reason}"));
-        }
         let exit = fields.whole("exit", 0..256, problems).unwrap_or(0);
         let call = call::read_look(fields, problems)?;
         Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0), lines_min: listed.unwrap_or(0) }
     };
     Some((StepKind::Check(CheckSpec { look, otherwise, proves }), StepEffect::Read, touches, timeout_ms))
+}
+
+/// What a line of the output must match.
+pub(super) fn read_expect(fields: &mut Fields<'_>, problems: &mut Problems) -> Arc<str> {
+    let expect = fields.text("expect", problems).unwrap_or_else(|| Arc::from(""));
+    if let Err(error) = regex::Regex::new(&fill::with_stand_ins(&expect)) {
+        let reason = bind::regex_reason(&error);
+        problems.add(fields.line_of("expect"), format!("`expect` is no regular expression: {reason}"));
+    }
+    expect
 }
 
 /// `lists ≥ 2 paths`: so many lines with something in them, whatever they are lines of.

@@ -12,6 +12,7 @@ pub(super) enum Verb {
     Set,
     Patch,
     DeletePod,
+    Delete,
 }
 
 /// A command that changes objects which others may own.
@@ -163,6 +164,9 @@ pub(super) const BY_SELECTION: [&str; 10] = [
     "--field-selector",
 ];
 
+/// Commands that bring objects of their own.
+const WHOLESALE: [&str; 4] = ["apply", "replace", "edit", "autoscale"];
+
 /// What the command changes; `None` for one that only looks, or changes what has no owner of this sort.
 ///
 /// # Errors
@@ -213,6 +217,12 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
         }
         change.writes_as_flux |= name == "--field-manager" && text == "flux-client-side-apply";
     }
+    if let Some(word) = words.first().filter(|word| WHOLESALE.contains(word)) {
+        return Err(format!(
+            "`kubectl {word}` changes whatever it is handed; name the object and use scale, set, patch or rollout, so that its \
+             owner can be looked up"
+        ));
+    }
     let Some((verb, objects)) = verb(&words) else { return Ok(None) };
     if let Some(doubt) = doubt {
         return Err(doubt);
@@ -220,6 +230,9 @@ pub(super) fn read(argv: &[Arc<str>]) -> Result<Option<Change>, String> {
     change.verb = verb;
     change.sets_replicas |= verb == Verb::Scale;
     change.replaces |= matches!(verb, Verb::Restart | Verb::Undo | Verb::Set);
+    if verb == Verb::Delete {
+        (change.sets_replicas, change.replicas) = (true, Some(0));
+    }
     change.targets = targets(verb, objects)?;
     Ok(Some(change))
 }
@@ -249,8 +262,15 @@ fn verb<'a, 'b>(words: &'b [&'a str]) -> Option<(Verb, &'b [&'a str])> {
         ["set", "image" | "env" | "resources" | "serviceaccount" | "sa", objects @ ..] => (Verb::Set, objects),
         ["patch", objects @ ..] => (Verb::Patch, objects),
         ["delete", objects @ ..] if objects.first().is_some_and(|word| is_pod(word)) => (Verb::DeletePod, objects),
+        ["delete", objects @ ..] if objects.first().is_some_and(|word| is_workload(word)) => (Verb::Delete, objects),
         _ => return None,
     })
+}
+
+/// What runs members: taken away, all of them go.
+fn is_workload(word: &str) -> bool {
+    let kind = kind_of(word.split_once('/').map_or(word, |(resource, _)| resource));
+    ["Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Rollout"].contains(&kind)
 }
 
 fn is_pod(word: &str) -> bool {

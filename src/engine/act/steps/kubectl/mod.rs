@@ -93,7 +93,7 @@ impl Cluster<'_> {
         }
         let guarded = Guarded { change: self.change, target };
         owners::refuse_bare_pod(&guarded, &object)?;
-        owners::refuse_owner_rollout(&guarded, &object)?;
+        owners::refuse_controller(&guarded, &object)?;
         if self.change.verb != Verb::DeletePod {
             self.refuse_scalers(&guarded).await?;
             self.refuse_rollout(&guarded).await?;

@@ -15,15 +15,23 @@ pub(super) fn refuse_bare_pod(guarded: &Guarded<'_>, pod: &Value) -> Result<(), 
     ))
 }
 
-/// An object that a Rollout made is changed by way of the Rollout.
-pub(super) fn refuse_owner_rollout(guarded: &Guarded<'_>, object: &Value) -> Result<(), String> {
+/// An object that another made is changed by way of that: a Rollout, a Deployment, an operator's own kind.
+pub(super) fn refuse_controller(guarded: &Guarded<'_>, object: &Value) -> Result<(), String> {
     if guarded.change.verb == Verb::DeletePod {
         return Ok(());
     }
-    match references(object).find(|(kind, _)| *kind == "Rollout") {
-        Some((_, name)) => Err(rollout(guarded, name)),
-        None => Ok(()),
+    if let Some((_, name)) = references(object).find(|(kind, _)| *kind == "Rollout") {
+        return Err(rollout(guarded, name));
     }
+    let owners = object["metadata"]["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
+    let Some(owner) = owners.iter().find(|owner| owner["controller"].as_bool() == Some(true)) else { return Ok(()) };
+    let part = |key: &str| owner[key].as_str().unwrap_or("(without a name)");
+    Err(format!(
+        "{} is kept by {} {}, which would undo this: change that instead",
+        guarded.target,
+        part("kind"),
+        part("name")
+    ))
 }
 
 /// A Deployment that a Rollout refers to is scaled and rolled out by it.

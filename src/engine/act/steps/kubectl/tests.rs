@@ -199,6 +199,19 @@ async fn autoscalers_are_named_with_the_command_that_changes_them() {
 }
 
 #[tokio::test]
+async fn what_another_keeps_is_left_to_it_and_nothing_is_changed_wholesale() {
+    let controller = json!([{"kind": "Deployment", "name": "payment", "controller": true}]);
+    let owned = object("ReplicaSet", "payment-1", json!({}), json!({}), controller);
+    let fake = Fake::new(&[("object", &owned)]);
+    for line in ["scale rs/payment-1 --replicas=2", "delete rs/payment-1"] {
+        assert_refused(&fake, &fake.run(line).await, "is kept by Deployment payment");
+    }
+    for line in ["apply -f x.yaml", "replace -f x.yaml", "autoscale deployment/x --max=3", "edit deployment/x"] {
+        assert_refused(&fake, &fake.run(line).await, "changes whatever it is handed");
+    }
+}
+
+#[tokio::test]
 async fn argo_rollouts_and_argo_cd_and_flux_are_named() {
     let owned =
         object("ReplicaSet", "payment-1", json!({}), json!({}), json!([{"kind": "Rollout", "name": "payment"}]));

@@ -89,6 +89,8 @@ fn what_refuses_is_named_the_count_or_the_agreement() {
 fn a_gate_that_leaves_a_confidence_out_takes_the_policys() {
     for (act, notify, confidence, begins, is_told) in [
         (None, None, 0.64, false, false),
+        (None, None, 0.649, false, false),
+        (None, None, 0.849, true, true),
         (None, None, 0.65, true, true),
         (None, None, 0.85, true, false),
         (Some(95), None, 0.3, false, false),
@@ -113,11 +115,45 @@ fn a_gate_that_leaves_a_confidence_out_takes_the_policys() {
     }
 }
 
+#[test]
+fn where_nobody_can_be_told_what_people_must_be_told_of_waits_for_them() {
+    for (confidence, can_tell, begins) in [(0.7, true, true), (0.7, false, false), (0.9, false, true)] {
+        let mut drive = assisted();
+        drive.incident.ranking.hypotheses = vec![hypothesis(confidence)];
+        let decision = drive.look(|run, gate| policy::decide(run, 0, &Gate { can_tell, ..*gate }));
+        assert_eq!(matches!(decision, Decision::Allow { .. }), begins, "{confidence} {can_tell}: {decision:?}");
+    }
+}
+
+#[test]
+fn what_was_done_follows_an_incident_through_merges_and_splits() {
+    let mut drive = assisted();
+    let mut incidents = BTreeMap::from([(IncidentId(42), Arc::new(drive.incident.clone()))]);
+    let mut put = |id: u64, merged_into: Option<u64>, split_from: Option<u64>| {
+        let (merged_into, split_from) = (merged_into.map(IncidentId), split_from.map(IncidentId));
+        incidents
+            .insert(IncidentId(id), Arc::new(Incident { id: IncidentId(id), merged_into, split_from, ..incident() }));
+    };
+    // 1 became a part of 2, 3 was split off from 2, and 4 from 3.
+    put(1, Some(2), None);
+    put(2, None, None);
+    put(3, None, Some(2));
+    put(4, None, Some(3));
+    let mut run = done(&drive.run, RunId(10), ENGINE);
+    run.incident = IncidentId(1);
+    run.started_at = Timestamp(0);
+    drive.earlier.insert(RunId(10), Arc::new(run));
+    let count = |id: u64| {
+        drive.look(|_, gate| policy::acts_begun(&Gate { incidents: &incidents, ..*gate }, IncidentId(id)).by_engine)
+    };
+    assert_eq!([1, 2, 3, 4, 42].map(count), [1, 1, 1, 1, 0]);
+}
+
 /// Each condition by itself turns "begins by itself" into "a person must say so".
 #[test]
 fn every_condition_of_assist_is_needed() {
     type Spoil = fn(&mut Drive);
-    let spoils: [(&str, Spoil); 15] = [
+    let spoils: [(&str, Spoil); 16] = [
         ("mode", |drive| drive.policy.mode = AutonomyMode::Suggest),
         ("not listed", |drive| drive.policy.assist = vec![ActionKind::Restart]),
         ("no trials", |drive| drive.safety.shadow.clear()),
@@ -132,6 +168,9 @@ fn every_condition_of_assist_is_needed() {
         ("dangerous", |drive| change_act(drive, |act| act.danger = Danger::High)),
         ("many targets", |drive| change_act(drive, |act| act.targets_max = 2)),
         ("two people", |drive| change_act(drive, |act| act.approvals = 2)),
+        ("a mistake of its page", |drive| {
+            change_runbook(drive, |runbook| runbook.mistake = Some(text("line 3: no way back")));
+        }),
         ("never verified", |drive| change_runbook(drive, |runbook| runbook.verified = None)),
         ("expired", |drive| drive.now = drive.now + 91 * DAY_MS),
         ("no cause", |drive| drive.incident.ranking.unresolved = Some(text("too close"))),
@@ -238,7 +277,8 @@ fn every_failed_attempt_of_one_run_counts_for_the_breaker() {
         let mut other = done(&blank.run, RunId(10), ANA);
         (other.state, other.has_held) = (run_state, has_held);
         other.steps[0].state = state.clone();
-        let begin = |purpose: &Purpose| Beginning { id: text("x"), at: T0, by: text(ANA), purpose: *purpose };
+        let begin =
+            |purpose: &Purpose| Beginning { id: text("x"), at: T0, by: text(ANA), purpose: *purpose, is_void: false };
         other.steps[0].begun = begun.iter().map(begin).collect();
         assert_eq!(policy::failures(&other).len(), wanted, "case {at}");
         let mut drive = assisted();

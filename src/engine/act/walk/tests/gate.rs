@@ -168,7 +168,7 @@ pub(super) fn done(run: &Run, id: RunId, by: &str) -> Run {
         step.state = StepState::Succeeded { at: T0 };
         step.approved_by = Some(text(by));
         let id = format!("{id}").into();
-        step.begun = vec![Beginning { id, at: T0 - 600_000, by: text(by), purpose: Purpose::Run }];
+        step.begun = vec![Beginning { id, at: T0 - 600_000, by: text(by), purpose: Purpose::Run, is_void: false }];
     }
     run
 }
@@ -288,7 +288,11 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
             drive.now = since + 10 * 60_000;
             assert!(matches!(decision(&drive, 5), Decision::Deny(why) if why.contains("15 min")));
             drive.now = since + 15 * 60_000;
-            assert!(!matches!(decision(&drive, 5), Decision::Deny(why) if why.contains("15 min")));
+            assert!(matches!(decision(&drive, 5), Decision::Deny(why) if why.contains("has not proved within 15 min")));
+            for step in &mut drive.run.steps[..5] {
+                step.state = StepState::Succeeded { at: drive.now };
+            }
+            assert!(!matches!(decision(&drive, 5), Decision::Deny(_)), "looked at anew it may be tried again");
             let is_barred = |drive: &Drive| drive.look(|run, gate| policy::is_barred(run, 0, gate));
             assert!(!is_barred(&again), "they may still come in this one");
             again.settings.allowed_programs.clear();
@@ -311,6 +315,12 @@ fn a_restart_of_a_database_by_another_name_is_one() {
         (ActionKind::Other, "psql -c select/pg_promote()", "orders-db", true),
         (ActionKind::Other, "curl http://orders-db/switchover", "orders-db", true),
         (ActionKind::Other, "kubectl scale unstoppable", "orders-db", false),
+        (ActionKind::Other, "kubectl delete pod orders-db-0", "orders-db-0", true),
+        (ActionKind::Scale, "kubectl scale statefulset/orders-db --replicas=0", "orders-db", true),
+        (ActionKind::Scale, "kubectl scale statefulset/orders-db --replicas 0", "orders-db", true),
+        (ActionKind::Scale, "kubectl scale statefulset/orders-db --replicas=3", "orders-db", false),
+        (ActionKind::Rollback, "/usr/bin/kubectl rollout undo statefulset/orders-db", "orders-db", true),
+        (ActionKind::Other, "delete-old-rows orders-db", "orders-db", false),
         (ActionKind::Other, "kubectl get restarts", "orders-db", false),
         (ActionKind::Other, "systemctl restart shop", "shop", false),
         (ActionKind::Restart, "kubectl scale", "orders-db", true),
@@ -332,6 +342,35 @@ fn a_precheck_without_data_refuses() {
         drive.systems.readings = vec![reading(T0.0 - age, 29.0)];
         assert_eq!(!is_denied(&drive, "there is no data"), is_known, "{age}");
     }
+}
+
+#[test]
+fn what_never_started_is_neither_taken_back_nor_held_against_anything() {
+    let mut drive = Drive::new(steps());
+    drive.walk_to_running_act();
+    drive.report(2, StepProgress::NotStarted { reason: text("HPA owns it") });
+    assert!(!drive.run.steps[2].stands());
+    let token = Arc::clone(&drive.run.steps[2].id);
+    let refusal = drive.asks(|run, gate| undo(run, 2, &token, &text(ANA), gate));
+    assert!(matches!(refusal, Err(GateRefusal::NoUndo { .. })), "{refusal:?}");
+    assert_eq!(drive.look(|run, gate| policy::done_before(run, 2, gate)), None);
+    assert!(policy::failures(&drive.run).is_empty());
+    assert_eq!(drive.look(|run, gate| policy::acts_begun(gate, run.incident)).by_people, 1, "the budget counts it");
+    let told: Vec<bool> = drive.changes.iter().map(|change| change.has_taken_effect).collect();
+    assert_eq!(told, [false], "whoever was told of its beginning hears that nothing came of it");
+}
+
+#[test]
+fn taking_back_what_takes_a_database_down_needs_the_proofs_too() {
+    let mild = ActSpec { undo: Some(call("kubectl rollout undo statefulset/orders-db")), ..act("kubectl set env x") };
+    let mut step = bound("act", StepKind::Act(Box::new(mild)), StepEffect::Reversible);
+    step.spec.touches = text("orders-db");
+    let mut drive = Drive::new(vec![step]);
+    drive.approve(0).unwrap();
+    drive.exit(0, 0);
+    let token = Arc::clone(&drive.run.steps[0].id);
+    let refusal = drive.asks(|run, gate| undo(run, 0, &token, &text(ANA), gate));
+    assert!(matches!(&refusal, Err(GateRefusal::Denied(why)) if why.contains("has not proved")), "{refusal:?}");
 }
 
 #[test]

@@ -90,6 +90,7 @@ fn act(run: &str) -> ActSpec {
         repeat: Repeat::Never,
         prechecks: Vec::new(),
         not_restarting: Vec::new(),
+        expect: "".into(),
         danger: Danger::Medium,
         targets_max: 1,
         expected: text("errors end"),
@@ -147,6 +148,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
             service_pattern: text(""),
             place: RunbookPlace::Anywhere,
             includes: Vec::new(),
+            mistake: None,
             params: BTreeMap::from([(text("service"), service)]),
             symptoms: Vec::new(),
             alerts: Vec::new(),
@@ -252,6 +254,7 @@ impl Drive {
             started_at: T0,
             ended_at: None,
             started_by: text(ANA),
+            was_first: true,
         };
         let mut drive = Self {
             incident: incident(),
@@ -298,6 +301,7 @@ impl Drive {
                 policy: &self.policy,
                 safety: &self.safety,
                 runs: &runs,
+                can_tell: true,
                 outlook: &self.systems,
                 now: self.now,
             },

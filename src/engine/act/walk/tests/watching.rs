@@ -98,6 +98,20 @@ fn going_on(name: &str) -> BoundStep {
 }
 
 #[test]
+fn an_act_that_says_something_else_than_its_page_expects_pauses_the_run() {
+    let expecting = |expect: &str| ActSpec { expect: text(expect), ..act("kubectl apply") };
+    for (expect, goes_on) in [("", true), ("^rolled back$", true), ("^done$", false)] {
+        let act = bound("act", StepKind::Act(Box::new(expecting(expect))), StepEffect::Reversible);
+        let mut drive = Drive::new(vec![act, bound("read", StepKind::Note, StepEffect::None)]);
+        drive.approve(0).unwrap();
+        drive.say(0, "rolled back");
+        drive.exit(0, 0);
+        assert!(matches!(drive.run.steps[0].state, StepState::Succeeded { .. }), "{expect}");
+        assert_eq!(drive.run.state == RunState::Active, goes_on, "{expect}: {}", drive.run.word);
+    }
+}
+
+#[test]
 fn a_check_that_wants_a_list_counts_its_lines() {
     let look = Look::Call { call: call("kubectl top pods"), expect: text(""), exit: 0, lines_min: 2 };
     let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
