@@ -186,17 +186,12 @@ fn main() {
     println!("{assets} assets of {PACKAGES} packages, {advisories} advisories in {} releases", RELEASES.len());
     let started = Instant::now();
     let Feeds { kev, epss, nvd, debian } = feeds(advisories);
-    let kept = (nvd.clone(), debian.clone());
     let fleet = fleet(assets);
     tell("made up (not counted)", started);
 
     let started = Instant::now();
-    let whole = Knowledge::of(kev, epss, nvd, Vec::new(), debian);
+    let knowledge = Knowledge::of(kev, epss, nvd, Vec::new(), debian);
     tell("feeds in order", started);
-    let late = "CVE-2000-1000".parse().expect("a number");
-    let (knowledge, news) = (whole.without(&late), whole.only(&late));
-    drop(whole);
-
     let settings = RiskSettings::default();
     let began = Instant::now();
     let started = Instant::now();
@@ -222,32 +217,24 @@ fn main() {
     let started = Instant::now();
     let holders = Holders::of(&found);
     tell("who has what", started);
-    let mut present =
-        newcomer::Present { matched: &mut found, holders: &holders, ledger: &mut ledger, settings: &settings };
-    let started = Instant::now();
-    let changed = newcomer::add(&mut order, &mut present, &news, NOW);
-    tell(&format!("ONE ADVISORY more ({changed} patches changed)"), started);
-    // One that concerns every version of what most assets have.
-    let everywhere = (0..SOURCES).map(|source| format!("source-{source}")).max_by_key(|source| {
-        let of = holders.components(
-            &hypocenter::engine::patches::matching::place::Place::Debian { release: "bookworm".to_owned() },
-            source,
-        );
-        of.iter().flat_map(|component| holders.assets(*component)).count()
-    });
-    let mut random = Pcg64::seed_from_u64(3);
-    let worst = RELEASES.map(|release| Verdict {
-        id: "CVE-2026-999999".parse().expect("a number"),
-        source: everywhere.clone().unwrap_or_default(),
-        state: VerdictState::Open,
-        ..verdict(0, 0, release, &mut random)
-    });
-    let worst = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), worst.to_vec());
-    let mut present =
-        newcomer::Present { matched: &mut found, holders: &holders, ledger: &mut ledger, settings: &settings };
-    let started = Instant::now();
-    let changed = newcomer::add(&mut order, &mut present, &worst, NOW);
-    tell(&format!("ONE ADVISORY more, of what most have ({changed} patches changed)"), started);
+    // One of a package that many have, mended in its newest version; and one that is open, of what most have.
+    for (number, source, state) in
+        [(999_998, 1_000, VerdictState::FixedIn(version(VERSIONS))), (999_999, 0, VerdictState::Open)]
+    {
+        let mut random = Pcg64::seed_from_u64(3);
+        let verdicts = RELEASES.map(|release| Verdict {
+            id: format!("CVE-2026-{number}").parse().expect("a number"),
+            state: state.clone(),
+            ..verdict(0, source, release, &mut random)
+        });
+        let news: &'static Knowledge =
+            Box::leak(Box::new(Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts.to_vec())));
+        let mut present =
+            newcomer::Present { matched: &mut found, holders: &holders, ledger: &mut ledger, settings: &settings };
+        let started = Instant::now();
+        let changed = newcomer::add(&mut order, &mut present, news, NOW);
+        tell(&format!("ONE ADVISORY more ({changed} patches changed)"), started);
+    }
 
     let folder = tempfile::tempdir().expect("a folder");
     let started = Instant::now();
@@ -257,6 +244,7 @@ fn main() {
     let started = Instant::now();
     black_box(hypocenter::engine::patches::inventory::file::load(folder.path()).expect("it is read"));
     tell("inventory read back", started);
-    keep(folder.path(), kept.0);
-    keep(folder.path(), kept.1);
+    let Feeds { nvd, debian, .. } = feeds(advisories);
+    keep(folder.path(), nvd);
+    keep(folder.path(), debian);
 }

@@ -92,7 +92,10 @@ impl Ledger {
 
     /// Notes more that affects an asset, beside what is noted already.
     pub fn add(&mut self, asset: &str, keys: &[MatchKey], now: Timestamp) -> &[(MatchKey, Timestamp)] {
-        let known = self.assets.entry(asset.to_owned()).or_default();
+        if !self.assets.contains_key(asset) {
+            self.assets.insert(asset.to_owned(), Vec::new());
+        }
+        let Some(known) = self.assets.get_mut(asset) else { return &[] };
         for key in keys {
             if let Err(at) = known.binary_search_by(|(known, _)| known.cmp(key)) {
                 known.insert(at, (*key, now));

@@ -28,7 +28,7 @@ struct Listing<'a> {
     /// All that fit the conditions, by band; `limit` cuts only what is listed.
     counts: Counts,
     patches: Vec<Patch<'a>>,
-    /// Assets that could not be checked.
+    /// What could not be checked, and why.
     unchecked: Vec<Unchecked<'a>>,
     /// False where what is known to be exploited was never taken: then nothing counts as exploited.
     is_kev_known: bool,
@@ -134,9 +134,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
     }
     for asset in &matched.assets {
         let is_named = arguments.asset.as_ref().is_none_or(|name| name == asset.name);
-        if let Some(why) = asset.unchecked.as_deref().filter(|_| is_named) {
-            listing.unchecked.push(Unchecked { asset: asset.name, why });
-        }
+        let gaps = asset.unchecked.iter().filter(|_| is_named);
+        listing.unchecked.extend(gaps.map(|why| Unchecked { asset: asset.name, why }));
     }
     if arguments.json {
         output::json(&listing)?;
@@ -159,7 +158,7 @@ fn tell(listing: &Listing<'_>, is_empty: bool) -> Result<(), Failure> {
         output::line(&format!("{} are listed; --limit says how many", listing.patches.len()))?;
     }
     for unchecked in &listing.unchecked {
-        output::line(&format!("{}: could NOT be checked: {}", unchecked.asset, unchecked.why))?;
+        output::line(&format!("{}: not all of it could be checked: {}", unchecked.asset, unchecked.why))?;
     }
     if !listing.is_kev_known {
         output::line(

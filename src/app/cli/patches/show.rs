@@ -16,8 +16,8 @@ use crate::engine::patches::office::Office;
 #[derive(Serialize)]
 struct Whole<'a> {
     asset: &'a str,
-    /// Why its distribution's packages could not be checked.
-    unchecked: Option<&'a str>,
+    /// What could not be checked, and why.
+    unchecked: &'a [String],
     kernel_waiting: Option<&'a str>,
     stale_process_count: usize,
     packages: Vec<Shown<'a>>,
@@ -59,7 +59,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesShowArguments) ->
     let running = &asset.asset.running;
     let whole = Whole {
         asset: asset.name,
-        unchecked: asset.unchecked.as_deref(),
+        unchecked: &asset.unchecked,
         kernel_waiting: running.kernel_waiting.as_deref(),
         stale_process_count: running.stale.len(),
         packages,
@@ -119,8 +119,8 @@ fn told<'a>(finding: &Finding<'a>, installed: &str, knowledge: &'a Knowledge) ->
 }
 
 fn tell(whole: &Whole<'_>, arguments: &PatchesShowArguments) -> Result<(), Failure> {
-    if let Some(why) = whole.unchecked {
-        output::line(&format!("{}: could NOT be checked: {why}", whole.asset))?;
+    for why in whole.unchecked {
+        output::line(&format!("{}: not all of it could be checked: {why}", whole.asset))?;
     }
     if let Some(kernel) = whole.kernel_waiting {
         output::line(&format!("the kernel {kernel} is installed and not booted: what it mends is not mended yet"))?;
@@ -148,7 +148,7 @@ fn tell(whole: &Whole<'_>, arguments: &PatchesShowArguments) -> Result<(), Failu
             output::line(&format!("  and {} that do not concern this version", package.not_affected_count))?;
         }
     }
-    if whole.packages.is_empty() && whole.unchecked.is_none() {
+    if whole.packages.is_empty() && whole.unchecked.is_empty() {
         output::line(match &arguments.package {
             Some(_) => "nothing is known of such a source package there; `hypo inventory show` lists what is installed",
             None => "nothing that is known affects it",

@@ -34,8 +34,8 @@ pub struct MatchedAsset<'f> {
     pub asset: &'f Asset,
     /// Number of its list of components in [`Matched::lists`].
     pub list: u32,
-    /// Why nothing can be said of its distribution's packages, where that is so.
-    pub unchecked: Option<String>,
+    /// Of which of its packages nothing can be said, and why.
+    pub unchecked: Vec<String>,
 }
 
 /// What was found.
@@ -64,12 +64,13 @@ pub fn matched<'f, 'k>(fleet: &'f Fleet, knowledge: &'k Knowledge) -> Matched<'f
         by_name: FxHashMap::default(),
         lists: FxHashMap::default(),
         unchecked: Vec::new(),
+        gaps: Vec::new(),
     };
     for (name, asset) in fleet.assets() {
         let place = walk.place(place::of_system(&asset.system));
         let list = walk.list(place, asset.set);
-        let at = usize::try_from(place).unwrap_or(usize::MAX);
-        let unchecked = walk.unchecked.get(at).cloned().flatten();
+        let at = usize::try_from(list).unwrap_or(usize::MAX);
+        let unchecked = walk.gaps.get(at).cloned().unwrap_or_default();
         walk.found.assets.push(MatchedAsset { name, asset, list, unchecked });
     }
     walk.found
@@ -93,6 +94,8 @@ struct Walk<'f, 'k> {
     lists: FxHashMap<(u32, u32), u32>,
     /// By place: why nothing can be said.
     unchecked: Vec<Option<String>>,
+    /// By list: of what nothing can be said, and why.
+    gaps: Vec<Vec<String>>,
 }
 
 impl Walk<'_, '_> {
@@ -118,10 +121,35 @@ impl Walk<'_, '_> {
             fleet.set(set).iter().filter_map(|package| self.component_of(place, *package)).collect();
         components.sort_unstable();
         components.dedup();
+        let gaps = self.gaps(place, set, &components);
+        self.gaps.push(gaps);
         let list = number_of(self.found.lists.len());
         self.found.lists.push(components);
         self.lists.insert((place, set), list);
         list
+    }
+
+    /// What cannot be checked of a set: places of which no feed was taken, and packages whose source nobody tells.
+    fn gaps(&self, system: u32, set: u32, components: &[u32]) -> Vec<String> {
+        let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let mut places: Vec<u32> =
+            components.iter().filter_map(|number| Some(self.found.components.get(at(*number))?.place)).collect();
+        places.push(system);
+        places.sort_unstable();
+        places.dedup();
+        let mut gaps: Vec<String> =
+            places.iter().filter_map(|place| self.unchecked.get(at(*place)).cloned().flatten()).collect();
+        let packages = self.fleet.set(set).iter();
+        let unsourced = packages.filter(|package| self.component_by_package(system, **package).is_none()).count();
+        if unsourced > 0 {
+            gaps.push(format!("of {unsourced} packages neither the inventory nor another asset tells the source"));
+        }
+        gaps
+    }
+
+    fn component_by_package(&self, place: u32, package: u32) -> Option<u32> {
+        let (at, index) = (usize::try_from(place).ok()?, usize::try_from(package).ok()?);
+        self.by_package.get(at)?.get(index).copied().flatten().flatten()
     }
 
     fn component_of(&mut self, place: u32, package: u32) -> Option<u32> {
@@ -146,8 +174,10 @@ impl Walk<'_, '_> {
                 (package.name.as_str(), package.version.as_str())
             }
             (_, Some(source)) if package.ecosystem.is_none() => source,
-            (Place::Debian { .. }, None) => {
-                let source = self.sources.get(package.name.as_str()).copied().unwrap_or(&package.name);
+            (Place::Debian { release }, None) => {
+                let own = || !self.knowledge.verdicts(release, &package.name).is_empty();
+                let learnt = self.sources.get(package.name.as_str()).copied();
+                let source = learnt.or_else(|| own().then_some(package.name.as_str()))?;
                 (source, without_rebuild(&package.version))
             }
             _ => (package.name.as_str(), package.version.as_str()),
@@ -220,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn what_no_feed_or_inventory_tells_is_not_called_safe() {
+        let tracker = br#"{"curl": {"CVE-2026-1111": {"releases": {"bookworm": {"status": "open"}}}}}"#;
+        let knowledge =
+            Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), debian::read(tracker, &[]).unwrap().entries);
+        let npm = Package { ecosystem: Some("npm".into()), ..package("left-pad", "1.0.0", None) };
+        let news = AssetNews {
+            system: Some(System { distribution: "debian".into(), release: "bookworm".into(), version: String::new() }),
+            packages: Some(vec![package("curl", "1", None), package("libnobody-knows", "1", None), npm]),
+            ..AssetNews::default()
+        };
+        let mut fleet = Fleet::default();
+        fleet.take("a", news, "ansible", Timestamp(1));
+        let found = matched(&fleet, &knowledge);
+        let [npm, source] = found.assets[0].unchecked.as_slice() else { panic!("{:?}", found.assets[0].unchecked) };
+        assert!(npm.contains("nothing of OSV's `npm` was taken"), "{npm}");
+        assert!(source.contains("of 1 packages neither"), "{source}");
+        let affected: usize = found.components.iter().map(|component| component.affected.len()).sum();
+        assert_eq!(affected, 1, "what can be checked is");
+    }
+
+    #[test]
     fn versions_are_looked_at_once_and_a_source_that_is_not_told_is_learnt_from_others() {
         let tracker = br#"{"openssl": {"CVE-2026-1111": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.9-2"}}}}}"#;
         let knowledge =
@@ -245,7 +296,7 @@ mod tests {
         };
         assert_eq!(found.assets.iter().map(affected).collect::<Vec<_>>(), [1, 1, 1, 0, 0]);
         assert_eq!(found.components.len(), 3, "3.0.9-1 and 3.0.9-2 of openssl in bookworm, and the one in woody");
-        assert!(found.assets[4].unchecked.as_ref().unwrap().contains("`woody`"));
-        assert_eq!(found.assets[0].unchecked, None);
+        assert!(found.assets[4].unchecked[0].contains("`woody`"));
+        assert!(found.assets[0].unchecked.is_empty());
     }
 }

@@ -53,19 +53,51 @@ impl Queue {
         (standing.map(|standing| standing.order), item.first_at, component, item.asset)
     }
 
-    /// Puts more items, in order, among those that are there.
-    fn merge(&mut self, fresh: Vec<Item>) {
-        let mut old = std::mem::take(&mut self.items).into_iter().peekable();
-        let mut all = Vec::with_capacity(old.len() + fresh.len());
-        for item in fresh {
-            let place = self.place(&item);
-            while let Some(before) = old.next_if(|before| self.place(before) <= place) {
-                all.push(before);
-            }
-            all.push(item);
+    /// Positions of the items with one of these standings, in order: only where items of that urgency stand is looked.
+    fn positions(&self, of: &[u32]) -> Vec<usize> {
+        let mut orders: Vec<Order> =
+            of.iter().filter_map(|number| Some(self.standings.get(usize::try_from(*number).ok()?)?.order)).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        let order_of = |item: &Item| self.standing(item).map(|standing| standing.order);
+        let mut positions = Vec::new();
+        for order in orders {
+            let from = self.items.partition_point(|item| order_of(item) < Some(order));
+            let rest = self.items.iter().enumerate().skip(from);
+            let same = rest.take_while(|(_, item)| order_of(item) == Some(order));
+            positions.extend(same.filter(|(_, item)| of.contains(&item.standing)).map(|(at, _)| at));
         }
-        all.extend(old);
-        self.items = all;
+        positions
+    }
+
+    /// Takes items away, by their positions in order: what stands between two of them moves once, together.
+    fn remove(&mut self, positions: &[usize]) {
+        let Some(mut to) = positions.first().copied() else { return };
+        for (number, at) in positions.iter().enumerate() {
+            let end = positions.get(number + 1).copied().unwrap_or(self.items.len());
+            self.items.copy_within(at + 1..end, to);
+            to += end - (at + 1);
+        }
+        self.items.truncate(to);
+    }
+
+    /// Puts items, in order, among those that are there.
+    fn merge(&mut self, fresh: &[Item]) {
+        let Some(filler) = fresh.first() else { return };
+        let at = |item: &Item| {
+            let place = self.place(item);
+            self.items.partition_point(|before| self.place(before) <= place)
+        };
+        let positions: Vec<usize> = fresh.iter().map(at).collect();
+        let mut end = self.items.len();
+        self.items.resize(end + fresh.len(), *filler);
+        for (number, (at, item)) in positions.iter().zip(fresh).enumerate().rev() {
+            self.items.copy_within(*at..end, at + number + 1);
+            if let Some(place) = self.items.get_mut(at + number) {
+                *place = *item;
+            }
+            end = *at;
+        }
     }
 
     /// What is known of what affects a component.
@@ -101,13 +133,15 @@ pub fn queue(
     let (standings, places) = standings(matched, &threats, settings);
     let mut items = Vec::new();
     for (number, asset) in (0u32..).zip(&matched.assets) {
-        if asset.unchecked.is_some() {
-            continue;
-        }
         let list = matched.list(asset);
         let of = |component: u32| usize::try_from(component).ok().and_then(|at| keys.get(at));
         let all: Vec<MatchKey> = list.iter().filter_map(|component| of(*component)).flatten().copied().collect();
-        let noted = ledger.note(asset.name, all, now);
+        let noted = if asset.unchecked.is_empty() {
+            ledger.note(asset.name, all, now)
+        } else {
+            // What cannot be looked at now may still be there: its clock goes on.
+            ledger.add(asset.name, &all, now)
+        };
         for component in list {
             let place = places.get(class(asset).number()).and_then(|of| of.get(usize::try_from(*component).ok()?));
             let Some(place) = place.copied().flatten() else { continue };

@@ -31,20 +31,20 @@ pub fn add<'k>(queue: &mut Queue, present: &mut Present<'_, '_, 'k>, news: &'k K
     if changed.is_empty() {
         return 0;
     }
+    let standing_count = queue.standings.len();
     let mut fresh = Vec::new();
     for component in &changed {
         fresh.extend(items_of(queue, present, *component, now));
     }
     let changed: FxHashSet<u32> = changed.into_iter().collect();
-    let Queue { items, standings, .. } = queue;
-    let component_of = |item: &Item| {
-        usize::try_from(item.standing).ok().and_then(|at| standings.get(at)).map(|standing| standing.component)
-    };
-    items.retain(|item| component_of(item).is_none_or(|component| !changed.contains(&component)));
-    let count = fresh.len();
-    fresh.sort_unstable_by_key(|item| queue.place(item));
-    queue.merge(fresh);
-    count
+    let known = (0u32..).zip(&queue.standings).take(standing_count);
+    let stale: Vec<u32> =
+        known.filter(|(_, standing)| changed.contains(&standing.component)).map(|(number, _)| number).collect();
+    let positions = queue.positions(&stale);
+    queue.remove(&positions);
+    fresh.sort_by_cached_key(|item| queue.place(item));
+    queue.merge(&fresh);
+    fresh.len()
 }
 
 /// Notes what is new in the components that it affects; gives their numbers.
