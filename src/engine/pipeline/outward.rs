@@ -90,15 +90,17 @@ impl Engine {
     /// What a step of a run tells people, or the engine of what it begins by itself. What is urgent is told by the run's own
     /// state, once a tick.
     pub(super) fn tell_notices(&mut self, run: &Run, notices: &[RunNotice], turn: &mut Turn) {
-        if self.outbox.is_idle() {
-            return;
-        }
         let incident = self.world.incidents.get(&run.incident).cloned();
         for notice in notices.iter().filter(|notice| !notice.is_urgent) {
             let event = OutwardEvent::StatusUpdate;
             let message = wording::of_run(event, run, &notice.text, incident.as_deref(), turn.now);
             let about = format!("{}@{}/{}/{}", run.id, run.started_at.0, turn.now.0, notice.text);
             let turned = self.outbox.enqueue_to(&notice.channel, &about, Some(run.incident), &message, turn.now);
+            if turned.changed.is_empty() {
+                let about = About { incident: Some(run.incident), run: Some(run.id) };
+                let text = format!("nobody was told, no destination takes it: {}", notice.text);
+                self.record(turn, AuditKind::Outcome, ENGINE, about, &text);
+            }
             self.take_turned(turned, turn);
         }
     }

@@ -1,5 +1,8 @@
 //! What is forgotten from memory, and what is kept of series between two starts.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
@@ -9,7 +12,7 @@ use crate::engine::limits::{
     CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, ENDED_INCIDENTS_MAX, RELATIONS_KEPT_PER_TICK_MAX,
     SERIES_KEPT_PER_TICK_MAX,
 };
-use crate::engine::model::{AlertState, AnomalyState, AuditKind, IncidentState};
+use crate::engine::model::{AlertState, AnomalyState, AuditKind, Incident, IncidentId, IncidentState};
 
 /// Between two writes of everything learned of series.
 const KEEP_EVERY_MS: i64 = 5 * MINUTE_MS;
@@ -17,6 +20,21 @@ const KEEP_EVERY_MS: i64 = 5 * MINUTE_MS;
 const EDGE_FORGET_MS: i64 = 7 * DAY_MS;
 /// A resolved alert stays in the picture for this long.
 const RESOLVED_ALERT_MS: i64 = HOUR_MS;
+
+/// Live incidents, and those that became a part of one or that one was split from: what was done for them counts for it.
+fn behind_live(incidents: &BTreeMap<IncidentId, Arc<Incident>>) -> BTreeSet<IncidentId> {
+    let live = incidents.values().filter(|incident| incident.state.is_live());
+    let mut behind: BTreeSet<IncidentId> = live.map(|incident| incident.id).collect();
+    loop {
+        let became = incidents.values().filter(|it| it.merged_into.is_some_and(|into| behind.contains(&into)));
+        let origins = behind.iter().filter_map(|id| incidents.get(id)?.split_from);
+        let more: Vec<IncidentId> = became.map(|it| it.id).chain(origins).filter(|id| !behind.contains(id)).collect();
+        if more.is_empty() {
+            return behind;
+        }
+        behind.extend(more);
+    }
+}
 
 impl Engine {
     /// Keeps memory bounded. What is dropped here is in the store.
@@ -62,8 +80,9 @@ impl Engine {
         if excess == 0 {
             return;
         }
-        self.world.incidents.retain(|_, incident| {
-            let goes = excess > 0 && incident.state == IncidentState::Resolved;
+        let needed = behind_live(&self.world.incidents);
+        self.world.incidents.retain(|id, incident| {
+            let goes = excess > 0 && incident.state == IncidentState::Resolved && !needed.contains(id);
             excess -= usize::from(goes);
             !goes
         });
@@ -75,7 +94,7 @@ impl Engine {
         let forget_ms = self.settings.topology.forget_after.map_or(EDGE_FORGET_MS, |span| span.0);
         let before = now - forget_ms;
         if self.world.topology.edges().any(|(_, _, facts)| facts.seen_at < before) {
-            let topology = std::sync::Arc::make_mut(&mut self.world.topology);
+            let topology = Arc::make_mut(&mut self.world.topology);
             self.has_changed |= topology.forget_unseen(before) > 0;
         }
     }
@@ -141,5 +160,34 @@ impl Engine {
             turn.keep_later(Record::Alert(alert.as_ref().clone()));
         }
         turn.into_jobs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_live_incident_is_made_of_stays() {
+        // 1 and 2 became a part of 3, which is live; 5 was split from 4; 6 has nothing to do with them.
+        let of = |id: u64, into: Option<u64>, from: Option<u64>, is_live: bool| {
+            let now = Timestamp(0);
+            let incident = Incident {
+                merged_into: into.map(IncidentId),
+                split_from: from.map(IncidentId),
+                state: if is_live { IncidentState::Open } else { IncidentState::Resolved },
+                ..Incident::opened(IncidentId(id), now, now)
+            };
+            (IncidentId(id), Arc::new(incident))
+        };
+        let incidents = BTreeMap::from([
+            of(1, Some(2), None, false),
+            of(2, Some(3), None, false),
+            of(3, None, None, true),
+            of(4, None, None, false),
+            of(5, None, Some(4), true),
+            of(6, None, None, false),
+        ]);
+        assert_eq!(behind_live(&incidents), [1, 2, 3, 4, 5].map(IncidentId).into());
     }
 }

@@ -60,7 +60,7 @@ impl WalkOutcome {
             Approved::Pass | Approved::Wants(_) => {
                 if let StepKind::Notify { channel, text } = &self.run.steps[step].bound.spec.kind {
                     let notice = RunNotice { channel: Arc::clone(channel), text: Arc::clone(text), is_urgent: false };
-                    let told = format!("told {}: {text}", self.run.steps[step].bound.spec.touches);
+                    let told = format!("to be told to {}: {text}", self.run.steps[step].bound.spec.touches);
                     self.notices.push(notice);
                     self.note(AuditKind::Outcome, by, &told);
                 }
