@@ -13,7 +13,7 @@ pub fn layers(state: &AppState) -> &'static [Layer] {
     match &state.ui.overlay {
         Overlay::Note { .. } => &[Layer::Note, Layer::Prompt],
         _ if state.is_typing() => &[Layer::Prompt],
-        Overlay::Confirm(_) => &[Layer::Confirm],
+        Overlay::Confirm(_) => &[Layer::Confirm, Layer::Global],
         Overlay::None => Layer::of_pane(state.ui.pane),
         _ => &[Layer::List, Layer::Global],
     }
@@ -31,6 +31,8 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
             info.scope == Scope::Note || info.scope == Scope::Prompt && info.command != Command::Submit
         }
         _ if state.is_typing() => info.scope == Scope::Prompt,
+        // What stops everything is one key away wherever keys are keys.
+        _ if info.command == Command::Kill && state.snapshot.kill.is_none() => true,
         Overlay::Confirm(_) => info.scope == Scope::Confirm,
         Overlay::None => info.fits(state.ui.pane),
         // Over a pane only what looks and moves can be given: what lies beneath cannot be seen.
@@ -55,7 +57,8 @@ pub fn refresh(state: &mut AppState) {
         if is_of_pane {
             info.fits(state.ui.pane) && !(state.ui.is_read_only && info.is_act())
         } else {
-            fits(state, info)
+            // It works over everything, and is not what a question or a list is about.
+            fits(state, info) && info.command != Command::Kill
         }
     };
     let mut listed: Vec<(bool, &CommandInfo, Vec<String>)> = COMMANDS

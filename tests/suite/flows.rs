@@ -727,6 +727,14 @@ fn the_kill_switch_is_pulled_at_any_moment_and_let_go_of_with_care() {
     let mut console = Console::live();
     console.press("5 f !");
     assert!(matches!(console.requests()[..], [Request::Kill { .. }]), "{:?}", console.requests());
+    let mut asked = Console::live();
+    asked.press("5 a");
+    assert!(matches!(asked.state.ui.overlay, Overlay::Confirm(_)), "{:?}", asked.state.ui.overlay);
+    asked.press("!");
+    assert!(matches!(asked.requests()[..], [Request::Kill { .. }]), "{:?}", asked.requests());
+    let mut listed = Console::live();
+    listed.press("? !");
+    assert!(matches!(listed.requests()[..], [Request::Kill { .. }]), "{:?}", listed.requests());
     let mut changing = Console::live();
     changing.show(with_run(|run| run.steps[1].offer = "newer".into()));
     changing.rush("!");
