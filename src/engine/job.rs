@@ -29,6 +29,11 @@ pub enum Job {
         /// Which step.
         step: usize,
     },
+    /// End what still runs of an attempt whose end nobody saw.
+    EndLeftOver {
+        /// Its identity.
+        attempt: std::sync::Arc<str>,
+    },
     /// Tell a system outside; what comes of it is an input.
     Deliver(DeliveryAttempt),
     /// The kill switch was pulled, or taken off: nothing queued begins any more, and the kill file must say so.

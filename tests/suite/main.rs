@@ -34,8 +34,9 @@ mod hang_up;
 #[cfg(test)]
 mod hostile_values;
 #[cfg(test)]
-mod library;
+mod left_over;
 #[cfg(test)]
+mod library;
 mod lint;
 #[cfg(test)]
 mod machine;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::policy::{self, ApprovedStep};
 use super::steps::run_command::{self, CommandRules};
-use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, ssh};
+use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, left_over, ssh};
 use super::{StepReportSink, StepRunner};
 use crate::engine::input::StepProgress;
 use crate::engine::model::{BlastRadius, Call, RunId};
@@ -43,6 +43,8 @@ struct Approved {
     timeout_ms: i64,
     targets_max: Option<u32>,
     blast: BlastRadius,
+    /// Of which nothing may run any more when the call is made.
+    ends_first: Option<Arc<str>>,
 }
 
 impl Executor {
@@ -90,6 +92,9 @@ impl Executor {
             .taking(approved.blast);
         self.tasks.spawn(async move {
             let end = if is_first {
+                if let Some(before) = &approved.ends_first {
+                    left_over::end(before).await;
+                }
                 reach.call(&approved.call, &attempt).await
             } else {
                 // Whatever the first one did is told by the first one; a second end would be taken for its.
@@ -144,6 +149,7 @@ impl StepRunner for Executor {
             timeout_ms: step.timeout_ms(),
             targets_max: step.targets_max(),
             blast: step.blast(),
+            ends_first: step.ends_first().cloned(),
         };
         self.begin(approved, reports);
     }
@@ -152,6 +158,11 @@ impl StepRunner for Executor {
         if let Some(stop) = self.running().get(&(run, step)) {
             stop.notify_one();
         }
+    }
+
+    fn end_left_over(&self, attempt: &str) {
+        let attempt = attempt.to_owned();
+        self.tasks.spawn(async move { left_over::end(&attempt).await });
     }
 }
 
@@ -185,6 +196,7 @@ mod tests {
             timeout_ms: 60_000,
             targets_max: Some(1),
             blast: BlastRadius::default(),
+            ends_first: None,
         }
     }
 
@@ -242,7 +254,8 @@ mod tests {
     #[tokio::test]
     async fn a_command_sees_only_the_environment_it_is_given_and_no_input() {
         let (lines, _) = run(&["env"], 60_000).await;
-        assert!(lines.iter().all(|line| line.starts_with("HOME=")), "{lines:?}");
+        let marked = |line: &String| line.starts_with("HYPO_ATTEMPT=") && line.len() > 40;
+        assert!(lines.iter().all(|line| line.starts_with("HOME=") || marked(line)), "{lines:?}");
         let (lines, _) = run(&["sh", "-c", "read x; echo \"got:$x\"; pwd"], 60_000).await;
         assert_eq!(lines, ["got:", "/"]);
     }

@@ -25,6 +25,10 @@ pub trait StepRunner: Send + Sync {
 
     /// Stops a running step; without effect where it is over already or never began.
     fn cancel(&self, run: RunId, step: usize);
+
+    /// Ends what still runs of an attempt that an earlier life of the program began; returns at once. Without effect where
+    /// nothing does.
+    fn end_left_over(&self, attempt: &str);
 }
 
 /// Where a runner tells how a step is doing. Clones share one bounded queue.

@@ -164,7 +164,8 @@ impl Play<'_> {
                 Job::Cancel { run, step } => self.cancel(run, step, now),
                 // The stand-in sees what came of its requests in the next picture, and never pulls the kill switch; nothing
                 // outside the demo is told.
-                Job::Reply { .. } | Job::Deliver(_) | Job::Kill(_) => {}
+                // Nothing of the demo's shop outlives the program.
+                Job::Reply { .. } | Job::Deliver(_) | Job::Kill(_) | Job::EndLeftOver { .. } => {}
             }
         }
     }

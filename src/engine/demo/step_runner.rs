@@ -67,6 +67,9 @@ impl StepRunner for ShopStepRunner {
             let _over = stop.send(());
         }
     }
+
+    /// The shop lives and dies with the program.
+    fn end_left_over(&self, _attempt: &str) {}
 }
 
 fn running(steps: &Mutex<Running>) -> MutexGuard<'_, Running> {

@@ -318,6 +318,12 @@ impl Run {
         self.steps.iter().position(|step| !step.state.is_passed())
     }
 
+    /// Identities of acts that were begun and whose end nobody saw: they may still be under way.
+    pub fn left_over(&self) -> impl Iterator<Item = &Arc<str>> {
+        let unseen = self.steps.iter().filter(|step| matches!(step.state, StepState::Unknown { .. }));
+        unseen.filter_map(|step| step.acts_begun().last().map(|begun| &begun.id))
+    }
+
     /// The step with this name, and its index.
     #[must_use]
     pub fn step_named(&self, name: &str) -> Option<(usize, &RunStep)> {

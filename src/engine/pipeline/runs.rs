@@ -224,6 +224,9 @@ impl Engine {
         if let Some(step) = outcome.cancel {
             turn.cancel(run.id, step);
         }
+        if run.state == RunState::Stopped || self.is_killed() {
+            turn.end_left_over(&run);
+        }
         if let Some(step) = outcome.execute {
             turn.execute(step);
         }

@@ -95,6 +95,7 @@ impl Engine {
         self.safety.kill = Some(KillSwitch { at: turn.now, by: Arc::clone(by), reason: Arc::clone(&reason) });
         let mut stopped = 0;
         for run in self.world.runs.values() {
+            turn.end_left_over(run);
             for (index, step) in run.steps.iter().enumerate() {
                 if matches!(step.state, StepState::Running { .. }) {
                     turn.cancel(run.id, index);

@@ -1,10 +1,12 @@
 //! What one input leads to, gathered while the stages run: records to keep and jobs to do, in a safe order.
 
+use std::sync::Arc;
+
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::{KillWord, RequestId};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{DeliveryAttempt, RunId};
+use crate::engine::model::{DeliveryAttempt, Run, RunId};
 use crate::engine::request::Reply;
 
 /// The gathering of one input's consequences.
@@ -23,6 +25,7 @@ pub(super) struct Turn {
 enum Act {
     Execute(ApprovedStep),
     Cancel { run: RunId, step: usize },
+    EndLeftOver { attempt: Arc<str> },
 }
 
 impl Turn {
@@ -56,6 +59,12 @@ impl Turn {
         self.acts.push(Act::Cancel { run, step });
     }
 
+    /// What was begun, and may still run without anybody watching it, is to end.
+    pub(super) fn end_left_over(&mut self, run: &Run) {
+        let attempts = run.left_over().map(|attempt| Act::EndLeftOver { attempt: Arc::clone(attempt) });
+        self.acts.extend(attempts);
+    }
+
     /// The kill switch was pulled, or taken off.
     pub(super) fn tell_kill(&mut self, kill: KillWord) {
         self.kill = Some(kill);
@@ -78,7 +87,7 @@ impl Turn {
             jobs.push(Job::Kill(kill));
         }
         let (stops, begins): (Vec<Act>, Vec<Act>) =
-            self.acts.into_iter().partition(|act| matches!(act, Act::Cancel { .. }));
+            self.acts.into_iter().partition(|act| !matches!(act, Act::Execute(_)));
         // Stopping what runs needs no record first.
         jobs.extend(stops.into_iter().map(Act::into_job));
         if !self.durable.is_empty() {
@@ -101,6 +110,7 @@ impl Act {
         match self {
             Self::Execute(step) => Job::Execute(step),
             Self::Cancel { run, step } => Job::Cancel { run, step },
+            Self::EndLeftOver { attempt } => Job::EndLeftOver { attempt },
         }
     }
 }

@@ -85,6 +85,7 @@ impl JobsThread {
                     self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
                 }
                 (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
+                (Job::EndLeftOver { attempt }, _) => self.runner.end_left_over(&attempt),
                 (Job::Deliver(attempt), None) => self.couriers.send(attempt, self.deliveries.clone()),
                 (Job::Deliver(attempt), Some(problem)) => {
                     let reason = Arc::from(format!("not sent: it could not be written down first ({problem})"));

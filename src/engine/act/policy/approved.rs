@@ -13,6 +13,7 @@ pub struct ApprovedStep {
     call: Call,
     bounds: Bounds,
     purpose: Purpose,
+    ends_first: Option<Arc<str>>,
 }
 
 /// How long a call may take and how far it may reach.
@@ -25,7 +26,13 @@ pub(super) struct Bounds {
 
 impl ApprovedStep {
     pub(super) fn new((run, step): (RunId, usize), id: Arc<str>, call: Call, bounds: Bounds, purpose: Purpose) -> Self {
-        Self { run, step, id, call, bounds, purpose }
+        Self { run, step, id, call, bounds, purpose, ends_first: None }
+    }
+
+    /// The same, once nothing runs any more of an attempt whose time is over.
+    pub(super) fn after(mut self, attempt: Option<Arc<str>>) -> Self {
+        self.ends_first = attempt;
+        self
     }
 
     /// Which run.
@@ -68,6 +75,12 @@ impl ApprovedStep {
     #[must_use]
     pub fn blast(&self) -> BlastRadius {
         self.bounds.blast
+    }
+
+    /// The attempt of which whatever still runs is ended before the call is made.
+    #[must_use]
+    pub fn ends_first(&self) -> Option<&Arc<str>> {
+        self.ends_first.as_ref()
     }
 
     /// What it is for.

@@ -289,7 +289,7 @@ pub fn approve_probe(run: &Run, step: usize, gate: &Gate<'_>) -> Result<Approved
         Some(reason) => Err(GateRefusal::Denied(reason.into())),
         None => {
             let id = side_id(run.id, &wanted.id, "probe", wanted.begun.len());
-            Ok(pass(run, step, id, call.clone(), Purpose::Probe))
+            Ok(pass(run, step, id, call.clone(), Purpose::Probe).after(overdue(wanted, gate.now)))
         }
     }
 }
@@ -322,6 +322,13 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
     }
     let id = side_id(run.id, &wanted.id, "undo", wanted.begun.len());
     Ok(pass(run, step, id, undo.clone(), Purpose::Undo))
+}
+
+/// The act's attempt whose end nobody saw, once its time is over: a timeout holds for what outlived the program, too, and what
+/// still runs may yet do what the probe is to rule out.
+fn overdue(step: &RunStep, now: Timestamp) -> Option<Arc<str>> {
+    let begun = step.acts_begun().last()?;
+    (now >= begun.at + step.bound.spec.timeout_ms).then(|| Arc::clone(&begun.id))
 }
 
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {

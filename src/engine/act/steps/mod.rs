@@ -4,6 +4,7 @@ pub mod ansible;
 pub mod awx;
 pub mod http;
 pub mod kubectl;
+pub mod left_over;
 mod output;
 pub mod package_list;
 mod process;
@@ -84,6 +85,11 @@ impl Attempt {
     pub fn taking(mut self, blast: BlastRadius) -> Self {
         self.blast = blast;
         self
+    }
+
+    /// Its identity.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// How much of a workload it may take away.

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::output::{read_lines, tell_output};
-use super::{Attempt, BY_A_PERSON};
+use super::{Attempt, BY_A_PERSON, left_over};
 use crate::engine::limits::STEP_STOP_GRACE_MS;
 
 /// After a process has ended, its output is waited for this long: one it left behind may hold the pipe for ever.
@@ -83,6 +83,7 @@ impl Program {
 /// Runs it to its end, its timeout or its stop, and tells its output; the end itself is told by the caller.
 pub(super) async fn run(program: &Program, attempt: &Attempt, talk: Option<&mut Talk>) -> Ended {
     let mut command = program.command();
+    command.env(left_over::MARK, attempt.id());
     if talk.is_some() {
         command.stdin(Stdio::piped());
     }
