@@ -227,33 +227,86 @@ async fn a_stop_and_a_timeout_end_the_command_there() {
     }
 }
 
+/// Ends the sshd of the session in which this shell runs: to ssh, the connection breaks.
+fn break_connection(shell: &str) {
+    let status = fs::read_to_string(format!("/proc/{shell}/status")).unwrap();
+    let session = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
+    run_program("kill", &["-KILL", &session]);
+}
+
+/// A command that says who it is in a file, tells a first line, and then does the rest.
+fn telling(file: &Path, rest: &str) -> String {
+    format!("echo first; echo $$ $PPID > {0}.new && mv {0}.new {0}; {rest}", file.display())
+}
+
 #[tokio::test]
 #[ignore = "needs openssh-server; tests/run installs it"]
-async fn a_connection_that_breaks_leaves_the_end_unknown_and_the_command_running() {
+async fn a_connection_that_breaks_is_taken_up_again_and_no_line_is_lost() {
     let sshd = Sshd::start();
+    for is_stopped in [false, true] {
+        let file = sshd.at(if is_stopped { "pid_of_stopped" } else { "pid_of_running" });
+        let go = sshd.at("go");
+        run_program("mkfifo", &["-m", "600", &go.display().to_string()]);
+        let script = telling(&file, &format!("read x <{}; seq 2 300; echo bad >&2; exit 7", go.display()));
+        let (attempt, stop, reports) = attempt(600_000);
+        let reading = tokio::spawn(collect(reports));
+        let (settings, argv, rules) = (sshd.settings(), words(&["sh", "-c", &script]), rules());
+        let running = ssh::run("127.0.0.1", &argv, &rules, &settings, &attempt);
+        let driver = async {
+            until("the command begins", || file.exists()).await;
+            let text = fs::read_to_string(&file).unwrap();
+            break_connection(text.split_whitespace().nth(1).unwrap());
+            if is_stopped {
+                // Between two connections.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                stop.notify_one();
+            } else {
+                fs::write(&go, "\n").unwrap();
+            }
+        };
+        let (end, ()) = tokio::join!(running, driver);
+        drop(attempt);
+        let lines = reading.await.unwrap();
+        fs::remove_file(&go).unwrap();
+        if is_stopped {
+            assert!(matches!(&end, StepProgress::Stopped { reason } if reason.contains("has ended")), "{end:?}");
+            continue;
+        }
+        assert!(matches!(end, StepProgress::Exited { code: Some(7), .. }), "{end:?}");
+        let has = |wanted: &str| lines.iter().filter(|line| line.as_str() == wanted).count();
+        let told = [has("first"), has("2"), has("300"), has("bad")];
+        assert_eq!(told, [1, 1, 1, 1], "{:?}", &lines[..lines.len().min(8)]);
+        assert!(lines.iter().any(|line| line.contains("connecting again")));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs openssh-server; tests/run installs it"]
+async fn a_machine_that_does_not_come_back_leaves_the_end_unknown_and_the_command_running() {
+    let mut sshd = Sshd::start();
     let file = sshd.at("pid_of_running");
-    let script = format!("echo $$ $PPID > {0}.new && mv {0}.new {0}; exec sleep 600", file.display());
-    let (attempt, _stop, reports) = attempt(600_000);
+    let script = telling(&file, "exec sleep 600");
+    let (attempt, _stop, reports) = attempt(12_000);
     let reading = tokio::spawn(collect(reports));
     let (settings, argv, rules) = (sshd.settings(), words(&["sh", "-c", &script]), rules());
     let running = ssh::run("127.0.0.1", &argv, &rules, &settings, &attempt);
+    let mut process = None;
     let driver = async {
         until("the command begins", || file.exists()).await;
-        // The sshd of this very session: the parent of the shell whose child the command is.
         let text = fs::read_to_string(&file).unwrap();
-        let shell = text.split_whitespace().nth(1).unwrap().to_owned();
-        let status = fs::read_to_string(format!("/proc/{shell}/status")).unwrap();
-        let session = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
-        run_program("kill", &["-KILL", &session]);
+        let mut ids = text.split_whitespace().map(str::to_owned);
+        process = ids.next();
+        sshd.process.kill().unwrap();
+        sshd.process.wait().unwrap();
+        break_connection(&ids.next().unwrap());
     };
     let (end, ()) = tokio::join!(running, driver);
     drop(attempt);
     reading.await.unwrap();
     assert!(matches!(&end, StepProgress::Lost { reason } if reason.contains("broke")), "{end:?}");
-    let text = fs::read_to_string(&file).unwrap();
-    let pid = text.split_whitespace().next().unwrap();
-    assert!(is_alive(pid), "it goes on there, which is why nobody may call it failed");
-    run_program("kill", &["-KILL", pid]);
+    let process = process.unwrap();
+    assert!(is_alive(&process), "it goes on there, which is why nobody may call it failed");
+    run_program("kill", &["-KILL", &process]);
 }
 
 fn playbooks() -> tempfile::TempDir {

@@ -30,6 +30,7 @@ mod executors_real;
 mod fixtures;
 #[cfg(test)]
 mod flows;
+#[cfg(test)]
 mod hang_up;
 #[cfg(test)]
 mod hostile_values;
@@ -37,6 +38,7 @@ mod hostile_values;
 mod left_over;
 #[cfg(test)]
 mod library;
+#[cfg(test)]
 mod lint;
 #[cfg(test)]
 mod machine;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -23,11 +24,12 @@ pub(super) struct Batch {
 }
 
 /// Reads a pipe to its end, line by line; what is past a line's limit is read and dropped. Lines with a mark are words
-/// for us, and go where words go.
+/// for us, and go where words go. Lines that came to their end are counted.
 pub(super) async fn read_lines(
     pipe: impl AsyncRead + Unpin,
     batches: mpsc::Sender<Batch>,
     words: Option<(String, mpsc::Sender<String>)>,
+    whole_lines: Arc<AtomicU64>,
 ) {
     let mut pipe = BufReader::new(pipe);
     let mut reading = Reading::default();
@@ -39,6 +41,7 @@ pub(super) async fn read_lines(
             let (text, is_whole) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
             reading.take(text);
             if is_whole {
+                whole_lines.fetch_add(1, Ordering::AcqRel);
                 reading.finish(&mut batch.lines, &mut said, words.as_ref().map(|(mark, _)| mark.as_str()));
             }
         }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -50,6 +51,32 @@ pub(super) struct Talk {
     pub is_begun: bool,
     /// The far end's own word on how its command ended.
     pub ended: Option<i32>,
+    /// The command is to be stopped as soon as it can be told.
+    pub is_to_stop: bool,
+    /// The far end knows nothing of the command.
+    pub is_gone: bool,
+    /// Whole lines of output so far.
+    lines: Arc<AtomicU64>,
+}
+
+impl Talk {
+    /// One that has not begun.
+    pub(super) fn new(mark: String) -> Self {
+        Self { mark, is_begun: false, ended: None, is_to_stop: false, is_gone: false, lines: Arc::default() }
+    }
+
+    /// Whole lines that the command has written to its output, and that came here.
+    pub(super) fn line_count(&self) -> u64 {
+        self.lines.load(Ordering::Acquire)
+    }
+
+    /// Takes in what the far end says of the command.
+    fn hear(&mut self, word: &str) {
+        self.is_gone |= word == "gone";
+        if let Some(code) = word.strip_prefix("ended ").and_then(|code| code.trim().parse().ok()) {
+            self.ended = Some(code);
+        }
+    }
 }
 
 /// A process that has ended, and the last lines it wrote.
@@ -142,11 +169,12 @@ async fn attend(mut child: Child, attempt: &Attempt, talk: Option<&mut Talk>) ->
     let (batches, received) = mpsc::channel(LINE_BATCHES_MAX);
     let (words, heard) = mpsc::channel(LINE_BATCHES_MAX);
     let mark = talk.as_ref().map(|talk| talk.mark.clone());
+    let lines = talk.as_ref().map(|talk| Arc::clone(&talk.lines)).unwrap_or_default();
     if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(read_lines(stdout, batches.clone(), None));
+        tokio::spawn(read_lines(stdout, batches.clone(), None, lines));
     }
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(read_lines(stderr, batches, mark.map(|mark| (mark, words))));
+        tokio::spawn(read_lines(stderr, batches, mark.map(|mark| (mark, words)), Arc::default()));
     }
     let teller = tell_output(attempt, received);
     tokio::pin!(teller);
@@ -200,7 +228,8 @@ async fn wait(
     let is_begun = talk.as_deref().is_some_and(|talk| talk.is_begun);
     if let (Some(talk), Some(stdin)) = (talk.as_deref_mut(), stdin.as_mut().filter(|_| is_begun)) {
         // The far end stops its command and says so; the connection is ended only where it does not.
-        let _gone = stdin.write_all(format!("{} stop\n", talk.mark).as_bytes()).await;
+        // The second word is for after its end, which may come at this very moment.
+        let _gone = stdin.write_all(format!("{0} stop\n{0} heard\n", talk.mark).as_bytes()).await;
         let _gone = stdin.flush().await;
         if timeout(Duration::from_millis(STEP_STOP_GRACE_MS), child.wait()).await.is_ok() {
             hear_rest(Some(talk), &mut heard).await;
@@ -234,10 +263,16 @@ async fn answer(talk: &mut Talk, word: &str, stdin: &mut Option<ChildStdin>, att
         let stdin = stdin.as_mut()?;
         // From here on it may have begun, also where the write fails half-way.
         talk.is_begun = true;
-        let _gone = stdin.write_all(format!("{} go\n", talk.mark).as_bytes()).await;
+        let mark = &talk.mark;
+        let stop = if talk.is_to_stop { format!("{mark} stop\n") } else { String::new() };
+        let _gone = stdin.write_all(format!("{mark} go\n{stop}").as_bytes()).await;
         let _gone = stdin.flush().await;
-    } else if let Some(code) = word.strip_prefix("ended ").and_then(|code| code.trim().parse().ok()) {
-        talk.ended = Some(code);
+        return None;
+    }
+    talk.hear(word);
+    if let (Some(_), Some(stdin)) = (talk.ended, stdin.as_mut()) {
+        let _gone = stdin.write_all(format!("{} heard\n", talk.mark).as_bytes()).await;
+        let _gone = stdin.flush().await;
     }
     None
 }
@@ -245,9 +280,7 @@ async fn answer(talk: &mut Talk, word: &str, stdin: &mut Option<ChildStdin>, att
 async fn hear_rest(talk: Option<&mut Talk>, heard: &mut mpsc::Receiver<String>) {
     let Some(talk) = talk else { return };
     while let Ok(Some(word)) = timeout(Duration::from_millis(LAST_OUTPUT_MS), heard.recv()).await {
-        if let Some(code) = word.strip_prefix("ended ").and_then(|code| code.trim().parse().ok()) {
-            talk.ended = Some(code);
-        }
+        talk.hear(&word);
     }
 }
 

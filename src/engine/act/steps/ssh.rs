@@ -4,22 +4,25 @@
 //! told to, and says how the command ended. So it is known whether a command that was not seen to end had begun: one that
 //! was never told to begin has not; one that was and whose end was not told is unknown, never failed.
 //!
-//! A connection that breaks does not stop the command: without a terminal nothing there is told of it. A stop is told to
+//! A connection that breaks does not stop the command: without a terminal nothing there is told of it. What it writes is kept
+//! there meanwhile, and it is connected to again and followed to its end ([`far_end`]). A stop is told to
 //! the far end, which sends its command's process group (where `setsid` exists there, else its process) a TERM; a command
 //! that does not end by that within the grace is unknown, too, for it may go on.
 
+mod far_end;
+
 use std::ffi::OsString;
 use std::sync::Arc;
-
-use ring::rand::{SecureRandom, SystemRandom};
+use std::time::Duration;
 
 use super::process::{self, End, Ended, Program, Talk};
-use super::quoting::for_posix_shell;
 use super::run_command::CommandRules;
-use super::{Attempt, lost, not_started, stopped};
+use super::{Attempt, BY_A_PERSON, lost, not_started, stopped};
 use crate::engine::input::StepProgress;
 use crate::engine::settings::SshSettings;
 
+/// Between attempts to come back after a connection broke, in milliseconds.
+const RECONNECT_MS: [u64; 6] = [1_000, 2_000, 5_000, 10_000, 20_000, 20_000];
 /// The kernel takes no longer argument, and ours is one.
 const REMOTE_COMMAND_BYTES_MAX: usize = 120_000;
 
@@ -31,13 +34,58 @@ pub async fn run(
     settings: &SshSettings,
     attempt: &Attempt,
 ) -> StepProgress {
-    let mut talk = Talk { mark: mark(), is_begun: false, ended: None };
-    let program = match program(host, argv, rules, settings, &talk.mark) {
+    let mut talk = Talk::new(far_end::mark());
+    let program = script(argv, &talk.mark).and_then(|script| connection(host, &script, rules, settings));
+    let program = match program {
         Ok(program) => program,
         Err(reason) => return not_started(reason),
     };
     let ended = process::run(&program, attempt, Some(&mut talk)).await;
-    outcome(host, ended, &talk, attempt)
+    let is_cut_off = matches!(ended.end, End::Exited(_)) && talk.is_begun && talk.ended.is_none();
+    let end = outcome(host, ended, &talk, attempt);
+    if is_cut_off { follow(host, &talk, rules, settings, attempt).await.unwrap_or(end) } else { end }
+}
+
+/// Takes up again what a broken connection has left, until the attempt's time is over; `None` where that leads nowhere.
+async fn follow(
+    host: &str,
+    first: &Talk,
+    rules: &CommandRules,
+    settings: &SshSettings,
+    attempt: &Attempt,
+) -> Option<StepProgress> {
+    attempt.say(&format!("hypo: the connection to {host} broke; the command goes on there, connecting again")).await;
+    let (mut has_told_lines, mut is_to_stop) = (first.line_count(), false);
+    for wait in RECONNECT_MS.map(Duration::from_millis) {
+        if wait >= attempt.left() {
+            return None;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Nobody there can be told to stop until the connection is back, so that is what is tried next.
+            () = attempt.stop.notified() => is_to_stop = true,
+        }
+        let mut talk = Talk::new(first.mark.clone());
+        talk.is_to_stop = is_to_stop;
+        let script = far_end::follow_script(&talk.mark, has_told_lines + 1);
+        let program = connection(host, &script, rules, settings).ok()?;
+        let ended = process::run(&program, attempt, Some(&mut talk)).await;
+        has_told_lines += talk.line_count();
+        match (&ended.end, talk.ended) {
+            (_, Some(_)) if is_to_stop => {
+                return Some(stopped(format!("{BY_A_PERSON}; the command on {host} has ended")));
+            }
+            (_, Some(_)) => return Some(outcome(host, ended, &talk, attempt)),
+            (End::NotStarted(_) | End::Stopped(_), None) => return None,
+            (End::Exited(_), None) if talk.is_gone => {
+                return Some(lost(format!(
+                    "the connection to {host} broke, and there is no trace of the command there any more: look on {host}"
+                )));
+            }
+            (End::Exited(_), None) => {}
+        }
+    }
+    None
 }
 
 /// What is known of the command at the far end.
@@ -59,27 +107,27 @@ fn outcome(host: &str, ended: Ended, talk: &Talk, attempt: &Attempt) -> StepProg
     }
 }
 
-fn program(
-    host: &str,
-    argv: &[Arc<str>],
-    rules: &CommandRules,
-    settings: &SshSettings,
-    mark: &str,
-) -> Result<Program, String> {
-    check_host(host, &settings.hosts)?;
+/// The script that runs `argv` there.
+fn script(argv: &[Arc<str>], mark: &str) -> Result<String, String> {
     if argv.first().is_none_or(|program| program.is_empty()) {
         return Err("its command is empty".to_owned());
     }
     if argv.iter().any(|part| part.contains('\0')) {
         return Err("an argument holds a NUL, which no command line can carry".to_owned());
     }
-    let remote = remote_script(argv, mark);
+    let remote = far_end::run_script(argv, mark);
     if remote.len() > REMOTE_COMMAND_BYTES_MAX {
         return Err(format!(
             "its arguments are {} bytes as one line, of which ssh carries {REMOTE_COMMAND_BYTES_MAX}",
             remote.len()
         ));
     }
+    Ok(remote)
+}
+
+/// The connection to `host` on which this script runs.
+fn connection(host: &str, script: &str, rules: &CommandRules, settings: &SshSettings) -> Result<Program, String> {
+    check_host(host, &settings.hosts)?;
     let path = rules.resolve("ssh")?;
     let mut arguments: Vec<OsString> = ["-F", "none", "-T"].map(OsString::from).to_vec();
     let seconds = (settings.connect_timeout.0 / 1_000).max(1);
@@ -108,7 +156,7 @@ fn program(
     if let Some(user) = &settings.user {
         arguments.extend([OsString::from("-l"), OsString::from(user)]);
     }
-    arguments.extend([OsString::from("--"), OsString::from(host), OsString::from(remote)]);
+    arguments.extend([OsString::from("--"), OsString::from(host), OsString::from(script)]);
     Ok(Program { path, arguments, environment: rules.environment() })
 }
 
@@ -145,31 +193,6 @@ fn fits(pattern: &str, host: &str) -> bool {
     let until = rest.find('.').unwrap_or(rest.len());
     // The names are ASCII by now, so that every place is a boundary.
     (0..=until).any(|taken| fits(tail, &rest[taken..]))
-}
-
-/// What stands before our own words, so that they are told from what the command writes.
-fn mark() -> String {
-    let mut bytes = [0_u8; 12];
-    // Without it the words are told apart all the same, only not from a command that imitates them.
-    let _random = SystemRandom::new().fill(&mut bytes);
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("hypo-{digits}")
-}
-
-/// The script of the far end.
-fn remote_script(argv: &[Arc<str>], mark: &str) -> String {
-    let words = for_posix_shell(argv.iter().map(AsRef::as_ref));
-    // `$p` is the process of the command itself; with `setsid` it leads a group of the same number, but not from its first
-    // moment on: a stop that finds no group yet is tried again.
-    format!(
-        "set -- {words}; m={mark}; printf '%s ready\\n' \"$m\" >&2; \
-         read -r w && [ \"$w\" = \"$m go\" ] || exit 254; exec 3<&0; \
-         if command -v setsid >/dev/null 2>&1; then g=-; ( exec setsid \"$@\" ) </dev/null 3<&- & p=$!; \
-         else g=; ( exec \"$@\" ) </dev/null 3<&- & p=$!; fi; \
-         ( read -r w <&3; [ \"$w\" = \"$m stop\" ] || exit; \
-         until kill -s TERM -- \"$g$p\"; do kill -0 \"$p\" || exit; sleep 1; done ) >/dev/null 2>&1 & q=$!; \
-         wait \"$p\"; s=$?; kill \"$q\" 2>/dev/null; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; exit \"$s\""
-    )
 }
 
 #[cfg(test)]
@@ -210,7 +233,8 @@ mod tests {
         let run = crate::engine::model::RunId(1);
         let attempt = Attempt::new((run, 0), 1_000, Arc::default(), reports, Arc::new(|| false));
         let told = |end: End, is_begun: bool, ended: Option<i32>| {
-            let talk = Talk { mark: mark(), is_begun, ended };
+            let mut talk = Talk::new(far_end::mark());
+            (talk.is_begun, talk.ended) = (is_begun, ended);
             outcome("web-1", Ended { end, last: Vec::new() }, &talk, &attempt)
         };
         assert!(matches!(told(End::Exited(Some(255)), false, None), StepProgress::NotStarted { .. }));
@@ -222,108 +246,12 @@ mod tests {
         assert!(matches!(told(End::Stopped(String::new()), false, None), StepProgress::NotStarted { .. }));
     }
 
-    /// What the far end's script does when it is told this, as `sh` runs it: what it wrote, and its words.
-    fn at_the_far_end(argv: &[Arc<str>], told: &str) -> (Vec<u8>, String) {
-        use std::io::Write as _;
-        use std::process::{Command, Stdio};
-        let mut shell = Command::new("timeout");
-        shell.args(["20", "sh", "-c"]).arg(remote_script(argv, "hypo-test"));
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = shell.spawn().unwrap();
-        // A script that has gone already takes nothing.
-        let _gone = child.stdin.take().unwrap().write_all(told.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
     fn words(argv: &[&str]) -> Vec<Arc<str>> {
         argv.iter().map(|word| Arc::from(*word)).collect()
     }
 
-    #[test]
-    fn the_far_end_begins_only_when_it_is_told_to_and_says_how_it_ended() {
-        let argv = words(&["sh", "-c", "echo done; exit 7"]);
-        for told in ["", "\n", "hypo-test\n", "hypo-other go\n", "hypo-test stop\n"] {
-            let (out, said) = at_the_far_end(&argv, told);
-            assert_eq!((out.as_slice(), said.as_str()), (&b""[..], "hypo-test ready\n"), "{told:?}");
-        }
-        let (out, said) = at_the_far_end(&argv, "hypo-test go\n");
-        assert_eq!(out, b"done\n");
-        assert!(said.ends_with("\nhypo-test ended 7\n"), "{said}");
-        let (_, said) = at_the_far_end(&words(&["sleep", "600"]), "hypo-test go\nhypo-test stop\n");
-        assert!(said.ends_with("\nhypo-test ended 143\n"), "{said}");
-        let (_, said) = at_the_far_end(&words(&["no-such-program"]), "hypo-test go\n");
-        assert!(said.contains("\nhypo-test ended 127\n"), "{said}");
-    }
-
-    #[test]
-    fn three_thousand_hostile_values_come_through_the_far_ends_shell_as_they_are() {
-        use rand::{Rng as _, SeedableRng as _};
-        const PIECES: [&str; 34] = [
-            "'",
-            "\"",
-            "\\",
-            "\n",
-            "\r\n",
-            "$(id)",
-            "`id`",
-            "${IFS}",
-            "$HOME",
-            "-",
-            "--",
-            "-rf",
-            ";",
-            "|",
-            "&&",
-            ">x",
-            "<x",
-            "*",
-            "?",
-            "[a]",
-            "{a,b}",
-            "~",
-            "!x",
-            "#",
-            "%s",
-            "\\0",
-            "\u{1}",
-            "\u{7f}",
-            "é",
-            "東",
-            " ",
-            "\t",
-            "'\\''",
-            "; exit 3; #",
-        ];
-        let mut random = rand_pcg::Pcg64::seed_from_u64(7);
-        let mut value = || -> String {
-            (0..random.random_range(1..8)).map(|_| PIECES[random.random_range(0..PIECES.len())]).collect()
-        };
-        for _ in 0..30 {
-            let values: Vec<String> = (0..100).map(|_| value()).collect();
-            let mut argv = words(&["printf", "%s\\0"]);
-            argv.extend(values.iter().map(|value| Arc::from(value.as_str())));
-            let (out, said) = at_the_far_end(&argv, "hypo-test go\n");
-            let wanted: Vec<u8> = values.iter().flat_map(|value| value.bytes().chain([0])).collect();
-            assert_eq!(out, wanted);
-            assert_eq!(said, "hypo-test ready\n\nhypo-test ended 0\n");
-        }
-    }
-
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
-        #[test]
-        fn no_value_is_read_by_the_far_ends_shell(values in proptest::collection::vec(
-            proptest::prop_oneof!["[^\0]{0,30}", proptest::prelude::Just("'; touch /tmp/hypo-never; '".to_owned()), proptest::prelude::Just("-n".to_owned())],
-            1..5,
-        )) {
-            let mut argv = words(&["printf", "%s\\0"]);
-            argv.extend(values.iter().map(|value| Arc::from(value.as_str())));
-            let (out, _) = at_the_far_end(&argv, "hypo-test go\n");
-            let wanted: Vec<u8> = values.iter().flat_map(|value| value.bytes().chain([0])).collect();
-            proptest::prop_assert_eq!(out, wanted);
-        }
-
         #[test]
         fn no_host_and_no_value_becomes_an_option_of_ssh(host in "(?s).{0,30}", value in "(?s)[^\0]{0,60}") {
             let settings = SshSettings { hosts: vec!["*".to_owned(), host.clone()], ..SshSettings::default() };
@@ -332,7 +260,7 @@ mod tests {
                 ..Default::default()
             });
             let argv = words(&["echo", &value]);
-            if let Ok(program) = program(&host, &argv, &rules, &settings, "hypo-test") {
+            if let Ok(program) = script(&argv, "hypo-test").and_then(|script| connection(&host, &script, &rules, &settings)) {
                 let arguments = &program.arguments;
                 let end = arguments.iter().position(|argument| argument == "--").unwrap();
                 proptest::prop_assert_eq!(arguments.len(), end + 3);

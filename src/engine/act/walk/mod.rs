@@ -342,12 +342,12 @@ impl WalkOutcome {
         self.run.has_held = None;
     }
 
-    /// An act of ours is a change like any other.
     /// An act whose beginning was told has changed nothing after all.
     fn tell_no_change(&mut self, index: usize, since: Timestamp, now: Timestamp) {
         self.tell_change(index, since, now, false, "did not happen: ");
     }
 
+    /// An act of ours is a change like any other.
     fn tell_change(&mut self, index: usize, since: Timestamp, now: Timestamp, has_taken_effect: bool, verb: &str) {
         let step = &self.run.steps[index];
         self.change = Some(ChangeNotice {

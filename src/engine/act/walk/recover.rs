@@ -185,13 +185,12 @@ fn settle(
         (true, false) | (false, true) => StepState::Succeeded { at: gate.now },
         (false, false) => StepState::Pending,
     };
-    if !has_happened {
-        outcome.tell_no_change(step, since, gate.now);
-    }
     if has_happened {
         outcome.run.steps[step].is_in_force &= !was_undo;
         let verb = if was_undo { "took back " } else { "" };
         outcome.tell_change(step, since, gate.now, true, verb);
+    } else {
+        outcome.tell_no_change(step, since, gate.now);
     }
     if outcome.run.state == RunState::Active {
         outcome.offer(gate);

@@ -1,0 +1,293 @@
+//! The scripts of the far end, for the user's POSIX shell there: the one that runs a command, and the one that takes up again
+//! what a broken connection has left.
+//!
+//! What the command writes passes through a folder there, a file each for its output and its errors, of which the first part
+//! is kept, and so does its exit code. Whoever comes back finds them; they are removed once the end was heard. Where no
+//! such folder can be made, on a full disk, the command is run all the same and writes to the connection alone.
+
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::engine::act::steps::quoting::for_posix_shell;
+
+/// Bytes of each kind of output that are kept there for whoever comes back: a command may write more than its disk has room for.
+const KEPT_BYTES_MAX: u32 = 4 << 20;
+
+/// What stands before our own words, so that they are told from what the command writes. It names the folder, too, and nobody
+/// there can have made that before.
+pub(super) fn mark() -> String {
+    let mut bytes = [0_u8; 12];
+    // Without it the words are told apart all the same, only not from a command that imitates them.
+    let _random = SystemRandom::new().fill(&mut bytes);
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("hypo-{digits}")
+}
+
+/// Says `ready`, begins on `go`, stops the command on `stop`, says `ended` and its exit code, and takes any word after that
+/// for having been heard.
+pub(super) fn run_script(argv: &[Arc<str>], mark: &str) -> String {
+    let words = for_posix_shell(argv.iter().map(AsRef::as_ref));
+    // `$p` is the process of the command itself; with `setsid` it leads a group of the same number, but not from its first
+    // moment on: a stop that finds no group yet is tried again. `tee` must outlive a connection that breaks: it goes on into
+    // the file without it.
+    format!(
+        "set -- {words}; m={mark}; d=${{TMPDIR:-/tmp}}/$m; printf '%s ready\\n' \"$m\" >&2; \
+         read -r w && [ \"$w\" = \"$m go\" ] || exit 254; exec 3<&0; \
+         begin() {{ if command -v setsid >/dev/null 2>&1; then g=-; ( exec setsid \"$@\" ) </dev/null 3<&- & p=$!; \
+         else g=; ( exec \"$@\" ) </dev/null 3<&- & p=$!; fi; }}; \
+         keep() {{ ( head -c {KEPT_BYTES_MAX} >\"$d/$1\"; cat >/dev/null ) <\"$d/$1.kept\" 3<&- >/dev/null 2>&1 & \
+         ( trap '' PIPE HUP; tee \"$d/$1.kept\" <\"$d/$1.pipe\" 2>/dev/null; : >\"$d/$1.over\" ) 3<&- & }}; \
+         u=$(umask); umask 077; k=; \
+         if command -v tee && command -v head && mkdir \"$d\" && mkfifo \"$d/out.pipe\" \"$d/out.kept\" \"$d/err.pipe\" \"$d/err.kept\"; then k=1; fi >/dev/null 2>&1; \
+         umask \"$u\"; \
+         if [ \"$k\" ]; then keep out; keep err >&2; begin \"$@\" >\"$d/out.pipe\" 2>\"$d/err.pipe\"; \
+         printf '%s %s\\n' \"$p\" \"$g$p\" >\"$d/process\"; else begin \"$@\"; fi; \
+         {STOP}\
+         wait \"$p\"; s=$?; \
+         if [ \"$k\" ]; then printf '%s\\n' \"$s\" >\"$d/new\" && mv \"$d/new\" \"$d/status\"; i=0; \
+         until [ -e \"$d/out.over\" ] && [ -e \"$d/err.over\" ] || [ $i -ge 5 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done; fi 2>/dev/null; \
+         kill \"$q\" 2>/dev/null; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
+         if [ \"$k\" ]; then read -r w <&3 && rm -rf \"$d\"; fi; exit \"$s\""
+    )
+}
+
+/// Tells what the command has written from line `from` of its output on, 1 being the first, and all of its errors, follows it
+/// to its end, and says the same words. Where there is no trace of it, it says `gone`.
+pub(super) fn follow_script(mark: &str, from: u64) -> String {
+    // `tail` counts only the lines that are there when it begins, so those before must have reached the file.
+    let before = from.saturating_sub(1);
+    format!(
+        "m={mark}; d=${{TMPDIR:-/tmp}}/$m; printf '%s ready\\n' \"$m\" >&2; \
+         read -r w && [ \"$w\" = \"$m go\" ] || exit 254; exec 3<&0; \
+         gone() {{ printf '\\n%s gone\\n' \"$m\" >&2; exit 253; }}; \
+         [ -e \"$d/process\" ] || gone; read -r p g <\"$d/process\"; g=${{g%\"$p\"}}; \
+         i=0; until [ \"$(wc -l <\"$d/out\")\" -ge {before} ] || [ $i -ge 20 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done 2>/dev/null; \
+         tail -n +{from} -f \"$d/out\" 3<&- & t=$!; tail -n +1 -f \"$d/err\" 3<&- >&2 & e=$!; \
+         {STOP}\
+         until [ -e \"$d/status\" ]; do kill -0 \"$p\" 2>/dev/null || {{ sleep 1; break; }}; sleep 0.2 2>/dev/null || sleep 1; done; \
+         sleep 2; kill \"$t\" \"$e\" \"$q\" 2>/dev/null; \
+         [ -e \"$d/status\" ] || gone; read -r s <\"$d/status\"; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
+         read -r w <&3 && rm -rf \"$d\"; exit \"$s\""
+    )
+}
+
+/// Waits for the word to stop, with the connection as descriptor 3; `$q` is what waits.
+const STOP: &str = "( read -r w <&3; [ \"$w\" = \"$m stop\" ] || exit; \
+     until kill -s TERM -- \"$g$p\"; do kill -0 \"$p\" || exit; sleep 1; done ) >/dev/null 2>&1 & q=$!; ";
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::path::PathBuf;
+    use std::process::{Child, ChildStderr, Command, Stdio};
+
+    use super::*;
+
+    /// The far end's script as `sh` runs it.
+    struct FarEnd {
+        shell: Child,
+        mark: String,
+        said: BufReader<ChildStderr>,
+    }
+
+    impl FarEnd {
+        fn start(script: &str, mark: &str) -> Self {
+            let mut shell = Command::new("timeout");
+            shell.args(["20", "sh", "-c", script]);
+            let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let said = BufReader::new(shell.stderr.take().unwrap());
+            Self { shell, mark: mark.to_owned(), said }
+        }
+
+        fn running(argv: &[Arc<str>]) -> Self {
+            let mark = mark();
+            Self::start(&run_script(argv, &mark), &mark)
+        }
+
+        fn tell(&mut self, words: &str) {
+            // A script that has gone already takes nothing.
+            let _gone = self.shell.stdin.as_mut().unwrap().write_all(words.replace("MARK", &self.mark).as_bytes());
+        }
+
+        /// All that it said, up to this word and with it.
+        fn hear(&mut self, word: &str) -> String {
+            let mut heard = String::new();
+            while !heard.contains(&format!("{} {word}", self.mark)) {
+                assert!(self.said.read_line(&mut heard).unwrap() > 0, "it went without `{word}`: {heard}");
+            }
+            heard
+        }
+
+        /// What the command wrote and what was said, once nothing more is.
+        fn finish(mut self) -> (Vec<u8>, String) {
+            drop(self.shell.stdin.take());
+            let (mut out, mut said) = (Vec::new(), String::new());
+            self.shell.stdout.take().unwrap().read_to_end(&mut out).unwrap();
+            self.said.read_to_string(&mut said).unwrap();
+            self.shell.wait().unwrap();
+            (out, said)
+        }
+
+        fn folder(&self) -> PathBuf {
+            std::env::temp_dir().join(&self.mark)
+        }
+    }
+
+    /// What the script does when it is told this and its end is heard: what was written, and its words without their mark.
+    fn at_the_far_end(argv: &[Arc<str>], told: &str) -> (Vec<u8>, String) {
+        let mut far_end = FarEnd::running(argv);
+        far_end.tell(told);
+        let mut said = far_end.hear("ended");
+        far_end.tell("MARK heard\n");
+        let (mark, folder) = (far_end.mark.clone(), far_end.folder());
+        let (out, rest) = far_end.finish();
+        said.push_str(&rest);
+        assert!(!folder.exists(), "what was heard is not kept");
+        (out, said.replace(&mark, "MARK"))
+    }
+
+    fn words(argv: &[&str]) -> Vec<Arc<str>> {
+        argv.iter().map(|word| Arc::from(*word)).collect()
+    }
+
+    #[test]
+    fn the_far_end_begins_only_when_it_is_told_to_and_says_how_it_ended() {
+        let argv = words(&["sh", "-c", "echo done; exit 7"]);
+        for told in ["", "\n", "MARK\n", "other go\n", "MARK stop\n"] {
+            let mut far_end = FarEnd::running(&argv);
+            far_end.tell(told);
+            let ready = format!("{} ready\n", far_end.mark);
+            assert_eq!(far_end.finish(), (Vec::new(), ready), "{told:?}");
+        }
+        let (out, said) = at_the_far_end(&argv, "MARK go\n");
+        assert_eq!(out, b"done\n");
+        assert!(said.ends_with("\nMARK ended 7\n"), "{said}");
+        let (_, said) = at_the_far_end(&words(&["sleep", "600"]), "MARK go\nMARK stop\n");
+        assert!(said.ends_with("\nMARK ended 143\n"), "{said}");
+        let (_, said) = at_the_far_end(&words(&["no-such-program"]), "MARK go\n");
+        assert!(said.contains("\nMARK ended 127\n"), "{said}");
+    }
+
+    #[test]
+    fn what_a_broken_connection_leaves_is_taken_up_again() {
+        // It writes on after nobody reads any more, and more than a pipe holds.
+        let script = "echo one; echo two; read x <go; seq 1 100000; echo bad >&2; exit 7";
+        let folder = tempfile::tempdir().unwrap();
+        let script = script.replace("<go", &format!("<{}", folder.path().join("go").display()));
+        assert!(Command::new("mkfifo").arg(folder.path().join("go")).status().unwrap().success());
+        let mut first = FarEnd::running(&words(&["sh", "-c", &script]));
+        first.tell("MARK go\n");
+        let (mark, kept) = (first.mark.clone(), first.folder());
+        let mut out = BufReader::new(first.shell.stdout.take().unwrap());
+        let mut heard = String::new();
+        out.read_line(&mut heard).unwrap();
+        drop((out, first));
+        std::fs::write(folder.path().join("go"), "\n").unwrap();
+        let mut again = FarEnd::start(&follow_script(&mark, 2), &mark);
+        again.tell("MARK go\n");
+        let said = std::thread::scope(|scope| {
+            let stdout = again.shell.stdout.take().unwrap();
+            let reader = scope.spawn(move || std::io::read_to_string(stdout).unwrap());
+            let said = again.hear("ended");
+            again.tell("MARK heard\n");
+            heard.push_str(&reader.join().unwrap());
+            said
+        });
+        again.shell.wait().unwrap();
+        let lines: Vec<&str> = heard.lines().collect();
+        assert_eq!((lines.len(), lines[0], lines[1], lines[2]), (100_002, "one", "two", "1"));
+        assert!(said.contains("bad\n") && said.contains("ended 7\n"), "{said}");
+        assert!(!kept.exists());
+        let mut nothing = FarEnd::start(&follow_script(&mark, 1), &mark);
+        nothing.tell("MARK go\n");
+        nothing.hear("gone");
+    }
+
+    #[test]
+    fn a_command_that_is_followed_is_stopped_like_any_other() {
+        let mut first = FarEnd::running(&words(&["sleep", "600"]));
+        first.tell("MARK go\n");
+        let process = first.folder().join("process");
+        while !process.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let mark = first.mark.clone();
+        let mut again = FarEnd::start(&follow_script(&mark, 1), &mark);
+        again.tell("MARK go\nMARK stop\n");
+        assert!(again.hear("ended").contains("ended 143"));
+        again.tell("MARK heard\n");
+        again.finish();
+        drop(first.shell.stdin.take());
+        first.shell.wait().unwrap();
+    }
+
+    #[test]
+    fn three_thousand_hostile_values_come_through_the_far_ends_shell_as_they_are() {
+        use rand::{Rng as _, SeedableRng as _};
+        const PIECES: [&str; 34] = [
+            "'",
+            "\"",
+            "\\",
+            "\n",
+            "\r\n",
+            "$(id)",
+            "`id`",
+            "${IFS}",
+            "$HOME",
+            "-",
+            "--",
+            "-rf",
+            ";",
+            "|",
+            "&&",
+            ">x",
+            "<x",
+            "*",
+            "?",
+            "[a]",
+            "{a,b}",
+            "~",
+            "!x",
+            "#",
+            "%s",
+            "\\0",
+            "\u{1}",
+            "\u{7f}",
+            "é",
+            "東",
+            " ",
+            "\t",
+            "'\\''",
+            "; exit 3; #",
+        ];
+        let mut random = rand_pcg::Pcg64::seed_from_u64(7);
+        let mut value = || -> String {
+            (0..random.random_range(1..8)).map(|_| PIECES[random.random_range(0..PIECES.len())]).collect()
+        };
+        for _ in 0..30 {
+            let values: Vec<String> = (0..100).map(|_| value()).collect();
+            let mut argv = words(&["printf", "%s\\0"]);
+            argv.extend(values.iter().map(|value| Arc::from(value.as_str())));
+            let (out, said) = at_the_far_end(&argv, "MARK go\n");
+            let wanted: Vec<u8> = values.iter().flat_map(|value| value.bytes().chain([0])).collect();
+            assert_eq!(out, wanted);
+            assert_eq!(said, "MARK ready\n\nMARK ended 0\n");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_value_is_read_by_the_far_ends_shell(values in proptest::collection::vec(
+            proptest::prop_oneof!["[^\0]{0,30}", proptest::prelude::Just("'; touch /tmp/hypo-never; '".to_owned()), proptest::prelude::Just("-n".to_owned())],
+            1..5,
+        )) {
+            let mut argv = words(&["printf", "%s\\0"]);
+            argv.extend(values.iter().map(|value| Arc::from(value.as_str())));
+            let (out, _) = at_the_far_end(&argv, "MARK go\n");
+            let wanted: Vec<u8> = values.iter().flat_map(|value| value.bytes().chain([0])).collect();
+            proptest::prop_assert_eq!(out, wanted);
+        }
+    }
+}
