@@ -132,7 +132,7 @@ fn report_incident(snapshot: &Snapshot, incident: &Incident) -> IncidentReport {
     let cause = ranking.cause();
     let others = ranking.hypotheses.iter().skip(usize::from(cause.is_some()));
     let runs: Vec<&Run> =
-        snapshot.runs.iter().rev().map(Arc::as_ref).filter(|run| run.incident == incident.id).collect();
+        snapshot.runs.iter().rev().map(Arc::as_ref).filter(|run| run.incident() == Some(incident.id)).collect();
     IncidentReport {
         id: incident.id.to_string(),
         title: Arc::clone(&incident.title),

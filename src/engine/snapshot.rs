@@ -209,6 +209,6 @@ impl Snapshot {
     /// The newest run of this incident.
     #[must_use]
     pub fn latest_run(&self, id: IncidentId) -> Option<&Arc<Run>> {
-        self.runs.iter().find(|run| run.incident == id)
+        self.runs.iter().find(|run| run.incident() == Some(id))
     }
 }

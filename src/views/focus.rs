@@ -21,7 +21,8 @@ pub fn incident<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Inci
 #[must_use]
 pub fn run<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Run>> {
     let incident = incident(snapshot, ui)?;
-    let chosen = ui.run.and_then(|id| snapshot.runs.iter().find(|run| run.id == id && run.incident == incident.id));
+    let chosen =
+        ui.run.and_then(|id| snapshot.runs.iter().find(|run| run.id == id && run.incident() == Some(incident.id)));
     chosen.or_else(|| snapshot.latest_run(incident.id))
 }
 
@@ -29,7 +30,10 @@ pub fn run<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Run>> {
 #[must_use]
 pub fn proposals(snapshot: &Snapshot, incident: IncidentId) -> Vec<(&Arc<Proposal>, Option<RunId>)> {
     let ran_as = |proposal: &Proposal| {
-        let runs = snapshot.runs.iter().filter(|run| run.incident == incident && run.runbook.id == proposal.runbook.id);
+        let runs = snapshot
+            .runs
+            .iter()
+            .filter(|run| run.incident() == Some(incident) && run.runbook.id == proposal.runbook.id);
         runs.map(|run| run.id).max()
     };
     let all = snapshot.proposals.get(&incident).into_iter().flatten();

@@ -185,10 +185,10 @@ fn next(snapshot: &Snapshot, ground: &Ground, random: &mut Pcg64) -> Option<(Req
     let busy: Vec<&Arc<Run>> = snapshot.runs.iter().filter(|run| run.state.is_open() || unknown(run)).collect();
     let over = || snapshot.runs.iter().filter(|run| !run.state.is_open() && !unknown(run));
     if busy.len() < RUNS_AT_A_TIME && (busy.is_empty() || random.random_bool(0.3)) {
-        let is_free = |id: &IncidentId| busy.iter().all(|run| run.incident != *id);
+        let is_free = |id: &IncidentId| busy.iter().all(|run| run.incident() != Some(*id));
         let proposed = snapshot.proposals.iter().filter(|(id, all)| !all.is_empty() && is_free(id));
         // One that was acted on before, sooner than a fresh one: the same step again, in another run.
-        let again = |id: &IncidentId| snapshot.runs.iter().any(|run| run.incident == *id);
+        let again = |id: &IncidentId| snapshot.runs.iter().any(|run| run.incident() == Some(*id));
         let mut ids: Vec<IncidentId> = proposed.map(|(id, _)| *id).collect();
         ids.sort_by_key(|id| !again(id));
         if let Some(id) = ids.first() {
@@ -196,10 +196,11 @@ fn next(snapshot: &Snapshot, ground: &Ground, random: &mut Pcg64) -> Option<(Req
         }
     }
     if random.random_bool(0.03)
-        && let Some(run) = over().find(|run| is_live(snapshot, run.incident))
-        && busy.iter().all(|other| other.incident != run.incident)
+        && let Some(run) = over().find(|run| run.incident().is_some_and(|id| is_live(snapshot, id)))
+        && busy.iter().all(|other| other.subject != run.subject)
     {
-        return Some((Request::Resolve { incident: run.incident }, format!("resolve {}", run.incident.0)));
+        let incident = run.incident().unwrap();
+        return Some((Request::Resolve { incident }, format!("resolve {}", incident.0)));
     }
     let from = random.random_range(0..busy.len().max(1));
     let mut runs = busy.iter().cycle().skip(from).take(busy.len());

@@ -438,7 +438,7 @@ pub fn run() -> Run {
     });
     Run {
         id: RunId(3),
-        incident: IncidentId(42),
+        subject: IncidentId(42).into(),
         runbook: runbook(),
         params: BTreeMap::new(),
         cause: None,

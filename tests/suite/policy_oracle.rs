@@ -566,7 +566,7 @@ impl Situation {
 
     fn gate(&self) -> Gate<'_> {
         Gate {
-            incident: &self.incident,
+            subject: (&self.incident).into(),
             incidents: &self.incidents,
             settings: &self.settings,
             policy: &self.policy,
@@ -703,7 +703,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
     steps.push(wanted);
     Run {
         id: RunId(1),
-        incident: IncidentId(if facts.is_of_another { 44 } else { 42 }),
+        subject: IncidentId(if facts.is_of_another { 44 } else { 42 }).into(),
         runbook: Arc::new(Runbook { acts_max: facts.acts_max, ..Runbook::clone(runbook) }),
         params: BTreeMap::new(),
         cause: Some((CauseKind::BadDeploy, service.into())),
@@ -883,7 +883,7 @@ impl Runs<'_> {
         act.begun.push(Beginning { id: act.id.clone(), at, by: by.into(), purpose: Purpose::Run, is_void: false });
         let run = Run {
             id: RunId(number),
-            incident: IncidentId(of),
+            subject: IncidentId(of).into(),
             runbook: Arc::clone(self.runbook),
             params: BTreeMap::new(),
             cause: Some((CauseKind::DiskFull, "elsewhere".into())),

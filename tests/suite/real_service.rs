@@ -181,7 +181,7 @@ impl Watched {
         let incident = live(&snapshots.borrow_and_update()).unwrap().id;
         let begun = self.handle.send("ana", Request::StartRun { incident, runbook: runbook.into() }).await.unwrap();
         assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
-        let is_it = |run: &&Arc<Run>| run.incident == incident && run.runbook.id.as_ref() == runbook;
+        let is_it = |run: &&Arc<Run>| run.incident() == Some(incident) && run.runbook.id.as_ref() == runbook;
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "the run does not end");

@@ -198,7 +198,7 @@ impl Play<'_> {
     /// What the stand-in does about what it sees.
     fn act(&mut self, snapshot: &Snapshot, now: Timestamp) {
         for incident in snapshot.incidents.iter().filter(|incident| incident.state.is_live()) {
-            let runs = || snapshot.runs.iter().filter(|run| run.incident == incident.id);
+            let runs = || snapshot.runs.iter().filter(|run| run.incident() == Some(incident.id));
             let has_helped =
                 incident.state == IncidentState::Mitigated || runs().any(|run| run.state == RunState::Succeeded);
             let request = match runs().find(|run| run.state.is_open()) {

@@ -93,13 +93,15 @@ pub enum ActionKind {
     Failover,
     /// Issues or installs a certificate or secret.
     Renew,
+    /// Installs other versions of packages.
+    Patch,
     /// None of these.
     Other,
 }
 
 impl ActionKind {
     /// Every kind, in the order of the settings' page.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Rollback,
         Self::Restart,
         Self::Scale,
@@ -109,6 +111,7 @@ impl ActionKind {
         Self::Cleanup,
         Self::Failover,
         Self::Renew,
+        Self::Patch,
         Self::Other,
     ];
 
@@ -125,6 +128,7 @@ impl ActionKind {
             Self::Cleanup => "cleanup",
             Self::Failover => "failover",
             Self::Renew => "renew",
+            Self::Patch => "patch",
             Self::Other => "other",
         }
     }

@@ -27,6 +27,7 @@ pub mod severity;
 pub mod signal;
 pub mod source;
 pub mod step;
+pub mod subject;
 pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
@@ -47,7 +48,9 @@ pub use delivery::{
 pub use document::{Document, DocumentKind};
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
-pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};
+pub use ids::{
+    AnomalyId, ChangeId, Fingerprint, IncidentId, RolloutId, RunId, SeriesId, ServiceName, SourceName, TemplateId,
+};
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
 pub use kind_guess::KindGuess;
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
@@ -63,6 +66,7 @@ pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState,
 pub use step::{
     BoundStep, Case, CheckSpec, Choice, Goto, Look, MetricGoal, StepEffect, StepKind, StepSpec, Unexpected, When,
 };
+pub use subject::{RolloutTarget, RunSubject};
 pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};
 pub use verdict::CauseVerdict;

@@ -1,4 +1,4 @@
-//! A run: one execution of a runbook for one incident, step by step, with everything that came of it.
+//! A run: one execution of a runbook for one incident or one machine of a rollout, step by step, with everything that came of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::ids::{IncidentId, RunId, ServiceName};
 use super::runbook::Runbook;
 use super::series::Unit;
 use super::step::{BoundStep, StepKind};
+use super::subject::RunSubject;
 use crate::engine::clock::Timestamp;
 
 /// What a running call is for.
@@ -171,9 +172,9 @@ pub struct RunStep {
     pub bound: BoundStep,
     /// Where it stands.
     pub state: StepState,
-    /// Which attempt it is, from 1, counted over every run of the incident.
+    /// Which attempt it is, from 1, counted over every run for the same.
     pub attempt: u32,
-    /// The identity of this attempt: SHA-256 over incident, runbook text, step, bound values and attempt, in hex. One
+    /// The identity of this attempt: SHA-256 over what the run is for, runbook text, step, bound values and attempt, in hex. One
     /// identity is begun at most once, ever.
     pub id: Arc<str>,
     /// What is approved: SHA-256 over the identity, the instant of the offer and what was known then, in hex. Empty while it is not offered.
@@ -198,7 +199,7 @@ pub struct RunStep {
     pub begins_at: Option<Timestamp>,
     /// Words given so far, where more than one is needed.
     pub approvals: Vec<Approval>,
-    /// The run for the same incident that has begun the same call before: approving takes the typed target then.
+    /// The run for the same that has begun the same call before: approving takes the typed target then.
     pub done_before: Option<RunId>,
     /// When what is shown last changed: keys that act are inert for 400 ms after it.
     pub shown_at: Timestamp,
@@ -218,13 +219,14 @@ pub struct RunStep {
     pub harm_before: Option<BTreeMap<Arc<str>, f64>>,
 }
 
-/// One execution of a runbook for one incident.
+/// One execution of a runbook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Its number.
     pub id: RunId,
-    /// For which incident.
-    pub incident: IncidentId,
+    /// What for.
+    #[serde(alias = "incident")]
+    pub subject: RunSubject,
     /// The runbook as it was when the run began; later edits of the file never reach it.
     pub runbook: Arc<Runbook>,
     /// Bound parameters.
@@ -304,6 +306,12 @@ impl RunStep {
 }
 
 impl Run {
+    /// The incident it is for; `None` for one of a rollout.
+    #[must_use]
+    pub fn incident(&self) -> Option<IncidentId> {
+        self.subject.incident()
+    }
+
     /// True where a step that changes something has succeeded and was not taken back.
     #[must_use]
     pub fn has_acted(&self) -> bool {

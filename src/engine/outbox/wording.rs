@@ -70,7 +70,7 @@ pub fn of_run(event: OutwardEvent, run: &Run, why: &str, incident: Option<&Incid
     OutwardMessage {
         event,
         thread: incident.map_or_else(|| Arc::from(run.id.to_string()), incident_thread),
-        title: Arc::from(format!("{} {}: {why}", run.incident, run.id)),
+        title: Arc::from(format!("{} {}: {why}", run.subject, run.id)),
         text: Arc::from(lines.join("\n")),
         severity: incident.map(|incident| incident.severity),
         service: incident.and_then(cause_service),

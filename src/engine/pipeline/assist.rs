@@ -65,7 +65,7 @@ impl Engine {
             let Some(first) = self.proposals.get(&id).and_then(|proposals| proposals.first()).cloned() else {
                 continue;
             };
-            let ran = |run: &Arc<Run>| run.incident == id && run.runbook.id == first.runbook.id;
+            let ran = |run: &Arc<Run>| run.incident() == Some(id) && run.runbook.id == first.runbook.id;
             if self.unfinished_run(id).is_some() || self.world.runs.values().any(ran) {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
-use crate::engine::model::{AuditEntry, AuditKind, IncidentId, RunId};
+use crate::engine::model::{AuditEntry, AuditKind, IncidentId, Run, RunId};
 use crate::engine::redact::redact;
 
 /// Numbers entries without gaps.
@@ -25,6 +25,12 @@ pub(super) struct About {
 impl From<IncidentId> for About {
     fn from(incident: IncidentId) -> Self {
         Self { incident: Some(incident), run: None }
+    }
+}
+
+impl From<&Run> for About {
+    fn from(run: &Run) -> Self {
+        Self { incident: run.incident(), run: Some(run.id) }
     }
 }
 

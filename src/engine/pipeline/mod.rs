@@ -13,6 +13,7 @@ mod outward;
 mod picture;
 mod requests;
 mod retention;
+mod rollouts;
 mod runs;
 mod safety;
 mod signals;

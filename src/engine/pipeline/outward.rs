@@ -70,7 +70,7 @@ impl Engine {
             return;
         }
         let run = self.run_of_act(notice);
-        let incident = run.as_ref().and_then(|run| self.world.incidents.get(&run.incident)).cloned();
+        let incident = run.as_ref().and_then(|run| self.first_incident_of(run));
         let step = run.as_ref().and_then(|run| {
             // After the run comes the step's name.
             let name = notice.external_id.split('/').nth(1)?;
@@ -79,6 +79,11 @@ impl Engine {
         let message = wording::of_act(notice, step, incident.as_deref(), turn.now);
         let about = format!("{}/{}", notice.external_id, OutwardEvent::ActEnded.word());
         self.enqueue(&about, incident.map(|incident| incident.id), &message, turn);
+    }
+
+    /// The incident that it was begun for.
+    fn first_incident_of(&self, run: &Run) -> Option<Arc<Incident>> {
+        self.world.incidents.get(&run.incident()?).cloned()
     }
 
     /// The run whose act this is: its number comes first in what its change is called.
@@ -90,14 +95,14 @@ impl Engine {
     /// What a step of a run tells people, or the engine of what it begins by itself. What is urgent is told by the run's own
     /// state, once a tick.
     pub(super) fn tell_notices(&mut self, run: &Run, notices: &[RunNotice], turn: &mut Turn) {
-        let incident = self.world.incidents.get(&run.incident).cloned();
+        let incident = self.first_incident_of(run);
         for notice in notices.iter().filter(|notice| !notice.is_urgent) {
             let event = OutwardEvent::StatusUpdate;
             let message = wording::of_run(event, run, &notice.text, incident.as_deref(), turn.now);
             let about = format!("{}@{}/{}/{}", run.id, run.started_at.0, turn.now.0, notice.text);
-            let turned = self.outbox.enqueue_to(&notice.channel, &about, Some(run.incident), &message, turn.now);
+            let turned = self.outbox.enqueue_to(&notice.channel, &about, run.incident(), &message, turn.now);
             if turned.changed.is_empty() {
-                let about = About { incident: Some(run.incident), run: Some(run.id) };
+                let about = About::from(run);
                 let text = format!("nobody was told, no destination takes it: {}", notice.text);
                 self.record(turn, AuditKind::Outcome, ENGINE, about, &text);
             }
@@ -106,7 +111,7 @@ impl Engine {
     }
 
     fn tell_of_run(&mut self, run: &Run, turn: &mut Turn) {
-        let incident = self.world.incidents.get(&run.incident).cloned();
+        let incident = self.first_incident_of(run);
         let incident = incident.as_deref();
         for step in &run.steps {
             let (event, since) = match step.state {
@@ -119,11 +124,11 @@ impl Engine {
             // As its change will be called.
             let thread = format!("{}/{}/{}", run.id, step.bound.spec.name, since.0);
             let message = wording::of_step(event, &thread, run, step, incident, since);
-            self.enqueue(&format!("{thread}/{}", event.word()), Some(run.incident), &message, turn);
+            self.enqueue(&format!("{thread}/{}", event.word()), run.incident(), &message, turn);
             if step.approved_by.as_deref() == Some(ENGINE) {
                 let event = OutwardEvent::AutonomousAct;
                 let message = wording::of_step(event, &thread, run, step, incident, since);
-                self.enqueue(&format!("{thread}/{}", event.word()), Some(run.incident), &message, turn);
+                self.enqueue(&format!("{thread}/{}", event.word()), run.incident(), &message, turn);
             }
         }
         self.tell_of_end(run, incident, turn);
@@ -171,7 +176,7 @@ impl Engine {
             _ => (event.word(), run.ended_at),
         };
         let about = format!("{}@{}/{word}/{}", run.id, run.started_at.0, since.unwrap_or(run.started_at).0);
-        self.enqueue(&about, Some(run.incident), &message, turn);
+        self.enqueue(&about, run.incident(), &message, turn);
     }
 
     pub(super) fn enqueue(&mut self, about: &str, of: Option<IncidentId>, message: &OutwardMessage, turn: &mut Turn) {

@@ -87,7 +87,7 @@ impl Engine {
             !goes
         });
         let incidents = &self.world.incidents;
-        self.world.runs.retain(|_, run| incidents.contains_key(&run.incident));
+        self.world.runs.retain(|_, run| run.incident().is_none_or(|id| incidents.contains_key(&id)));
     }
 
     fn forget_edges(&mut self, now: Timestamp) {

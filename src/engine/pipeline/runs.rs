@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
-use crate::engine::act::policy::{self, Gate, Harm, Outlook};
+use crate::engine::act::policy::{self, Gate, Harm, Mandate, Outlook, Subject};
 use crate::engine::act::walk::{self, Verdict, WalkOutcome};
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
@@ -15,11 +15,26 @@ use crate::engine::job::Record;
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
     AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Reading, Run, RunId, RunState,
-    Severity, StepState,
+    RunSubject, Severity, StepState,
 };
 use crate::engine::request::Request;
 use crate::engine::runbooks::rebind;
 use crate::engine::world::World;
+
+/// What a run is for, held while the gate looks at it.
+pub(super) enum Ground {
+    Incident(Arc<Incident>),
+    Rollout(Mandate),
+}
+
+impl Ground {
+    pub(super) fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Incident(incident) => Subject::Incident(incident),
+            Self::Rollout(mandate) => Subject::Rollout(mandate),
+        }
+    }
+}
 
 /// The systems, as the gate and the walk look at them.
 struct Systems<'a> {
@@ -88,24 +103,27 @@ impl Engine {
         turn: &mut Turn,
     ) -> Result<String, String> {
         let run = self.world.runs.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
-        let incident = self.incident_of(&run).ok_or_else(|| format!("{} is not known here", run.incident))?;
+        let ground = self.ground_of(&run, turn.now).ok_or_else(|| format!("{} is not known here", run.subject))?;
         // To say what became of a step leads nowhere, so it is said of a run that was stopped, too.
         let leads_on = !matches!(request, Request::SettleUnknown { .. } | Request::Probe { .. });
         if leads_on
             && !run.state.is_open()
-            && let Some(other) = self.unfinished_run(run.incident)
+            && let Some(other) = self.unfinished_like(&run)
         {
-            return Err(format!("{other} is not over on {}; finish or stop it first", run.incident));
+            return Err(format!("{other} is not over on {}; finish or stop it first", run.subject));
         }
-        let rebound = match request {
-            Request::EditRun { params, .. } => Some(
-                rebind(&run.runbook, &run.params, params, &self.world, &incident)
+        let rebound = match (request, &ground) {
+            (Request::EditRun { params, .. }, Ground::Incident(incident)) => Some(
+                rebind(&run.runbook, &run.params, params, &self.world, incident)
                     .map_err(|problem| problem.to_string())?,
             ),
+            (Request::EditRun { .. }, Ground::Rollout(_)) => {
+                return Err(format!("what {id} installs stands in the plan of its rollout; stop that and plan anew"));
+            }
             _ => None,
         };
-        let before = self.trial(&run, &incident, turn.now);
-        let outcome = self.with_gate(&incident, turn.now, |gate| match request {
+        let before = self.trial(&run, &ground, turn.now);
+        let outcome = self.with_gate(ground.subject(), turn.now, |gate| match request {
             Request::Approve { step, digest, typed_target, .. } => {
                 walk::approve(&run, *step, digest, typed_target.as_deref(), by, gate)
             }
@@ -140,8 +158,8 @@ impl Engine {
     pub(super) fn take_step_report(&mut self, report: &StepReport, turn: &mut Turn) {
         let run = self.world.runs.get(&report.run).filter(|run| walk::is_awaited(run, report)).cloned();
         let Some(run) = run else { return self.set_report_aside(report, turn) };
-        let Some(incident) = self.incident_of(&run) else { return };
-        let outcome = self.with_gate(&incident, turn.now, |gate| walk::on_report(&run, report, gate));
+        let Some(ground) = self.ground_of(&run, turn.now) else { return };
+        let outcome = self.with_gate(ground.subject(), turn.now, |gate| walk::on_report(&run, report, gate));
         let Some(outcome) = outcome else { return };
         if matches!(report.progress, StepProgress::Output(_)) {
             self.runs_to_keep.insert(run.id);
@@ -162,7 +180,7 @@ impl Engine {
             end => walk::told(end),
         };
         let run = self.world.runs.get(&report.run);
-        let about = About { incident: run.map(|run| run.incident), run: Some(report.run) };
+        let about = About { incident: run.and_then(|run| run.incident()), run: Some(report.run) };
         let id = report.attempt.get(..12).unwrap_or(&report.attempt);
         let text = format!(
             "set aside, as no attempt of that name is under way: {end} (step {} of {}, id {id})",
@@ -181,8 +199,8 @@ impl Engine {
         }
         let runs: Vec<Arc<Run>> = self.world.runs.values().filter(|run| is_watched(run)).cloned().collect();
         for run in runs {
-            let Some(incident) = self.incident_of(&run) else { continue };
-            let outcome = self.with_gate(&incident, turn.now, |gate| {
+            let Some(ground) = self.ground_of(&run, turn.now) else { continue };
+            let outcome = self.with_gate(ground.subject(), turn.now, |gate| {
                 if run.state == RunState::Succeeded { walk::after(&run, gate) } else { walk::on_tick(&run, gate) }
             });
             if let Some(outcome) = outcome {
@@ -196,8 +214,8 @@ impl Engine {
     pub(super) fn recover_runs(&mut self, turn: &mut Turn) {
         let runs: Vec<Arc<Run>> = self.world.runs.values().cloned().collect();
         for run in runs {
-            let Some(incident) = self.incident_of(&run) else { continue };
-            if let Some(outcome) = self.with_gate(&incident, turn.now, |gate| walk::recover(&run, gate)) {
+            let Some(ground) = self.ground_of(&run, turn.now) else { continue };
+            if let Some(outcome) = self.with_gate(ground.subject(), turn.now, |gate| walk::recover(&run, gate)) {
                 self.take_walk(outcome, turn, true);
             }
         }
@@ -205,12 +223,14 @@ impl Engine {
 
     pub(super) fn take_walk(&mut self, outcome: WalkOutcome, turn: &mut Turn, is_durable: bool) {
         let run = outcome.run;
-        let about = About { incident: Some(run.incident), run: Some(run.id) };
+        let about = About::from(&run);
         for note in &outcome.audit {
             self.record(turn, note.kind, &note.by, about, &note.text);
         }
-        let incident = self.incident_of(&run).map_or(run.incident, |incident| incident.id);
-        self.tell_incident(incident, run.id, outcome.timeline, turn);
+        let incident = self.incident_of(&run).map(|incident| incident.id).or(run.incident());
+        if let Some(incident) = incident {
+            self.tell_incident(incident, run.id, outcome.timeline, turn);
+        }
         if let Some(notice) = &outcome.change {
             self.take_change(notice, turn);
         }
@@ -233,7 +253,7 @@ impl Engine {
         let before = self.world.runs.get(&run.id).cloned();
         self.learn_remedy(before.as_deref(), &run, turn);
         self.world.runs.insert(run.id, Arc::new(run));
-        if let Some(verdict) = outcome.verdict {
+        if let Some((verdict, incident)) = outcome.verdict.zip(incident) {
             self.take_verdict(incident, verdict, turn);
         }
         self.has_changed = true;
@@ -263,15 +283,36 @@ impl Engine {
 
     /// The incident of a run; of one that was folded into another, that other.
     pub(super) fn incident_of(&self, run: &Run) -> Option<Arc<Incident>> {
-        let incident = self.world.incidents.get(&run.incident)?;
+        let incident = self.world.incidents.get(&run.incident()?)?;
         let into = incident.merged_into.and_then(|into| self.world.incidents.get(&into));
         Some(Arc::clone(into.unwrap_or(incident)))
     }
 
+    /// What a run is for, as it is now; `None` where that is not known any more.
+    pub(super) fn ground_of(&self, run: &Run, now: Timestamp) -> Option<Ground> {
+        match &run.subject {
+            RunSubject::Incident(_) => self.incident_of(run).map(Ground::Incident),
+            RunSubject::Rollout(target) => self.mandate(target, now).map(Ground::Rollout),
+        }
+    }
+
     /// The run of this incident, or of one that was merged into it, that is not over.
     pub(super) fn unfinished_run(&self, incident: IncidentId) -> Option<RunId> {
-        let is_of_it = |run: &&Arc<Run>| policy::merged_into(run.incident, &self.world.incidents) == incident;
+        let is_of_it = |run: &&Arc<Run>| {
+            run.incident().is_some_and(|id| policy::merged_into(id, &self.world.incidents) == incident)
+        };
         self.world.runs.values().filter(|run| run.state.is_open()).find(is_of_it).map(|run| run.id)
+    }
+
+    /// A run for the same that is not over.
+    fn unfinished_like(&self, run: &Run) -> Option<RunId> {
+        match &run.subject {
+            RunSubject::Incident(id) => self.unfinished_run(*id),
+            subject @ RunSubject::Rollout(_) => {
+                let mut open = self.world.runs.values().filter(|other| other.state.is_open());
+                open.find(|other| other.subject == *subject).map(|other| other.id)
+            }
+        }
     }
 
     /// Until when the last command that has begun, and whose end was not seen, can be heard of; `None` without one.
@@ -285,11 +326,16 @@ impl Engine {
         until.max()
     }
 
-    /// Does something with what the gate looks at for this incident, at `now`.
-    pub(super) fn with_gate<T>(&self, incident: &Incident, now: Timestamp, look: impl FnOnce(&Gate<'_>) -> T) -> T {
+    /// Does something with what the gate looks at for an incident, or one machine of a rollout, at `now`.
+    pub(super) fn with_gate<'a, T>(
+        &'a self,
+        subject: impl Into<Subject<'a>>,
+        now: Timestamp,
+        look: impl FnOnce(&Gate<'_>) -> T,
+    ) -> T {
         let systems = Systems { detection: &self.detection, world: &self.world };
         look(&Gate {
-            incident,
+            subject: subject.into(),
             incidents: &self.world.incidents,
             settings: &self.settings.runbooks,
             policy: &self.settings.policy,

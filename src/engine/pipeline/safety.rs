@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::audit_log::About;
+use super::runs::Ground;
 use super::turn::Turn;
 use crate::engine::act::policy::{self, Gate};
 use crate::engine::act::walk::ENGINE;
@@ -187,12 +188,12 @@ impl Engine {
     }
 
     /// What the engine would do with the act that is offered, if its kind were allowed to begin by itself.
-    pub(super) fn trial(&self, run: &Run, incident: &Incident, now: Timestamp) -> Option<Trial> {
+    pub(super) fn trial(&self, run: &Run, ground: &Ground, now: Timestamp) -> Option<Trial> {
         // What the engine would not have chosen says nothing of how it would have done.
         let step = run.current_step().filter(|_| run.was_first).and_then(|index| run.steps.get(index))?;
         let act = step.bound.spec.act().filter(|_| step.state == StepState::Waiting)?;
         let would_begin =
-            self.with_gate(incident, now, |gate| policy::would_begin(run, &step.bound.spec, act, gate).is_ok());
+            self.with_gate(ground.subject(), now, |gate| policy::would_begin(run, &step.bound.spec, act, gate).is_ok());
         Some(Trial { action: act.action, would_begin })
     }
 
@@ -253,7 +254,7 @@ impl Engine {
         let count = record.agreed.saturating_add(record.differed);
         let text = format!("silent trials of `{}`: {done}; the same in {} of {count}", action.word(), record.agreed);
         self.keep_safety(turn);
-        let about = About { incident: Some(run.incident), run: Some(run.id) };
+        let about = About::from(run);
         self.record(turn, AuditKind::Decision, ENGINE, about, &text);
     }
 }

@@ -359,7 +359,7 @@ fn the_breaker_is_shown_for_every_live_incident_that_it_holds_back() {
             run.steps[at].begun.push(begun);
         }
         // Of an incident that is no longer kept: three acts anywhere hold this one back, too.
-        (run.id, run.incident) = (RunId(number), IncidentId(99));
+        (run.id, run.subject) = (RunId(number), IncidentId(99).into());
         (run.state, run.ended_at) = (RunState::Failed, Some(START));
         kept.push(Record::Run(run));
     }
@@ -437,7 +437,7 @@ fn run_with(state: StepState, approved_by: &str) -> (Run, String) {
     let name = act.bound.spec.name.to_string();
     let run = Run {
         id: RunId(1),
-        incident: IncidentId(1),
+        subject: IncidentId(1).into(),
         params: BTreeMap::new(),
         cause: None,
         state: RunState::Active,

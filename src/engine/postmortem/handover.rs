@@ -68,7 +68,7 @@ fn incident_point(snapshot: &Snapshot, incident: &Incident) -> String {
 }
 
 fn run_point(run: &Run) -> String {
-    format!("{} for {}, begun by {}: {}", run.id, run.incident, escape(&run.started_by), escape(&run_in_words(run)))
+    format!("{} for {}, begun by {}: {}", run.id, run.subject, escape(&run.started_by), escape(&run_in_words(run)))
 }
 
 fn unknown_steps(run: &Arc<Run>) -> Vec<String> {

@@ -34,7 +34,7 @@ struct Facts<'s> {
 impl<'s> Facts<'s> {
     fn of(snapshot: &'s Snapshot, id: IncidentId) -> Option<Self> {
         let incident = snapshot.incident(id)?;
-        let runs = snapshot.runs.iter().rev().map(Arc::as_ref).filter(|run| run.incident == id).collect();
+        let runs = snapshot.runs.iter().rev().map(Arc::as_ref).filter(|run| run.incident() == Some(id)).collect();
         let audit = snapshot.audit.iter().rev().map(Arc::as_ref).filter(|entry| entry.incident == Some(id)).collect();
         Some(Self { snapshot, incident, runs, audit })
     }

@@ -82,7 +82,7 @@ fn ended(action: ActionKind, state: RunState, has_held: Option<bool>) -> Run {
     };
     Run {
         id: RunId(1),
-        incident: IncidentId(1),
+        subject: IncidentId(1).into(),
         runbook: Arc::clone(&proposal("x", action).runbook),
         params: BTreeMap::new(),
         cause: Some((CauseKind::Overload, ServiceName::new("cart"))),

@@ -148,7 +148,7 @@ impl From<OlderRun> for Run {
     fn from(older: OlderRun) -> Self {
         Self {
             id: older.id,
-            incident: older.incident,
+            subject: older.incident.into(),
             runbook: Arc::new((*older.runbook).into()),
             params: older.params,
             cause: None,
@@ -344,7 +344,7 @@ mod tests {
         let bytes = golden();
         assert_eq!(bytes[0], 1, "its version byte");
         let run = Run::from(postcard::from_bytes::<OlderRun>(&bytes[1..]).unwrap());
-        assert_eq!((run.id, run.incident, run.state), (RunId(7), IncidentId(42), RunState::Active));
+        assert_eq!((run.id, run.incident(), run.state), (RunId(7), Some(IncidentId(42)), RunState::Active));
         assert_eq!(run.params.get("service").unwrap().as_ref(), "payment");
         let step = &run.steps[0];
         assert!(matches!(step.state, StepState::Watching { samples: 2, last: Some((value, _)), .. } if value == 0.25));

@@ -144,7 +144,7 @@ fn run(id: u64, value: f64) -> Record {
     };
     Record::Run(Run {
         id: RunId(id),
-        incident: IncidentId(42),
+        subject: IncidentId(42).into(),
         runbook: Arc::new(Runbook {
             id: Arc::from("r"),
             title: Arc::from("R"),

@@ -309,7 +309,7 @@ struct Drive<'a> {
 impl Drive<'_> {
     fn with<T>(&self, look: impl FnOnce(&Gate<'_>) -> T) -> T {
         look(&Gate {
-            incident: self.incident,
+            subject: self.incident.into(),
             incidents: &self.incidents,
             settings: &self.settings,
             policy: &self.policy,

@@ -57,7 +57,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &RunbookRunArguments) -> 
     let safety = Safety { kill: killed(&KillFile::of(&loaded.paths.state_dir), now), ..Safety::default() };
     let incidents = BTreeMap::from([(subject.incident.id, Arc::clone(&subject.incident))]);
     let gate = Gate {
-        incident: &subject.incident,
+        subject: (&subject.incident).into(),
         incidents: &incidents,
         settings: &engine.runbooks,
         policy: &engine.policy,

@@ -73,9 +73,9 @@ pub fn would_begin(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -
     if let Some(reason) = breaker(gate) {
         return Err(format!("the circuit breaker is open: {reason}"));
     }
-    let begun = history::acts_begun(gate, gate.incident.id).by_engine;
+    let begun = history::acts_begun(gate, &run.subject).by_engine;
     if begun >= ACTS_PER_INCIDENT_MAX {
-        return Err(format!("{begun} of at most {ACTS_PER_INCIDENT_MAX} acts by itself for {}", gate.incident.id));
+        return Err(format!("{begun} of at most {ACTS_PER_INCIDENT_MAX} acts by itself for {}", gate.subject.id()));
     }
     if let Some(reason) = pace::too_soon(run, spec, gate) {
         return Err(reason);
@@ -112,7 +112,7 @@ fn check_verified(run: &Run, gate: &Gate<'_>) -> Result<(), String> {
 }
 
 fn check_confidence(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Result<Licence, String> {
-    let Some(cause) = gate.incident.ranking.cause() else {
+    let Some(cause) = gate.incident().and_then(|incident| incident.ranking.cause()) else {
         return Err("no cause is named".to_owned());
     };
     if run.cause.as_ref() != Some(&(cause.kind, cause.service.clone())) {

@@ -17,9 +17,9 @@ const BREAKER_REACH_MS: i64 = 30 * MINUTE_MS;
 pub fn breaker(gate: &Gate<'_>) -> Option<String> {
     let reset_at = gate.safety.breaker_reset_at;
     let counts = |at: &Timestamp| reset_at.is_none_or(|reset| *at > reset);
-    let here = runs_for(gate, gate.incident.id).flat_map(failures).filter(counts).count();
+    let here = runs_for(gate, &gate.subject.id()).flat_map(failures).filter(counts).count();
     if here >= BREAKER_PER_INCIDENT {
-        return Some(format!("{here} acts of {} failed or were not verified", gate.incident.id));
+        return Some(format!("{here} acts of {} failed or were not verified", gate.subject.id()));
     }
     let is_recent = |at: &Timestamp| gate.now.since_ms(*at) <= BREAKER_REACH_MS;
     let anywhere = gate.runs.values().flat_map(|run| failures(run)).filter(counts).filter(is_recent).count();

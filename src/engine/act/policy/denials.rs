@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::Gate;
 use super::history::{self, acts_begun_in};
+use super::{Gate, Subject};
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
-    ActSpec, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, StepKind, StepSpec, StepState, human,
+    ActSpec, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, RunSubject, StepKind, StepSpec, StepState, human,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
 
@@ -70,7 +70,7 @@ pub(super) fn of_act_taken_back(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> 
 fn of_act(run: &Run, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Option<String> {
     observing(gate)
         .or_else(|| killed(gate))
-        .or_else(|| wrong_incident(run, gate))
+        .or_else(|| wrong_subject(run, gate))
         .or_else(|| frozen(run, spec, gate))
         .or_else(|| taken(run, spec, gate))
         .or_else(|| unproved_restart(run, spec, act, gate))
@@ -93,13 +93,19 @@ fn observing(gate: &Gate<'_>) -> Option<String> {
         .then(|| "this console only observes; `mode` under [policy] and --readonly decide".to_owned())
 }
 
-fn wrong_incident(run: &Run, gate: &Gate<'_>) -> Option<String> {
-    let is_for = run.incident == gate.incident.id
-        || gate.incidents.get(&run.incident).is_some_and(|it| it.merged_into == Some(gate.incident.id));
-    if !is_for {
-        return Some(format!("{} is for {}, not for {}", run.id, run.incident, gate.incident.id));
+fn wrong_subject(run: &Run, gate: &Gate<'_>) -> Option<String> {
+    let other = || Some(format!("{} is for {}, not for {}", run.id, run.subject, gate.subject.id()));
+    match (gate.subject, &run.subject) {
+        (Subject::Incident(incident), RunSubject::Incident(id)) => {
+            let became = gate.incidents.get(id).and_then(|it| it.merged_into);
+            if *id != incident.id && became != Some(incident.id) {
+                return other();
+            }
+            (!incident.state.is_live()).then(|| format!("{} is resolved; reopen it before acting on it", incident.id))
+        }
+        (Subject::Rollout(mandate), RunSubject::Rollout(target)) if mandate.target == *target => mandate.missing(),
+        _ => other(),
     }
-    (!gate.incident.state.is_live()).then(|| format!("{} is resolved; reopen it before acting on it", gate.incident.id))
 }
 
 fn over_own_limit(run: &Run) -> Option<String> {

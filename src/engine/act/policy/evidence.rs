@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Gate;
+use super::{Gate, Subject};
 use crate::engine::model::{Evidence, EvidenceKind, Run, StepKind};
 
 /// Between two things that are known.
@@ -15,7 +15,12 @@ const SEPARATOR: &str = "; ";
 #[must_use]
 pub fn evidence(run: &Run, gate: &Gate<'_>) -> Arc<str> {
     let mut known = Vec::new();
-    match gate.incident.ranking.cause() {
+    let incident = match gate.subject {
+        Subject::Incident(incident) => incident,
+        // All that is known there is what its plan says.
+        Subject::Rollout(mandate) => return Arc::from(format!("plan: {}", mandate.plan)),
+    };
+    match incident.ranking.cause() {
         None => known.push("no cause is named".to_owned()),
         Some(cause) => {
             known.push(format!("cause: {} of {}", cause.kind.title(), cause.service));
@@ -23,7 +28,7 @@ pub fn evidence(run: &Run, gate: &Gate<'_>) -> Arc<str> {
             known.push(format!("against it: {}", kinds(&cause.evidence_against)));
         }
     }
-    known.push(format!("incident: {}", gate.incident.state.word()));
+    known.push(format!("incident: {}", incident.state.word()));
     for step in run.steps.iter().filter(|step| matches!(step.bound.spec.kind, StepKind::Check(_))) {
         let Some(is_as_expected) = step.is_as_expected else { continue };
         let seen = if is_as_expected { "as expected" } else { "not as expected" };

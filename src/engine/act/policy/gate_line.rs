@@ -19,7 +19,8 @@ pub(super) fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
     } else {
         String::new()
     };
-    let confidence = gate.incident.ranking.cause().map_or_else(
+    let cause = gate.incident().and_then(|incident| incident.ranking.cause());
+    let confidence = cause.map_or_else(
         || "no cause is named".to_owned(),
         |cause| {
             let threshold = spec.zip(act).map_or(100, |(spec, act)| autonomy::thresholds(run, spec, act, gate).0);
@@ -32,7 +33,7 @@ pub(super) fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
     let cooling = spec.and_then(|spec| cool_down(run, spec, gate)).map_or_else(String::new, |cooling| {
         format!("cool-down until {} after {} · ", cooling.until.hh_mm_ss(), cooling.run)
     });
-    let begun = acts_begun(gate, gate.incident.id);
+    let begun = acts_begun(gate, &run.subject);
     format!(
         "{again}{recurring}{cooling}{confidence} · act {} of {} in this run, {} by people and {} of {ACTS_PER_INCIDENT_MAX} by itself \
          for {} · {undo}{people}",
@@ -40,6 +41,6 @@ pub(super) fn act_text(run: &Run, step: usize, gate: &Gate<'_>) -> String {
         run.runbook.acts_max,
         begun.by_people,
         begun.by_engine,
-        gate.incident.id,
+        gate.subject.id(),
     )
 }

@@ -7,8 +7,8 @@ use super::Gate;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::model::{
-    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, StepKind, StepSpec,
-    StepState,
+    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, RunSubject, StepKind,
+    StepSpec, StepState,
 };
 
 /// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
@@ -31,11 +31,12 @@ pub struct ActCount {
     pub by_people: usize,
 }
 
-/// Counts the acts of `incident`, of those that were merged into it, and of the one it was split from before the split.
+/// Counts the acts for this subject; for an incident, of those that were merged into it, too, and of the one it was split from
+/// before the split.
 #[must_use]
-pub fn acts_begun(gate: &Gate<'_>, incident: IncidentId) -> ActCount {
+pub fn acts_begun(gate: &Gate<'_>, subject: &RunSubject) -> ActCount {
     let mut count = ActCount::default();
-    for begun in runs_for(gate, incident).flat_map(|run| &run.steps).flat_map(RunStep::acts_begun) {
+    for begun in runs_for(gate, subject).flat_map(|run| &run.steps).flat_map(RunStep::acts_begun) {
         if begun.by.as_ref() == ENGINE {
             count.by_engine += 1;
         } else {
@@ -54,10 +55,14 @@ pub fn acts_begun_in(run: &Run) -> usize {
 /// Merges and splits are followed this far: a circle would be a mistake elsewhere, and must not hang the gate.
 const RELATED_MAX: usize = 8;
 
-/// Runs whose incident is this one, became a part of it, or is one it was split from, before the split.
-pub(super) fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterator<Item = &'a Run> {
+/// Runs for this very machine of a rollout; or whose incident is this one, became a part of it, or is one it was split from,
+/// before the split.
+pub(super) fn runs_for<'a, 's>(
+    gate: &Gate<'a>,
+    subject: &'s RunSubject,
+) -> impl Iterator<Item = &'a Run> + use<'a, 's> {
     let incidents = gate.incidents;
-    let mut origins = vec![(incident, Timestamp(i64::MAX))];
+    let mut origins: Vec<_> = subject.incident().map(|incident| (incident, Timestamp(i64::MAX))).into_iter().collect();
     while let Some((at, until)) = origins.last().copied().filter(|_| origins.len() < RELATED_MAX)
         && let Some(it) = incidents.get(&at)
         && let Some(from) = it.split_from
@@ -65,7 +70,8 @@ pub(super) fn runs_for<'a>(gate: &Gate<'a>, incident: IncidentId) -> impl Iterat
         origins.push((from, until.min(it.opened_at)));
     }
     let is_for = move |run: &&Run| {
-        let became = whole(run.incident, incidents);
+        let Some(incident) = run.incident() else { return run.subject == *subject };
+        let became = whole(incident, incidents);
         origins.iter().any(|(origin, until)| run.started_at <= *until && became.contains(origin))
     };
     gate.runs.values().map(Arc::as_ref).filter(is_for)
@@ -83,7 +89,7 @@ pub fn merged_into(incident: IncidentId, incidents: &BTreeMap<IncidentId, Arc<In
     whole(incident, incidents).last().copied().unwrap_or(incident)
 }
 
-/// The last other run for the same incident that began the very call of this act, whatever came of it: one that was
+/// The last other run for the same that began the very call of this act, whatever came of it: one that was
 /// stopped or failed may have had its effect.
 #[must_use]
 pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
@@ -91,7 +97,7 @@ pub fn done_before(run: &Run, step: usize, gate: &Gate<'_>) -> Option<RunId> {
     let is_same = |step: &RunStep| {
         step.acts_done().next().is_some() && step.bound.spec.act().is_some_and(|act| act.call == *call)
     };
-    let others = runs_for(gate, run.incident).filter(|other| other.id != run.id);
+    let others = runs_for(gate, &run.subject).filter(|other| other.id != run.id);
     let other = others.filter(|other| other.steps.iter().any(is_same)).map(|other| other.id).last();
     other.or_else(|| run.steps.get(step)?.acts_done().next().map(|_| run.id))
 }
@@ -121,7 +127,7 @@ pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.
 pub(super) fn recurrences(run: &Run, act: &ActSpec, gate: &Gate<'_>) -> usize {
     let is_same_cause = |other: &&Arc<Run>| {
-        other.incident != run.incident
+        other.subject != run.subject
             && other.cause.is_some()
             && other.cause == run.cause
             && other.state == RunState::Succeeded
@@ -144,8 +150,9 @@ pub fn came_back(run: &Run, step: usize, gate: &Gate<'_>) -> Option<usize> {
 }
 
 /// True where the act restarts what it touches, by its kind or by what it calls: a page can name a kind that is too mild.
+/// A package brings its services' restart with it.
 pub(super) fn restarts(act: &ActSpec) -> bool {
-    matches!(act.action, ActionKind::Restart | ActionKind::Failover) || takes_down(&act.call)
+    matches!(act.action, ActionKind::Restart | ActionKind::Failover | ActionKind::Patch) || takes_down(&act.call)
 }
 
 /// True where a call says that it takes down what it touches.

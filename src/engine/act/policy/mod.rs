@@ -11,6 +11,7 @@ mod evidence;
 mod gate_line;
 mod history;
 mod identity;
+mod mandate;
 mod pace;
 mod refusal;
 
@@ -23,6 +24,7 @@ pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, u
 pub use evidence::{drift, evidence};
 pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, merged_into, targets};
 pub use identity::{attempts, offer, side_id, step_id};
+pub use mandate::Mandate;
 pub use pace::{CoolDown, acts_by_itself, cool_down};
 pub use refusal::GateRefusal;
 
@@ -35,7 +37,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::limits::APPROVAL_MS_MAX;
 use crate::engine::model::{
     ActSpec, AutonomyMode, Call, Danger, Incident, IncidentId, Purpose, Reading, Repeat, Run, RunId, RunState, RunStep,
-    Safety, StepEffect, StepKind, StepSpec, StepState,
+    RunSubject, Safety, ServiceName, StepEffect, StepKind, StepSpec, StepState,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
 
@@ -57,11 +59,51 @@ pub struct Harm {
     pub since: Timestamp,
 }
 
+/// What a run is for, as it is now.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// An incident.
+    Incident(&'a Incident),
+    /// One machine of a rollout.
+    Rollout(&'a Mandate),
+}
+
+impl<'a> Subject<'a> {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> RunSubject {
+        match self {
+            Self::Incident(incident) => RunSubject::Incident(incident.id),
+            Self::Rollout(mandate) => RunSubject::Rollout(mandate.target.clone()),
+        }
+    }
+
+    /// The services it is about.
+    pub fn services(&self) -> Box<dyn Iterator<Item = &'a ServiceName> + 'a> {
+        match *self {
+            Self::Incident(incident) => Box::new(incident.services.keys()),
+            Self::Rollout(mandate) => Box::new(mandate.services.iter()),
+        }
+    }
+}
+
+impl<'a> From<&'a Arc<Incident>> for Subject<'a> {
+    fn from(incident: &'a Arc<Incident>) -> Self {
+        Self::Incident(incident)
+    }
+}
+
+impl<'a> From<&'a Incident> for Subject<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        Self::Incident(incident)
+    }
+}
+
 /// What the gate looks at beside the run itself.
 #[derive(Clone, Copy)]
 pub struct Gate<'a> {
-    /// The incident the run is for.
-    pub incident: &'a Incident,
+    /// What the run is for.
+    pub subject: Subject<'a>,
     /// Every incident, for those that were merged or split.
     pub incidents: &'a BTreeMap<IncidentId, Arc<Incident>>,
     /// What steps may start.
@@ -81,6 +123,15 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
+    /// The incident, where the run is for one.
+    #[must_use]
+    pub fn incident(&self) -> Option<&Incident> {
+        match self.subject {
+            Subject::Incident(incident) => Some(incident),
+            Subject::Rollout(_) => None,
+        }
+    }
+
     /// How much the engine may do by itself.
     #[must_use]
     pub fn mode(&self) -> AutonomyMode {
@@ -139,7 +190,8 @@ pub fn decide(run: &Run, step: usize, gate: &Gate<'_>) -> Decision {
     if let Some(reason) = denials::of_step(run, spec, gate) {
         return Decision::Deny(reason.into());
     }
-    let is_assisting = gate.mode() == AutonomyMode::Assist;
+    // A plan that a person approved says what begins, and when; where it does not hold, a denial has said so above.
+    let is_assisting = gate.mode() == AutonomyMode::Assist || matches!(gate.subject, Subject::Rollout(_));
     match &spec.kind {
         _ if spec.begins_by_itself() => Decision::allow("only watches; begins by itself"),
         StepKind::Check(_) if is_assisting => Decision::allow("only looks; begins by itself"),
@@ -154,6 +206,17 @@ pub fn decide(run: &Run, step: usize, gate: &Gate<'_>) -> Decision {
 }
 
 fn decide_act(run: &Run, step: usize, spec: &StepSpec, act: &ActSpec, gate: &Gate<'_>) -> Decision {
+    if let Subject::Rollout(mandate) = gate.subject {
+        let has_failed = |step: &RunStep| matches!(step.state, StepState::Failed { .. } | StepState::Unknown { .. });
+        // What did not go as planned is no longer what was approved.
+        return if run.steps.iter().any(|step| has_failed(step) || step.acts_begun().next().is_some()) {
+            Decision::Ask(
+                format!("{} · waits for a person: a step of this run was begun before", mandate.told()).into(),
+            )
+        } else {
+            Decision::Allow { text: mandate.told().into(), must_notify: false }
+        };
+    }
     match autonomy::may_begin(run, spec, act, gate) {
         Ok(Licence { must_notify }) => {
             let text = format!("{} · begins by itself", act_text(run, step, gate));
@@ -254,7 +317,7 @@ fn begin(run: &Run, step: usize, offered: &RunStep, gate: &Gate<'_>) -> Result<A
 fn was_begun(run: &Run, offered: &RunStep, gate: &Gate<'_>) -> bool {
     let calls = offered.bound.spec.call().is_some();
     let own = offered.begun.iter().any(|begun| begun.id == offered.id);
-    calls && (own || identity::was_begun(&offered.id, gate.runs, run.incident))
+    calls && (own || identity::was_begun(&offered.id, gate.runs, &run.subject))
 }
 
 /// Approves the dry run of the offered step.

@@ -94,14 +94,14 @@ pub struct WalkOutcome {
     pub verdict: Option<Verdict>,
 }
 
-/// Begins a run of `proposal` for the gate's incident and offers its first step.
+/// Begins a run of `proposal` for the gate's subject and offers its first step.
 #[must_use]
 pub fn start(id: RunId, proposal: &Proposal, by: &Arc<str>, gate: &Gate<'_>) -> WalkOutcome {
     let now = gate.now;
     let steps = proposal.steps.iter().map(|bound| RunStep::pending(bound.clone(), now));
     let run = Run {
         id,
-        incident: gate.incident.id,
+        subject: gate.subject.id(),
         runbook: Arc::clone(&proposal.runbook),
         params: proposal.params.clone(),
         cause: proposal.cause.clone(),

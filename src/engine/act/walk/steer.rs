@@ -50,9 +50,9 @@ fn lead(run: &Run, to: usize, text: &str, by: &Arc<str>, gate: &Gate<'_>) -> Res
     if run.state == RunState::Stopped {
         return Err(GateRefusal::RunOver(run.id));
     }
-    let is_newest = gate.runs.values().all(|other| other.incident != run.incident || other.id <= run.id);
+    let is_newest = gate.runs.values().all(|other| other.subject != run.subject || other.id <= run.id);
     if !run.state.is_open() && !is_newest {
-        return Err(no_way(run, "a later run was begun for this incident"));
+        return Err(no_way(run, &format!("a later run was begun for {}", run.subject)));
     }
     for step in &run.steps {
         match step.state {

@@ -53,12 +53,11 @@ fn is_watched(step: &RunStep, gate: &Gate<'_>) -> bool {
     step.harm_before.is_some() && (SPREADING_MS..=within_ms + LAST_LOOK_MS).contains(&gate.now.since_ms(at))
 }
 
-/// What departs now and did not, or departs much further, on services of the incident.
+/// What departs now and did not, or departs much further, on services of what the run is for.
 fn worse(step: &RunStep, ended_at: Timestamp, gate: &Gate<'_>) -> Vec<String> {
     let Some(before) = step.harm_before.as_ref() else { return Vec::new() };
-    let of_incident = |key: &str| {
-        gate.incident.services.keys().any(|it| key.split_once(' ').is_some_and(|(of, _)| of == it.as_str()))
-    };
+    let is_near =
+        |key: &str| key.split_once(' ').is_some_and(|(of, _)| gate.subject.services().any(|it| it.as_str() == of));
     let grown = |key: &Arc<str>, harm: &Harm| match before.get(key) {
         None if harm.since >= ended_at + SPREADING_MS => Some(format!("{key} departs")),
         None => has_stayed(step, key, harm, ended_at, gate).then(|| {
@@ -71,7 +70,7 @@ fn worse(step: &RunStep, ended_at: Timestamp, gate: &Gate<'_>) -> Vec<String> {
         Some(_) => None,
     };
     let now = gate.outlook.harm();
-    now.iter().filter(|(key, _)| of_incident(key)).filter_map(|(key, harm)| grown(key, harm)).collect()
+    now.iter().filter(|(key, _)| is_near(key)).filter_map(|(key, harm)| grown(key, harm)).collect()
 }
 
 /// It began between the act's beginning and the end of the spreading, on what the act touched or further off than anything

@@ -140,11 +140,13 @@ fn what_was_done_follows_an_incident_through_merges_and_splits() {
     put(3, None, Some(2));
     put(4, None, Some(3));
     let mut run = done(&drive.run, RunId(10), ENGINE);
-    run.incident = IncidentId(1);
+    run.subject = IncidentId(1).into();
     run.started_at = Timestamp(0);
     drive.earlier.insert(RunId(10), Arc::new(run));
     let count = |id: u64| {
-        drive.look(|_, gate| policy::acts_begun(&Gate { incidents: &incidents, ..*gate }, IncidentId(id)).by_engine)
+        drive.look(|_, gate| {
+            policy::acts_begun(&Gate { incidents: &incidents, ..*gate }, &IncidentId(id).into()).by_engine
+        })
     };
     assert_eq!([1, 2, 3, 4, 42].map(count), [1, 1, 1, 1, 0]);
 }
@@ -208,7 +210,7 @@ fn the_ninth_act_by_itself_waits_for_a_person_and_merges_add_up() {
             let mut run = done(&drive.run, RunId(id), ENGINE);
             change_call(&mut run, id);
             if into_other {
-                run.incident = IncidentId(41);
+                run.subject = IncidentId(41).into();
                 let merged = Incident { id: IncidentId(41), merged_into: Some(IncidentId(42)), ..incident() };
                 incidents.insert(IncidentId(41), Arc::new(merged));
             }
@@ -293,7 +295,7 @@ fn a_remedy_that_does_not_last_is_not_begun_again_by_itself() {
     let mut drive = assisted();
     for id in [10, 11] {
         let mut run = done(&drive.run, RunId(id), ANA);
-        run.incident = IncidentId(id);
+        run.subject = IncidentId(id).into();
         change_call(&mut run, id);
         drive.earlier.insert(RunId(id), Arc::new(run));
     }
@@ -337,7 +339,7 @@ fn a_target_cools_down_and_an_hour_has_only_so_many_acts_by_itself() {
         let mut drive = assisted();
         for id in 0..count {
             let mut other = done(&drive.run, RunId(100 + id), ANA);
-            (other.incident, other.cause) = (IncidentId(7), None);
+            (other.subject, other.cause) = (IncidentId(7).into(), None);
             change_call(&mut other, id);
             other.steps[0].begun[0].at = T0 - ago_ms;
             of(&mut other);

@@ -157,7 +157,7 @@ fn acts_are_counted_by_run_and_peoples_are_counted_beside_the_engines() {
         drive.exit(step, 0);
     }
     assert!(matches!(drive.approve(2), Err(GateRefusal::Denied(why)) if why.contains("at most 2 in this run")));
-    let count = drive.look(|_, gate| policy::acts_begun(gate, IncidentId(42)));
+    let count = drive.look(|_, gate| policy::acts_begun(gate, &IncidentId(42).into()));
     assert_eq!((count.by_people, count.by_engine), (2, 0));
 }
 
@@ -191,7 +191,7 @@ fn what_another_run_did_takes_the_typed_target_once_more() {
     assert!(matches!(drive.approve(0), Err(GateRefusal::TargetNotTyped(_))));
     drive.approve_typed(0, "deployment/payment").unwrap();
     // Of another incident, or only tried dry: no second time.
-    let other = with_earlier(&|run| run.incident = IncidentId(41));
+    let other = with_earlier(&|run| run.subject = IncidentId(41).into());
     assert_eq!(other.run.steps[0].done_before, None);
     let dry = with_earlier(&|run| run.steps[0].begun[0].purpose = Purpose::DryRun);
     assert_eq!(dry.run.steps[0].done_before, None);
@@ -241,7 +241,7 @@ fn a_freeze_holds_its_services_and_its_time() {
 fn a_target_that_is_being_changed_is_taken() {
     let mut drive = Drive::new(one_act("kubectl apply"));
     let mut other = done(&drive.run, RunId(2), ANA);
-    other.incident = IncidentId(7);
+    other.subject = IncidentId(7).into();
     other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
     drive.earlier.insert(RunId(2), Arc::new(other.clone()));
     assert!(is_denied(&drive, "RUN-2 is acting on deployment/payment"));
@@ -277,7 +277,7 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
         assert_eq!(refused.is_ok(), known == 31, "{known:05b}: {refused:?}");
         if known == 31 {
             let mut other = done(&drive.run, RunId(2), ANA);
-            other.incident = IncidentId(7);
+            other.subject = IncidentId(7).into();
             let mut again = Drive::new(vec![step.clone()]);
             again.earlier.insert(RunId(2), Arc::new(other));
             assert!(is_denied(&again, "has not proved"), "proofs of another run count nothing");
@@ -355,7 +355,7 @@ fn what_never_started_is_neither_taken_back_nor_held_against_anything() {
     assert!(matches!(refusal, Err(GateRefusal::NoUndo { .. })), "{refusal:?}");
     assert_eq!(drive.look(|run, gate| policy::done_before(run, 2, gate)), None);
     assert!(policy::failures(&drive.run).is_empty());
-    assert_eq!(drive.look(|run, gate| policy::acts_begun(gate, run.incident)).by_people, 1, "the budget counts it");
+    assert_eq!(drive.look(|run, gate| policy::acts_begun(gate, &run.subject)).by_people, 1, "the budget counts it");
     let told: Vec<bool> = drive.changes.iter().map(|change| change.has_taken_effect).collect();
     assert_eq!(told, [false], "whoever was told of its beginning hears that nothing came of it");
 }

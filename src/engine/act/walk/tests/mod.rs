@@ -242,7 +242,7 @@ impl Drive {
     fn of(proposal: &Proposal, prepare: impl FnOnce(&mut Self)) -> Self {
         let blank = Run {
             id: RunId(3),
-            incident: IncidentId(42),
+            subject: IncidentId(42).into(),
             runbook: Arc::clone(&proposal.runbook),
             params: BTreeMap::new(),
             cause: None,
@@ -295,7 +295,7 @@ impl Drive {
         look(
             &self.run,
             &Gate {
-                incident: &self.incident,
+                subject: (&self.incident).into(),
                 incidents: &incidents,
                 settings: &self.settings,
                 policy: &self.policy,

@@ -135,7 +135,11 @@ fn acts_are_taken_back_in_reverse_order_and_the_run_pauses() {
     drive.exit(0, 3);
     assert!(matches!(&drive.run.steps[0].state, StepState::Failed { reason, .. } if reason.contains("exit code 3")));
     assert!(drive.run.is_escalated);
-    assert_eq!(drive.look(|_, gate| policy::acts_begun(gate, IncidentId(42))).by_people, 4, "taking back is an act");
+    assert_eq!(
+        drive.look(|_, gate| policy::acts_begun(gate, &IncidentId(42).into())).by_people,
+        4,
+        "taking back is an act"
+    );
 }
 
 #[test]

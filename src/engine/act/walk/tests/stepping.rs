@@ -128,7 +128,7 @@ fn a_dry_run_offers_the_step_again_and_is_no_act() {
     assert_eq!(drive.run.steps[2].state, StepState::Waiting);
     assert_eq!(drive.run.state, RunState::Active);
     assert!(drive.changes.is_empty());
-    assert_eq!(drive.look(|_, gate| policy::acts_begun(gate, IncidentId(42))), policy::ActCount::default());
+    assert_eq!(drive.look(|_, gate| policy::acts_begun(gate, &IncidentId(42).into())), policy::ActCount::default());
     assert_eq!(drive.run.steps[2].attempt, 1, "a dry run is no attempt");
     drive.approve(2).unwrap();
 }
