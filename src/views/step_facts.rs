@@ -127,11 +127,12 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
 /// What a check expects, in words.
 fn expectation(look: &Look) -> Vec<Fact> {
     let text = match look {
-        Look::Call { expect, exit, lines_min, .. } => {
+        Look::Call { expect, exit, lines_min, only, .. } => {
             let said = (!expect.is_empty()).then(|| format!("“{expect}” in its output"));
             let listed = (*lines_min > 0).then(|| format!("{lines_min} lines or more"));
+            let only = only.as_ref().map(|only| format!("nothing named but {}", only.names));
             let code = (*exit != 0).then(|| format!("exit code {exit}"));
-            [said, listed, code].into_iter().flatten().collect::<Vec<_>>().join(", ")
+            [said, listed, only, code].into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
         Look::Metric(goal) => place(goal, &|limit| limit.to_string()),
     };

@@ -351,7 +351,8 @@ fn call(words: &str) -> Call {
 }
 
 fn bound_steps() -> Vec<BoundStep> {
-    let look = Look::Call { call: call("kubectl get netpol -n prod"), expect: "".into(), exit: 0, lines_min: 0 };
+    let look =
+        Look::Call { call: call("kubectl get netpol -n prod"), expect: "".into(), exit: 0, lines_min: 0, only: None };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let act = StepKind::Act(Box::new(ActSpec {
         action: ActionKind::Rollback,

@@ -639,7 +639,13 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
     let mut steps: Vec<RunStep> = Vec::new();
     for (at, proof) in PROOFS.iter().enumerate() {
         let spec = CheckSpec {
-            look: Look::Call { call: call(&["kubectl", "get", proof]), expect: "".into(), exit: 0, lines_min: 0 },
+            look: Look::Call {
+                call: call(&["kubectl", "get", proof]),
+                expect: "".into(),
+                exit: 0,
+                lines_min: 0,
+                only: None,
+            },
             otherwise: Unexpected::GoOn,
             proves: vec![Arc::from(*proof)],
         };
@@ -670,7 +676,7 @@ fn own_run(facts: &Facts, service: &str, runbook: &Arc<Runbook>, now: Timestamp)
             ..act_spec(facts.action, call(&words))
         }))
     } else {
-        let look = Look::Call { call: call(&words), expect: "".into(), exit: 0, lines_min: 0 };
+        let look = Look::Call { call: call(&words), expect: "".into(), exit: 0, lines_min: 0, only: None };
         StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
     };
     let effect = match (facts.is_act, facts.is_reversible) {

@@ -168,4 +168,22 @@ pub enum Repeat {
     Never,
     /// A call that only looks says whether it happened: exit code 0 for yes, 1 for no.
     Probe(Call),
+    /// A call that only looks, and ends with 0: it happened where a line of its output matches, else it did not.
+    Look {
+        /// What is called.
+        call: Call,
+        /// A regular expression.
+        expect: Arc<str>,
+    },
+}
+
+impl Repeat {
+    /// The call that says whether it happened, where there is one.
+    #[must_use]
+    pub fn probe(&self) -> Option<&Call> {
+        match self {
+            Self::Safe | Self::Never => None,
+            Self::Probe(call) | Self::Look { call, .. } => Some(call),
+        }
+    }
 }

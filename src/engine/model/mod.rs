@@ -64,7 +64,8 @@ pub use severity::{IncidentSeverity, Score, Severity};
 pub use signal::{LogLevel, LogLine, Sample, SampleBatch, SeriesNotice, Signal};
 pub use source::{DropReason, HOST_SOURCE, SourceKind, SourceReport, SourceState, position_setting};
 pub use step::{
-    BoundStep, Case, CheckSpec, Choice, Goto, Look, MetricGoal, StepEffect, StepKind, StepSpec, Unexpected, When,
+    BoundStep, Case, CheckSpec, Choice, Goto, Look, MetricGoal, OnlyNames, StepEffect, StepKind, StepSpec, Unexpected,
+    When,
 };
 pub use subject::{RolloutTarget, RunSubject};
 pub use suppression_rule::{SuppressionRule, SuppressionStage};

@@ -98,9 +98,21 @@ pub enum Look {
         /// Lines with something in them that its output must have.
         #[serde(default)]
         lines_min: usize,
+        /// What its output may name at most; `None` for anything.
+        #[serde(default)]
+        only: Option<OnlyNames>,
     },
     /// A metric's latest reading.
     Metric(MetricGoal),
+}
+
+/// What the output of a check may name: every line that `lines` matches holds a name that `names` matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlyNames {
+    /// A regular expression with a group for the name: `^Inst (\S+)`.
+    pub lines: Arc<str>,
+    /// A regular expression for the whole name.
+    pub names: Arc<str>,
 }
 
 /// What a check does when it does not see what it expects.

@@ -3,6 +3,7 @@
 //! Feeds and inventories come in as text, verdicts and orders go out; no clock but the one that is handed in. I/O is done by
 //! `shelf` (files) and `sync` (HTTP) only.
 
+pub mod acts;
 pub mod advisory_id;
 pub mod cve;
 pub mod cvss;

@@ -136,6 +136,7 @@ impl Filler<'_> {
             rollback_text: self.text(&act.rollback_text),
             repeat: match &act.repeat {
                 Repeat::Probe(call) => Repeat::Probe(self.call(call)),
+                Repeat::Look { call, expect } => Repeat::Look { call: self.call(call), expect: Arc::clone(expect) },
                 Repeat::Safe => Repeat::Safe,
                 Repeat::Never => Repeat::Never,
             },
@@ -157,9 +158,15 @@ impl Filler<'_> {
             StepKind::Check(check) => StepKind::Check(CheckSpec {
                 look: match &check.look {
                     // A pattern is the author's; a value in it would be read as one.
-                    Look::Call { call, expect, exit, lines_min } => {
+                    Look::Call { call, expect, exit, lines_min, only } => {
                         let expect = fill(expect, self.0, regex::escape);
-                        Look::Call { call: self.call(call), expect, exit: *exit, lines_min: *lines_min }
+                        Look::Call {
+                            call: self.call(call),
+                            expect,
+                            exit: *exit,
+                            lines_min: *lines_min,
+                            only: only.clone(),
+                        }
                     }
                     Look::Metric(goal) => Look::Metric(self.goal(goal)),
                 },
@@ -231,7 +238,7 @@ fn digest(content_hash: &str, spec: &StepSpec) -> Arc<str> {
 /// Texts of a step that say which hosts Ansible is limited to.
 pub(super) fn limits(step: &StepSpec) -> Vec<&str> {
     let act = step.act();
-    let probe = act.and_then(|act| if let Repeat::Probe(call) = &act.repeat { Some(call) } else { None });
+    let probe = act.and_then(|act| act.repeat.probe());
     let others = act.into_iter().flat_map(|act| act.dry_run.iter().chain(&act.undo));
     let calls = step.call().into_iter().chain(others).chain(probe);
     calls

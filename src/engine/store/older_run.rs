@@ -231,7 +231,7 @@ impl From<OlderStepSpec> for StepSpec {
             OlderKind::Note => StepKind::Note,
             OlderKind::Check { run, expect } => {
                 let expect = regex::escape(&expect).into();
-                let look = Look::Call { call: Call::Command { argv: run }, expect, exit: 0, lines_min: 0 };
+                let look = Look::Call { call: Call::Command { argv: run }, expect, exit: 0, lines_min: 0, only: None };
                 StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
             }
             OlderKind::Act { run, dry_run, undo, rollback_text } => StepKind::Act(Box::new(ActSpec {

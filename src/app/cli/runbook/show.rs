@@ -123,9 +123,10 @@ pub(super) fn facts(step: &StepSpec) -> Vec<String> {
 fn check_facts(step: &StepSpec, check: &CheckSpec) -> Vec<String> {
     let mut facts = match &check.look {
         Look::Metric(goal) => vec![format!("looks whether {}", told(goal))],
-        Look::Call { call, expect, exit, lines_min } => {
+        Look::Call { call, expect, exit, lines_min, only } => {
             let expected = if expect.is_empty() { String::new() } else { format!(", and a line matches {expect}") };
             let listed = if *lines_min == 0 { String::new() } else { format!(", and {lines_min} lines or more") };
+            let listed = only.as_ref().map_or(listed.clone(), |only| format!("{listed}, naming {} only", only.names));
             let stopped = span(step.timeout_ms);
             vec![command(call), format!("expects exit code {exit}{expected}{listed}; stopped after {stopped}")]
         }
@@ -154,6 +155,7 @@ fn act_facts(step: &StepSpec, act: &ActSpec) -> Vec<String> {
         Repeat::Safe => "doing it twice is the same as once".to_owned(),
         Repeat::Never => "never done twice: a person decides where its end was not seen".to_owned(),
         Repeat::Probe(call) => format!("probe    {}", command(call)),
+        Repeat::Look { call, expect } => format!("probe    {}, for {expect} in its output", command(call)),
     });
     facts.extend(act.prechecks.iter().map(|goal| format!("only while {}", told(goal))));
     facts.extend(act.not_restarting.iter().map(|target| format!("only if nobody restarted {target} lately")));

@@ -295,6 +295,6 @@ fn unnamed(program: &str) -> Option<String> {
 }
 
 /// The pattern, made to match the whole value or nothing; `None` where it is none.
-pub(super) fn whole(pattern: &str) -> Option<Regex> {
+pub(in crate::engine::act) fn whole(pattern: &str) -> Option<Regex> {
     Regex::new(&format!(r"\A(?:{pattern})\z")).ok()
 }

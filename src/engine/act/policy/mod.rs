@@ -20,6 +20,7 @@ use approved::Bounds;
 pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
 pub use breaker::{breaker, failures};
+pub(in crate::engine::act) use denials::whole;
 pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, unknown, wanted};
 pub use evidence::{drift, evidence};
 pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, merged_into, targets};
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::APPROVAL_MS_MAX;
 use crate::engine::model::{
-    ActSpec, AutonomyMode, Call, Danger, Incident, IncidentId, Purpose, Reading, Repeat, Run, RunId, RunState, RunStep,
+    ActSpec, AutonomyMode, Call, Danger, Incident, IncidentId, Purpose, Reading, Run, RunId, RunState, RunStep,
     RunSubject, Safety, ServiceName, StepEffect, StepKind, StepSpec, StepState,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
@@ -345,7 +346,7 @@ pub fn approve_dry_run(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> 
 pub fn approve_probe(run: &Run, step: usize, gate: &Gate<'_>) -> Result<ApprovedStep, GateRefusal> {
     let unknown = GateRefusal::NotUnknown { run: run.id, step };
     let wanted = run.steps.get(step).filter(|step| matches!(step.state, StepState::Unknown { .. })).ok_or(unknown)?;
-    let Some(Repeat::Probe(call)) = wanted.bound.spec.act().map(|act| &act.repeat) else {
+    let Some(call) = wanted.bound.spec.act().and_then(|act| act.repeat.probe()) else {
         return Err(GateRefusal::Denied(Arc::from("the step has no probe; look yourself and settle it by hand")));
     };
     match denials::of_call(call, gate) {

@@ -112,13 +112,19 @@ pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepPro
     let since = begun.iter().rev().find(|begun| begun.purpose == Purpose::Run).map_or(gate.now, |begun| begun.at);
     outcome.run.steps[index].state = StepState::Unknown { since };
     let engine: Arc<str> = Arc::from(ENGINE);
-    match end {
-        StepProgress::Exited { code: Some(0), .. } => {
+    let by_output = super::report::is_seen(&outcome.run.steps[index]);
+    let code = match (end, by_output) {
+        (StepProgress::Exited { code: Some(0), .. }, Some(is_seen)) => Some(i32::from(!is_seen)),
+        // It said nothing that can be held against what is expected.
+        (StepProgress::Exited { .. }, Some(_)) => None,
+        (StepProgress::Exited { code, .. }, None) => *code,
+        _ => None,
+    };
+    match code {
+        Some(0) => {
             settle(outcome, index, since, true, &engine, "its probe says", gate);
         }
-        StepProgress::Exited { code: Some(1), .. }
-            if looked_at(outcome, index) < time_is_over(outcome, index, since) =>
-        {
+        Some(1) if looked_at(outcome, index) < time_is_over(outcome, index, since) => {
             let text = format!(
                 "{}: its probe says it has not happened; until {} it may still be under way, so look again after that",
                 name_of(&outcome.run, index),
@@ -127,14 +133,14 @@ pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepPro
             outcome.note(AuditKind::Outcome, &engine, &text);
             outcome.tell(gate.now, &engine, &text);
         }
-        StepProgress::Exited { code: Some(1), .. } => {
+        Some(1) => {
             settle(outcome, index, since, false, &engine, "its probe says", gate);
         }
-        other => {
+        _ => {
             let text = format!(
                 "the probe of {} says nothing ({}); look yourself and settle it by hand",
                 name_of(&outcome.run, index),
-                told(other)
+                told(end)
             );
             outcome.note(AuditKind::Outcome, &engine, &text);
             outcome.tell(gate.now, &engine, &text);
@@ -201,7 +207,7 @@ fn settle(
 pub(super) fn lose_sight(outcome: &mut WalkOutcome, index: usize, since: Timestamp, what: &str) {
     let step = &outcome.run.steps[index];
     let hint = match step.bound.spec.act().map(|act| &act.repeat) {
-        Some(Repeat::Probe(_)) => "its probe may say",
+        Some(Repeat::Probe(_) | Repeat::Look { .. }) => "its probe may say",
         Some(Repeat::Safe) => "to do it again does no harm",
         _ => "look and settle it by hand",
     };

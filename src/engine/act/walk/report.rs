@@ -10,8 +10,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OUTPUT_LINES_MAX;
 use crate::engine::model::{
-    AuditKind, CheckSpec, Look, MetricGoal, Purpose, Reading, Run, RunState, RunStep, StepKind, StepState, Unexpected,
-    human,
+    AuditKind, CheckSpec, Look, MetricGoal, OnlyNames, Purpose, Reading, Repeat, Run, RunState, RunStep, StepKind,
+    StepState, Unexpected, human,
 };
 
 /// True where the report is about the very attempt of the step that runs now. One of an attempt before says nothing of it:
@@ -271,7 +271,7 @@ pub fn told(end: &StepProgress) -> String {
 
 /// What a check did not see of what it expects.
 fn unexpected(step: &RunStep, check: &CheckSpec, code: Option<i32>) -> Option<String> {
-    let Look::Call { expect, exit, lines_min, .. } = &check.look else { return None };
+    let Look::Call { expect, exit, lines_min, only, .. } = &check.look else { return None };
     let line_count = step.output.iter().filter(|line| !line.trim().is_empty()).count();
     let last = step.output.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
     match code {
@@ -279,7 +279,26 @@ fn unexpected(step: &RunStep, check: &CheckSpec, code: Option<i32>) -> Option<St
         Some(code) if code != *exit => Some(format!("exit code {code}, not {exit}{last}")),
         Some(_) if line_count < *lines_min => Some(format!("it lists {line_count}, not {lines_min} or more{last}")),
         Some(_) if !is_in_output(step, expect) => Some(format!("`{expect}` is not in its output{last}")),
-        Some(_) => None,
+        Some(_) => only.as_ref().and_then(|only| other_name(step, only)),
+    }
+}
+
+/// What the output names that it may not.
+fn other_name(step: &RunStep, only: &OnlyNames) -> Option<String> {
+    let (lines, names) = Regex::new(&only.lines).ok().zip(policy::whole(&only.names))?;
+    if step.output_dropped_count > 0 {
+        return Some("its output is too long to be held against what it may name".to_owned());
+    }
+    let named = step.output.iter().filter_map(|line| Some(lines.captures(line)?.get(1)?.as_str().to_owned()));
+    let other = named.into_iter().find(|name| !names.is_match(name))?;
+    Some(format!("it names {other}, which is not among `{}`", only.names))
+}
+
+/// True where the output of a probe says that it happened, or `None` where the probe says so by its exit code.
+pub(super) fn is_seen(step: &RunStep) -> Option<bool> {
+    match &step.bound.spec.act()?.repeat {
+        Repeat::Look { expect, .. } => Some(is_in_output(step, expect)),
+        _ => None,
     }
 }
 

@@ -114,6 +114,7 @@ fn echo(spec: ParamSpec) -> Runbook {
                 expect: Arc::from(""),
                 exit: 0,
                 lines_min: 0,
+                only: None,
             },
             otherwise: Unexpected::Pause,
             proves: Vec::new(),

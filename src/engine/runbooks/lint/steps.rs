@@ -3,9 +3,7 @@
 use super::raw::{Raw, RawBlock};
 use super::{Findings, Surroundings};
 use crate::engine::clock::MINUTE_MS;
-use crate::engine::model::{
-    ActSpec, Call, CheckSpec, Look, MetricGoal, Repeat, Runbook, StepEffect, StepKind, StepSpec,
-};
+use crate::engine::model::{ActSpec, Call, CheckSpec, Look, MetricGoal, Runbook, StepEffect, StepKind, StepSpec};
 use crate::engine::runbooks::bind;
 use crate::nearest::nearest;
 
@@ -47,7 +45,7 @@ fn look_at_act(step: &StepSpec, act: &ActSpec, block: &RawBlock, findings: &mut 
             findings.error(rule, block.line, format!("act `{name}` has no `{key}`; {remedy}"));
         }
     }
-    if !block.has("idempotent") && !matches!(act.repeat, Repeat::Probe(_)) {
+    if !block.has("idempotent") && act.repeat.probe().is_none() {
         let text = format!(
             "act `{name}` does not say whether it may be done twice; write idempotent = \"yes\" or \"no\", or a `probe`"
         );
@@ -137,7 +135,7 @@ fn look_at_metric(goal: &MetricGoal, block: &RawBlock, around: &Surroundings<'_>
 /// No shell reads a command, and what looks as if one did is a mistake in waiting: a value beside it, or a program behind it.
 fn look_at_calls(step: &StepSpec, block: &RawBlock, findings: &mut Findings) {
     let act = step.act();
-    let probe = act.and_then(|act| if let Repeat::Probe(call) = &act.repeat { Some(call) } else { None });
+    let probe = act.and_then(|act| act.repeat.probe());
     let calls = [
         ("run", step.call()),
         ("dry_run", act.and_then(|act| act.dry_run.as_ref())),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{bind, fill};
 use super::fields::Problems;
-use crate::engine::model::{Call, CheckSpec, Goto, Look, ParamKind, Repeat, Runbook, StepKind, StepSpec, When};
+use crate::engine::model::{Call, CheckSpec, Goto, Look, ParamKind, Runbook, StepKind, StepSpec, When};
 use crate::nearest::nearest;
 
 /// Checks the steps, each with the line of its block.
@@ -23,13 +23,10 @@ pub(super) fn check(runbook: &Runbook, steps: &[(StepSpec, u32)], problems: &mut
 pub(in crate::engine::runbooks) fn calls(step: &StepSpec) -> Vec<&Call> {
     match &step.kind {
         StepKind::Check(CheckSpec { look: Look::Call { call, .. }, .. }) => vec![call],
-        StepKind::Act(act) => {
-            let probe = match &act.repeat {
-                Repeat::Probe(call) => Some(call),
-                Repeat::Safe | Repeat::Never => None,
-            };
-            [Some(&act.call), act.dry_run.as_ref(), act.undo.as_ref(), probe].into_iter().flatten().collect()
-        }
+        StepKind::Act(act) => [Some(&act.call), act.dry_run.as_ref(), act.undo.as_ref(), act.repeat.probe()]
+            .into_iter()
+            .flatten()
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -117,7 +117,7 @@ fn read_check(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Read> 
         let expect = if listed.is_some() { Arc::from("") } else { expect };
         let exit = fields.whole("exit", 0..256, problems).unwrap_or(0);
         let call = call::read_look(fields, problems)?;
-        Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0), lines_min: listed.unwrap_or(0) }
+        Look::Call { call, expect, exit: i32::try_from(exit).unwrap_or(0), lines_min: listed.unwrap_or(0), only: None }
     };
     Some((StepKind::Check(CheckSpec { look, otherwise, proves }), StepEffect::Read, touches, timeout_ms))
 }

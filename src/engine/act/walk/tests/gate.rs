@@ -104,7 +104,7 @@ fn kubectl_over_ssh_may_look_and_not_act() {
     for program in ["kubectl", "/opt/kubectl"] {
         assert!(is_denied(&drive(remote(program, "delete")), "run it as a local step"));
     }
-    let look = Look::Call { call: remote("kubectl", "get"), expect: text(""), exit: 0, lines_min: 0 };
+    let look = Look::Call { call: remote("kubectl", "get"), expect: text(""), exit: 0, lines_min: 0, only: None };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let mut drive = Drive::new(vec![bound("look", check, StepEffect::Read)]);
     drive.settings.allowed_programs.push("ssh".to_owned());
@@ -256,7 +256,7 @@ fn a_database_is_restarted_only_after_every_proof_of_this_run() {
     let mut step = bound("restart", StepKind::Act(Box::new(restart)), StepEffect::Reversible);
     step.spec.touches = text("orders-db");
     let proofs = DATABASE_PROOFS.map(|proof| {
-        let look = Look::Call { call: call("psql"), expect: text(""), exit: 0, lines_min: 0 };
+        let look = Look::Call { call: call("psql"), expect: text(""), exit: 0, lines_min: 0, only: None };
         let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: vec![text(proof)] };
         bound(proof, StepKind::Check(check), StepEffect::Read)
     });

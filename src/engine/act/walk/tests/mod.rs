@@ -105,7 +105,7 @@ fn act_kind(run: &str) -> StepKind {
 }
 
 fn check_kind(run: &str, expect: &str) -> StepKind {
-    let look = Look::Call { call: call(run), expect: text(expect), exit: 0, lines_min: 0 };
+    let look = Look::Call { call: call(run), expect: text(expect), exit: 0, lines_min: 0, only: None };
     StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() })
 }
 
@@ -168,7 +168,7 @@ fn proposal(steps: Vec<BoundStep>) -> Proposal {
 
 /// A call that has passed the gate, for tests of runners.
 pub(in crate::engine::act) fn approved_call(call: Call, timeout_ms: i64, settings: &RunbookSettings) -> ApprovedStep {
-    let look = Look::Call { call, expect: text(""), exit: 0, lines_min: 0 };
+    let look = Look::Call { call, expect: text(""), exit: 0, lines_min: 0, only: None };
     let check = StepKind::Check(CheckSpec { look, otherwise: Unexpected::Pause, proves: Vec::new() });
     let mut step = bound("look", check, StepEffect::Read);
     step.spec.timeout_ms = timeout_ms;

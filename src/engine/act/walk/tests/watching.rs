@@ -91,8 +91,13 @@ fn branch(cases: Vec<Case>) -> BoundStep {
 }
 
 fn going_on(name: &str) -> BoundStep {
-    let look =
-        Look::Call { call: call("kubectl get pods"), expect: text("^payment .* Running$"), exit: 0, lines_min: 0 };
+    let look = Look::Call {
+        call: call("kubectl get pods"),
+        expect: text("^payment .* Running$"),
+        exit: 0,
+        lines_min: 0,
+        only: None,
+    };
     let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
     bound(name, StepKind::Check(check), StepEffect::Read)
 }
@@ -113,7 +118,7 @@ fn an_act_that_says_something_else_than_its_page_expects_pauses_the_run() {
 
 #[test]
 fn a_check_that_wants_a_list_counts_its_lines() {
-    let look = Look::Call { call: call("kubectl top pods"), expect: text(""), exit: 0, lines_min: 2 };
+    let look = Look::Call { call: call("kubectl top pods"), expect: text(""), exit: 0, lines_min: 2, only: None };
     let check = CheckSpec { look, otherwise: Unexpected::GoOn, proves: Vec::new() };
     for (lines, is_enough) in [(["/var", "/opt"], true), (["/var", "  "], false)] {
         let mut drive = Drive::new(vec![bound("look", StepKind::Check(check.clone()), StepEffect::Read)]);

@@ -1,0 +1,65 @@
+//! Debian's packages by `apt-get`: only what is there already is upgraded, nothing is removed, configuration that somebody
+//! changed stays.
+
+use std::sync::Arc;
+
+use super::{Calls, Job, Move, Reach};
+use crate::engine::model::OnlyNames;
+
+/// Seconds for which another package manager's lock is waited for.
+const LOCK_WAIT: &str = "DPkg::Lock::Timeout=120";
+/// What is printed of each package; all of them make one line.
+const FORMAT: &str = "${Package}:${Architecture}=${Version}=${db:Status-Status};";
+/// What every way of installing is told.
+const OPTIONS: [&str; 8] = [
+    "-y",
+    "--no-remove",
+    "--no-install-recommends",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-q",
+];
+
+pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
+    let mut moves = job.moves.clone();
+    // As dpkg-query sorts them.
+    moves.sort();
+    let to = |it: &Move| format!("{}={}", full_name(it), it.to);
+    let from = |it: &Move| format!("{}={}", full_name(it), it.from);
+    let apt = |options: &[&str], wanted: &dyn Fn(&Move) -> String| -> Vec<Arc<str>> {
+        let words = ["apt-get"].iter().chain(options).chain(&OPTIONS).map(|word| Arc::from(*word));
+        words.chain(["install"].map(Arc::from)).chain(moves.iter().map(|it| wanted(it).into())).collect()
+    };
+    let query = ["dpkg-query", "-W", "-f", FORMAT].map(Arc::from).into_iter();
+    let first = moves.first();
+    let shown = first.map_or_else(String::new, |it| {
+        format!(r"^Inst {} (\[[^ ]*\] )?\({} ", regex::escape(&it.name), regex::escape(&it.to))
+    });
+    let only = OnlyNames { lines: Arc::from(r"^(?:Inst|Remv) ([^ :]+)"), names: job.names().into() };
+    Calls {
+        installed: reach.call(query.chain(moves.iter().map(|it| full_name(it).into())).collect()),
+        is_there: is_there(&moves),
+        // Looking needs no lock, and no right to install.
+        dry_run: (reach.call(apt(&["-s", "--only-upgrade"], &to)), 0, shown, Some(only)),
+        // As if nothing were installed: what is found then, the archive has.
+        way_back: Some(reach.call(apt(&["-s", "-o", "Dir::State::status=/dev/null"], &from))),
+        install: job.as_installer(reach, apt(&["--only-upgrade", "-o", LOCK_WAIT], &to)),
+        undo: job.as_installer(reach, apt(&["--allow-downgrades", "-o", LOCK_WAIT], &from)),
+    }
+}
+
+/// A regular expression for what dpkg says where every package has the version that is to be there.
+fn is_there(moves: &[Move]) -> String {
+    let each = moves.iter().map(|it| {
+        let architecture =
+            if it.architecture.is_empty() { "[a-z0-9-]+".to_owned() } else { regex::escape(&it.architecture) };
+        format!("{}:{architecture}={}=installed;", regex::escape(&it.name), regex::escape(&it.to))
+    });
+    format!("^{}$", each.collect::<String>())
+}
+
+fn full_name(it: &Move) -> String {
+    if it.architecture.is_empty() { it.name.to_string() } else { format!("{}:{}", it.name, it.architecture) }
+}

@@ -1,0 +1,127 @@
+use super::*;
+use crate::engine::model::RolloutId;
+
+fn text(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn a_move(name: &str, from: &str, to: &str, architecture: &str) -> Move {
+    Move { name: text(name), architecture: text(architecture), from: text(from), to: text(to) }
+}
+
+fn job(method: Method, moves: Vec<Move>) -> Job {
+    Job {
+        target: RolloutTarget { rollout: RolloutId(7), asset: text("web-1") },
+        source: text("openssl"),
+        moves,
+        method,
+        before: vec![text("sudo"), text("-n")],
+        allowed: text("libssl.*"),
+        unit: Some(text("nginx.service")),
+        timeout_ms: 600_000,
+    }
+}
+
+fn debian() -> Vec<Move> {
+    vec![
+        a_move("openssl", "3.0.14-1~deb12u1", "3.0.15-1~deb12u1", "amd64"),
+        a_move("libssl3", "3.0.14-1~deb12u1", "3.0.15-1~deb12u1", "amd64"),
+    ]
+}
+
+fn words(call: &Call) -> String {
+    call.words().join(" ")
+}
+
+fn step<'a>(proposal: &'a Proposal, name: &str) -> &'a StepSpec {
+    &proposal.steps.iter().find(|step| step.spec.name.as_ref() == name).unwrap().spec
+}
+
+fn look(spec: &StepSpec) -> (String, &str, i32) {
+    let StepKind::Check(CheckSpec { look: Look::Call { call, expect, exit, .. }, .. }) = &spec.kind else { panic!() };
+    (words(call), expect, *exit)
+}
+
+#[test]
+fn what_is_shown_is_what_is_installed_and_nothing_else_may_come_with_it() {
+    let proposal = proposal(&job(Method::Apt(Reach::Ssh(text("web-1"))), debian()));
+    let names: Vec<&str> = proposal.steps.iter().map(|step| step.spec.name.as_ref()).collect();
+    assert_eq!(names, ["there", "is-there", "dry-run", "way-back", "install", "installed", "unit"]);
+    let packages = "libssl3:amd64=3.0.15-1~deb12u1 openssl:amd64=3.0.15-1~deb12u1";
+    let act = step(&proposal, INSTALL).act().unwrap();
+    assert_eq!((act.action, act.targets_max), (ActionKind::Patch, 1));
+    let called = words(&act.call);
+    assert!(
+        called.starts_with("ssh web-1 -- sudo -n apt-get --only-upgrade") && called.ends_with(packages),
+        "{called}"
+    );
+    let undone = words(act.undo.as_ref().unwrap());
+    assert!(undone.contains("--allow-downgrades") && undone.ends_with("openssl:amd64=3.0.14-1~deb12u1"), "{undone}");
+    let (dry, expect, exit) = look(step(&proposal, "dry-run"));
+    assert!(dry.starts_with("ssh web-1 -- apt-get -s --only-upgrade") && dry.ends_with(packages), "{dry}");
+    let shown = "Inst libssl3 [3.0.14-1~deb12u1] (3.0.15-1~deb12u1 Debian-Security:12/stable-security [amd64])";
+    assert!(regex::Regex::new(expect).unwrap().is_match(shown));
+    assert_eq!(exit, 0);
+    assert_eq!(look(step(&proposal, "unit")).0, "ssh web-1 -- systemctl is-active nginx.service");
+    let StepKind::Check(CheckSpec { look: Look::Call { only: Some(only), .. }, .. }) = &step(&proposal, "dry-run").kind
+    else {
+        panic!()
+    };
+    let names = regex::Regex::new(&format!("^(?:{})$", only.names)).unwrap();
+    for (name, may) in
+        [("openssl", true), ("libssl3", true), ("libssl-dev", true), ("nginx", false), ("openssl2", false)]
+    {
+        assert_eq!(names.is_match(name), may, "{name}");
+    }
+}
+
+#[test]
+fn what_dpkg_says_decides_whether_they_are_there() {
+    let proposal = proposal(&job(Method::Apt(Reach::Local), debian()));
+    let (call, expect, _) = look(step(&proposal, "installed"));
+    assert!(call.ends_with("libssl3:amd64 openssl:amd64"), "{call}");
+    let expect = regex::Regex::new(expect).unwrap();
+    let line =
+        |one: &str, other: &str, state: &str| format!("libssl3:amd64={one}={state};openssl:amd64={other}={state};");
+    let (old, new) = ("3.0.14-1~deb12u1", "3.0.15-1~deb12u1");
+    assert!(expect.is_match(&line(new, new, "installed")));
+    for other in [line(old, new, "installed"), line(new, old, "installed"), line(new, new, "half-configured")] {
+        assert!(!expect.is_match(&other), "{other}");
+    }
+}
+
+#[test]
+fn dnf_is_asked_in_its_own_words() {
+    let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
+    let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
+    let act = step(&proposal, INSTALL).act().unwrap();
+    assert_eq!(words(&act.call), "sudo -n dnf -y upgrade openssl-1:3.0.7-27.el9.x86_64");
+    assert_eq!(words(act.undo.as_ref().unwrap()), "sudo -n dnf -y downgrade openssl-1:3.0.7-25.el9_3.x86_64");
+    let (_, expect, exit) = look(step(&proposal, "dry-run"));
+    let shown = " openssl            x86_64    1:3.0.7-27.el9           baseos       1.2 M";
+    assert!(regex::Regex::new(expect).unwrap().is_match(shown), "{expect}");
+    assert_eq!(exit, 1);
+    let (_, expect, _) = look(step(&proposal, "installed"));
+    assert!(regex::Regex::new(expect).unwrap().is_match("openssl.x86_64=1:3.0.7-27.el9;"), "{expect}");
+}
+
+#[test]
+fn a_playbook_is_limited_to_the_machine_and_told_the_versions() {
+    let proposal = proposal(&job(Method::Playbook(text("patch.yml")), debian()));
+    let act = step(&proposal, INSTALL).act().unwrap();
+    let called = words(&act.call);
+    assert!(called.starts_with("ansible-playbook patch.yml --limit web-1"), "{called}");
+    assert!(called.contains("hypo_packages=openssl=3.0.15-1~deb12u1 libssl3=3.0.15-1~deb12u1"), "{called}");
+    assert!(words(act.dry_run.as_ref().unwrap()).ends_with("--check"));
+    assert!(!proposal.steps.iter().any(|step| step.spec.name.as_ref() == "unit"), "nobody knows how to reach it");
+}
+
+#[test]
+fn another_version_is_another_runbook() {
+    let one = proposal(&job(Method::Apt(Reach::Local), debian()));
+    let mut moves = debian();
+    moves[0].to = text("3.0.16-1~deb12u1");
+    let other = proposal(&job(Method::Apt(Reach::Local), moves));
+    assert_ne!(one.runbook.content_hash, other.runbook.content_hash);
+    assert!(one.steps.iter().zip(&other.steps).any(|(one, other)| one.digest != other.digest));
+}
