@@ -43,6 +43,7 @@ mod machine;
 mod matching;
 #[cfg(test)]
 mod offline;
+mod patch_pictures;
 #[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]

@@ -194,9 +194,9 @@ impl<'m> Gathering<'m> {
     }
 }
 
-/// The most urgent groups; those of the same urgency by their names.
+/// The most urgent groups; of the same urgency those that are due first.
 fn listed(by: Grouping, mut rows: Vec<(&str, String, &Group)>, keys: &[Arc<str>]) -> PatchGroups {
-    rows.sort_by_key(|(name, _, group)| (group.order, *name));
+    rows.sort_by_key(|(name, _, group)| (group.order, group.due_at.is_none(), group.due_at, *name));
     let left_out = rows.len().saturating_sub(PATCH_GROUPS_IN_PICTURE_MAX);
     let rows = rows.into_iter().take(PATCH_GROUPS_IN_PICTURE_MAX);
     let told = rows.map(|(name, note, group)| {
