@@ -95,6 +95,7 @@ pub enum Command {
     Undo,
     Kill,
     Policy,
+    GroupPatches,
     ResetBreaker,
     Submit,
     SaveNote,
@@ -129,12 +130,14 @@ pub struct CommandInfo {
 }
 
 const EVERY: Scope = Scope::Panes(&Pane::ALL);
-const LISTS: Scope = Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident, Pane::Runbook, Pane::Log]);
+const LISTS: Scope =
+    Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident, Pane::Runbook, Pane::Patches, Pane::Log]);
 const ANOMALIES: Scope = Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident]);
 const OF_INCIDENT: Scope = Scope::Panes(&[Pane::Now, Pane::Incident, Pane::Chain, Pane::Runbook]);
 const WALKING: Scope = Scope::Panes(&[Pane::Incident, Pane::Runbook]);
 const CHAIN: Scope = Scope::Panes(&[Pane::Chain]);
 const RUNBOOK: Scope = Scope::Panes(&[Pane::Runbook]);
+const PATCHES: Scope = Scope::Panes(&[Pane::Patches]);
 
 const fn row(
     command: Command,
@@ -184,6 +187,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Reopen, "reopen", "Reopen the incident", "reopen", "Says that it is not over", OF_INCIDENT, Incident),
     row(C::StatusUpdate, "status-update", "Send a status update", "update", "Drafts what stakeholders are told; saved, it goes into the timeline and outside", OF_INCIDENT, Incident),
     row(C::PostMortem, "post-mortem", "Write the post-mortem", "post-mortem", "Opens the post-mortem: the text that was saved, or the draft that the record gives", OF_INCIDENT, Incident),
+    row(C::GroupPatches, "group-patches", "Group the patches", "group by", "Goes through the groupings: by patch, asset, advisory, ring, owner", PATCHES, Observes),
     row(C::Open, "open", "Open", "open", "Goes into what is selected", EVERY, Observes),
     row(C::Back, "back", "Back", "back", "Goes back one; nothing is lost", EVERY, Observes),
     row(C::Filter, "filter", "Filter the rows", "filter", "Lists only rows that contain these words; !word leaves rows out", LISTS, Observes),
@@ -209,6 +213,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Pane(Pane::Incident), "pane-incident", "Go to Incident", "Incident", "One incident: cause, evidence, timeline", EVERY, Observes),
     row(C::Pane(Pane::Chain), "pane-chain", "Go to Chain", "Chain", "The dependency chain, its cause marked", EVERY, Observes),
     row(C::Pane(Pane::Runbook), "pane-runbook", "Go to Runbook", "Runbook", "One step at a time", EVERY, Observes),
+    row(C::Pane(Pane::Patches), "pane-patches", "Go to Patches", "Patches", "What must be patched, why in this order, by when", EVERY, Observes),
     row(C::Pane(Pane::Log), "pane-log", "Go to Log", "Log", "Who did what, when, and what came of it", EVERY, Observes),
     row(C::NextPane, "next-pane", "Next pane", "next", "Goes to the pane to the right", EVERY, Observes),
     row(C::PreviousPane, "previous-pane", "Pane before", "before", "Goes to the pane to the left", EVERY, Observes),

@@ -42,6 +42,8 @@ pub enum Layer {
     Chain,
     /// In Runbook.
     Runbook,
+    /// In Patches.
+    Patches,
     /// While text is typed.
     Prompt,
     /// While a note is written, over [`Layer::Prompt`].
@@ -52,12 +54,13 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer with its name in files.
-    pub const ALL: [(&str, Self); 8] = [
+    pub const ALL: [(&str, Self); 9] = [
         ("global", Self::Global),
         ("list", Self::List),
         ("incident", Self::Incident),
         ("chain", Self::Chain),
         ("runbook", Self::Runbook),
+        ("patches", Self::Patches),
         ("prompt", Self::Prompt),
         ("note", Self::Note),
         ("confirm", Self::Confirm),
@@ -70,6 +73,7 @@ impl Layer {
             Pane::Incident => &[Self::Incident, Self::List, Self::Global],
             Pane::Chain => &[Self::Chain, Self::List, Self::Global],
             Pane::Runbook => &[Self::Runbook, Self::List, Self::Global],
+            Pane::Patches => &[Self::Patches, Self::List, Self::Global],
             Pane::Now | Pane::Anomalies | Pane::Log => &[Self::List, Self::Global],
         }
     }

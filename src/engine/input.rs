@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{DeliveryReport, RunId, Signal};
+use super::patches::picture::PatchPicture;
 use super::request::Request;
 use super::snapshot::FileProblem;
 
@@ -39,6 +40,8 @@ pub enum Input {
     Kill(KillWord),
     /// Runbooks of one's own changed on disk.
     Runbooks(RunbookFiles),
+    /// What must be patched, found anew from feeds and inventory.
+    Patches(Arc<PatchPicture>),
 }
 
 /// Every runbook of one's own, as it is on disk now.

@@ -222,3 +222,23 @@ pub const FEED_TRIES_MAX: u32 = 5;
 pub const FEED_PAUSE_MS_MIN: u64 = 6_000;
 /// The other side's own `Retry-After` is obeyed up to this.
 pub const FEED_RETRY_AFTER_MS_MAX: u64 = 600_000;
+/// Patches in the picture, the most urgent first; the others are counted.
+pub const PATCHES_IN_PICTURE_MAX: usize = 500;
+/// Groups of a sort in the picture of the patches, the most urgent first; the others are counted.
+pub const PATCH_GROUPS_IN_PICTURE_MAX: usize = 500;
+/// Assets listed with a patch; all of them are counted.
+pub const PATCH_ASSETS_TOLD_MAX: usize = 12;
+/// Vulnerabilities listed with a patch; all of them are counted.
+pub const PATCH_ADVISORIES_TOLD_MAX: usize = 12;
+/// Services listed with a patch.
+pub const PATCH_SERVICES_TOLD_MAX: usize = 50;
+/// Patches listed with a group; all of them are counted.
+pub const PATCHES_OF_GROUP_MAX: usize = 12;
+/// Assets listed that run something else than what is installed, and reasons for what could not be checked.
+pub const PATCH_ASIDES_MAX: usize = 50;
+/// How often the files with feeds and inventory are looked at, in milliseconds.
+pub const PATCH_LOOK_MS: u64 = 2_000;
+/// After so long the queue is made again though no file changed: patches grow old and feeds stale.
+pub const PATCH_AGAIN_MS: i64 = 3_600_000;
+/// Pauses between two looks at feeds and inventory are at least this many times as long as the look before.
+pub const PATCH_WORK_SHARE: u32 = 10;

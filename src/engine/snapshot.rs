@@ -14,6 +14,7 @@ use super::model::{
     IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
     SuppressionRule, Topology,
 };
+pub use super::patches::picture as patches;
 
 /// Totals for the status bar and the empty states.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -139,6 +140,9 @@ pub struct Snapshot {
     /// Between two status updates, in milliseconds.
     #[serde(default)]
     pub update_every_ms: i64,
+    /// What must be patched, where and by when.
+    #[serde(default)]
+    pub patches: Arc<patches::PatchPicture>,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -190,6 +194,7 @@ impl Snapshot {
             documents: Vec::new(),
             updates_due: BTreeMap::new(),
             update_every_ms: 0,
+            patches: Arc::default(),
             replay: None,
         }
     }

@@ -9,6 +9,7 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::focus;
 use super::log;
+use super::patch_detail;
 use super::step_facts;
 use super::text;
 use super::theme::{self, Role};
@@ -42,6 +43,9 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
         },
         RowKey::Step(index) => format!("Step {}", index + 1),
         RowKey::Proposal(_) => "Runbook".to_owned(),
+        RowKey::Patch(_) | RowKey::PatchGroup(..) | RowKey::PatchGap(_) | RowKey::Unbooted(_) => {
+            patch_detail::title(row)
+        }
         _ => "Line of the timeline".to_owned(),
     }
 }
@@ -59,6 +63,9 @@ pub fn incident_of(snapshot: &Snapshot, row: &RowKey) -> Option<(IncidentId, Opt
 
 /// Every line.
 pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &RowKey, width: usize) -> Vec<Line<'static>> {
+    if let Some(lines) = patch_detail::lines(pen, ctx, row, width) {
+        return lines;
+    }
     let Some(whole) = whole(ctx, row) else {
         return vec![Line::from(pen.plain("It is no longer in the picture."))];
     };

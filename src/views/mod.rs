@@ -27,6 +27,9 @@ mod layout;
 mod log;
 mod now;
 mod overlay;
+mod patch_detail;
+mod patch_text;
+mod patches;
 mod policy;
 mod question;
 mod runbook;
@@ -130,6 +133,7 @@ fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'
         Pane::Anomalies => anomalies::title(pen, ctx),
         Pane::Incident => incident::title(pen, ctx),
         Pane::Runbook => runbook::title(pen, ctx),
+        Pane::Patches => patches::title(pen, ctx),
         Pane::Log => log::title(pen, ctx),
         pane @ (Pane::Now | Pane::Chain) => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
     };
@@ -146,6 +150,7 @@ fn draw_pane(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Win
         Pane::Incident => incident::draw(canvas, inner, ctx),
         Pane::Chain => chain::draw(canvas, inner, ctx),
         Pane::Runbook => runbook::draw(canvas, inner, ctx),
+        Pane::Patches => patches::draw(canvas, inner, ctx),
         Pane::Log => log::draw(canvas, inner, ctx),
         Pane::Now => now::draw(canvas, inner, ctx),
     }
@@ -158,6 +163,7 @@ fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
         Pane::Incident => incident::list_area(inner, ctx),
         Pane::Chain => chain::list_area(inner, ctx),
         Pane::Runbook => runbook::laid_out(inner, ctx).list,
+        Pane::Patches => patches::list_area(inner, ctx),
         Pane::Log => inner,
         Pane::Now => now::list_area(inner),
     }
@@ -173,6 +179,7 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
         Pane::Incident => of(incident::entries(snapshot, ui)),
         Pane::Chain => of(chain::entries(snapshot, ui)),
         Pane::Runbook => of(runbook::entries(snapshot, ui, 0)),
+        Pane::Patches => of(patches::entries(snapshot, ui)),
         Pane::Log => of(log::entries(snapshot, ui)),
         Pane::Now => of(now::entries(snapshot, ui)),
     }

@@ -12,6 +12,7 @@ use super::destinations;
 use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::patches;
 use super::sources;
 use super::text;
 use super::theme::{self, Role};
@@ -54,6 +55,8 @@ pub enum Row<'s> {
     Source(&'s SourceReport),
     /// A system outside that was not told what it is to be told.
     Destination(&'s DestinationStatus),
+    /// Patches past their deadline.
+    Overdue,
     /// A change.
     Change(&'s Change),
 }
@@ -75,6 +78,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
         ("Coming", coming(snapshot, &filter)),
         (sources_heading(snapshot), sources(snapshot, &filter)),
         ("Not told", untold(snapshot, &filter)),
+        ("Patches past their deadline", overdue(snapshot)),
         ("Recent changes", changes(snapshot, &filter)),
         ("Lately resolved", over),
     ];
@@ -166,6 +170,11 @@ fn untold<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
         .filter(|status| filter.matches(&[status.destination.word()]))
         .map(|status| Entry::fixed(Row::Destination(status)))
         .collect()
+}
+
+fn overdue<'s>(snapshot: &'s Snapshot) -> Vec<Entry<Row<'s>>> {
+    let is_late = snapshot.patches.tally.overdue > 0;
+    is_late.then(|| Entry::row(RowKey::OverduePatches, Row::Overdue)).into_iter().collect()
 }
 
 fn changes<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<Entry<Row<'s>>> {
@@ -277,6 +286,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Source(source) => sources::line(pen, ctx, source, width),
         Row::Update(id, at) => updates::due_line(pen, ctx, *id, *at, width),
         Row::Destination(status) => destinations::line(pen, ctx, status, width),
+        Row::Overdue => patches::overdue_line(pen, ctx, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
     }
 }

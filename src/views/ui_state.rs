@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RunId, ServiceName};
+use crate::engine::snapshot::patches::Grouping;
 
 /// The panes, in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -22,13 +23,16 @@ pub enum Pane {
     Chain,
     /// One step at a time.
     Runbook,
+    /// What must be patched.
+    Patches,
     /// The audit log and every change.
     Log,
 }
 
 impl Pane {
     /// Every pane, in order.
-    pub const ALL: [Self; 6] = [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Log];
+    pub const ALL: [Self; 7] =
+        [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Patches, Self::Log];
 
     /// True where the newest row is the last one: a pane on which nothing is selected shows that row and follows it.
     #[must_use]
@@ -45,6 +49,7 @@ impl Pane {
             Self::Incident => "Incident",
             Self::Chain => "Chain",
             Self::Runbook => "Runbook",
+            Self::Patches => "Patches",
             Self::Log => "Log",
         }
     }
@@ -75,6 +80,16 @@ pub enum RowKey {
     Change(ChangeId),
     /// A piece of evidence: hypothesis index, true for evidence for, index.
     Evidence(usize, bool, usize),
+    /// Patches past their deadline, all together.
+    OverduePatches,
+    /// A patch, by its key.
+    Patch(Arc<str>),
+    /// Patches of one asset, advisory, ring or owner, by its name.
+    PatchGroup(Grouping, Arc<str>),
+    /// What of assets could not be checked, by the reason.
+    PatchGap(Arc<str>),
+    /// An asset that runs something older than what is installed.
+    Unbooted(Arc<str>),
     /// A file that could not be read, by its place among them; the list stays the same while the program runs.
     File(usize),
 }
@@ -187,7 +202,7 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
-    /// The whole of a row of the log: an audit entry, a change, or what is wrong with a file.
+    /// The whole of a row: an audit entry, a change, what is wrong with a file, a patch.
     Entry {
         /// Which.
         row: RowKey,
@@ -224,6 +239,8 @@ pub struct UiState {
     pub notice: Option<Notice>,
     /// True lists suppressed anomalies too, with their reasons.
     pub shows_suppressed: bool,
+    /// By what the queue of patches is grouped.
+    pub patch_grouping: Grouping,
     /// First line of the runbook's output shown, from its end: 0 follows.
     pub output_scroll: usize,
     /// True where keys that change the world are taken away.

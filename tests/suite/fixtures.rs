@@ -17,6 +17,8 @@ use hypocenter::engine::model::{
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
+use crate::patch_pictures;
+
 /// 14:33:02 on the day of the pictures.
 pub fn now() -> Timestamp {
     at("14:33:02")
@@ -96,6 +98,7 @@ pub fn loading() -> Snapshot {
             source("prom-eu", SourceKind::Prometheus, SourceState::Starting),
             source("prom-us", SourceKind::Prometheus, SourceState::Starting),
         ],
+        patches: patch_pictures::loading(),
         ..Snapshot::empty()
     }
 }
@@ -122,6 +125,7 @@ pub fn empty() -> Snapshot {
             source("prom-us", SourceKind::Prometheus, SourceState::Healthy),
         ],
         topology: topology(),
+        patches: patch_pictures::mended(),
         ..Snapshot::empty()
     }
 }
@@ -590,6 +594,7 @@ pub fn live() -> Snapshot {
     }];
     snapshot.suppression_rules = suppression_rules();
     snapshot.audit = audit();
+    snapshot.patches = patch_pictures::live();
     snapshot.counts = Counts {
         alert_count: 214,
         folded_count: 1_847,
@@ -625,6 +630,7 @@ pub fn stale() -> Snapshot {
     let reason = "no answer from http://prometheus:9090 within 10 s".into();
     let state = SourceState::Down { reason, since: at("14:32:55"), retry_at: at("14:33:40") };
     snapshot.sources = vec![source("prom-us", SourceKind::Prometheus, state)];
+    snapshot.patches = patch_pictures::stale();
     snapshot
 }
 
@@ -699,6 +705,7 @@ pub fn error() -> Snapshot {
     }
     snapshot.runs = vec![Arc::new(run)];
     snapshot.counts.history_days = 3.0;
+    snapshot.patches = patch_pictures::error();
     snapshot
 }
 
@@ -766,5 +773,23 @@ pub fn hostile() -> Snapshot {
     snapshot.file_problems = vec![FileProblem { file: evil.into(), line: 1, text: evil.into() }];
     snapshot.store = StoreStatus { path: evil.into(), problem: Some(evil.into()) };
     snapshot.sources = vec![down(evil)];
+    let patches = Arc::make_mut(&mut snapshot.patches);
+    for patch in &mut patches.patches {
+        let patch = Arc::make_mut(patch);
+        (patch.package, patch.fix, patch.place) = (evil.into(), Some(evil.into()), evil.into());
+        for asset in &mut patch.assets {
+            (asset.name, asset.installed, asset.owner, asset.ring) =
+                (evil.into(), evil.into(), evil.into(), evil.into());
+        }
+        for advisory in &mut patch.advisories {
+            advisory.proof = evil.into();
+        }
+    }
+    for gap in &mut patches.gaps {
+        (gap.why, gap.example) = (evil.into(), evil.into());
+    }
+    for group in patches.groups.iter_mut().flat_map(|groups| &mut groups.rows) {
+        (group.name, group.note) = (evil.into(), evil.into());
+    }
     snapshot
 }

@@ -151,7 +151,8 @@ fn keys_lead_to_panes_and_esc_leads_back() {
         ("default", "3", Pane::Incident),
         ("default", "4", Pane::Chain),
         ("default", "5", Pane::Runbook),
-        ("default", "6", Pane::Log),
+        ("default", "6", Pane::Patches),
+        ("default", "7", Pane::Log),
         ("default", "6 1", Pane::Now),
         ("default", "Tab", Pane::Anomalies),
         ("default", "BackTab", Pane::Log),
@@ -233,7 +234,7 @@ fn what_cannot_be_done_is_said_and_not_asked_for() {
         ("3 +", "as far as it goes"),
         ("3 U", "not resolved"),
         ("5 H", "nothing to settle"),
-        ("6 a", "a does nothing here"),
+        ("7 a", "a does nothing here"),
         ("5 Z", "Z does nothing here"),
         ("g x", "g x does nothing here"),
     ] {
@@ -350,9 +351,9 @@ fn a_frozen_picture_says_so_with_its_age_for_as_long_as_it_is() {
 #[test]
 fn esc_and_a_key_that_arrive_as_one_are_two() {
     let mut console = Console::live();
-    console.press("2 ? Alt-6");
+    console.press("2 ? Alt-7");
     assert_eq!((console.state.ui.pane, console.state.ui.overlay.clone()), (Pane::Log, Overlay::None));
-    console.press("2 / a u Alt-6");
+    console.press("2 / a u Alt-7");
     assert_eq!((console.state.ui.pane, console.state.ui.list().filter.as_str()), (Pane::Log, ""));
     // What has a meaning keeps it.
     console.press("3 n a Space b Alt-b");
@@ -375,7 +376,7 @@ fn keys_that_wait_are_shown_and_let_go() {
     console.now = console.now + 1;
     console.tell(Message::Due);
     assert!(!console.draw().contains("g …"));
-    console.rush("6");
+    console.rush("7");
     assert_eq!((console.selected() == before, console.state.ui.pane), (false, Pane::Log));
     // Esc lets go at once, and does no more than that; a key that comes too late is a key by itself.
     console.press("g Esc");
@@ -682,7 +683,7 @@ fn what_else_would_fit_withdraws_no_question_about_a_step() {
 
 #[test]
 fn a_paste_never_acts() {
-    for keys in ["1", "2", "3", "4", "5", "6", "5 a", "5 x", "?", "3 e"] {
+    for keys in ["1", "2", "3", "4", "5", "6", "7", "5 a", "5 x", "?", "3 e"] {
         let mut console = Console::live();
         console.press(keys);
         let before = console.state.ui.clone();
@@ -792,7 +793,7 @@ fn filter_and_its_selection_survive_and_nothing_typed_is_lost() {
     let left = console.state.rows().len();
     assert!(left > 0 && left < all, "{left} of {all}");
     console.show(fixtures::live());
-    console.press("6 2");
+    console.press("7 2");
     assert_eq!((console.state.ui.list().filter.as_str(), console.state.rows().len()), ("auth", left));
     console.press("/").type_text("zzz").press("Esc");
     assert_eq!(console.state.ui.list().filter, "auth", "Esc goes back to the filter before");
@@ -890,7 +891,7 @@ fn the_timeline_follows_its_newest_line_until_another_is_chosen() {
 #[test]
 fn a_row_of_the_log_opens_whole_and_esc_leads_back() {
     let mut console = Console::live();
-    console.press("6 Enter");
+    console.press("7 Enter");
     let open = Overlay::Entry { row: RowKey::Audit(6), offset: 0 };
     assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (open, Pane::Log));
     console.rush("j j j j");
@@ -916,7 +917,7 @@ fn the_incident_that_is_read_stays_when_it_ends() {
         snapshot
     };
     // Not from Now, where going in chooses the incident: here it is only the worst one.
-    for (key, expected) in [("2 3", 42), ("2 4", 42), ("2 5", 42), ("6", 50)] {
+    for (key, expected) in [("2 3", 42), ("2 4", 42), ("2 5", 42), ("7", 50)] {
         let mut console = Console::live();
         console.press(key);
         console.show(ended());
@@ -959,7 +960,7 @@ fn leaving_asks_while_a_command_runs_and_ctrl_c_takes_two() {
 #[test]
 fn help_runs_what_it_lists() {
     let mut console = Console::live();
-    console.press("6 ?");
+    console.press("7 ?");
     let log = console.state.hints.iter().position(|hint| hint.short == "Anomalies").unwrap();
     for _ in 0..log {
         console.press("j");
@@ -971,7 +972,7 @@ fn help_runs_what_it_lists() {
 #[test]
 fn every_command_of_a_pane_is_reached_by_key_palette_and_help() {
     for keymap in ["default", "vim", "emacs"] {
-        for (key, pane) in ["1", "2", "3", "4", "5", "6"].into_iter().zip(Pane::ALL) {
+        for (key, pane) in ["1", "2", "3", "4", "5", "6", "7"].into_iter().zip(Pane::ALL) {
             let mut console = Console::with(keymap, fixtures::live());
             console.press(key);
             let commands = hypocenter::app::commands::COMMANDS.iter().filter(|info| info.fits(pane));
@@ -1001,7 +1002,7 @@ fn five_hundred_keys_in_one_go_lose_none() {
 #[test]
 fn the_palette_finds_commands_of_other_panes_and_goes_there() {
     let mut console = Console::live();
-    console.press("6 :").type_text("evidence");
+    console.press("7 :").type_text("evidence");
     assert!(console.draw().contains("Show the evidence  (Incident)"), "{}", console.draw());
     console.press("Enter");
     assert!(matches!(console.state.ui.overlay, Overlay::Evidence { .. }));
@@ -1077,6 +1078,7 @@ fn message() -> impl Strategy<Value = Message> {
         "4",
         "5",
         "6",
+        "7",
         "j",
         "k",
         "h",

@@ -46,6 +46,7 @@ mod machine;
 mod matching;
 #[cfg(test)]
 mod offline;
+mod patch_pictures;
 #[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use hypocenter::app::state::AppState;
 use hypocenter::engine::model::{
     Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineEntry, TimelineKind,
 };
+use hypocenter::engine::snapshot::patches::Grouping;
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
@@ -20,7 +21,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_textarea::TextArea;
 
-use crate::fixtures;
+use crate::{fixtures, patch_pictures};
 
 const UNICODE: Glyphs = Glyphs { is_ascii: false };
 const ASCII: Glyphs = Glyphs { is_ascii: true };
@@ -155,6 +156,35 @@ fn every_pane_in_every_state() {
 }
 
 #[test]
+fn patches_by_every_grouping_and_whatever_could_not_be_found() {
+    let mut snapshot = fixtures::live();
+    for by in Grouping::ALL {
+        let ui = UiState { patch_grouping: by, ..on(Pane::Patches) };
+        insta::assert_snapshot!(format!("patches_by_{}_80x24", by.word()), shown(&snapshot, &ui, 80, 24));
+        let row = views::rows(Pane::Patches, &snapshot, &ui)[0].clone();
+        let ui = UiState { overlay: Overlay::Entry { row, offset: 0 }, ..ui };
+        insta::assert_snapshot!(format!("patches_detail_{}_80x40", by.word()), shown(&snapshot, &ui, 80, 40));
+    }
+    insta::assert_snapshot!("patches_live_200x60", shown(&snapshot, &on(Pane::Patches), 200, 60));
+    for (name, patches) in
+        [("bare", patch_pictures::bare()), ("never", patch_pictures::never()), ("off", Arc::default())]
+    {
+        snapshot.patches = patches;
+        insta::assert_snapshot!(format!("patches_{name}_80x24"), shown(&snapshot, &on(Pane::Patches), 80, 24));
+    }
+}
+
+#[test]
+fn a_patch_is_found_by_what_it_mends_and_who_lacks_it() {
+    let snapshot = fixtures::live();
+    let mut ui = on(Pane::Patches);
+    for (filter, expected) in [("cve-2026-1103", 1), ("web-2", 3), ("kev", 1), ("crit !curl", 2), ("nobody", 0)] {
+        ui.lists.insert(Pane::Patches, ListState { filter: filter.into(), ..ListState::default() });
+        assert_eq!(views::rows(Pane::Patches, &snapshot, &ui).len(), expected, "{filter}");
+    }
+}
+
+#[test]
 fn who_outside_was_not_told_stands_beside_the_sources() {
     let snapshot = fixtures::untold();
     insta::assert_snapshot!("now_untold_80x24", shown(&snapshot, &on(Pane::Now), 80, 24));
@@ -239,7 +269,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..6, overlay in 0_usize..10, state in 0_usize..6, offset in 0_usize..50) {
+    fn no_size_panics(width in 1_u16..=400, height in 1_u16..=100, pane in 0_usize..7, overlay in 0_usize..10, state in 0_usize..6, offset in 0_usize..50) {
         let (_, snapshot) = states().swap_remove(state);
         let overlay = overlays().swap_remove(overlay).1;
         let mut ui = UiState { overlay, ..on(Pane::ALL[pane]) };
@@ -490,7 +520,7 @@ fn a_broken_file_is_told_with_what_would_be_right_and_where_all_of_it_is() {
         problem(9, "there is no layer `lsit`; did you mean `list`?"),
     ];
     let screen = shown(&snapshot, &on(Pane::Now), 80, 24);
-    for part in ["△ keymaps/mine.toml:3: there", "`severity-up`?", "and 1 more", "`hypo doctor`", "6 Log"] {
+    for part in ["△ keymaps/mine.toml:3: there", "`severity-up`?", "and 1 more", "`hypo doctor`", "7 Log"] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
     let log = shown(&snapshot, &on(Pane::Log), 80, 24);

@@ -10,9 +10,7 @@ use crate::engine::act::steps::package_list;
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::patches::inventory::import::{self, News};
-use crate::engine::patches::inventory::{
-    Asset, AssetNews, Environment, Exposure, Fleet, Package, file, rpm, this_host,
-};
+use crate::engine::patches::inventory::{Asset, AssetNews, Fleet, Package, file, rpm, this_host};
 
 /// What became of a file or of this host.
 #[derive(Serialize)]
@@ -222,8 +220,8 @@ impl Line<'_> {
             self.name,
             system.distribution,
             if system.release.is_empty() { &system.version } else { &system.release },
-            environment_word(traits.environment),
-            exposure_word(traits.exposure),
+            traits.environment.word(),
+            traits.exposure.word(),
             self.package_count
         );
         for (what, value) in [("ring", &traits.ring), ("owner", &traits.owner), ("class", &traits.class)] {
@@ -265,25 +263,6 @@ fn show(fleet: &Fleet, name: &str, is_json: bool) -> Result<Exit, Failure> {
         output::line(&format!("  {} {}{source}", package.name, package.version))?;
     }
     Ok(Exit::Done)
-}
-
-/// Words for listings.
-pub(super) fn environment_word(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Production => "production",
-        Environment::Staging => "staging",
-        Environment::Development => "development",
-        Environment::Unknown => "unknown",
-    }
-}
-
-/// Words for listings.
-pub(super) fn exposure_word(exposure: Exposure) -> &'static str {
-    match exposure {
-        Exposure::Internet => "internet",
-        Exposure::Internal => "internal",
-        Exposure::Unknown => "unknown",
-    }
 }
 
 /// What is said of a name that no asset has.

@@ -59,8 +59,11 @@ fn score(common: &CommonArguments, arguments: &PatchesScoreArguments) -> Result<
         |ms| format!("within {} of the first match", crate::engine::model::human_span(ms)),
     );
     output::line(&format!("due {within}"))?;
-    let term =
-        if strictest == mildest { words(strictest) } else { format!("{} to {}", words(strictest), words(mildest)) };
+    let term = if strictest == mildest {
+        strictest.words().to_owned()
+    } else {
+        format!("{} to {}", strictest.words(), mildest.words())
+    };
     output::line(&format!("CISA BOD 26-04: {term}"))?;
     Ok(Exit::Done)
 }
@@ -70,13 +73,5 @@ fn answer(given: Option<YesNo>) -> Answer {
         Some(YesNo::Yes) => Answer::Yes,
         Some(YesNo::No) => Answer::No,
         None => Answer::Unknown,
-    }
-}
-
-fn words(term: Term) -> String {
-    match (term, term.days()) {
-        (Term::ThreeDaysWithForensics, _) => "3 days, with a search for signs of intrusion".to_owned(),
-        (_, Some(days)) => format!("{days} days"),
-        (_, None) => "the next upgrade".to_owned(),
     }
 }

@@ -63,6 +63,14 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             let (version, author, url) = (&change.version, &change.author, &change.url);
             format!("{} {}{}{}{}", change.at, change.title, or_nothing(version), or_nothing(author), or_nothing(url))
         }
+        RowKey::OverduePatches => format!("{} patches past their deadline", snapshot.patches.tally.overdue),
+        RowKey::PatchGroup(_, name) | RowKey::PatchGap(name) | RowKey::Unbooted(name) => name.to_string(),
+        RowKey::Patch(key) => {
+            let patch = snapshot.patches.patch(key)?;
+            let fix = patch.fix.as_deref().unwrap_or_default();
+            let ids: Vec<String> = patch.advisories.iter().map(|advisory| advisory.id.to_string()).collect();
+            format!("{} {fix} {}", patch.package, ids.join(" "))
+        }
         RowKey::File(index) => {
             let problem = snapshot.file_problems.get(*index)?;
             format!("{}:{}: {}", problem.file, problem.line, problem.text)

@@ -10,6 +10,7 @@ mod mouse;
 mod moving;
 mod overlays;
 mod panes;
+mod patches;
 mod runbook;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{give as give_command, panes, runbook, settle_selection};
+use super::{give as give_command, panes, patches, runbook, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -34,6 +34,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Why => why(state),
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
         Command::Policy => toggle(state, Overlay::Policy { offset: 0 }),
+        Command::GroupPatches => patches::group(state),
         Command::Suppressed => {
             if let (Some((index, row)), false) = (state.selected(), state.ui.pane.starts_at_end()) {
                 // The mark stays on what it was on, moved or not.

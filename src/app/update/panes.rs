@@ -8,6 +8,7 @@ use crate::app::picture;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{AnomalyId, IncidentId, TimelineEntry, TimelineKind};
+use crate::engine::snapshot::patches::Grouping;
 use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
 
 /// Panes remembered to go back to.
@@ -115,7 +116,16 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             }
             return Vec::new();
         }
-        Overlay::Entry { row: RowKey::Proposal(_) | RowKey::Step(_), .. } => {
+        Overlay::Entry {
+            row:
+                RowKey::Proposal(_)
+                | RowKey::Step(_)
+                | RowKey::Patch(_)
+                | RowKey::PatchGroup(..)
+                | RowKey::PatchGap(_)
+                | RowKey::Unbooted(_),
+            ..
+        } => {
             state.ui.overlay = Overlay::None;
             return Vec::new();
         }
@@ -149,6 +159,10 @@ fn open_row(state: &mut AppState, row: RowKey) {
         }
         RowKey::Anomaly(anomaly) => why(state, anomaly),
         RowKey::Source(name) => filtered(state, Pane::Log, &name),
+        RowKey::OverduePatches => {
+            state.ui.patch_grouping = Grouping::Patch;
+            go(state, Pane::Patches);
+        }
         RowKey::Service(service) => filtered(state, Pane::Anomalies, service.as_str()),
         RowKey::Timeline(at, number) => match timeline_entry(state, at, number) {
             Some(TimelineEntry { anomaly: Some(anomaly), .. }) => why(state, *anomaly),
@@ -164,6 +178,10 @@ fn open_row(state: &mut AppState, row: RowKey) {
         | RowKey::Step(_)
         | RowKey::Audit(_)
         | RowKey::Change(_)
+        | RowKey::Patch(_)
+        | RowKey::PatchGroup(..)
+        | RowKey::PatchGap(_)
+        | RowKey::Unbooted(_)
         | RowKey::File(_)) => {
             state.ui.overlay = Overlay::Entry { row, offset: 0 };
         }

@@ -1,7 +1,7 @@
 //! The rule of CISA's Binding Operational Directive 26-04: four answers to a time (CERT/CC SSVC, decision table
 //! `cisa_bod_26_04`). An answer that nobody has is not taken for "no": the strictest and the mildest time are both told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An answer that may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ pub struct Questions {
 }
 
 /// When it must be mended, the strictest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Term {
     /// In 3 days, and the asset is searched for signs of intrusion.
@@ -64,6 +64,18 @@ impl Term {
             Self::FourteenDays => Some(14),
             Self::SixtyDays => Some(60),
             Self::NextUpgrade => None,
+        }
+    }
+
+    /// As people say it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ThreeDaysWithForensics => "3 days, with a search for signs of intrusion",
+            Self::ThreeDays => "3 days",
+            Self::FourteenDays => "14 days",
+            Self::SixtyDays => "60 days",
+            Self::NextUpgrade => "the next upgrade",
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod knowledge;
 pub mod ledger;
 pub mod matching;
 pub mod office;
+pub mod picture;
 pub mod queue;
 pub mod risk;
 pub mod shelf;

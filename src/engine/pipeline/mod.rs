@@ -33,6 +33,7 @@ use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
+use super::patches::picture::PatchPicture;
 use super::precursors::Precursors;
 use super::remedies::Remedies;
 use super::runbooks::Library;
@@ -74,6 +75,8 @@ pub struct Engine {
     next_change: u64,
     next_run: u64,
     store: StoreStatus,
+    /// What must be patched, as the driver found it.
+    patches: Arc<PatchPicture>,
     last_kept_at: Timestamp,
     revision: u64,
     has_changed: bool,
@@ -116,6 +119,7 @@ impl Engine {
             next_change: 1,
             next_run: 1,
             store: StoreStatus::default(),
+            patches: Arc::default(),
             last_kept_at: Timestamp(0),
             revision: 0,
             has_changed: true,
@@ -220,6 +224,7 @@ impl Engine {
             Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
             Input::Kill(word) => self.take_kill_word(&word, &mut turn),
             Input::Runbooks(own) => self.take_runbooks(&own),
+            Input::Patches(found) => self.take_patches(found),
         }
         turn.into_jobs()
     }
@@ -244,6 +249,12 @@ impl Engine {
         self.library.take_own(own);
         self.proposals.clear();
         self.has_changed = true;
+    }
+
+    /// The queue is made outside: it reads whole feeds, and nothing of incidents follows from it.
+    fn take_patches(&mut self, found: Arc<PatchPicture>) {
+        self.has_changed |= *self.patches != *found;
+        self.patches = found;
     }
 
     fn mode(&self) -> AutonomyMode {

@@ -60,6 +60,7 @@ impl Engine {
             documents: self.documents.values().cloned().collect(),
             updates_due: self.updates_due(),
             update_every_ms: self.settings.outbound.update_every.0,
+            patches: Arc::clone(&self.patches),
             replay: None,
         })
     }

@@ -16,7 +16,7 @@ use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::runbook_folders::RunbookFolders;
-use super::{Ending, RuntimeConfig, RuntimeError, supervisor};
+use super::{Ending, RuntimeConfig, RuntimeError, patch_desk, supervisor};
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::clock::Timestamp;
@@ -27,8 +27,10 @@ use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::{DeliveryReport, Signal};
+use crate::engine::patches::picture::PatchPicture;
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
+use crate::engine::store::Store;
 
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
@@ -44,6 +46,7 @@ struct Inbox {
     requests: mpsc::Receiver<Envelope>,
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
+    patches: mpsc::Receiver<Arc<PatchPicture>>,
     ending: watch::Receiver<Ending>,
     store_status: watch::Receiver<StoreStatus>,
 }
@@ -56,6 +59,7 @@ enum Arrival {
     Delivered(DeliveryReport),
     KillLook,
     RunbookLook,
+    Patches(Arc<PatchPicture>),
     Tick,
     Signal(Signal),
 }
@@ -89,6 +93,7 @@ fn live(
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
+    let patches = patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches);
     let jobs = JobsThread {
         store: opened.store,
         runner: Arc::clone(&opened.runner),
@@ -125,8 +130,15 @@ fn live(
     desk.publish();
     // As above.
     let _nobody = ends.started.send(Ok(()));
-    let inbox =
-        Inbox { signals, requests: ends.handle.requests, reports, deliveries, ending: ends.ending, store_status };
+    let inbox = Inbox {
+        signals,
+        requests: ends.handle.requests,
+        reports,
+        deliveries,
+        patches,
+        ending: ends.ending,
+        store_status,
+    };
     clockwork.block_on(desk.serve(inbox, opened.first_jobs));
     if jobs_thread.join().is_err() {
         tracing::error!("the thread that writes ended in a panic");
@@ -185,6 +197,7 @@ impl Desk {
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
                 Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
+                Some(found) = inbox.patches.recv() => Arrival::Patches(found),
                 _ = ticks.tick() => Arrival::Tick,
                 Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
             };
@@ -193,6 +206,7 @@ impl Desk {
                 Arrival::Stop => break,
                 Arrival::KillLook => self.look_at_kill_file(),
                 Arrival::RunbookLook => self.look_at_runbooks(),
+                Arrival::Patches(found) => self.take(Input::Patches(found)),
                 Arrival::Request(envelope) => self.take_request(envelope),
                 Arrival::Report(report) => self.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.take(Input::Delivered(report)),

@@ -4,6 +4,7 @@
 //! sources ──▶ signals ─┐                    ┌─▶ jobs thread: store, runner, couriers, replies
 //! console ──▶ requests ┼─▶ engine thread ───┤
 //! runner  ──▶ reports ─┤   (the core)       └─▶ snapshots (watch): every console
+//! patches ──▶ queue ───┤
 //! couriers ─▶ reports ─┘
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod engine_thread;
 mod jobs_thread;
 mod opening;
+mod patch_desk;
 pub mod picture_file;
 pub mod recorder;
 pub mod replay;

@@ -1,25 +1,24 @@
 //! `hypo patches list`: the queue.
 
-use std::cmp::Ordering;
-
 use serde::Serialize;
 
 use crate::app::arguments::{CommonArguments, PatchesListArguments};
-use crate::app::cli::inventory::{environment_word, exposure_word, unknown};
+use crate::app::cli::inventory::unknown;
 use crate::app::cli::{Exit, Failure, output, settings};
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::human_span;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::directive::Term;
+use crate::engine::patches::feeds::kev::KnownExploited;
 use crate::engine::patches::inventory::Asset;
 use crate::engine::patches::knowledge::Knowledge;
 use crate::engine::patches::matching::fleet::{Component, Matched};
-use crate::engine::patches::matching::{Finding, FindingState, Fix};
 use crate::engine::patches::office::Office;
+use crate::engine::patches::queue::standing::Standing;
+use crate::engine::patches::queue::told::{self, FactorTold};
 use crate::engine::patches::queue::{Item, Queue};
 use crate::engine::patches::risk::RiskBand;
-use crate::engine::patches::version::Scheme;
 
 /// `hypo patches list --json`
 #[derive(Serialize)]
@@ -81,14 +80,6 @@ struct Patch<'a> {
     unfixed_count: usize,
     /// Vulnerabilities of the package of which nobody can say.
     unchecked_count: usize,
-}
-
-/// One factor of a score, with whose word it is.
-#[derive(Serialize)]
-struct FactorTold {
-    name: &'static str,
-    value: f64,
-    source: String,
 }
 
 #[derive(Serialize)]
@@ -185,13 +176,18 @@ impl<'v> View<'v> {
         Some(self.queue.standing(item)?.risk.as_ref()?.band)
     }
 
+    /// What CISA's catalogue says of the worst that a patch would mend.
+    fn known_exploited(&self, standing: &Standing, component: &Component<'_>) -> Option<&'v KnownExploited> {
+        self.knowledge.facts(component.affected.get(standing.worst)?.id).kev
+    }
+
     fn is_wanted(&self, item: &Item, component: &Component<'_>, arguments: &PatchesListArguments) -> bool {
         let Some((name, asset)) = self.asset(item) else { return false };
         arguments.asset.as_ref().is_none_or(|wanted| wanted == name)
             && arguments.ring.as_ref().is_none_or(|wanted| *wanted == asset.traits.ring)
             && arguments.advisory.as_ref().is_none_or(|id| component.affected.iter().any(|finding| finding.id == id))
             && (!arguments.overdue || item.due_at.is_some_and(|due| due < self.now))
-            && (!arguments.fixable || fix(component).is_some())
+            && (!arguments.fixable || component.fix().is_some())
     }
 
     fn patch(&self, item: &Item, component: &'v Component<'v>) -> Option<Patch<'v>> {
@@ -203,23 +199,23 @@ impl<'v> View<'v> {
         if standing.worst < advisories.len() {
             advisories[..=standing.worst].rotate_right(1);
         }
-        let unfixed = component.affected.iter().filter(|finding| version(finding).is_none());
+        let unfixed = component.affected.iter().filter(|finding| finding.mended_in().is_none());
         Some(Patch {
             asset: name,
             package: &component.name,
             installed: &component.version,
-            fix: fix(component),
+            fix: component.fix(),
             band: standing.risk.as_ref().map(|risk| risk.band),
             score: standing.risk.as_ref().map(|risk| risk.score),
-            factors: self.factors(item, component),
+            factors: told::factors(standing, worst, self.known_exploited(standing, component)),
             directive: Directive { strictest: standing.directive.0, mildest: standing.directive.1 },
             first_matched_at: item.first_at,
             due_at: item.due_at,
             is_overdue: item.due_at.is_some_and(|due| due < self.now),
             is_known_exploited: threats.iter().any(|threat| threat.is_known_exploited),
             epss: worst.epss,
-            environment: environment_word(asset.traits.environment),
-            exposure: exposure_word(asset.traits.exposure),
+            environment: asset.traits.environment.word(),
+            exposure: asset.traits.exposure.word(),
             owner: &asset.traits.owner,
             ring: &asset.traits.ring,
             class: &asset.traits.class,
@@ -229,46 +225,6 @@ impl<'v> View<'v> {
             unchecked_count: component.unchecked.len(),
         })
     }
-
-    /// The factors of the worst that it would mend, each with whose word it is.
-    fn factors(&self, item: &Item, component: &Component<'_>) -> Vec<FactorTold> {
-        let Some(standing) = self.queue.standing(item) else { return Vec::new() };
-        let Some(worst) = self.queue.threats(standing.component).get(standing.worst) else { return Vec::new() };
-        let id = component.affected.get(standing.worst).map(|finding| finding.id);
-        let kev = id.and_then(|id| self.knowledge.facts(id).kev);
-        let factors = standing.risk.iter().flat_map(|risk| &risk.factors);
-        let told = factors.map(|factor| FactorTold {
-            name: factor.name,
-            value: factor.value,
-            source: match factor.name {
-                "known exploited" => {
-                    kev.map_or_else(String::new, |kev| format!("CISA's catalogue, since {}", kev.added))
-                }
-                "fresh patch" => "the tracker as it was taken here".to_owned(),
-                "internet-facing" | "production" => "the inventory".to_owned(),
-                _ => worst.score.as_ref().map_or_else(String::new, |score| score.source.clone()),
-            },
-        });
-        told.collect()
-    }
-}
-
-/// The version that mends a vulnerability.
-fn version<'k>(finding: &Finding<'k>) -> Option<&'k str> {
-    match finding.state {
-        FindingState::Affected(Fix::Version(version)) => Some(version),
-        _ => None,
-    }
-}
-
-/// The newest of the versions that mend something: it mends what the others do as well.
-fn fix<'k>(component: &Component<'k>) -> Option<&'k str> {
-    let versions = component.affected.iter().filter_map(version);
-    let compare = |one: &str, other: &str| {
-        let orders = [Scheme::Dpkg, Scheme::Rpm].into_iter().map(|scheme| scheme.compare(one, other));
-        orders.flatten().next().unwrap_or(Ordering::Equal)
-    };
-    versions.max_by(|one, other| compare(one, other))
 }
 
 impl Counts {

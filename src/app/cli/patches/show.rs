@@ -6,10 +6,9 @@ use crate::app::arguments::{CommonArguments, PatchesShowArguments};
 use crate::app::cli::inventory::unknown;
 use crate::app::cli::{Exit, Failure, output, settings};
 use crate::engine::patches::advisory_id::AdvisoryId;
-use crate::engine::patches::feeds::debian::NoDsa;
 use crate::engine::patches::knowledge::Knowledge;
 use crate::engine::patches::matching::fleet::{Component, Matched};
-use crate::engine::patches::matching::{Finding, FindingState, Fix, findings};
+use crate::engine::patches::matching::{Finding, FindingState, findings};
 use crate::engine::patches::office::Office;
 
 /// `hypo patches show --json`
@@ -95,14 +94,7 @@ fn shown<'a>(
 fn told<'a>(finding: &Finding<'a>, installed: &str, knowledge: &'a Knowledge) -> FindingTold<'a> {
     let facts = knowledge.facts(finding.id);
     let (answer, fix, fix_state) = match &finding.state {
-        FindingState::Affected(Fix::Version(version)) => ("affected", Some(*version), Some("available")),
-        FindingState::Affected(Fix::NoneYet) => ("affected", None, Some("none yet")),
-        FindingState::Affected(Fix::NotPlanned(NoDsa::Minor)) => {
-            ("affected", None, Some("minor, maybe with a point release"))
-        }
-        FindingState::Affected(Fix::NotPlanned(NoDsa::Ignored)) => ("affected", None, Some("will not be mended there")),
-        FindingState::Affected(Fix::NotPlanned(NoDsa::Postponed)) => ("affected", None, Some("postponed")),
-        FindingState::Affected(Fix::EndOfLife) => ("affected", None, Some("no longer supported there")),
+        FindingState::Affected(fix) => ("affected", finding.mended_in(), Some(fix.words())),
         FindingState::NotAffected => ("not affected", None, None),
         FindingState::Unchecked(_) => ("could not check", None, None),
     };

@@ -30,6 +30,19 @@ pub enum Environment {
     Unknown,
 }
 
+impl Environment {
+    /// As people write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Who can reach an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +54,18 @@ pub enum Exposure {
     /// Nobody said.
     #[default]
     Unknown,
+}
+
+impl Exposure {
+    /// As people write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Internet => "internet",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The operating system, by its own names.

@@ -1,12 +1,15 @@
 //! All assets at once: each version of a source package is looked at once, and each set of packages is walked once, however
 //! many assets share them.
 
+use std::cmp::Ordering;
+
 use rustc_hash::FxHashMap;
 
 use super::place::{self, Place};
 use super::{Finding, FindingState, findings};
 use crate::engine::patches::inventory::{Asset, Fleet, Package};
 use crate::engine::patches::knowledge::Knowledge;
+use crate::engine::patches::version::Scheme;
 
 /// A version of something that advisories name: a source package of a release, or a package of an ecosystem.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +26,19 @@ pub struct Component<'k> {
     pub unchecked: Vec<Finding<'k>>,
     /// Vulnerabilities that do not concern this version.
     pub not_affected_count: usize,
+}
+
+impl<'k> Component<'k> {
+    /// The newest of the versions that mend something: it mends what the others do as well. `None` where none does.
+    #[must_use]
+    pub fn fix(&self) -> Option<&'k str> {
+        let versions = self.affected.iter().filter_map(Finding::mended_in);
+        let compare = |one: &str, other: &str| {
+            let orders = [Scheme::Dpkg, Scheme::Rpm].into_iter().map(|scheme| scheme.compare(one, other));
+            orders.flatten().next().unwrap_or(Ordering::Equal)
+        };
+        versions.max_by(|one, other| compare(one, other))
+    }
 }
 
 /// An asset, with what was found.
@@ -168,7 +184,7 @@ impl Walk<'_, '_> {
         let system = self.found.places.get(usize::try_from(of_system).ok()?)?;
         let place = place::of_package(system, package);
         let (name, version) = match (&place, package.source()) {
-            (Place::Osv { scheme: Some(crate::engine::patches::version::Scheme::Rpm), ecosystem }, _)
+            (Place::Osv { scheme: Some(Scheme::Rpm), ecosystem }, _)
                 if self.knowledge.ranges(ecosystem, &package.name).next().is_some() =>
             {
                 (package.name.as_str(), package.version.as_str())

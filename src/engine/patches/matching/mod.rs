@@ -53,6 +53,21 @@ pub enum Fix<'k> {
     EndOfLife,
 }
 
+impl Fix<'_> {
+    /// What there is that mends it, in a few words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Version(_) => "available",
+            Self::NoneYet => "none yet",
+            Self::NotPlanned(NoDsa::Minor) => "minor, maybe with a point release",
+            Self::NotPlanned(NoDsa::Ignored) => "will not be mended there",
+            Self::NotPlanned(NoDsa::Postponed) => "postponed",
+            Self::EndOfLife => "no longer supported there",
+        }
+    }
+}
+
 /// What decided.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Basis<'k> {
@@ -62,7 +77,16 @@ pub enum Basis<'k> {
     Osv(&'k OsvAdvisory, &'k OsvAffected),
 }
 
-impl Finding<'_> {
+impl<'k> Finding<'k> {
+    /// The version that mends it, where one does.
+    #[must_use]
+    pub fn mended_in(&self) -> Option<&'k str> {
+        match self.state {
+            FindingState::Affected(Fix::Version(version)) => Some(version),
+            _ => None,
+        }
+    }
+
     /// True where it concerns the installed version.
     #[must_use]
     pub fn is_affected(&self) -> bool {

@@ -71,6 +71,16 @@ pub fn of_package(system: &Place, package: &Package) -> Place {
 }
 
 impl Place {
+    /// As people call it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Debian { release } => format!("Debian {release}"),
+            Self::Osv { ecosystem, .. } => ecosystem.clone(),
+            Self::Unknown { .. } => "nobody's".to_owned(),
+        }
+    }
+
     /// Why nothing can be said of it, where that is so: no feed is known, or the one that is was not taken.
     #[must_use]
     pub fn unchecked(&self, knowledge: &Knowledge) -> Option<String> {

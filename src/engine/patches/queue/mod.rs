@@ -6,6 +6,7 @@
 
 pub mod newcomer;
 pub mod standing;
+pub mod told;
 
 use super::inventory::{Environment, Exposure};
 use super::knowledge::Knowledge;

@@ -25,6 +25,14 @@ impl Class {
     /// How many there are.
     pub const COUNT: usize = 4;
 
+    /// All of them.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self { is_internet_facing: false, is_production: false },
+        Self { is_internet_facing: false, is_production: true },
+        Self { is_internet_facing: true, is_production: false },
+        Self { is_internet_facing: true, is_production: true },
+    ];
+
     /// Its number.
     #[must_use]
     pub fn number(self) -> usize {

@@ -21,7 +21,7 @@ pub struct Tried {
 }
 
 /// How a feed stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedState {
     /// It was never taken.

@@ -1,0 +1,159 @@
+//! The thread that finds what must be patched: it reads feeds and inventory whenever their files change, and hands the queue to
+//! the engine as an input. What it read is let go of again; only the picture stays.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use crate::engine::clock::Timestamp;
+use crate::engine::ingest::wall_clock;
+use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_WORK_SHARE};
+use crate::engine::patches::office::{Office, OfficeError};
+use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
+use crate::engine::patches::shelf::Shelf;
+use crate::engine::settings::PatchSettings;
+
+/// What a file looked like from outside: enough to see that it changed.
+type Mark = (PathBuf, Option<(SystemTime, u64)>);
+
+/// Finds what must be patched by the files in the state directory `folder`, for as long as somebody listens. Without a folder
+/// nothing comes.
+pub(super) fn watch(folder: Option<&Path>, settings: PatchSettings) -> mpsc::Receiver<Arc<PatchPicture>> {
+    let (pictures, receiver) = mpsc::channel(1);
+    if let Some(folder) = folder {
+        let desk = Desk { folder: folder.to_owned(), settings, last: PatchPicture::default() };
+        // Not waited for at the end: it changes nothing but the ledger, which is replaced as a whole or not at all.
+        let spawned = thread::Builder::new().name("hypo-patches".to_owned()).spawn(move || desk.work(&pictures));
+        if let Err(problem) = spawned {
+            tracing::error!("what must be patched is not looked for: {problem}");
+        }
+    }
+    receiver
+}
+
+struct Desk {
+    folder: PathBuf,
+    settings: PatchSettings,
+    /// What was found last.
+    last: PatchPicture,
+}
+
+impl Desk {
+    fn work(mut self, pictures: &mpsc::Sender<Arc<PatchPicture>>) {
+        self.last.state = PictureState::Loading;
+        // It errs once the engine is gone, and then nobody is left to look for.
+        while pictures.blocking_send(Arc::new(self.last.clone())).is_ok() {
+            let (marks, started) = (marks(&self.folder), Instant::now());
+            let next_at = self.look(wall_clock::now());
+            if pictures.blocking_send(Arc::new(self.last.clone())).is_err() {
+                return;
+            }
+            // What takes long is done less often, so that it never takes more than its share of a core.
+            thread::sleep(Duration::from_millis(PATCH_LOOK_MS).max(started.elapsed() * PATCH_WORK_SHARE));
+            while marks == self::marks(&self.folder) && wall_clock::now() < next_at {
+                if pictures.is_closed() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(PATCH_LOOK_MS));
+            }
+        }
+    }
+
+    /// Finds it anew; says when to look again though no file changes.
+    fn look(&mut self, now: Timestamp) -> Timestamp {
+        match self.found(now) {
+            Ok((picture, next_at)) => {
+                self.last = picture;
+                next_at
+            }
+            Err(problem) => {
+                // What was found before is better than nothing, as long as it says what it is.
+                self.last.problem = Some(Arc::from(problem.to_string()));
+                now + PATCH_AGAIN_MS
+            }
+        }
+    }
+
+    fn found(&self, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
+        let office = Office::load(&self.folder)?;
+        let matched = office.matched();
+        let queue = office.queue(&matched, &self.folder, &self.settings.risk, now)?;
+        let feeds = Shelf::of(&self.folder).report(now, self.settings.feeds.stale_after.0);
+        let made = Made {
+            fleet: &office.fleet,
+            knowledge: &office.knowledge,
+            matched: &matched,
+            queue: &queue,
+            feeds: &feeds,
+            settings: &self.settings.risk,
+        };
+        // The next deadline changes what is overdue.
+        let next_due = queue.items.iter().filter_map(|item| item.due_at).filter(|due| *due >= now).min();
+        let next_at = (now + PATCH_AGAIN_MS).min(next_due.map_or(Timestamp(i64::MAX), |due| due + 1));
+        Ok((picture::made(&made, now), next_at))
+    }
+}
+
+/// The inventory and the feeds. What is only noted here, such as first matches, is not among them.
+fn marks(folder: &Path) -> Vec<Mark> {
+    let shelf = Shelf::of(folder);
+    let mut files = vec![folder.join("inventory")];
+    let feeds = std::fs::read_dir(shelf.folder()).into_iter().flatten().filter_map(Result::ok);
+    let is_told = |file: &PathBuf| file.extension().is_some_and(|kind| kind == "feed" || kind == "json");
+    files.extend(feeds.map(|entry| entry.path()).filter(is_told));
+    files.sort();
+    let mark = |file: PathBuf| {
+        let seen = std::fs::metadata(&file).ok();
+        let seen = seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
+        (file, seen)
+    };
+    files.into_iter().map(mark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::patches::inventory::{AssetNews, Fleet, Package, file};
+
+    fn keep_asset(folder: &Path, name: &str) {
+        let mut fleet: Fleet = file::load(folder).unwrap();
+        let packages = Some(vec![Package { name: "a".into(), version: "1".into(), ..Package::default() }]);
+        fleet.take(name, AssetNews { packages, ..AssetNews::default() }, "x", Timestamp(1));
+        file::keep(folder, &fleet).unwrap();
+    }
+
+    fn next(pictures: &mut mpsc::Receiver<Arc<PatchPicture>>) -> Arc<PatchPicture> {
+        pictures.blocking_recv().unwrap()
+    }
+
+    #[test]
+    fn files_that_change_are_read_again_and_damage_keeps_what_was_found() {
+        let folder = tempfile::tempdir().unwrap();
+        keep_asset(folder.path(), "one");
+        let mut pictures = watch(Some(folder.path()), PatchSettings::default());
+        assert_eq!(next(&mut pictures).state, PictureState::Loading);
+        let first = next(&mut pictures);
+        assert_eq!((first.state, first.asset_count, first.feeds.len()), (PictureState::Ready, 1, 5));
+        assert_eq!(first.gaps[0].example.as_ref(), "one", "no feed was ever taken");
+        keep_asset(folder.path(), "two");
+        let until = |pictures: &mut mpsc::Receiver<_>, is_it: &dyn Fn(&PatchPicture) -> bool| loop {
+            let picture = next(pictures);
+            if is_it(&picture) {
+                return picture;
+            }
+        };
+        until(&mut pictures, &|picture| picture.asset_count == 2);
+        std::fs::write(folder.path().join("inventory"), "cut").unwrap();
+        let last = until(&mut pictures, &|picture| picture.problem.is_some());
+        assert_eq!((last.state, last.asset_count), (PictureState::Ready, 2));
+        assert!(last.problem.as_ref().unwrap().contains("is damaged"), "{:?}", last.problem);
+    }
+
+    #[test]
+    fn without_a_folder_nothing_comes() {
+        assert!(watch(None, PatchSettings::default()).blocking_recv().is_none());
+    }
+}
