@@ -14,6 +14,9 @@ pub enum InventoryCommand {
         /// What this host is called in the inventory [default: its host name].
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Look at these hosts over ssh, in place of this one and those of the settings.
+        #[arg(long, value_name = "HOST", num_args = 1.., conflicts_with = "name")]
+        ssh: Vec<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,

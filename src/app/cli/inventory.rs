@@ -6,13 +6,17 @@ use serde::Serialize;
 
 use super::{Exit, Failure, output, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, InventoryCommand, InventorySetArguments};
-use crate::engine::act::steps::package_list;
+use crate::engine::act::steps::{asset_look, package_list};
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::patches::inventory::import::{self, News};
 use crate::engine::patches::inventory::{Asset, AssetNews, Fleet, Package, file, rpm, this_host};
+use crate::engine::settings::RunbookSettings;
 
-/// What became of a file or of this host.
+/// Hosts that are looked at over `ssh` at the same time.
+const HOSTS_AT_ONCE: usize = 8;
+
+/// What became of a file, of this host or of another.
 #[derive(Serialize)]
 struct Taken {
     origin: String,
@@ -35,11 +39,19 @@ pub(super) fn run(common: &CommonArguments, command: &InventoryCommand) -> Resul
     let loaded = settings(common)?;
     let folder = &loaded.paths.state_dir;
     match command {
-        InventoryCommand::Scan { name, json } => {
-            let folders = &loaded.settings.engine.patches.inventory.folders;
+        InventoryCommand::Scan { name, ssh, json } => {
+            let engine = &loaded.settings.engine;
+            let hosts = if ssh.is_empty() { &engine.patches.inventory.hosts } else { ssh };
+            // Looked at before the inventory is held: a host that does not answer holds nobody else up.
+            let looked = look_at(hosts, &engine.runbooks)?;
             change(folder, *json, |fleet, now| {
-                let mut taken = vec![scan(fleet, name.as_deref(), now)];
-                taken.extend(folders.iter().flat_map(|path| take(fleet, path, now)));
+                let own = ssh.is_empty().then(|| scan(fleet, name.as_deref(), now));
+                let mut taken: Vec<Taken> = own.into_iter().collect();
+                taken.extend(looked.into_iter().map(|(host, looked)| keep_looked(fleet, host, looked, now)));
+                if ssh.is_empty() {
+                    let folders = &engine.patches.inventory.folders;
+                    taken.extend(folders.iter().flat_map(|path| take(fleet, path, now)));
+                }
                 taken
             })
         }
@@ -109,6 +121,34 @@ fn scan(fleet: &mut Fleet, name: Option<&str>, now: Timestamp) -> Taken {
             Taken { origin, assets: vec![name], package_count, set_aside_count, problem: None }
         }
         Err(problem) => failed(origin, &*problem),
+    }
+}
+
+/// What a host told of itself, or why it did not.
+type Looked = Result<(AssetNews, usize), String>;
+
+/// Looks at hosts over `ssh`, a few at a time.
+fn look_at(hosts: &[String], settings: &RunbookSettings) -> Result<Vec<(String, Looked)>, Failure> {
+    let mut all = Vec::new();
+    let runtime = tokio_runtime()?;
+    for some in hosts.chunks(HOSTS_AT_ONCE) {
+        let looks = some.iter().map(|host| async move { (host.clone(), asset_look::look(host, settings).await) });
+        all.extend(runtime.block_on(futures_util::future::join_all(looks)));
+    }
+    Ok(all)
+}
+
+fn keep_looked(fleet: &mut Fleet, host: String, looked: Looked, now: Timestamp) -> Taken {
+    let origin = format!("ssh {host}");
+    match looked {
+        Ok((news, set_aside_count)) => {
+            let package_count = news.packages.as_ref().map_or(0, Vec::len);
+            fleet.take(&host, news, &origin, now);
+            Taken { origin, assets: vec![host], package_count, set_aside_count, problem: None }
+        }
+        Err(problem) => {
+            Taken { origin, assets: Vec::new(), package_count: 0, set_aside_count: 0, problem: Some(problem) }
+        }
     }
 }
 

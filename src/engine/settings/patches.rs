@@ -25,6 +25,8 @@ pub struct PatchSettings {
 pub struct InventorySettings {
     /// Folders whose files are taken in with every scan.
     pub folders: Vec<PathBuf>,
+    /// Hosts that are looked at over `ssh` with every scan, by the names that `[runbooks.ssh]` reaches them by.
+    pub hosts: Vec<String>,
 }
 
 /// The feeds of vulnerabilities.

@@ -1,6 +1,7 @@
 //! What a step can do to the outside world, one file a kind. Nothing else in the program starts processes.
 
 pub mod ansible;
+pub mod asset_look;
 pub mod awx;
 pub mod http;
 pub mod kubectl;

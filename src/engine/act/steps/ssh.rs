@@ -11,6 +11,8 @@
 
 mod far_end;
 
+pub(super) use far_end::mark;
+
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ use crate::engine::settings::SshSettings;
 
 /// Between attempts to come back after a connection broke, in milliseconds.
 const RECONNECT_MS: [u64; 6] = [1_000, 2_000, 5_000, 10_000, 20_000, 20_000];
+/// Longest answer of what only looks.
+const LOOK_BYTES_MAX: u64 = 67_108_864;
 /// The kernel takes no longer argument, and ours is one.
 const REMOTE_COMMAND_BYTES_MAX: usize = 120_000;
 
@@ -34,7 +38,7 @@ pub async fn run(
     settings: &SshSettings,
     attempt: &Attempt,
 ) -> StepProgress {
-    let mut talk = Talk::new(far_end::mark());
+    let mut talk = Talk::new(mark());
     let program = script(argv, &talk.mark).and_then(|script| connection(host, &script, rules, settings));
     let program = match program {
         Ok(program) => program,
@@ -86,6 +90,26 @@ async fn follow(
         }
     }
     None
+}
+
+/// What a script that only looks writes there, in all.
+///
+/// # Errors
+/// When the host may not be reached, is not, does not answer within `limit`, or the script ends with another code than 0.
+pub async fn look(
+    host: &str,
+    script: &str,
+    rules: &CommandRules,
+    settings: &SshSettings,
+    limit: Duration,
+) -> Result<String, String> {
+    let program = connection(host, script, rules, settings)?;
+    let looked = process::look(&program, limit, LOOK_BYTES_MAX).await?;
+    if looked.code != Some(0) {
+        let last = looked.stderr.lines().last().unwrap_or("it said nothing");
+        return Err(format!("{host} was not looked at: {last:.200}"));
+    }
+    Ok(String::from_utf8_lossy(&looked.stdout).into_owned())
 }
 
 /// What is known of the command at the far end.
@@ -233,7 +257,7 @@ mod tests {
         let run = crate::engine::model::RunId(1);
         let attempt = Attempt::new((run, 0), 1_000, Arc::default(), reports, Arc::new(|| false));
         let told = |end: End, is_begun: bool, ended: Option<i32>| {
-            let mut talk = Talk::new(far_end::mark());
+            let mut talk = Talk::new(mark());
             (talk.is_begun, talk.ended) = (is_begun, ended);
             outcome("web-1", Ended { end, last: Vec::new() }, &talk, &attempt)
         };

@@ -5,6 +5,7 @@ pub mod ansible;
 pub mod dpkg;
 pub mod file;
 pub mod import;
+pub mod other_host;
 pub mod rpm;
 pub mod this_host;
 

@@ -10,7 +10,7 @@ use super::{AssetNews, Package, Running, StaleProcess};
 use crate::engine::patches::version::Scheme;
 
 /// Processes of which stale files are named.
-const STALE_MAX: usize = 200;
+pub(super) const STALE_MAX: usize = 200;
 /// Files named of each.
 const FILES_MAX: usize = 20;
 /// Where programs and libraries lie; elsewhere a deleted file is a process's own affair.
@@ -48,31 +48,35 @@ pub fn news(root: &Path, packages: Vec<Package>) -> io::Result<AssetNews> {
 /// What runs below `root`.
 #[must_use]
 pub fn running(root: &Path) -> Running {
-    let release = fs::read_to_string(root.join("proc/sys/kernel/osrelease")).ok().map(|text| text.trim().to_owned());
-    let kernel = release.filter(|release| !release.is_empty());
-    let newest = newest_kernel(root);
-    let is_newer = |newest: &String| {
-        kernel
-            .as_ref()
-            .is_some_and(|kernel| matches!(Scheme::Dpkg.compare(kernel, newest), Ok(std::cmp::Ordering::Less)))
-    };
-    let kernel_waiting = newest.filter(is_newer);
+    let release = fs::read_to_string(root.join("proc/sys/kernel/osrelease")).ok();
+    let boot = fs::read_dir(root.join("boot")).into_iter().flatten().flatten();
+    let names: Vec<String> = boot.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let (kernel, kernel_waiting) = kernels(release.as_deref(), names.iter().map(String::as_str));
     let (stale, unseen_count) = stale_processes(root);
     Running { kernel, kernel_waiting, stale, unseen_count }
 }
 
-/// The newest kernel in `/boot`.
-fn newest_kernel(root: &Path) -> Option<String> {
-    let names = fs::read_dir(root.join("boot")).ok()?.flatten();
-    let releases = names.filter_map(|entry| {
-        Some(entry.file_name().to_str()?.strip_prefix("vmlinuz-")?.to_owned())
-            .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
-    });
-    releases.max_by(|one, other| Scheme::Dpkg.compare(one, other).unwrap_or(std::cmp::Ordering::Equal))
+/// The kernel that runs, and a newer one among the names of files in `/boot`.
+pub(super) fn kernels<'a>(
+    release: Option<&str>,
+    boot: impl Iterator<Item = &'a str>,
+) -> (Option<String>, Option<String>) {
+    let kernel = release.map(str::trim).filter(|release| !release.is_empty()).map(str::to_owned);
+    let releases = boot.filter_map(|name| name.strip_prefix("vmlinuz-"));
+    let newest = releases
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        .max_by(|one, other| Scheme::Dpkg.compare(one, other).unwrap_or(std::cmp::Ordering::Equal));
+    let is_newer = |newest: &&str| {
+        kernel
+            .as_ref()
+            .is_some_and(|kernel| matches!(Scheme::Dpkg.compare(kernel, newest), Ok(std::cmp::Ordering::Less)))
+    };
+    let waiting = newest.filter(is_newer).map(str::to_owned);
+    (kernel, waiting)
 }
 
 /// Kernels stay installed beside one another: only the one that runs and the newest one count.
-fn without_idle_kernels(packages: Vec<Package>, running: &Running) -> Vec<Package> {
+pub(super) fn without_idle_kernels(packages: Vec<Package>, running: &Running) -> Vec<Package> {
     let Some(kernel) = &running.kernel else { return packages };
     let is_kernel =
         |package: &Package| package.source.as_deref() == Some("linux") && package.name.starts_with("linux-image-");
@@ -118,7 +122,7 @@ fn stale_processes(root: &Path) -> (Vec<StaleProcess>, usize) {
 }
 
 /// The programs and libraries in a `maps` file that were deleted, each once (proc_pid_maps(5)).
-fn deleted_files(maps: &str) -> Vec<String> {
+pub(super) fn deleted_files(maps: &str) -> Vec<String> {
     let mut files: Vec<String> = maps
         .lines()
         .filter_map(|line| {

@@ -16,7 +16,7 @@ const KEPT_BYTES_MAX: u32 = 4 << 20;
 
 /// What stands before our own words, so that they are told from what the command writes. It names the folder, too, and nobody
 /// there can have made that before.
-pub(super) fn mark() -> String {
+pub(in crate::engine::act::steps) fn mark() -> String {
     let mut bytes = [0_u8; 12];
     // Without it the words are told apart all the same, only not from a command that imitates them.
     let _random = SystemRandom::new().fill(&mut bytes);
