@@ -16,6 +16,7 @@ pub mod matching;
 pub mod office;
 pub mod queue;
 pub mod risk;
+pub mod rollout;
 pub mod shelf;
 pub mod sync;
 pub mod version;

@@ -1,0 +1,4 @@
+//! Rollouts of a patch: when something may be patched.
+
+pub mod calendar;
+mod pattern;
