@@ -47,7 +47,9 @@ pub use delivery::{
 pub use document::{Document, DocumentKind};
 pub use early_warning::{EarlyWarning, WarningRecord};
 pub use hypothesis::{Buckets, CauseKind, Evidence, EvidenceKind, EvidenceTarget, Hypothesis, Ranking};
-pub use ids::{AnomalyId, ChangeId, Fingerprint, IncidentId, RunId, SeriesId, ServiceName, SourceName, TemplateId};
+pub use ids::{
+    AnomalyId, ChangeId, Fingerprint, IncidentId, RolloutId, RunId, SeriesId, ServiceName, SourceName, TemplateId,
+};
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
 pub use kind_guess::KindGuess;
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
