@@ -9,6 +9,7 @@ mod executors;
 mod outbound;
 mod patches;
 mod policy;
+mod rollout;
 mod span;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,10 @@ pub use patches::{
     FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,
 };
 pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
+pub use rollout::{
+    AllowSettings, ClassSettings, MethodSettings, PatchBy, PatchProblem, Portion, ProbeSettings, RolloutSettings,
+    ServerRole, WindowSettings, recurrence, zone,
+};
 pub use span::Span;
 
 /// Everything the engine is told.

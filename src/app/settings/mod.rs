@@ -17,7 +17,7 @@ pub use look::look;
 pub use paths::Paths;
 
 use super::keymap::line_of;
-use crate::engine::settings::{EngineSettings, PolicyProblem};
+use crate::engine::settings::{EngineSettings, PatchProblem, PolicyProblem};
 use crate::nearest::{nearest, suggestion};
 
 /// Asks for one environment variable.
@@ -230,10 +230,16 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
         None => ConsoleSettings::default(),
     };
     let policy = table.get_ref().get("policy").cloned();
+    let patches = table.get_ref().get("patches").cloned();
     let engine = EngineSettings::deserialize(Deserializer::from(table)).map_err(|error| invalid(&error))?;
     engine.policy.check().map_err(|problem| SettingsError::Invalid {
         file: file.to_owned(),
         line: line_of(text, policy.and_then(|policy| span_of(&policy, &problem))),
+        text: problem.to_string(),
+    })?;
+    engine.patches.check().map_err(|problem| SettingsError::Invalid {
+        file: file.to_owned(),
+        line: line_of(text, patches.and_then(|patches| span_in_patches(&patches, &problem))),
         text: problem.to_string(),
     })?;
     Ok(Settings { console, engine })
@@ -243,6 +249,17 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
 fn span_of(policy: &Spanned<DeValue<'_>>, problem: &PolicyProblem) -> Option<Range<usize>> {
     let value = policy.get_ref().get(problem.key)?;
     let one = problem.index.and_then(|index| value.get_ref().get(index));
+    Some(one.unwrap_or(value).span())
+}
+
+/// The same for what stands under `[patches]`.
+fn span_in_patches(patches: &Spanned<DeValue<'_>>, problem: &PatchProblem) -> Option<Range<usize>> {
+    let value = patches.get_ref().get(problem.section)?;
+    let one = match (problem.key, problem.index) {
+        (Some(key), _) => value.get_ref().get(key),
+        (None, Some(index)) => value.get_ref().get(index),
+        (None, None) => None,
+    };
     Some(one.unwrap_or(value).span())
 }
 

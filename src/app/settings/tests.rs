@@ -97,6 +97,16 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
             "[policy]\n[[policy.freeze]]\nname = \"sale\"\nfrom = \"2026-07-01T00:00:00Z\"",
             "c.toml:2: freeze `sale` has no `until`",
         ),
+        (
+            "[patches.rollout]\nsoak = \"48h\"\nbatch = \"0\"",
+            "c.toml:3: `batch` = 0 under [patches.rollout] patches nothing",
+        ),
+        ("[patches.rollout]\nbatch = \"many\"", "c.toml:2: `many` is no share; write a count"),
+        (
+            "[[patches.window]]\nname = \"a\"\nzone = \"UTC\"\nbegins = \"0 2 * * *\"\nlasts = \"1h\"\n[[patches.window]]\nname \
+             = \"b\"\nzone = \"Mars\"\nbegins = \"0 2 * * *\"\nlasts = \"1h\"",
+            "c.toml:6: `zone` = `Mars` is no time zone",
+        ),
         ("[console]\nmouse = \"yes\"", "c.toml:2: invalid type: string \"yes\", expected a boolean"),
         ("[console\n", "c.toml:1: "),
     ] {

@@ -39,6 +39,10 @@ counter_id!(
     RunId, "RUN"
 );
 counter_id!(
+    /// A rollout of a patch, written `RO-7`.
+    RolloutId, "RO"
+);
+counter_id!(
     /// A change (deploy, configuration edit, our own act), written `CHG-9`.
     ChangeId, "CHG"
 );

@@ -18,6 +18,7 @@ pub mod office;
 pub mod picture;
 pub mod queue;
 pub mod risk;
+pub mod rollout;
 pub mod shelf;
 pub mod sync;
 pub mod version;

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::rollout::{
+    AllowSettings, ClassSettings, MethodSettings, PatchProblem, ProbeSettings, RolloutSettings, WindowSettings,
+};
 use super::{SecretSource, Span};
 use crate::engine::clock::{DAY_MS, MINUTE_MS};
 
@@ -17,6 +20,49 @@ pub struct PatchSettings {
     pub feeds: FeedsSettings,
     /// What is installed where.
     pub inventory: InventorySettings,
+    /// How a patch is rolled out.
+    pub rollout: RolloutSettings,
+    /// Maintenance windows.
+    pub window: Vec<WindowSettings>,
+    /// Times that come again in which nothing is patched, beside those of `[[policy.freeze]]`.
+    pub freeze: Vec<WindowSettings>,
+    /// Packages that may be patched, by class of server; what no rule names may not.
+    pub allow: Vec<AllowSettings>,
+    /// How packages are installed; the first that fits holds.
+    pub method: Vec<MethodSettings>,
+    /// What is known of classes of servers; the first that fits holds.
+    pub class: Vec<ClassSettings>,
+    /// Units that must be up once a package is patched.
+    pub probe: Vec<ProbeSettings>,
+}
+
+impl PatchSettings {
+    /// Holds what rollouts are told against what it may be.
+    ///
+    /// # Errors
+    /// The first value that cannot be meant, by its key.
+    pub fn check(&self) -> Result<(), PatchProblem> {
+        self.rollout.check()?;
+        for (index, window) in self.window.iter().enumerate() {
+            window.check().map_err(|text| PatchProblem::one("window", index, text))?;
+        }
+        for (index, freeze) in self.freeze.iter().enumerate() {
+            freeze.check().map_err(|text| PatchProblem::one("freeze", index, text))?;
+        }
+        for (index, allow) in self.allow.iter().enumerate() {
+            allow.check().map_err(|text| PatchProblem::one("allow", index, text))?;
+        }
+        for (index, method) in self.method.iter().enumerate() {
+            method.check().map_err(|text| PatchProblem::one("method", index, text))?;
+        }
+        for (index, class) in self.class.iter().enumerate() {
+            class.check().map_err(|text| PatchProblem::one("class", index, text))?;
+        }
+        for (index, probe) in self.probe.iter().enumerate() {
+            probe.check().map_err(|text| PatchProblem::one("probe", index, text))?;
+        }
+        Ok(())
+    }
 }
 
 /// The inventory.

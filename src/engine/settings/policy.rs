@@ -123,7 +123,7 @@ impl PolicySettings {
 }
 
 /// A pattern for the whole name must be one.
-fn readable(key: &str, pattern: &str) -> Result<(), String> {
+pub(super) fn readable(key: &str, pattern: &str) -> Result<(), String> {
     // By itself as well: brackets must not pair with those around it.
     let read = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
     read.map(|_| ())

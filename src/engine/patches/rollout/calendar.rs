@@ -1,0 +1,368 @@
+//! When something may be patched: maintenance windows and freezes that come again in named time zones.
+//!
+//! A rule is evaluated on the wall clock of its zone and then turned into instants. Where the clock is set forward over the time
+//! at which a window begins, it begins with the first instant after the gap; where the clock shows that time twice, a window begins
+//! the first time and a freeze holds for both. What lasts four hours lasts four hours, whatever the wall clock does meanwhile. Each
+//! of these is said with the occasion ([`ClockNote`]).
+
+use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::pattern::{fits, whole};
+use crate::engine::clock::{DAY_MS, MINUTE_MS, Timestamp};
+use crate::engine::patches::inventory::Environment;
+use crate::engine::settings::{FreezeSettings, PatchSettings, WindowSettings, recurrence, zone};
+
+/// No zone has ever set its clock by more than a day.
+const CLOCK_STEP_MS: i64 = 26 * 60 * MINUTE_MS;
+/// Windows that follow on one another are put together so often.
+const CHAIN_MAX: usize = 64;
+/// The next window is looked for within this time: a rule for the 29th of February waits up to eight years.
+const NEXT_MS: i64 = 3_000 * DAY_MS;
+
+/// What of an asset decides which windows are for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// What it serves.
+    pub environment: Environment,
+    /// Its ring.
+    pub ring: &'a str,
+    /// Its class.
+    pub class: &'a str,
+    /// Its name.
+    pub asset: &'a str,
+    /// What it carries.
+    pub services: &'a [String],
+}
+
+/// What a change of the clock does to an occasion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockNote {
+    /// The time at which it begins is skipped that day: it begins right after the gap.
+    Skipped,
+    /// The clock shows that time twice.
+    Twice,
+    /// The clock is set while it lasts.
+    SetMeanwhile,
+}
+
+impl ClockNote {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Skipped => "the clock is set forward over its beginning: it begins right after",
+            Self::Twice => {
+                "the clock shows its beginning twice: a window begins the first time, a freeze holds for both"
+            }
+            Self::SetMeanwhile => "the clock is set while it lasts: it ends at another time of day",
+        }
+    }
+}
+
+/// Whether something may be done then or may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OccasionKind {
+    /// A maintenance window.
+    Window,
+    /// A freeze.
+    Freeze,
+}
+
+/// One window or freeze.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occasion {
+    /// Which of the two.
+    pub kind: OccasionKind,
+    /// What it is called.
+    pub name: String,
+    /// Time zone it is written in.
+    pub zone: String,
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub until: Timestamp,
+    /// What a change of the clock does to it.
+    pub note: Option<ClockNote>,
+}
+
+/// Whether there is a window for something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WindowState {
+    /// None is needed: it is not production, and no window names it.
+    NotNeeded,
+    /// One is open; windows that follow on one another count as one.
+    Open {
+        /// Its name.
+        name: String,
+        /// When it closes.
+        until: Timestamp,
+    },
+    /// None is open.
+    Shut {
+        /// The next.
+        next: Option<Occasion>,
+    },
+    /// No window is for it at all.
+    None,
+}
+
+/// Whether something is frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FreezeState {
+    /// It is.
+    Now(Occasion),
+    /// It will be.
+    Next(Occasion),
+    /// It is not, as far as is known.
+    None,
+}
+
+/// What the calendar says of something at an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Windows.
+    pub window: WindowState,
+    /// Freezes.
+    pub freeze: FreezeState,
+}
+
+/// Which assets a rule is for.
+#[derive(Debug, Clone)]
+struct Scope {
+    environments: Vec<Environment>,
+    rings: Vec<String>,
+    classes: Option<Regex>,
+    assets: Option<Regex>,
+}
+
+impl Scope {
+    fn is_for(&self, place: &Place<'_>) -> bool {
+        (self.environments.is_empty() || self.environments.contains(&place.environment))
+            && (self.rings.is_empty() || self.rings.iter().any(|ring| ring == place.ring))
+            && fits(self.classes.as_ref(), place.class)
+            && fits(self.assets.as_ref(), place.asset)
+    }
+}
+
+/// A window or freeze that comes again.
+#[derive(Debug, Clone)]
+struct Rule {
+    kind: OccasionKind,
+    name: String,
+    zone: Tz,
+    cron: Cron,
+    lasts_ms: i64,
+    scope: Scope,
+}
+
+impl Rule {
+    fn new(kind: OccasionKind, settings: &WindowSettings) -> Result<Self, String> {
+        let pattern = |text: &Option<String>| text.as_deref().map(whole).transpose();
+        Ok(Self {
+            kind,
+            name: settings.name.clone(),
+            zone: zone(&settings.zone)?,
+            cron: recurrence(&settings.begins)?,
+            lasts_ms: settings.lasts.0,
+            scope: Scope {
+                environments: settings.environments.clone(),
+                rings: settings.rings.clone(),
+                classes: pattern(&settings.classes)?,
+                assets: pattern(&settings.assets)?,
+            },
+        })
+    }
+
+    /// Its occasions that end after `from` and begin before `until`, in order.
+    fn between(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Occasion> + '_ {
+        let earliest = from - self.lasts_ms - CLOCK_STEP_MS;
+        let mut wall = Some(earliest.to_datetime().with_timezone(&self.zone).naive_local().and_utc());
+        let mut is_first = true;
+        let walls = std::iter::from_fn(move || {
+            let next = self.cron.find_next_occurrence(&wall?, is_first).ok();
+            (wall, is_first) = (next, false);
+            next
+        });
+        let latest = (until + CLOCK_STEP_MS).to_datetime();
+        let zone = self.zone;
+        walls
+            .take_while(move |wall| *wall <= latest.with_timezone(&zone).naive_local().and_utc())
+            .map(|wall| self.occasion(wall.naive_utc()))
+            .filter(move |occasion| occasion.until > from && occasion.from < until)
+    }
+
+    fn occasion(&self, wall: NaiveDateTime) -> Occasion {
+        let begin = begin(self.zone, wall);
+        let from = instant(&begin.first);
+        let last = if self.kind == OccasionKind::Freeze { instant(&begin.last) } else { from };
+        let until = last + self.lasts_ms;
+        let offset = |at: Timestamp| at.to_datetime().with_timezone(&self.zone).offset().fix();
+        let meanwhile = (offset(from) != offset(until)).then_some(ClockNote::SetMeanwhile);
+        Occasion {
+            kind: self.kind,
+            name: self.name.clone(),
+            zone: self.zone.name().to_owned(),
+            from,
+            until,
+            note: begin.note.or(meanwhile),
+        }
+    }
+}
+
+/// When a clock shows something.
+struct Begin {
+    first: DateTime<Tz>,
+    last: DateTime<Tz>,
+    note: Option<ClockNote>,
+}
+
+fn begin(zone: Tz, wall: NaiveDateTime) -> Begin {
+    let at = zone.from_local_datetime(&wall);
+    match (at.earliest(), at.latest()) {
+        (Some(first), Some(last)) if first == last => Begin { first, last, note: None },
+        (Some(first), Some(last)) => Begin { first, last, note: Some(ClockNote::Twice) },
+        _ => {
+            let minutes = (1..=CLOCK_STEP_MS / MINUTE_MS).map(|minute| wall + chrono::TimeDelta::minutes(minute));
+            let mut shown = minutes.filter_map(|wall| zone.from_local_datetime(&wall).earliest());
+            // A clock is never set forward by more than that; read as UTC it is at least the right day.
+            let first = shown.next().unwrap_or_else(|| zone.from_utc_datetime(&wall));
+            Begin { first, last: first, note: Some(ClockNote::Skipped) }
+        }
+    }
+}
+
+fn instant(at: &DateTime<Tz>) -> Timestamp {
+    Timestamp(at.with_timezone(&Utc).timestamp_millis())
+}
+
+/// A freeze that is once.
+#[derive(Debug, Clone)]
+struct Once {
+    occasion: Occasion,
+    services: Option<Regex>,
+}
+
+/// All windows and freezes.
+#[derive(Debug, Clone, Default)]
+pub struct Calendar {
+    windows: Vec<Rule>,
+    freezes: Vec<Rule>,
+    once: Vec<Once>,
+}
+
+impl Calendar {
+    /// From the settings: the windows and freezes of `[patches]`, and the freezes of `[policy]`.
+    ///
+    /// # Errors
+    /// When one cannot be read; settings that were checked at load can.
+    pub fn new(patches: &PatchSettings, once: &[FreezeSettings]) -> Result<Self, String> {
+        let rules = |kind, settings: &[WindowSettings]| {
+            settings.iter().map(|one| Rule::new(kind, one)).collect::<Result<Vec<_>, _>>()
+        };
+        let once = once.iter().map(|freeze| {
+            let occasion = Occasion {
+                kind: OccasionKind::Freeze,
+                name: freeze.name.clone(),
+                zone: "UTC".to_owned(),
+                from: freeze.from,
+                until: freeze.until,
+                note: None,
+            };
+            Ok(Once { occasion, services: freeze.services.as_deref().map(whole).transpose()? })
+        });
+        Ok(Self {
+            windows: rules(OccasionKind::Window, &patches.window)?,
+            freezes: rules(OccasionKind::Freeze, &patches.freeze)?,
+            once: once.collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// The window that is open for `place`, as it began; where several are, the one that closes last.
+    #[must_use]
+    pub fn open_at(&self, place: &Place<'_>, now: Timestamp) -> Option<Occasion> {
+        let rules = self.windows.iter().filter(|rule| rule.scope.is_for(place));
+        rules.flat_map(|rule| rule.between(now, now + 1)).max_by_key(|occasion| occasion.until)
+    }
+
+    /// When the open window closes, with those that follow on it without a gap; `None` where none is open.
+    #[must_use]
+    pub fn closes_at(&self, place: &Place<'_>, now: Timestamp) -> Option<Timestamp> {
+        let mut until = self.open_at(place, now)?.until;
+        for _ in 0..CHAIN_MAX {
+            match self.open_at(place, until) {
+                Some(next) if next.until > until => until = next.until,
+                _ => break,
+            }
+        }
+        Some(until)
+    }
+
+    /// The next window that begins after `now`.
+    #[must_use]
+    pub fn next(&self, place: &Place<'_>, now: Timestamp) -> Option<Occasion> {
+        next_of(&self.windows, place, now)
+    }
+
+    /// The freeze that holds, or else the next one.
+    #[must_use]
+    pub fn freeze(&self, place: &Place<'_>, now: Timestamp) -> FreezeState {
+        let once = || {
+            let concerns = |one: &&Once| match &one.services {
+                None => true,
+                Some(pattern) => place.services.iter().any(|service| pattern.is_match(service)),
+            };
+            self.once.iter().filter(concerns).map(|one| one.occasion.clone())
+        };
+        let again = self.freezes.iter().filter(|rule| rule.scope.is_for(place));
+        let present = again.flat_map(|rule| rule.between(now, now + 1));
+        let present = present.chain(once().filter(|one| one.from <= now && now < one.until));
+        if let Some(freeze) = present.max_by_key(|freeze| freeze.until) {
+            return FreezeState::Now(freeze);
+        }
+        let coming = next_of(&self.freezes, place, now).into_iter().chain(once().filter(|one| one.from > now));
+        coming.min_by_key(|freeze| freeze.from).map_or(FreezeState::None, FreezeState::Next)
+    }
+
+    /// All that the calendar says of `place`. In production, and where nobody said what an asset serves, a window is needed;
+    /// elsewhere only where one is for it.
+    #[must_use]
+    pub fn room(&self, place: &Place<'_>, now: Timestamp) -> Room {
+        let needs_one = matches!(place.environment, Environment::Production | Environment::Unknown);
+        let has_one = self.windows.iter().any(|rule| rule.scope.is_for(place));
+        let window = match (has_one, self.open_at(place, now)) {
+            (false, _) if needs_one => WindowState::None,
+            (false, _) => WindowState::NotNeeded,
+            (true, Some(open)) => {
+                WindowState::Open { until: self.closes_at(place, now).unwrap_or(open.until), name: open.name }
+            }
+            (true, None) => WindowState::Shut { next: self.next(place, now) },
+        };
+        Room { window, freeze: self.freeze(place, now) }
+    }
+
+    /// Every window and freeze of the coming days, in order, for whomever they are.
+    #[must_use]
+    pub fn agenda(&self, now: Timestamp, days: u32) -> Vec<Occasion> {
+        let until = now + i64::from(days) * DAY_MS;
+        let again = self.windows.iter().chain(&self.freezes).flat_map(|rule| rule.between(now, until));
+        let once = self.once.iter().map(|one| one.occasion.clone());
+        let mut all: Vec<Occasion> = again.chain(once.filter(|one| one.until > now && one.from < until)).collect();
+        all.sort_by(|a, b| (a.from, a.kind, &a.name).cmp(&(b.from, b.kind, &b.name)));
+        all
+    }
+}
+
+fn next_of(rules: &[Rule], place: &Place<'_>, now: Timestamp) -> Option<Occasion> {
+    let rules = rules.iter().filter(|rule| rule.scope.is_for(place));
+    let firsts = rules.filter_map(|rule| rule.between(now, now + NEXT_MS).find(|occasion| occasion.from > now));
+    firsts.min_by_key(|occasion| occasion.from)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! A plan: which targets, in which order, how many at once, with which packages, and who is left out and why.
+//!
+//! What is shown of a plan is [`Plan::lines`], and its digest is over exactly these lines: an approval for the digest is one for
+//! what was on the screen. The instant at which it was made is no part of it, so the same plan made again keeps its approval.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::health::HealthRules;
+use super::rules::PatchMethod;
+use crate::engine::clock::Timestamp;
+use crate::engine::digest::sha256_hex;
+use crate::engine::model::human_span;
+use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::inventory::Environment;
+use crate::engine::patches::risk::RiskBand;
+use crate::engine::settings::ServerRole;
+
+/// One binary package and its change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageChange {
+    /// Its name.
+    pub name: String,
+    /// The version that is installed.
+    pub from: String,
+    /// The version that is to be.
+    pub to: String,
+}
+
+/// An asset that is patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// What it serves.
+    pub environment: Environment,
+    /// Its ring.
+    pub ring: String,
+    /// Its class.
+    pub class: String,
+    /// Whose it is.
+    pub owner: String,
+    /// What it carries.
+    pub services: Vec<String>,
+    /// What it is to the others of its services.
+    pub role: ServerRole,
+    /// What is installed there.
+    pub packages: Vec<PackageChange>,
+    /// How.
+    pub method: PatchMethod,
+    /// Units of systemd that must be up afterwards.
+    pub units: Vec<String>,
+}
+
+impl Target {
+    /// What of it decides which windows are for it.
+    #[must_use]
+    pub fn place(&self) -> super::calendar::Place<'_> {
+        super::calendar::Place {
+            environment: self.environment,
+            ring: &self.ring,
+            class: &self.class,
+            asset: &self.name,
+            services: &self.services,
+        }
+    }
+}
+
+/// An asset that is not patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Whether a stage proves the patch or relies on the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageKind {
+    /// What is not production; production waits for its soak.
+    Staging,
+    /// A ring of production.
+    Production,
+}
+
+/// Targets of one ring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `staging`, or the ring's name.
+    pub name: String,
+    /// Which sort.
+    pub kind: StageKind,
+    /// Most targets under way at once.
+    pub batch_max: u32,
+    /// Names of targets, batch after batch; the next begins when every target of the one before is settled.
+    pub batches: Vec<Vec<String>>,
+}
+
+/// Assets of which a number must stay healthy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// `service shop in production`, `class db in staging`.
+    pub name: String,
+    /// All its members, patched or not, in the order of their names.
+    pub members: Vec<String>,
+    /// How many must stay healthy.
+    pub healthy_min: u32,
+}
+
+impl Group {
+    /// Whether an asset is one of it.
+    #[must_use]
+    pub fn has(&self, asset: &str) -> bool {
+        self.members.binary_search_by(|member| member.as_str().cmp(asset)).is_ok()
+    }
+}
+
+/// The pace of a plan, in milliseconds where not said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// From the last target of staging to the first of production.
+    pub soak_ms: i64,
+    /// For how long a target is watched before the next batch.
+    pub validate_ms: i64,
+    /// Between two readings of its metrics meanwhile.
+    pub watch_ms: i64,
+    /// How long patching one takes.
+    pub takes_ms: i64,
+    /// After this long without an end it is unknown what happened.
+    pub lost_after_ms: i64,
+    /// How many installations may fail.
+    pub failures: u32,
+    /// When health is worse.
+    pub health: HealthRules,
+}
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The source package.
+    pub source: String,
+    /// The version that mends it, as far as it is the same everywhere.
+    pub fix_version: Option<String>,
+    /// What it mends.
+    pub advisories: Vec<AdvisoryId>,
+    /// How urgent it is; `None` is unknown.
+    pub band: Option<RiskBand>,
+    /// Something of it is known to be exploited. It changes the order of the queue, never the gates.
+    pub is_known_exploited: bool,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// In order.
+    pub stages: Vec<Stage>,
+    /// By name.
+    pub targets: BTreeMap<String, Target>,
+    /// Who is left out.
+    pub left_out: Vec<LeftOut>,
+    /// Of whom enough must stay healthy.
+    pub groups: Vec<Group>,
+    /// How fast it goes.
+    pub pace: Pace,
+    /// SHA-256, in hex, of what is shown.
+    pub digest: String,
+}
+
+impl Plan {
+    /// The stage and batch of a target.
+    #[must_use]
+    pub fn position(&self, target: &str) -> Option<(usize, usize)> {
+        self.stages.iter().enumerate().find_map(|(stage, of)| {
+            let batch = of.batches.iter().position(|batch| batch.iter().any(|name| name == target))?;
+            Some((stage, batch))
+        })
+    }
+
+    /// The targets in the order in which they are patched.
+    pub fn order(&self) -> impl Iterator<Item = &Target> {
+        self.stages.iter().flat_map(|stage| &stage.batches).flatten().filter_map(|name| self.targets.get(name))
+    }
+
+    /// The groups that an asset is a member of.
+    pub fn groups_of<'a>(&'a self, asset: &'a str) -> impl Iterator<Item = &'a Group> {
+        self.groups.iter().filter(move |group| group.has(asset))
+    }
+
+    /// Everything there is to approve, line by line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let advisories: Vec<String> = self.advisories.iter().map(ToString::to_string).collect();
+        let exploited = if self.is_known_exploited { ", known to be exploited" } else { "" };
+        let band = self.band.map_or("UNKNOWN", RiskBand::word);
+        let fix = self.fix_version.as_deref().unwrap_or("as each release has it");
+        let mut lines = vec![
+            format!("{} to {fix}: {band}{exploited}", self.source),
+            format!("mends {}", if advisories.is_empty() { "nothing".to_owned() } else { advisories.join(" ") }),
+            self.pace.line(),
+        ];
+        for (number, stage) in (1..).zip(&self.stages) {
+            let kind = match stage.kind {
+                StageKind::Staging => "staging",
+                StageKind::Production => "production",
+            };
+            let count: usize = stage.batches.iter().map(Vec::len).sum();
+            lines.push(format!(
+                "{number}. {} ({kind}): {count} targets, at most {} at once",
+                stage.name, stage.batch_max
+            ));
+            for (batch, names) in (1..).zip(&stage.batches) {
+                lines.push(format!("   batch {batch}: {}", names.join(", ")));
+                lines.extend(names.iter().filter_map(|name| self.targets.get(name)).map(Target::line));
+            }
+        }
+        lines.extend(self.groups.iter().map(|group| {
+            let (name, least) = (&group.name, group.healthy_min);
+            format!("{name}: {least} of {} stay healthy: {}", group.members.len(), group.members.join(", "))
+        }));
+        lines.extend(self.left_out.iter().map(|out| format!("left out: {}: {}", out.name, out.why)));
+        lines
+    }
+
+    /// The same with the digest of what it shows.
+    #[must_use]
+    pub(super) fn sealed(mut self) -> Self {
+        self.digest = self.computed_digest();
+        self
+    }
+
+    /// The digest of what it shows; differs from the kept one only where somebody changed the plan.
+    #[must_use]
+    pub fn computed_digest(&self) -> String {
+        let lines = self.lines();
+        sha256_hex(lines.iter().map(String::as_str))
+    }
+}
+
+impl Pace {
+    fn line(&self) -> String {
+        let health = self.health;
+        format!(
+            "soak {}, each watched for {} every {}, expected to take {}, lost after {}; {} installations may fail; worse is by {} % \
+             at {}.{} %, a pass has {} samples",
+            human_span(self.soak_ms),
+            human_span(self.validate_ms),
+            human_span(self.watch_ms),
+            human_span(self.takes_ms),
+            human_span(self.lost_after_ms),
+            self.failures,
+            health.effect_percent,
+            health.significance_permille / 10,
+            health.significance_permille % 10,
+            health.samples_min,
+        )
+    }
+}
+
+impl Target {
+    fn line(&self) -> String {
+        let packages: Vec<String> =
+            self.packages.iter().map(|change| format!("{} {} -> {}", change.name, change.from, change.to)).collect();
+        let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        let role = match self.role {
+            ServerRole::Stateless => "stateless",
+            ServerRole::Replica => "replica",
+            ServerRole::Primary => "primary",
+        };
+        let environment = match self.environment {
+            Environment::Production => "production",
+            Environment::Staging => "staging",
+            Environment::Development => "development",
+            Environment::Unknown => "unknown environment",
+        };
+        format!(
+            "      {}: {}; {}; {environment}, ring {}, class {}, owner {}, {role}; carries {}; then up: {}",
+            self.name,
+            packages.join(", "),
+            self.method,
+            or_none(&self.ring),
+            or_none(&self.class),
+            or_none(&self.owner),
+            or_none(&self.services.join(" ")),
+            or_none(&self.units.join(" ")),
+        )
+    }
+}

@@ -1,0 +1,129 @@
+//! The settings that a plan is made by, read once: what may be patched where, by what, and what servers are to one another.
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::pattern::{fits, whole};
+use super::plan::PackageChange;
+use crate::engine::settings::{PatchBy, PatchSettings, Portion, RolloutSettings, ServerRole};
+
+/// How packages get onto an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PatchMethod {
+    /// By its package manager, on this machine.
+    Local,
+    /// By its package manager, over `ssh`.
+    Ssh,
+    /// By a playbook of this name.
+    Ansible(String),
+    /// By a job template of this name.
+    Awx(String),
+}
+
+impl std::fmt::Display for PatchMethod {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local => out.write_str("on this machine"),
+            Self::Ssh => out.write_str("over ssh"),
+            Self::Ansible(playbook) => write!(out, "by playbook {playbook}"),
+            Self::Awx(template) => write!(out, "by AWX template {template}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Method {
+    assets: Option<Regex>,
+    class: Option<Regex>,
+    method: PatchMethod,
+}
+
+#[derive(Debug, Clone)]
+struct Class {
+    class: Regex,
+    role: ServerRole,
+    healthy_min: Option<Portion>,
+}
+
+/// What plans are made by.
+#[derive(Debug, Clone)]
+pub struct PlanRules {
+    /// Pace and limits.
+    pub pace: RolloutSettings,
+    allow: Vec<(Regex, Vec<Regex>)>,
+    methods: Vec<Method>,
+    classes: Vec<Class>,
+    probes: Vec<(Regex, String)>,
+}
+
+impl PlanRules {
+    /// From the settings.
+    ///
+    /// # Errors
+    /// When a pattern cannot be read; settings that were checked at load can.
+    pub fn new(settings: &PatchSettings) -> Result<Self, String> {
+        let some = |pattern: &Option<String>| pattern.as_deref().map(whole).transpose();
+        let allow = settings.allow.iter().map(|allow| {
+            let packages = allow.packages.iter().map(|package| whole(package)).collect::<Result<_, _>>()?;
+            Ok((whole(&allow.class)?, packages))
+        });
+        let methods = settings.method.iter().map(|method| {
+            let name = method.name.clone().unwrap_or_default();
+            let by = match method.by {
+                PatchBy::Local => PatchMethod::Local,
+                PatchBy::Ssh => PatchMethod::Ssh,
+                PatchBy::Ansible => PatchMethod::Ansible(name),
+                PatchBy::Awx => PatchMethod::Awx(name),
+            };
+            Ok(Method { assets: some(&method.assets)?, class: some(&method.class)?, method: by })
+        });
+        let classes = settings
+            .class
+            .iter()
+            .map(|class| Ok(Class { class: whole(&class.class)?, role: class.role, healthy_min: class.healthy_min }));
+        let probes = settings.probe.iter().map(|probe| Ok((whole(&probe.package)?, probe.unit.clone())));
+        Ok(Self {
+            pace: settings.rollout.clone(),
+            allow: allow.collect::<Result<_, String>>()?,
+            methods: methods.collect::<Result<_, String>>()?,
+            classes: classes.collect::<Result<_, String>>()?,
+            probes: probes.collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// Whether a package may be patched on a class of servers.
+    pub(super) fn is_allowed(&self, class: &str, package: &str) -> bool {
+        let of_class = self.allow.iter().filter(|(pattern, _)| pattern.is_match(class));
+        of_class.flat_map(|(_, packages)| packages).any(|pattern| pattern.is_match(package))
+    }
+
+    /// How packages get onto an asset; `None` where no rule says.
+    pub(super) fn method(&self, asset: &str, class: &str) -> Option<PatchMethod> {
+        let is_for = |method: &&Method| fits(method.assets.as_ref(), asset) && fits(method.class.as_ref(), class);
+        self.methods.iter().find(is_for).map(|method| method.method.clone())
+    }
+
+    /// What servers of a class are to one another.
+    pub(super) fn role(&self, class: &str) -> ServerRole {
+        self.class(class).map(|class| class.role).unwrap_or_default()
+    }
+
+    /// How many of a class must stay healthy, where it has a rule of its own.
+    pub(super) fn healthy_min_of(&self, class: &str) -> Option<Portion> {
+        self.class(class)?.healthy_min
+    }
+
+    fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().find(|class| class.class.is_match(name))
+    }
+
+    /// Units that must be up once these packages are patched.
+    pub(super) fn units(&self, packages: &[PackageChange]) -> Vec<String> {
+        let concerned =
+            self.probes.iter().filter(|(pattern, _)| packages.iter().any(|package| pattern.is_match(&package.name)));
+        let mut units: Vec<String> = concerned.map(|(_, unit)| unit.clone()).collect();
+        units.sort();
+        units.dedup();
+        units
+    }
+}

@@ -1,0 +1,7 @@
+//! The state machine in a made-up world.
+
+mod course;
+mod planning;
+mod random;
+mod simulation;
+mod world;
