@@ -47,10 +47,6 @@ counter_id!(
     ChangeId, "CHG"
 );
 counter_id!(
-    /// A patch on its way over the machines that lack it, written `RO-7`.
-    RolloutId, "RO"
-);
-counter_id!(
     /// A mined log template, written `TPL-5`.
     TemplateId, "TPL"
 );
