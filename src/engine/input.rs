@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::model::{DeliveryReport, RunId, Signal};
+use super::model::{DeliveryReport, RolloutTarget, RunId, Signal};
 use super::patches::picture::PatchPicture;
+use super::patches::rollout::planning::Need;
 use super::request::Request;
 use super::snapshot::FileProblem;
 
@@ -42,6 +43,42 @@ pub enum Input {
     Runbooks(RunbookFiles),
     /// What must be patched, found anew from feeds and inventory.
     Patches(Arc<PatchPicture>),
+    /// Who lacks a patch.
+    Need {
+        /// What was asked.
+        asked: NeedAsked,
+        /// What was found, or why nothing could be.
+        found: Result<Box<Need>, String>,
+    },
+    /// A machine was looked at.
+    AssetSeen {
+        /// What was asked.
+        look: AssetLook,
+        /// Why it must be rebooted, or something on it restarted; `None` where it need not. Or why it could not be looked at.
+        found: Result<Option<String>, String>,
+    },
+}
+
+/// Who asks for a patch to be planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedAsked {
+    /// For the reply.
+    pub id: RequestId,
+    /// Who.
+    pub by: Arc<str>,
+    /// The source package.
+    pub source: Arc<str>,
+}
+
+/// A look at a machine that was patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetLook {
+    /// Which machine of which rollout.
+    pub target: RolloutTarget,
+    /// Number of the rollout's order.
+    pub attempt: u32,
+    /// True where it is reached over `ssh`, false where it is this one.
+    pub is_remote: bool,
 }
 
 /// Every runbook of one's own, as it is on disk now.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
-use super::input::{KillWord, RequestId};
+use super::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use super::model::{
     Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
 };
+use super::patches::rollout::KeptRollout;
 use super::request::Reply;
 
 /// One thing to do.
@@ -33,6 +34,17 @@ pub enum Job {
     EndLeftOver {
         /// Its identity.
         attempt: std::sync::Arc<str>,
+    },
+    /// Find out who lacks a patch, and what of it is installed there; the answer is an input.
+    FindNeed(NeedAsked),
+    /// Look what a machine has and runs; the answer is an input.
+    LookAtAsset(AssetLook),
+    /// Read metrics more often for a while.
+    WatchClosely {
+        /// Until when.
+        until: super::clock::Timestamp,
+        /// Between two readings, in milliseconds.
+        every_ms: i64,
     },
     /// Tell a system outside; what comes of it is an input.
     Deliver(DeliveryAttempt),
@@ -99,6 +111,8 @@ pub enum Record {
     DeliveryGone(u64),
     /// By incident and kind.
     Document(Document),
+    /// By id.
+    Rollout(Box<KeptRollout>),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.
@@ -112,12 +126,14 @@ pub struct NextNumbers {
     pub change: u64,
     /// Of runs.
     pub run: u64,
+    /// Of rollouts.
+    pub rollout: u64,
     /// Of audit entries.
     pub audit: u64,
 }
 
 impl Default for NextNumbers {
     fn default() -> Self {
-        Self { incident: 1, anomaly: 1, change: 1, run: 1, audit: 1 }
+        Self { incident: 1, anomaly: 1, change: 1, run: 1, rollout: 1, audit: 1 }
     }
 }

@@ -242,3 +242,7 @@ pub const PATCH_LOOK_MS: u64 = 2_000;
 pub const PATCH_AGAIN_MS: i64 = 3_600_000;
 /// Pauses between two looks at feeds and inventory are at least this many times as long as the look before.
 pub const PATCH_WORK_SHARE: u32 = 10;
+/// Rollouts that are over and stay within reach.
+pub const ENDED_ROLLOUTS_MAX: usize = 200;
+/// Days of maintenance windows and freezes that are shown ahead.
+pub const AGENDA_DAYS: u32 = 14;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{AnomalyId, IncidentId, IncidentSeverity, RunId, ServiceName};
+use super::model::{AnomalyId, IncidentId, IncidentSeverity, RolloutId, RunId, ServiceName};
+use super::patches::rollout::RolloutRequest;
 use super::redact::redact;
 
 /// One wish.
@@ -193,6 +194,18 @@ pub enum Request {
         /// Hand it over, for this reason.
         escalate: Option<Arc<str>>,
     },
+    /// Plan the rollout of a patch; the plan is shown, and begins nothing.
+    PlanRollout {
+        /// The source package.
+        source: Arc<str>,
+    },
+    /// Something of a rollout; who asks is put in by the engine.
+    Rollout {
+        /// Which.
+        rollout: RolloutId,
+        /// What.
+        request: RolloutRequest,
+    },
     /// Let nothing begin any more, anywhere, and stop what runs.
     Kill {
         /// Why.
@@ -231,6 +244,9 @@ impl Request {
         | Self::SendUpdate { text, .. } = &mut self
         {
             *text = redact(text).into();
+        }
+        if let Self::Rollout { request, .. } = &mut self {
+            request.map_reason(|reason| redact(reason).into_owned());
         }
         self
     }

@@ -15,6 +15,8 @@ use super::model::{
     SuppressionRule, Topology,
 };
 pub use super::patches::picture as patches;
+pub use super::patches::rollout;
+use super::patches::rollout::{KeptRollout, Occasion};
 
 /// Totals for the status bar and the empty states.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -143,6 +145,12 @@ pub struct Snapshot {
     /// What must be patched, where and by when.
     #[serde(default)]
     pub patches: Arc<patches::PatchPicture>,
+    /// Rollouts of patches, newest first.
+    #[serde(default)]
+    pub rollouts: Vec<Arc<KeptRollout>>,
+    /// Maintenance windows and freezes of the coming days.
+    #[serde(default)]
+    pub agenda: Arc<Vec<Occasion>>,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -195,6 +203,8 @@ impl Snapshot {
             updates_due: BTreeMap::new(),
             update_every_ms: 0,
             patches: Arc::default(),
+            rollouts: Vec::new(),
+            agenda: Arc::default(),
             replay: None,
         }
     }

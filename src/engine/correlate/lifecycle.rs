@@ -113,6 +113,8 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         | Request::EditRun { .. }
         | Request::Undo { .. }
         | Request::Probe { .. }
+        | Request::PlanRollout { .. }
+        | Request::Rollout { .. }
         | Request::Kill { .. }
         | Request::Release { .. }
         | Request::ResetBreaker

@@ -88,6 +88,13 @@ impl Correlator {
         self.next_incident = self.next_incident.max(next);
     }
 
+    /// The number of an incident that somebody else opens.
+    pub fn take_number(&mut self) -> IncidentId {
+        let id = IncidentId(self.next_incident);
+        self.next_incident += 1;
+        id
+    }
+
     /// Takes in what was touched; on a tick, groups, opens, merges, brings up to date and moves life cycles on.
     pub fn step(&mut self, world: &World, touched: &Touched, now: Timestamp) -> Vec<CorrelationEvent> {
         let mut events = self.hear(world, touched, now);

@@ -164,8 +164,14 @@ impl Play<'_> {
                 Job::Cancel { run, step } => self.cancel(run, step, now),
                 // The stand-in sees what came of its requests in the next picture, and never pulls the kill switch; nothing
                 // outside the demo is told.
-                // Nothing of the demo's shop outlives the program.
-                Job::Reply { .. } | Job::Deliver(_) | Job::Kill(_) | Job::EndLeftOver { .. } => {}
+                // Nothing of the demo's shop outlives the program, and no package of it is patched.
+                Job::Reply { .. }
+                | Job::Deliver(_)
+                | Job::Kill(_)
+                | Job::EndLeftOver { .. }
+                | Job::FindNeed(_)
+                | Job::LookAtAsset(_)
+                | Job::WatchClosely { .. } => {}
             }
         }
     }

@@ -18,6 +18,7 @@ mod identity;
 mod judging;
 mod keeping;
 mod kept_relations;
+mod latest;
 mod live;
 mod log_rate;
 mod log_signals;

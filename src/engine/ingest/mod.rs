@@ -18,6 +18,7 @@ pub mod log_file;
 pub mod log_layout;
 pub mod log_line;
 pub mod normalize;
+pub mod pace;
 pub mod prometheus;
 pub mod receiver;
 pub mod tail;
@@ -32,6 +33,7 @@ use super::limits::INPUT_QUEUE_MAX;
 use super::model::{Signal, SourceName};
 
 pub use health::Health;
+use pace::Pace;
 
 /// A configured origin of signals.
 pub trait Source: Send {
@@ -106,6 +108,7 @@ pub struct QueueFull;
 #[derive(Debug, Clone)]
 pub struct SignalSink {
     queue: mpsc::Sender<Signal>,
+    pace: Pace,
 }
 
 impl SignalSink {
@@ -119,7 +122,13 @@ impl SignalSink {
     #[must_use]
     pub fn bounded(signals_max: usize) -> (Self, mpsc::Receiver<Signal>) {
         let (queue, receiver) = mpsc::channel(signals_max.max(1));
-        (Self { queue }, receiver)
+        (Self { queue, pace: Pace::default() }, receiver)
+    }
+
+    /// How often metrics are to be read.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Hands a signal in, waiting while the queue is full. Once the engine is gone it is dropped: nobody is left to know.

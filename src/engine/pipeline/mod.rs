@@ -13,6 +13,8 @@ mod outward;
 mod picture;
 mod requests;
 mod retention;
+mod rollout_facts;
+mod rollout_orders;
 mod rollouts;
 mod runs;
 mod safety;
@@ -41,6 +43,7 @@ use super::settings::EngineSettings;
 use super::snapshot::{AutonomyMode, StoreStatus};
 use super::world::World;
 use audit_log::AuditLog;
+use rollouts::Rollouts;
 use turn::Turn;
 
 /// The engine's core. Owns everything that is known; reads no clock, does no I/O.
@@ -77,6 +80,7 @@ pub struct Engine {
     store: StoreStatus,
     /// What must be patched, as the driver found it.
     patches: Arc<PatchPicture>,
+    rollouts: Rollouts,
     last_kept_at: Timestamp,
     revision: u64,
     has_changed: bool,
@@ -88,13 +92,16 @@ pub enum EngineError {
     /// A calendar event in the settings cannot be read.
     #[error(transparent)]
     Calendar(#[from] CalendarError),
+    /// A maintenance window, a freeze or a rule for patches cannot be read.
+    #[error("{0}")]
+    Patches(String),
 }
 
 impl Engine {
     /// An engine that knows nothing yet.
     ///
     /// # Errors
-    /// When the settings hold a calendar event that cannot be read.
+    /// When the settings hold a calendar event, a maintenance window or a rule for patches that cannot be read.
     pub fn new(settings: EngineSettings, library: Library) -> Result<Self, EngineError> {
         Ok(Self {
             detection: Detection::new(&settings.detection, &settings.calendar)?,
@@ -120,6 +127,7 @@ impl Engine {
             next_run: 1,
             store: StoreStatus::default(),
             patches: Arc::default(),
+            rollouts: Rollouts::new(&settings).map_err(EngineError::Patches)?,
             last_kept_at: Timestamp(0),
             revision: 0,
             has_changed: true,
@@ -183,7 +191,10 @@ impl Engine {
                 }
                 Record::Relations { of, bytes } => self.restore_relations(of, &bytes),
                 Record::Setting { name, value } => {
-                    if !self.restore_safety(&name, &value) && !self.restore_remedies(&name, &value) {
+                    let is_taken = self.restore_safety(&name, &value)
+                        || self.restore_remedies(&name, &value)
+                        || self.restore_samples(&name, &value);
+                    if !is_taken {
                         self.restore_learned(&name, &value);
                     }
                 }
@@ -191,6 +202,7 @@ impl Engine {
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
                 Record::Document(document) => self.restore_document(document),
+                Record::Rollout(kept) => self.restore_rollout(*kept),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);
@@ -200,6 +212,7 @@ impl Engine {
         self.has_changed = true;
         let mut turn = Turn::new(now);
         self.recover_runs(&mut turn);
+        self.recover_rollouts(&mut turn);
         self.recover_deliveries(&mut turn);
         turn.into_jobs()
     }
@@ -208,6 +221,7 @@ impl Engine {
     pub fn number_from(&mut self, next: NextNumbers) {
         self.next_change = self.next_change.max(next.change);
         self.next_run = self.next_run.max(next.run);
+        self.rollouts.next = self.rollouts.next.max(next.rollout);
         self.detection.set_next_anomaly_id(next.anomaly);
         self.correlator.number_from(next.incident);
         self.audit.number_from(next.audit);
@@ -225,6 +239,8 @@ impl Engine {
             Input::Kill(word) => self.take_kill_word(&word, &mut turn),
             Input::Runbooks(own) => self.take_runbooks(&own),
             Input::Patches(found) => self.take_patches(found),
+            Input::Need { asked, found } => self.take_need(&asked, found, &mut turn),
+            Input::AssetSeen { look, found } => self.take_asset_seen(&look, found, &mut turn),
         }
         turn.into_jobs()
     }
@@ -238,6 +254,7 @@ impl Engine {
         self.propose_runbooks(turn.now);
         self.begin_by_itself(turn);
         self.watch_runs(turn);
+        self.watch_rollouts(turn);
         self.look_at_autonomy(turn.now);
         self.tell_outside(turn);
         self.forget_old(turn);

@@ -61,6 +61,8 @@ impl Engine {
             updates_due: self.updates_due(),
             update_every_ms: self.settings.outbound.update_every.0,
             patches: Arc::clone(&self.patches),
+            rollouts: self.rollouts.in_order(),
+            agenda: self.rollouts.agenda(now),
             replay: None,
         })
     }

@@ -16,6 +16,12 @@ use crate::engine::root_cause;
 impl Engine {
     pub(super) fn take_request(&mut self, id: RequestId, by: &Arc<str>, request: &Request, turn: &mut Turn) {
         let outcome = match request {
+            Request::PlanRollout { source } => match self.ask_for_plan(id, by, source, turn) {
+                // Answered once what it needs was found.
+                Ok(()) => return,
+                Err(reason) => Err(reason),
+            },
+            Request::Rollout { rollout, request } => self.change_rollout(*rollout, request, by, turn),
             Request::Acknowledge { incident }
             | Request::Own { incident, .. }
             | Request::SetSeverity { incident, .. }

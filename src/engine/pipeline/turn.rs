@@ -1,12 +1,14 @@
 //! What one input leads to, gathered while the stages run: records to keep and jobs to do, in a safe order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
-use crate::engine::input::{KillWord, RequestId};
+use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{DeliveryAttempt, Run, RunId};
+use crate::engine::model::{DeliveryAttempt, RolloutId, Run, RunId};
+use crate::engine::patches::rollout::KeptRollout;
 use crate::engine::request::Reply;
 
 /// The gathering of one input's consequences.
@@ -17,6 +19,9 @@ pub(super) struct Turn {
     later: Vec<Record>,
     acts: Vec<Act>,
     kill: Option<KillWord>,
+    /// As it is at the end of the turn.
+    rollouts: BTreeMap<RolloutId, KeptRollout>,
+    looks: Vec<Job>,
     deliveries: Vec<DeliveryAttempt>,
     reply: Option<(RequestId, Reply)>,
 }
@@ -36,6 +41,8 @@ impl Turn {
             later: Vec::new(),
             acts: Vec::new(),
             kill: None,
+            rollouts: BTreeMap::new(),
+            looks: Vec::new(),
             deliveries: Vec::new(),
             reply: None,
         }
@@ -65,6 +72,23 @@ impl Turn {
         self.acts.extend(attempts);
     }
 
+    /// Must be on disk before the acts of this turn; only its last state is written.
+    pub(super) fn keep_rollout(&mut self, kept: KeptRollout) {
+        self.rollouts.insert(kept.rollout.id, kept);
+    }
+
+    pub(super) fn find_need(&mut self, asked: NeedAsked) {
+        self.looks.push(Job::FindNeed(asked));
+    }
+
+    pub(super) fn look_at_asset(&mut self, look: AssetLook) {
+        self.looks.push(Job::LookAtAsset(look));
+    }
+
+    pub(super) fn watch_closely(&mut self, until: Timestamp, every_ms: i64) {
+        self.looks.push(Job::WatchClosely { until, every_ms });
+    }
+
     /// The kill switch was pulled, or taken off.
     pub(super) fn tell_kill(&mut self, kill: KillWord) {
         self.kill = Some(kill);
@@ -81,7 +105,8 @@ impl Turn {
 
     /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
     /// "done" before it is on disk.
-    pub(super) fn into_jobs(self) -> Vec<Job> {
+    pub(super) fn into_jobs(mut self) -> Vec<Job> {
+        self.durable.extend(self.rollouts.into_values().map(|kept| Record::Rollout(Box::new(kept))));
         let mut jobs = Vec::new();
         if let Some(kill) = self.kill {
             jobs.push(Job::Kill(kill));
@@ -97,6 +122,7 @@ impl Turn {
         if let Some((id, reply)) = self.reply {
             jobs.push(Job::Reply { id, reply });
         }
+        jobs.extend(self.looks);
         jobs.extend(self.deliveries.into_iter().map(Job::Deliver));
         if !self.later.is_empty() {
             jobs.push(Job::PersistLater(self.later));

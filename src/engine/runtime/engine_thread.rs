@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
+use super::field_work::FieldWork;
 use super::jobs_thread::{JobsThread, Work};
 use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
@@ -32,6 +33,9 @@ use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
 use crate::engine::store::Store;
 
+/// Answers of looks that wait for the engine.
+const FINDINGS_MAX: usize = 64;
+
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub handle: HandleEnds,
@@ -47,6 +51,7 @@ struct Inbox {
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
     patches: mpsc::Receiver<Arc<PatchPicture>>,
+    findings: mpsc::Receiver<Input>,
     ending: watch::Receiver<Ending>,
     store_status: watch::Receiver<StoreStatus>,
 }
@@ -60,6 +65,7 @@ enum Arrival {
     KillLook,
     RunbookLook,
     Patches(Arc<PatchPicture>),
+    Found(Input),
     Tick,
     Signal(Signal),
 }
@@ -93,7 +99,14 @@ fn live(
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let patches = patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches);
+    let patches = patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches.clone());
+    let (found, findings) = mpsc::channel(FINDINGS_MAX);
+    let field_work = FieldWork {
+        state_dir: opened.store.as_ref().map(|store| store.path().to_owned()),
+        patches: opened.patches,
+        runbooks: opened.runbooks,
+        findings: found,
+    };
     let jobs = JobsThread {
         store: opened.store,
         runner: Arc::clone(&opened.runner),
@@ -103,6 +116,8 @@ fn live(
         status,
         killed: Arc::clone(&killed),
         kill_file: kill_file.clone(),
+        field_work,
+        pace: signal_sink.pace().clone(),
     };
     let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
         Ok(spawned) => spawned,
@@ -136,6 +151,7 @@ fn live(
         reports,
         deliveries,
         patches,
+        findings,
         ending: ends.ending,
         store_status,
     };
@@ -198,6 +214,7 @@ impl Desk {
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
                 Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
                 Some(found) = inbox.patches.recv() => Arrival::Patches(found),
+                Some(found) = inbox.findings.recv() => Arrival::Found(found),
                 _ = ticks.tick() => Arrival::Tick,
                 Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
             };
@@ -207,6 +224,7 @@ impl Desk {
                 Arrival::KillLook => self.look_at_kill_file(),
                 Arrival::RunbookLook => self.look_at_runbooks(),
                 Arrival::Patches(found) => self.take(Input::Patches(found)),
+                Arrival::Found(found) => self.take(found),
                 Arrival::Request(envelope) => self.take_request(envelope),
                 Arrival::Report(report) => self.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.take(Input::Delivered(report)),

@@ -11,10 +11,12 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+use super::field_work::FieldWork;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
+use crate::engine::ingest::pace::Pace;
 use crate::engine::input::{KillWord, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::limits::JOB_QUEUE_MAX;
@@ -43,6 +45,8 @@ pub(super) struct JobsThread {
     pub killed: Arc<AtomicBool>,
     /// Where there is a folder for it.
     pub kill_file: Option<KillFile>,
+    pub field_work: FieldWork,
+    pub pace: Pace,
 }
 
 impl JobsThread {
@@ -52,25 +56,30 @@ impl JobsThread {
         let thread = thread::Builder::new().name("hypo-jobs".to_owned()).spawn(move || {
             // Runners start their processes on the main runtime.
             let _entered = runtime.enter();
-            self.work(&receiver);
+            self.work(&receiver, &runtime);
         })?;
         Ok((sender, thread))
     }
 
-    fn work(mut self, receiver: &Receiver<Work>) {
+    fn work(mut self, receiver: &Receiver<Work>, runtime: &Handle) {
         let mut expected = BTreeMap::new();
         while let Ok(work) = receiver.recv() {
             match work {
                 Work::Expect(id, reply) => {
                     expected.insert(id, reply);
                 }
-                Work::Jobs(jobs) => self.perform(jobs, &mut expected),
+                Work::Jobs(jobs) => self.perform(jobs, &mut expected, runtime),
             }
         }
         self.write(&[], true);
     }
 
-    fn perform(&mut self, jobs: Vec<Job>, expected: &mut BTreeMap<RequestId, oneshot::Sender<Reply>>) {
+    fn perform(
+        &mut self,
+        jobs: Vec<Job>,
+        expected: &mut BTreeMap<RequestId, oneshot::Sender<Reply>>,
+        runtime: &Handle,
+    ) {
         let mut not_written = None;
         for job in jobs {
             match (job, &not_written) {
@@ -85,6 +94,9 @@ impl JobsThread {
                     self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
                 }
                 (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
+                (Job::FindNeed(asked), _) => self.field_work.find_need(asked, runtime),
+                (Job::LookAtAsset(look), _) => self.field_work.look_at(look, runtime),
+                (Job::WatchClosely { until, every_ms }, _) => self.pace.watch_closely(until, every_ms),
                 (Job::EndLeftOver { attempt }, _) => self.runner.end_left_over(&attempt),
                 (Job::Deliver(attempt), None) => self.couriers.send(attempt, self.deliveries.clone()),
                 (Job::Deliver(attempt), Some(problem)) => {

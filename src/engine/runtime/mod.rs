@@ -13,6 +13,7 @@
 //! before signals, so that a flood of samples does not delay a key.
 
 mod engine_thread;
+mod field_work;
 mod jobs_thread;
 mod opening;
 mod patch_desk;

@@ -12,7 +12,7 @@ use crate::engine::ingest::wall_clock;
 use crate::engine::job::{Job, Record};
 use crate::engine::model::position_setting;
 use crate::engine::pipeline::Engine;
-use crate::engine::settings::{OutboundSettings, PatchSettings};
+use crate::engine::settings::{OutboundSettings, PatchSettings, RunbookSettings};
 use crate::engine::snapshot::StoreStatus;
 use crate::engine::store::{Store, Stored};
 
@@ -27,6 +27,7 @@ pub(super) struct Opened {
     pub runner: Arc<dyn StepRunner>,
     pub outbound: OutboundSettings,
     pub patches: PatchSettings,
+    pub runbooks: RunbookSettings,
     pub first_jobs: Vec<Job>,
     pub now: Timestamp,
 }
@@ -75,8 +76,9 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         (spec, resume)
     };
     let sources = config.sources.into_iter().map(with_resume).collect();
-    let (runner, outbound, patches) = (config.runner, config.settings.outbound, config.settings.patches);
-    Ok(Opened { engine, store, status, recorder, sources, runner, outbound, patches, first_jobs, now })
+    let (outbound, patches, runbooks) = (config.settings.outbound, config.settings.patches, config.settings.runbooks);
+    let runner = config.runner;
+    Ok(Opened { engine, store, status, recorder, sources, runner, outbound, patches, runbooks, first_jobs, now })
 }
 
 /// All that happened on opening, what was lost first: it belongs together. Of entries that cannot be read, the first.

@@ -127,6 +127,9 @@ pub struct MethodSettings {
     /// The playbook or the template.
     #[serde(default)]
     pub name: Option<String>,
+    /// Words before the package manager's, such as `sudo` and `-n`.
+    #[serde(default)]
+    pub before: Vec<String>,
 }
 
 /// What a server is to the others that carry the same service.
@@ -365,7 +368,7 @@ mod tests {
     #[test]
     fn methods_and_probes_say_what_they_want() {
         let method =
-            |by, name: Option<&str>| MethodSettings { assets: None, class: None, by, name: name.map(str::to_owned) };
+            |by, name: Option<&str>| MethodSettings { assets: None, class: None, by, name: name.map(str::to_owned), before: Vec::new() };
         assert_eq!(method(PatchBy::Ansible, Some("patch.yml")).check(), Ok(()));
         assert!(method(PatchBy::Ansible, None).check().unwrap_err().contains("playbook"));
         assert!(method(PatchBy::Awx, Some(" ")).check().unwrap_err().contains("template"));

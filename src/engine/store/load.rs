@@ -13,6 +13,7 @@ use crate::engine::model::{
     Alert, Anomaly, AnomalyState, AuditEntry, Change, Delivery, Document, Fingerprint, Incident, Run, SourceName,
     Topology,
 };
+use crate::engine::patches::rollout::KeptRollout;
 
 /// Entries that cannot be read are named up to this number; all are counted.
 const NAMED_PROBLEMS_MAX: usize = 20;
@@ -30,6 +31,8 @@ pub struct Stored {
     pub changes: Vec<Change>,
     /// In order of id.
     pub runs: Vec<Run>,
+    /// Rollouts of patches.
+    pub rollouts: Vec<KeptRollout>,
     /// In order of incident.
     pub documents: Vec<Document>,
     /// In order of number.
@@ -65,6 +68,7 @@ impl Stored {
         records.extend(self.changes.into_iter().map(Record::Change));
         records.extend(self.runs.into_iter().map(Record::Run));
         records.extend(self.documents.into_iter().map(Record::Document));
+        records.extend(self.rollouts.into_iter().map(|it| Record::Rollout(Box::new(it))));
         records.extend(self.deliveries.into_iter().map(Record::Delivery));
         records.extend(self.audit.into_iter().map(Record::Audit));
         records.extend(self.topology.map(Record::Topology));
@@ -127,6 +131,7 @@ impl Store {
             anomaly: next(TreeName::Anomalies)?,
             change: next(TreeName::Changes)?,
             run: next(TreeName::Runs)?,
+            rollout: next(TreeName::Rollouts)?,
             audit: next(TreeName::Audit)?,
         })
     }
@@ -140,6 +145,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
         Ok(Record::Change(it)) => stored.changes.push(it),
         Ok(Record::Run(it)) => stored.runs.push(it),
         Ok(Record::Document(it)) => stored.documents.push(it),
+        Ok(Record::Rollout(it)) => stored.rollouts.push(*it),
         Ok(Record::Delivery(it)) => stored.deliveries.push(it),
         Ok(Record::Topology(it)) => stored.topology = Some(it),
         Ok(Record::Templates(it)) => stored.templates = Some(it),

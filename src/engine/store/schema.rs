@@ -8,6 +8,7 @@
 //! alerts     fingerprint, big-endian  Alert
 //! changes    id, big-endian           Change; under version byte 1 without what it changes
 //! runs       id, big-endian           version byte, then JSON of Run; under version byte 1 postcard of OlderRun
+//! rollouts   id, big-endian           version byte, then JSON of KeptRollout
 //! audit      sequence, big-endian     AuditEntry
 //! series     fingerprint, big-endian  SeriesState; under version byte 3 OlderState, under 2 that without cold series'
 //!                                     scorers, under 1 without the progress of anomalies too
@@ -75,10 +76,11 @@ pub(super) enum TreeName {
     Settings,
     Deliveries,
     Documents,
+    Rollouts,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -93,6 +95,7 @@ impl TreeName {
         Self::Settings,
         Self::Deliveries,
         Self::Documents,
+        Self::Rollouts,
     ];
 
     /// Its name on disk and in exports.
@@ -112,6 +115,7 @@ impl TreeName {
             Self::Settings => "settings",
             Self::Deliveries => "deliveries",
             Self::Documents => "documents",
+            Self::Rollouts => "rollouts",
         }
     }
 
@@ -155,7 +159,8 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::Anomaly(it) => (TreeName::Anomalies, number(it.id.0), postcard::to_extend(it, vec![ANOMALY_VERSION])?),
         Record::Alert(it) => (TreeName::Alerts, number(it.notice.fingerprint.0), value(it)?),
         Record::Change(it) => (TreeName::Changes, number(it.id.0), postcard::to_extend(it, vec![CHANGE_VERSION])?),
-        Record::Run(it) => (TreeName::Runs, number(it.id.0), run_value(it)?),
+        Record::Run(it) => (TreeName::Runs, number(it.id.0), json_value(it, RUN_VERSION)?),
+        Record::Rollout(it) => (TreeName::Rollouts, number(it.rollout.id.0), json_value(it.as_ref(), VALUE_VERSION)?),
         Record::Audit(it) => (TreeName::Audit, number(it.sequence), value(it)?),
         Record::Series(it) => {
             (TreeName::Series, number(it.fingerprint.0), postcard::to_extend(it, vec![SERIES_VERSION])?)
@@ -191,6 +196,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Alerts => Record::Alert(read(bytes)?),
         TreeName::Changes => Record::Change(read_change(bytes)?),
         TreeName::Runs => Record::Run(read_run(bytes)?),
+        TreeName::Rollouts => Record::Rollout(Box::new(read_json(bytes)?)),
         TreeName::Audit => Record::Audit(read(bytes)?),
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),
@@ -223,13 +229,21 @@ fn read_anomaly(bytes: &[u8]) -> Result<Anomaly, ValueProblem> {
     }
 }
 
-/// A run as JSON: it is read by people when something has gone wrong, and it grows by keys.
-fn run_value(run: &Run) -> Result<Vec<u8>, ValueProblem> {
-    let mut bytes = vec![RUN_VERSION];
-    serde_json::to_writer(&mut bytes, run).map_err(|problem| json_problem(&problem))?;
+/// A run or a rollout as JSON: it is read by people when something has gone wrong, and it grows by keys.
+fn json_value<T: Serialize + DeserializeOwned>(it: &T, version: u8) -> Result<Vec<u8>, ValueProblem> {
+    let mut bytes = vec![version];
+    serde_json::to_writer(&mut bytes, it).map_err(|problem| json_problem(&problem))?;
     // JSON has no infinities: what would not read back is refused now, not found missing later.
-    serde_json::from_slice::<Run>(&bytes[1..]).map_err(|problem| json_problem(&problem))?;
+    serde_json::from_slice::<T>(&bytes[1..]).map_err(|problem| json_problem(&problem))?;
     Ok(bytes)
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueProblem> {
+    match bytes.split_first() {
+        Some((&VALUE_VERSION, rest)) => serde_json::from_slice(rest).map_err(|problem| json_problem(&problem)),
+        Some((version, _)) => Err(ValueProblem::Version(*version)),
+        None => Err(ValueProblem::Empty),
+    }
 }
 
 fn json_problem(problem: &serde_json::Error) -> ValueProblem {

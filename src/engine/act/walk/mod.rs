@@ -256,7 +256,8 @@ impl WalkOutcome {
         let done_before = policy::done_before(&self.run, index, gate);
         let needs_target = policy::needs_target(&self.run, index, gate);
         let is_act = matches!(self.run.steps[index].bound.spec.kind, StepKind::Act(_));
-        let wait_ms = if is_act { gate.policy.veto.0 } else { 0 };
+        // A rollout's plan was on the screen for as long as its approval took.
+        let wait_ms = if is_act && gate.incident().is_some() { gate.policy.veto.0 } else { 0 };
         let came_back = policy::came_back(&self.run, index, gate).filter(|_| self.run.steps[index].offer.is_empty());
         let evidence = policy::evidence(&self.run, gate);
         let step = &mut self.run.steps[index];

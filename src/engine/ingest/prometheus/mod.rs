@@ -45,6 +45,8 @@ use crate::engine::settings::PrometheusSettings;
 const PROBE_EVERY: Duration = Duration::from_secs(600);
 /// Queries under way at once, whatever the settings say: a source must not hurt its server.
 const CONCURRENCY_MAX: usize = 16;
+/// Between two looks at how soon the next reading is wanted.
+const PACE_LOOK: Duration = Duration::from_secs(2);
 /// Shortest interval and step.
 const INTERVAL_MS_MIN: i64 = SECOND_MS;
 
@@ -202,8 +204,7 @@ impl Session {
                 Ok(is_behind) => {
                     self.backoff.reset();
                     if !is_behind {
-                        let interval = Duration::from_millis(u64::try_from(self.settings.interval.0).unwrap_or(0));
-                        tokio::time::sleep(interval.saturating_sub(started.elapsed())).await;
+                        self.wait_for_next(started).await;
                     }
                 }
                 Err(error) => {
@@ -242,6 +243,18 @@ impl Session {
         self.health.down(now, &error.to_string(), retry_at);
         self.report().await;
         self.pause(pause_ms).await;
+    }
+
+    /// Waits for the next reading. It may be wanted sooner than it was when the waiting began.
+    async fn wait_for_next(&self, started: Instant) {
+        loop {
+            let every_ms = u64::try_from(self.step_ms(wall_clock::now())).unwrap_or(0);
+            let left = Duration::from_millis(every_ms).saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(PACE_LOOK)).await;
+        }
     }
 
     async fn pause(&self, ms: u64) {

@@ -41,7 +41,7 @@ impl Session {
         let started = Instant::now();
         let now = wall_clock::now();
         let wanted = self.wanted(now);
-        let newest = align_down(self.clock.theirs(now), self.settings.interval.0);
+        let newest = align_down(self.clock.theirs(now), self.step_ms(now));
         let mut tally = Tally::default();
         let mut taken = Taken::default();
         let expressions = wanted.into_iter().map(|wanted| (wanted, self.queries[wanted.0].expr.clone())).collect();
@@ -66,9 +66,14 @@ impl Session {
         }))
     }
 
+    /// Between two readings.
+    pub(super) fn step_ms(&self, now: Timestamp) -> i64 {
+        self.sink.pace().every_ms(self.settings.interval.0, now)
+    }
+
     /// What is to be asked now, query by query.
     fn wanted(&mut self, now: Timestamp) -> Vec<Wanted> {
-        let step_ms = self.settings.interval.0;
+        let step_ms = self.step_ms(now);
         let theirs = self.clock.theirs(now);
         let oldest = theirs - self.settings.backfill.0.max(step_ms);
         let mut wanted = Vec::new();

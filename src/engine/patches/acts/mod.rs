@@ -74,8 +74,8 @@ pub struct Job {
     pub before: Vec<Arc<str>>,
     /// A regular expression for the names of whatever else may come with them; empty for nothing.
     pub allowed: Arc<str>,
-    /// A unit of systemd that must be active afterwards.
-    pub unit: Option<Arc<str>>,
+    /// Units of systemd that must be active afterwards.
+    pub units: Vec<Arc<str>>,
     /// Milliseconds for the installation.
     pub timeout_ms: i64,
 }
@@ -179,8 +179,10 @@ fn steps(job: &Job, calls: &Calls) -> Vec<StepSpec> {
         &expected,
         Unexpected::Pause,
     ));
-    if let Some((unit, reach)) = job.unit.as_ref().zip(job.reach()) {
-        let call = reach.call(["systemctl", "is-active", unit].map(Arc::from).to_vec());
+    if let Some(reach) = job.reach().filter(|_| !job.units.is_empty()) {
+        let unit = job.units.join(" ");
+        let words = ["systemctl", "is-active"].map(Arc::from).into_iter();
+        let call = reach.call(words.chain(job.units.iter().cloned()).collect());
         steps.push(looks("unit", format!("look whether {unit} is active"), &call, &nothing, Unexpected::Pause));
     }
     steps

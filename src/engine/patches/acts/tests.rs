@@ -17,7 +17,7 @@ fn job(method: Method, moves: Vec<Move>) -> Job {
         method,
         before: vec![text("sudo"), text("-n")],
         allowed: text("libssl.*"),
-        unit: Some(text("nginx.service")),
+        units: vec![text("nginx.service")],
         timeout_ms: 600_000,
     }
 }

@@ -232,6 +232,39 @@ pub enum RolloutRequest {
     },
 }
 
+impl RolloutRequest {
+    /// The same as asked by this person, whoever it says.
+    #[must_use]
+    pub fn asked_by(mut self, person: &str) -> Self {
+        let (Self::Approve { by, .. }
+        | Self::Pause { by, .. }
+        | Self::Resume { by, .. }
+        | Self::Stop { by, .. }
+        | Self::RollBack { by, .. }
+        | Self::Skip { by, .. }
+        | Self::Decide { by, .. }
+        | Self::ShortenSoak { by, .. }
+        | Self::Settle { by, .. }) = &mut self;
+        person.clone_into(by);
+        self
+    }
+
+    /// Puts another text in the place of its reason, where it has one.
+    pub fn map_reason(&mut self, to: impl FnOnce(&str) -> String) {
+        if let Self::Pause { reason, .. }
+        | Self::Resume { reason, .. }
+        | Self::Stop { reason, .. }
+        | Self::RollBack { reason, .. }
+        | Self::Skip { reason, .. }
+        | Self::Decide { reason, .. }
+        | Self::ShortenSoak { reason, .. }
+        | Self::Settle { reason, .. } = self
+        {
+            *reason = to(reason);
+        }
+    }
+}
+
 /// Why a request is not granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

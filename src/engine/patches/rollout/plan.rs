@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::health::HealthRules;
-use super::rules::PatchMethod;
+use super::rules::{PackageManager, PatchMethod};
 use crate::engine::clock::Timestamp;
 use crate::engine::digest::sha256_hex;
 use crate::engine::model::human_span;
@@ -47,6 +47,8 @@ pub struct Target {
     pub role: ServerRole,
     /// What is installed there.
     pub packages: Vec<PackageChange>,
+    /// Its package manager; `None` where that is not known, and something else installs.
+    pub manager: Option<PackageManager>,
     /// How.
     pub method: PatchMethod,
     /// Units of systemd that must be up afterwards.

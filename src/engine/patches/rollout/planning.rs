@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::health::HealthRules;
 use super::plan::{Group, LeftOut, Pace, PackageChange, Plan, Stage, StageKind, Target};
-use super::rules::PlanRules;
+use super::rules::{PackageManager, PatchMethod, PlanRules};
 use crate::engine::clock::Timestamp;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::inventory::{Environment, Traits};
@@ -14,7 +16,7 @@ use crate::engine::patches::risk::RiskBand;
 pub const STAGING: &str = "staging";
 
 /// A binary package of the source package on an asset.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installed {
     /// Its name.
     pub name: String,
@@ -25,10 +27,12 @@ pub struct Installed {
 }
 
 /// An asset that lacks the patch, or of which it could not be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its name.
     pub name: String,
+    /// Its distribution, as `ID` in os-release; empty where nobody said.
+    pub distribution: String,
     /// What is said of it.
     pub traits: Traits,
     /// What of the source package is installed there.
@@ -40,7 +44,7 @@ pub struct Candidate {
 }
 
 /// What is to be rolled out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// The source package.
     pub source: String,
@@ -117,7 +121,7 @@ fn pace(rules: &PlanRules) -> Pace {
 
 /// The target that a candidate is, or why it is none.
 fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
-    let Candidate { name, traits, packages, exception, unchecked } = candidate;
+    let Candidate { name, distribution, traits, packages, exception, unchecked } = candidate;
     if let Some(why) = unchecked {
         return Err(format!("could not be checked: {why}"));
     }
@@ -145,6 +149,11 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
     let Some(method) = rules.method(name, &traits.class) else {
         return Err("nothing says how packages get there; [[patches.method]] does".to_owned());
     };
+    let manager = PackageManager::of(distribution);
+    if manager.is_none() && matches!(method, PatchMethod::Local | PatchMethod::Ssh) {
+        let distribution = if distribution.is_empty() { "an unknown distribution" } else { distribution };
+        return Err(format!("which package manager {distribution} has is not known; a playbook can patch it"));
+    }
     let mut services = traits.services.clone();
     services.sort();
     services.dedup();
@@ -156,6 +165,7 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
         owner: traits.owner.clone(),
         services,
         role: rules.role(&traits.class),
+        manager,
         units: rules.units(&changes),
         packages: changes,
         method,

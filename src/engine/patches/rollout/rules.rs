@@ -1,5 +1,7 @@
 //! The settings that a plan is made by, read once: what may be patched where, by what, and what servers are to one another.
 
+use std::sync::Arc;
+
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +33,34 @@ impl std::fmt::Display for PatchMethod {
     }
 }
 
+/// What installs packages on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageManager {
+    /// `apt-get`.
+    Apt,
+    /// `dnf`.
+    Dnf,
+}
+
+impl PackageManager {
+    /// That of a distribution, by its `ID` in os-release.
+    #[must_use]
+    pub fn of(distribution: &str) -> Option<Self> {
+        match distribution {
+            "debian" | "ubuntu" | "raspbian" | "linuxmint" | "devuan" | "kali" => Some(Self::Apt),
+            "fedora" | "rhel" | "centos" | "rocky" | "almalinux" | "ol" | "amzn" => Some(Self::Dnf),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Method {
     assets: Option<Regex>,
     class: Option<Regex>,
     method: PatchMethod,
+    before: Vec<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,7 +100,8 @@ impl PlanRules {
                 PatchBy::Ansible => PatchMethod::Ansible(name),
                 PatchBy::Awx => PatchMethod::Awx(name),
             };
-            Ok(Method { assets: some(&method.assets)?, class: some(&method.class)?, method: by })
+            let before = method.before.iter().map(|word| Arc::from(word.as_str())).collect();
+            Ok(Method { assets: some(&method.assets)?, class: some(&method.class)?, method: by, before })
         });
         let classes = settings
             .class
@@ -99,8 +125,26 @@ impl PlanRules {
 
     /// How packages get onto an asset; `None` where no rule says.
     pub(super) fn method(&self, asset: &str, class: &str) -> Option<PatchMethod> {
+        self.method_for(asset, class).map(|method| method.method.clone())
+    }
+
+    /// Words that stand before the package manager's there, such as `sudo` and `-n`.
+    #[must_use]
+    pub fn before(&self, asset: &str, class: &str) -> Vec<Arc<str>> {
+        self.method_for(asset, class).map(|method| method.before.clone()).unwrap_or_default()
+    }
+
+    fn method_for(&self, asset: &str, class: &str) -> Option<&Method> {
         let is_for = |method: &&Method| fits(method.assets.as_ref(), asset) && fits(method.class.as_ref(), class);
-        self.methods.iter().find(is_for).map(|method| method.method.clone())
+        self.methods.iter().find(is_for)
+    }
+
+    /// A regular expression for the names of all packages that may be patched on a class of servers.
+    #[must_use]
+    pub fn allowed(&self, class: &str) -> String {
+        let of_class = self.allow.iter().filter(|(pattern, _)| pattern.is_match(class));
+        let patterns: Vec<&str> = of_class.flat_map(|(_, packages)| packages).map(Regex::as_str).collect();
+        patterns.join("|")
     }
 
     /// What servers of a class are to one another.

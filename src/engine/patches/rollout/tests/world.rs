@@ -37,7 +37,7 @@ pub(super) fn settings(pace: RolloutSettings) -> PatchSettings {
     PatchSettings {
         rollout: pace,
         allow: vec![AllowSettings { class: ".*".to_owned(), packages: vec!["lib.*".to_owned()] }],
-        method: vec![MethodSettings { assets: None, class: None, by: PatchBy::Ssh, name: None }],
+        method: vec![MethodSettings { assets: None, class: None, by: PatchBy::Ssh, name: None, before: Vec::new() }],
         class: [("replica", ServerRole::Replica), ("primary", ServerRole::Primary)]
             .map(|(class, role)| ClassSettings { class: class.to_owned(), role, healthy_min: None })
             .to_vec(),
@@ -67,7 +67,14 @@ pub(super) fn candidate(name: &str, environment: Environment, ring: &str, servic
     };
     let package =
         Installed { name: "libssl3".to_owned(), version: "3.0.1".to_owned(), fixed: Some("3.0.2".to_owned()) };
-    Candidate { name: name.to_owned(), traits, packages: vec![package], exception: None, unchecked: None }
+    Candidate {
+        name: name.to_owned(),
+        distribution: "debian".to_owned(),
+        traits,
+        packages: vec![package],
+        exception: None,
+        unchecked: None,
+    }
 }
 
 pub(super) fn need(candidates: Vec<Candidate>) -> Need {

@@ -1,0 +1,115 @@
+//! What a rollout asks of the world, as the engine knows it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::engine::act::policy::targets;
+use crate::engine::clock::Timestamp;
+use crate::engine::limits::VERIFY_FRESH_MS;
+use crate::engine::model::{AnomalyState, Incident, IncidentId, Purpose, RunStep, ServiceName, StepState};
+use crate::engine::patches::rollout::{Compared, Facts, KeptRollout, MemberHealth, MetricSamples, Room, Target};
+
+/// The world, as far as it concerns one rollout at one instant.
+pub(super) struct WorldFacts<'a> {
+    pub engine: &'a Engine,
+    pub kept: &'a KeptRollout,
+    pub now: Timestamp,
+}
+
+impl WorldFacts<'_> {
+    /// The names under which an asset's metrics and incidents are known.
+    fn names<'b>(&'b self, asset: &'b str) -> BTreeSet<&'b str> {
+        let target = self.kept.rollout.plan.targets.get(asset);
+        let services = target.into_iter().flat_map(|target| &target.services).map(String::as_str);
+        services.chain([asset]).collect()
+    }
+
+    /// What departs in a harmful way on one of these now.
+    fn harm(&self, names: &BTreeSet<&str>, asset: &str) -> Option<String> {
+        let anomalies = self.engine.world.anomalies.values().filter(|anomaly| {
+            anomaly.is_harmful && anomaly.state == AnomalyState::Active && anomaly.suppressed.is_none()
+        });
+        let of_it = anomalies.filter(|anomaly| names.contains(anomaly.service.as_str()));
+        // What is told of another instance alone says nothing of this one.
+        let mut here =
+            of_it.filter(|anomaly| anomaly.instance.as_deref().is_none_or(|instance| is_of(instance, asset)));
+        here.next().map(|anomaly| format!("{} of {} departs", anomaly.metric, anomaly.service))
+    }
+}
+
+/// True where an instance, `web-1:9100`, is one of this asset.
+pub(super) fn is_of(instance: &str, asset: &str) -> bool {
+    instance == asset || instance.strip_prefix(asset).is_some_and(|rest| rest.starts_with([':', '.']))
+}
+
+impl Facts for WorldFacts<'_> {
+    fn kill_switch(&self) -> Option<String> {
+        self.engine.safety.kill.as_ref().map(|kill| format!("{}: {}", kill.by, kill.reason))
+    }
+
+    fn room(&self, target: &Target) -> Room {
+        self.engine.rollouts.calendar.room(&target.place(), self.now)
+    }
+
+    fn incident(&self, target: &Target) -> Option<IncidentId> {
+        let names: BTreeSet<&str> = target.services.iter().map(String::as_str).chain([target.name.as_str()]).collect();
+        let is_on = |incident: &&Arc<Incident>| {
+            incident.state.is_live()
+                && self.kept.incident != Some(incident.id)
+                && incident.services.keys().any(|service| names.contains(service.as_str()))
+        };
+        let live = self.engine.world.incidents.values().filter(is_on);
+        live.max_by_key(|incident| (incident.severity, std::cmp::Reverse(incident.id))).map(|incident| incident.id)
+    }
+
+    fn member(&self, asset: &str) -> MemberHealth {
+        let names = self.names(asset);
+        if let Some(harm) = self.harm(&names, asset) {
+            return MemberHealth::Unhealthy(harm);
+        }
+        if let Some(other) = self.acting_on(asset) {
+            return MemberHealth::Unhealthy(format!("{other} is acting on it"));
+        }
+        let wanted: BTreeSet<ServiceName> = names.into_iter().map(ServiceName::new).collect();
+        let fresh = self.engine.detection.latest_of(&wanted).into_iter().any(|latest| {
+            let is_here = latest.instance.is_none_or(|instance| is_of(instance, asset));
+            is_here && latest.at + VERIFY_FRESH_MS >= self.now
+        });
+        if fresh { MemberHealth::Healthy } else { MemberHealth::Unknown }
+    }
+
+    fn is_reachable(&self, target: &Target) -> bool {
+        // Whether it answers shows when it is called; a call that does not get through has changed nothing.
+        !target.name.is_empty()
+    }
+
+    fn taken_by(&self, target: &Target) -> Option<String> {
+        let others = self.engine.rollouts.kept.values().filter(|other| other.rollout.id != self.kept.rollout.id);
+        let busy = others
+            .into_iter()
+            .find(|other| other.rollout.targets.get(&target.name).is_some_and(|record| record.state.is_under_way()));
+        busy.map(|other| other.rollout.id.to_string()).or_else(|| self.acting_on(&target.name))
+    }
+
+    fn health(&self, target: &Target, times: &Compared) -> Vec<MetricSamples> {
+        self.engine.rollouts.samples.health(&target.name, times)
+    }
+}
+
+impl WorldFacts<'_> {
+    /// A run for something else that acts on the asset, or on what it carries, this moment.
+    fn acting_on(&self, asset: &str) -> Option<String> {
+        let names = self.names(asset);
+        let is_acting = |step: &RunStep| {
+            matches!(step.state, StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. })
+                && step.bound.spec.act().is_some()
+                && targets(&step.bound.spec.touches).any(|touched| names.contains(touched))
+        };
+        let own = |run: &crate::engine::model::Run| {
+            run.subject.rollout().is_some_and(|target| target.rollout == self.kept.rollout.id)
+        };
+        let mut runs = self.engine.world.runs.values().filter(|run| run.state.is_open() && !own(run));
+        runs.find(|run| run.steps.iter().any(is_acting)).map(|run| run.id.to_string())
+    }
+}

@@ -1,0 +1,390 @@
+//! Orders of rollouts carried out, and what became of the runs that they led to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Engine;
+use super::rollout_facts::is_of;
+use super::turn::Turn;
+use crate::engine::act::walk::{self, ENGINE};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS};
+use crate::engine::correlate::{self, CorrelationEvent};
+use crate::engine::input::AssetLook;
+use crate::engine::job::Record;
+use crate::engine::model::{
+    Incident, IncidentSeverity, RolloutId, RolloutTarget, Run, RunId, RunState, RunStep, ServiceName, StepState,
+    TimelineEntry, TimelineKind,
+};
+use crate::engine::patches::acts::{self, INSTALL, Job as PatchJob, Method, Move, Reach};
+use crate::engine::patches::inventory::Environment;
+use crate::engine::patches::rollout::{
+    Acting, Evidence, KeptRollout, Order, PackageManager, PatchMethod, Samples, Seen, Target, TargetEnd, TargetRun,
+    TargetState,
+};
+
+/// The setting under which samples are kept.
+const SAMPLES: &str = "rollout samples";
+/// Between two looks at metrics while nothing is under way.
+const SAMPLE_MS: i64 = MINUTE_MS;
+/// Between two times that they are written.
+const KEEP_SAMPLES_MS: i64 = 10 * MINUTE_MS;
+/// A step that waits for a person for so long is none that the plan foresaw.
+const STUCK_MS: i64 = 60 * SECOND_MS;
+
+impl Engine {
+    pub(super) fn restore_samples(&mut self, name: &str, value: &str) -> bool {
+        if name != SAMPLES {
+            return false;
+        }
+        match serde_json::from_str::<Samples>(value) {
+            Ok(samples) => self.rollouts.samples = samples,
+            // Health that cannot be told waits for a person, so nothing is taken for good by this.
+            Err(problem) => tracing::warn!(%problem, "samples of rollouts were not read back"),
+        }
+        true
+    }
+
+    pub(super) fn carry_out(&mut self, id: RolloutId, order: Order, turn: &mut Turn) {
+        match order {
+            Order::BeginTarget { target, attempt, .. } => {
+                if let Err(why) = self.begin_target(id, &target, attempt, turn) {
+                    self.end_target(id, &target, attempt, &TargetEnd::Failed { why, may_have_changed: false }, turn);
+                }
+            }
+            Order::RollBackTarget { target, attempt, why, .. } => {
+                if let Err(why) = self.roll_back_target(id, &target, attempt, &why, turn) {
+                    self.end_target(id, &target, attempt, &TargetEnd::RollBackFailed { why }, turn);
+                }
+            }
+            Order::ProbeTarget { target, .. } => self.probe_target(id, &target, turn),
+            Order::OpenIncident { evidence } => self.open_rollout_incident(id, &evidence, turn),
+            Order::WatchClosely { until, every_ms, .. } => turn.watch_closely(until, every_ms),
+            Order::Note { text } => self.note_of_rollout(&text, turn),
+        }
+    }
+
+    fn begin_target(&mut self, id: RolloutId, name: &str, attempt: u32, turn: &mut Turn) -> Result<(), String> {
+        let kept = self.rollouts.kept.get(&id).cloned().ok_or("its rollout is gone")?;
+        let target = kept.rollout.plan.targets.get(name).ok_or("it is not in the plan")?;
+        let of = RolloutTarget { rollout: id, asset: Arc::from(name) };
+        let job = self.patch_job(&kept, target, &of)?;
+        let mandate = self.mandate(&of, turn.now).ok_or("its rollout is gone")?;
+        let by = mandate.approved_by.clone().ok_or("nobody has approved the plan")?;
+        let run = RunId(self.next_run);
+        self.next_run += 1;
+        let proposal = acts::proposal(&job);
+        let subject = crate::engine::act::policy::Subject::Rollout(&mandate);
+        let outcome = self.with_gate(subject, turn.now, |gate| walk::start(run, &proposal, &by, gate));
+        self.take_walk(outcome, turn, true);
+        if let Some(kept) = self.rollouts.kept.get_mut(&id) {
+            let runs = &mut Arc::make_mut(kept).runs;
+            runs.insert(name.to_owned(), TargetRun { attempt, run, is_looked_at: false });
+        }
+        Ok(())
+    }
+
+    fn patch_job(&self, kept: &KeptRollout, target: &Target, of: &RolloutTarget) -> Result<PatchJob, String> {
+        let words = |text: &str| -> Arc<str> { Arc::from(text) };
+        let reach = |method: &PatchMethod| match method {
+            PatchMethod::Local => Reach::Local,
+            _ => Reach::Ssh(Arc::clone(&of.asset)),
+        };
+        let method = match (&target.method, target.manager) {
+            (PatchMethod::Ansible(name), _) => Method::Playbook(words(name)),
+            (PatchMethod::Awx(name), _) => Method::JobTemplate(words(name)),
+            (method, Some(PackageManager::Apt)) => Method::Apt(reach(method)),
+            (method, Some(PackageManager::Dnf)) => Method::Dnf(reach(method)),
+            (_, None) => return Err("its package manager is not known".to_owned()),
+        };
+        let moves = target.packages.iter().map(|change| Move {
+            name: words(&change.name),
+            architecture: words(""),
+            from: words(&change.from),
+            to: words(&change.to),
+        });
+        Ok(PatchJob {
+            target: of.clone(),
+            source: words(&kept.rollout.plan.source),
+            moves: moves.collect(),
+            method,
+            before: self.rollouts.rules.before(&target.name, &target.class),
+            allowed: self.rollouts.rules.allowed(&target.class).into(),
+            units: target.units.iter().map(|unit| words(unit)).collect(),
+            timeout_ms: kept.rollout.plan.pace.takes_ms,
+        })
+    }
+
+    fn roll_back_target(
+        &mut self,
+        id: RolloutId,
+        name: &str,
+        attempt: u32,
+        why: &str,
+        turn: &mut Turn,
+    ) -> Result<(), String> {
+        let kept = self.rollouts.kept.get(&id).cloned().ok_or("its rollout is gone")?;
+        let before = kept.runs.get(name).ok_or("no run is known that patched it")?;
+        let run = self.world.runs.get(&before.run).cloned().ok_or("the run that patched it is not known any more")?;
+        let (index, step) = run.step_named(INSTALL).ok_or("the run that patched it has no such step")?;
+        let ground = self.ground_of(&run, turn.now).ok_or("its rollout is gone")?;
+        let engine: Arc<str> = Arc::from(ENGINE);
+        let undone =
+            self.with_gate(ground.subject(), turn.now, |gate| walk::undo(&run, index, &step.id, &engine, gate));
+        let outcome = undone.map_err(|refusal| refusal.to_string())?;
+        self.note_of_rollout(&format!("{id}: takes {name} back: {why}"), turn);
+        self.take_walk(outcome, turn, true);
+        if let Some(kept) = self.rollouts.kept.get_mut(&id)
+            && let Some(of) = Arc::make_mut(kept).runs.get_mut(name)
+        {
+            of.attempt = attempt;
+        }
+        Ok(())
+    }
+
+    /// Looks by the run's own probe; what it says is seen with the run.
+    fn probe_target(&mut self, id: RolloutId, name: &str, turn: &mut Turn) {
+        let Some(of) = self.rollouts.kept.get(&id).and_then(|kept| kept.runs.get(name).copied()) else { return };
+        let Some(run) = self.world.runs.get(&of.run).cloned() else { return };
+        let Some((index, step)) = run.step_named(INSTALL) else { return };
+        if !matches!(step.state, StepState::Unknown { .. }) {
+            return;
+        }
+        let Some(ground) = self.ground_of(&run, turn.now) else { return };
+        let engine: Arc<str> = Arc::from(ENGINE);
+        let probed = self.with_gate(ground.subject(), turn.now, |gate| walk::probe(&run, index, &engine, gate));
+        if let Ok(outcome) = probed {
+            self.take_walk(outcome, turn, true);
+        }
+    }
+
+    fn open_rollout_incident(&mut self, id: RolloutId, evidence: &Evidence, turn: &mut Turn) {
+        let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
+        let number = self.correlator.take_number();
+        let mut incident = Incident::opened(number, turn.now, turn.now);
+        incident.title = Arc::from(evidence.title.as_str());
+        let in_production = evidence.carriers.iter().filter_map(|name| kept.rollout.plan.targets.get(name));
+        let is_production = in_production.into_iter().any(|target| target.environment == Environment::Production);
+        incident.severity = if is_production { IncidentSeverity::Sev2 } else { IncidentSeverity::Sev3 };
+        let names = evidence.services.iter().chain(evidence.target.iter().filter(|_| evidence.services.is_empty()));
+        incident.services = names.map(|name| (ServiceName::new(name), turn.now)).collect();
+        let mut tell = |kind, text: String| {
+            let entry = TimelineEntry {
+                at: turn.now,
+                kind,
+                text: Arc::from(text),
+                service: None,
+                anomaly: None,
+                by: Some(Arc::from(ENGINE)),
+            };
+            correlate::add_to_timeline(&mut incident.timeline, entry);
+        };
+        tell(TimelineKind::State, format!("opened by {id}: {}", evidence.title));
+        if let Some(report) = &evidence.report {
+            tell(TimelineKind::Impact, report.words.clone());
+            for one in &report.metrics {
+                tell(TimelineKind::Impact, one.words.clone());
+            }
+        }
+        let carriers = if evidence.carriers.is_empty() { "nobody".to_owned() } else { evidence.carriers.join(", ") };
+        tell(TimelineKind::Change, format!("{} has been put on {carriers}", kept.rollout.plan.source));
+        self.touched.incidents.insert(number);
+        self.apply(&CorrelationEvent::IncidentOpened(Arc::new(incident)), turn);
+        if let Some(kept) = self.rollouts.kept.get_mut(&id) {
+            Arc::make_mut(kept).incident = Some(number);
+        }
+    }
+
+    /// Tells a rollout how an order ended.
+    pub(super) fn end_target(&mut self, id: RolloutId, name: &str, attempt: u32, end: &TargetEnd, turn: &mut Turn) {
+        let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
+        let (rollout, orders) = kept.rollout.on_target(name, attempt, end, turn.now);
+        self.take_rollout(id, rollout, orders, turn);
+    }
+
+    /// Holds each run against what its target is waiting for; true where something has ended.
+    pub(super) fn settle_runs(&mut self, id: RolloutId, turn: &mut Turn) -> bool {
+        let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return false };
+        let mut has_ended = false;
+        for (name, of) in &kept.runs {
+            let Some(record) = kept.rollout.targets.get(name).filter(|record| record.attempt == of.attempt) else {
+                continue;
+            };
+            let Some(run) = self.world.runs.get(&of.run).cloned() else { continue };
+            let Some(outcome) = seen(&run, &record.state, turn) else { continue };
+            match outcome {
+                Shown::Installed if !of.is_looked_at => self.look_at_target(id, name, turn),
+                Shown::Installed => {}
+                Shown::End { end, stops } => {
+                    if stops {
+                        self.stop_target_run(&run, turn);
+                    }
+                    self.end_target(id, name, of.attempt, &end, turn);
+                    has_ended = true;
+                }
+            }
+        }
+        has_ended
+    }
+
+    /// The packages are there: the machine itself says what runs on replaced files.
+    fn look_at_target(&mut self, id: RolloutId, name: &str, turn: &mut Turn) {
+        let Some(kept) = self.rollouts.kept.get_mut(&id) else { return };
+        let kept = Arc::make_mut(kept);
+        let Some((target, of)) = kept.rollout.plan.targets.get(name).zip(kept.runs.get_mut(name)) else { return };
+        of.is_looked_at = true;
+        let attempt = of.attempt;
+        let is_remote = match target.method {
+            PatchMethod::Local => false,
+            PatchMethod::Ssh => true,
+            PatchMethod::Ansible(_) | PatchMethod::Awx(_) => {
+                let reboot = Some("what runs there was not looked at; scan it".to_owned());
+                self.end_target(id, name, attempt, &TargetEnd::Patched { reboot }, turn);
+                return;
+            }
+        };
+        let target = RolloutTarget { rollout: id, asset: Arc::from(name) };
+        turn.look_at_asset(AssetLook { target, attempt, is_remote });
+        self.keep_rollout(id, turn);
+    }
+
+    /// What a look at a machine found.
+    pub(super) fn take_asset_seen(&mut self, look: &AssetLook, found: Result<Option<String>, String>, turn: &mut Turn) {
+        let reboot = found.unwrap_or_else(|why| Some(format!("what runs there is not known: {why}")));
+        let end = TargetEnd::Patched { reboot };
+        self.end_target(look.target.rollout, &look.target.asset, look.attempt, &end, turn);
+        self.advance_rollout(look.target.rollout, turn);
+    }
+
+    fn stop_target_run(&mut self, run: &Arc<Run>, turn: &mut Turn) {
+        let Some(ground) = self.ground_of(run, turn.now).filter(|_| run.state.is_open()) else { return };
+        let engine: Arc<str> = Arc::from(ENGINE);
+        let stopped = self.with_gate(ground.subject(), turn.now, |gate| walk::stop(run, None, &engine, gate));
+        if let Ok(outcome) = stopped {
+            self.take_walk(outcome, turn, true);
+        }
+    }
+
+    /// Takes in what the metrics of targets are, for what is compared later.
+    pub(super) fn sample_targets(&mut self, turn: &mut Turn) {
+        let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
+        let is_close = |kept: &&Arc<KeptRollout>| {
+            kept.rollout
+                .targets
+                .values()
+                .any(|it| it.state.is_under_way() || matches!(it.state, TargetState::Validating { .. }))
+        };
+        let every_ms = open.clone().filter(is_close).map(|kept| kept.rollout.plan.pace.watch_ms).min();
+        let since = turn.now.since_ms(self.rollouts.sampled_at);
+        if (0..every_ms.unwrap_or(SAMPLE_MS)).contains(&since) {
+            return;
+        }
+        let targets: Vec<(String, Vec<String>)> = open
+            .flat_map(|kept| kept.rollout.plan.targets.values())
+            .map(|target| (target.name.clone(), target.services.clone()))
+            .collect();
+        let names = targets.iter().flat_map(|(name, services)| services.iter().chain([name]));
+        let wanted: BTreeSet<ServiceName> = names.map(|name| ServiceName::new(name)).collect();
+        let latest = self.detection.latest_of(&wanted);
+        for (name, services) in &targets {
+            let of_it = latest
+                .iter()
+                .filter(|it| it.service.as_str() == name || services.iter().any(|s| it.service.as_str() == s));
+            let here = of_it.filter(|it| it.instance.is_none_or(|instance| is_of(instance, name)));
+            for it in here {
+                let (of, metric) = (it.service.as_str(), it.metric.as_ref());
+                let seen = Seen { of, metric, unit: it.unit, bad_when: it.bad_when, at: it.at, value: it.value };
+                self.rollouts.samples.take(name, &seen);
+            }
+        }
+        self.rollouts.sampled_at = turn.now;
+        self.keep_samples(&targets, turn);
+    }
+
+    fn keep_samples(&mut self, targets: &[(String, Vec<String>)], turn: &mut Turn) {
+        let since = turn.now.since_ms(self.rollouts.samples_kept_at);
+        if (0..KEEP_SAMPLES_MS).contains(&since) {
+            return;
+        }
+        self.rollouts.samples_kept_at = turn.now;
+        self.rollouts.samples.retain(|name| targets.iter().any(|(target, _)| target == name));
+        // Plain data: it always has a text.
+        let value = serde_json::to_string(&self.rollouts.samples).unwrap_or_default();
+        turn.keep_later(Record::Setting { name: SAMPLES.to_owned(), value });
+    }
+}
+
+/// What a run shows of its target.
+enum Shown {
+    /// Every step passed.
+    Installed,
+    /// It ended.
+    End {
+        /// How.
+        end: TargetEnd,
+        /// The run is still open, and is to be stopped.
+        stops: bool,
+    },
+}
+
+/// What became of a run, as far as its target waits for it.
+fn seen(run: &Run, state: &TargetState, turn: &Turn) -> Option<Shown> {
+    let (_, install) = run.step_named(INSTALL)?;
+    let end = |end, stops| Some(Shown::End { end, stops });
+    match state {
+        TargetState::Patching { .. } => patching(run, install, turn),
+        TargetState::RollingBack { .. } => match &install.state {
+            StepState::Undone { .. } => end(TargetEnd::RolledBack, true),
+            StepState::Failed { reason, .. } => end(TargetEnd::RollBackFailed { why: reason.to_string() }, false),
+            StepState::Unknown { .. } => end(TargetEnd::Lost, false),
+            _ => None,
+        },
+        TargetState::Unknown { was, .. } => match (&install.state, was) {
+            (StepState::Running { .. } | StepState::Unknown { .. }, _) => None,
+            (StepState::Succeeded { .. }, Acting::Patching) if run.state.is_open() && !is_stuck(run, turn) => None,
+            (StepState::Succeeded { .. }, _) => end(TargetEnd::Found { carries: true }, true),
+            (StepState::Failed { .. }, _) if install.stands() => end(TargetEnd::Found { carries: true }, true),
+            // It is still on its way to the step, and nobody has stopped it.
+            (StepState::Pending | StepState::Waiting, Acting::Patching)
+                if run.state == RunState::Active && install.acts_begun().next().is_none() =>
+            {
+                end(TargetEnd::Found { carries: false }, true)
+            }
+            (_, _) => end(TargetEnd::Found { carries: false }, true),
+        },
+        _ => None,
+    }
+}
+
+fn patching(run: &Run, install: &RunStep, turn: &Turn) -> Option<Shown> {
+    let may_have_changed = install.acts_done().next().is_some();
+    let failed =
+        |why: &str, stops| Some(Shown::End { end: TargetEnd::Failed { why: why.to_owned(), may_have_changed }, stops });
+    match run.state {
+        RunState::Succeeded => Some(Shown::Installed),
+        RunState::Failed => failed(&failure(run), false),
+        RunState::Stopped => failed("its run was stopped", false),
+        RunState::Paused => failed(&run.word, true),
+        RunState::Interrupted => Some(Shown::End { end: TargetEnd::Lost, stops: false }),
+        RunState::Active if is_stuck(run, turn) => {
+            let text = run.current_step().and_then(|at| run.steps.get(at)).map(|step| step.gate_text.to_string());
+            failed(&format!("the gate does not let it begin: {}", text.unwrap_or_default()), true)
+        }
+        RunState::Active => None,
+    }
+}
+
+/// True where the run has waited for a person for longer than a plan that was approved foresees.
+fn is_stuck(run: &Run, turn: &Turn) -> bool {
+    let step = run.current_step().and_then(|at| run.steps.get(at));
+    step.is_some_and(|step| {
+        step.state == StepState::Waiting && step.begins_at.is_none() && turn.now.since_ms(step.shown_at) >= STUCK_MS
+    })
+}
+
+fn failure(run: &Run) -> String {
+    let reason = run.steps.iter().find_map(|step| match &step.state {
+        StepState::Failed { reason, .. } => Some(format!("{}: {reason}", step.bound.spec.title)),
+        _ => None,
+    });
+    reason.unwrap_or_else(|| "its run failed".to_owned())
+}

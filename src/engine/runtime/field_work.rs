@@ -1,0 +1,94 @@
+//! What rollouts need to have found out: who lacks a patch, by the files in the state directory, and what a machine has and
+//! runs once it was patched. Each look runs beside everything else, and its answer is an input.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::engine::act::steps::asset_look;
+use crate::engine::ingest::wall_clock;
+use crate::engine::input::{AssetLook, Input, NeedAsked};
+use crate::engine::patches::inventory::{AssetNews, file, this_host};
+use crate::engine::patches::office::Office;
+use crate::engine::patches::rollout::need::need_of;
+use crate::engine::patches::rollout::planning::Need;
+use crate::engine::settings::{PatchSettings, RunbookSettings};
+
+/// Looks for what rollouts need.
+pub(super) struct FieldWork {
+    pub state_dir: Option<PathBuf>,
+    pub patches: PatchSettings,
+    pub runbooks: RunbookSettings,
+    pub findings: mpsc::Sender<Input>,
+}
+
+impl FieldWork {
+    /// Finds out who lacks a patch; returns at once.
+    pub(super) fn find_need(&self, asked: NeedAsked, runtime: &Handle) {
+        let (folder, settings, findings) = (self.state_dir.clone(), self.patches.clone(), self.findings.clone());
+        runtime.spawn_blocking(move || {
+            let found = match folder {
+                Some(folder) => find(&folder, &settings, &asked.source).map(Box::new),
+                None => Err("nothing is kept here, so nothing is known of what is installed".to_owned()),
+            };
+            // It errs once the engine is gone, and then nobody waits for it.
+            let _gone = findings.blocking_send(Input::Need { asked, found });
+        });
+    }
+
+    /// Looks at a machine that was patched, and puts what it has into the inventory; returns at once.
+    pub(super) fn look_at(&self, look: AssetLook, runtime: &Handle) {
+        let (folder, settings, findings) = (self.state_dir.clone(), self.runbooks.clone(), self.findings.clone());
+        runtime.spawn(async move {
+            let name = Arc::clone(&look.target.asset);
+            let looked = if look.is_remote {
+                asset_look::look(&name, &settings).await.map(|(news, _)| (news, format!("ssh {name}")))
+            } else {
+                tokio::task::spawn_blocking(this_host_news)
+                    .await
+                    .unwrap_or_else(|problem| Err(problem.to_string()))
+                    .map(|news| (news, "this host".to_owned()))
+            };
+            let found = match looked {
+                Ok((news, origin)) => {
+                    let keep = move || keep(folder.as_deref(), &name, news, &origin);
+                    tokio::task::spawn_blocking(keep).await.unwrap_or_else(|problem| Err(problem.to_string()))
+                }
+                Err(problem) => Err(problem),
+            };
+            let _gone = findings.send(Input::AssetSeen { look, found }).await;
+        });
+    }
+}
+
+fn find(folder: &Path, settings: &PatchSettings, source: &str) -> Result<Need, String> {
+    let office = Office::load(folder).map_err(|problem| problem.to_string())?;
+    let matched = office.matched();
+    let queue =
+        office.queue(&matched, folder, &settings.risk, wall_clock::now()).map_err(|problem| problem.to_string())?;
+    need_of(source, &office.fleet, &matched, &queue)
+}
+
+fn this_host_news() -> Result<AssetNews, String> {
+    let root = Path::new("/");
+    let installed = this_host::dpkg(root).map_err(|problem| problem.to_string())?;
+    let installed = installed.ok_or("this host has no dpkg; scan it by hand")?;
+    this_host::news(root, installed.packages).map_err(|problem| problem.to_string())
+}
+
+/// Gives why the machine must be rebooted, or something on it restarted.
+fn keep(folder: Option<&Path>, name: &str, news: AssetNews, origin: &str) -> Result<Option<String>, String> {
+    let reboot = news.running.as_ref().and_then(|running| running.reboot_reason());
+    if let Some(folder) = folder {
+        let kept = || {
+            let _held = file::hold(folder)?;
+            let mut fleet = file::load(folder)?;
+            fleet.take(name, news, origin, wall_clock::now());
+            file::keep(folder, &fleet)
+        };
+        kept().map_err(|problem| problem.to_string())?;
+    }
+    Ok(reboot)
+}
