@@ -11,6 +11,7 @@ use super::input::{KillWord, RequestId};
 use super::model::{
     Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
 };
+use super::patches::exceptions::PatchException;
 use super::request::Reply;
 
 /// One thing to do.
@@ -94,6 +95,8 @@ pub enum Record {
     DeliveryGone(u64),
     /// By incident and kind.
     Document(Document),
+    /// By number.
+    PatchException(PatchException),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.

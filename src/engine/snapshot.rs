@@ -14,6 +14,7 @@ use super::model::{
     IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
     SuppressionRule, Topology,
 };
+pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
 
 /// Totals for the status bar and the empty states.
@@ -143,6 +144,9 @@ pub struct Snapshot {
     /// What must be patched, where and by when.
     #[serde(default)]
     pub patches: Arc<patches::PatchPicture>,
+    /// Patches that are put off and risks that are accepted: those in force and the newest of those over, the newest first.
+    #[serde(default)]
+    pub patch_exceptions: Vec<Arc<PatchException>>,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -195,6 +199,7 @@ impl Snapshot {
             updates_due: BTreeMap::new(),
             update_every_ms: 0,
             patches: Arc::default(),
+            patch_exceptions: Vec::new(),
             replay: None,
         }
     }

@@ -43,7 +43,6 @@ mod machine;
 mod matching;
 #[cfg(test)]
 mod offline;
-mod patch_pictures;
 #[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]

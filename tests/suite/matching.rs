@@ -160,3 +160,40 @@ fn this_host_is_scanned_and_what_no_scan_can_know_is_said() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stdout).contains("row 2: `live` is no environment"));
 }
+
+#[test]
+fn what_is_deferred_is_out_of_the_list_until_it_is_withdrawn_and_stands_in_the_audit_log() {
+    let home = tempfile::tempdir().unwrap();
+    with_feeds(home.path());
+    let count = || json(&hypo(home.path(), &["patches", "list", "--json"]))["patches"].as_array().unwrap().len();
+    assert_eq!(count(), 3);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = hypo(home.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(expected), "{said}");
+    };
+    let curl = ["patches", "defer", "curl", "--reason", "the vendor tests it", "--until"];
+    refused(&[&curl[..], &["60d"]].concat(), "30 days at most");
+    refused(&[&curl[..], &["60d", "--although", "yes"]].concat(), "EXPLOITED and no other");
+    refused(&["patches", "accept", "openssl", "--reason", " ", "--until", "9d"], "needs a reason");
+    refused(&["patches", "withdraw", "7", "--reason", "x"], "EXC-7 is not known");
+    let done = hypo(home.path(), &[&curl[..], &["60d", "--although", "EXPLOITED", "--ring", "canary"]].concat());
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(said.starts_with("EXC-1: curl on ring canary deferred until"), "{said}{done:?}");
+    assert_eq!(count(), 2);
+    let done = hypo(
+        home.path(),
+        &["patches", "accept", "CVE-2026-0001", "--until", "9d", "--reason", "behind a wall", "--owner", "data"],
+    );
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("EXC-2: CVE-2026-0001 everywhere accepted"), "{done:?}");
+    let listing = json(&hypo(home.path(), &["patches", "list", "--json"]));
+    assert_eq!((count(), &listing["excepted_count"]), (1, &Value::from(2)));
+    let kept = json(&hypo(home.path(), &["patches", "exceptions", "--json"]));
+    assert_eq!(kept["exceptions"][0]["owner"], "data");
+    assert!(hypo(home.path(), &["patches", "withdraw", "EXC-1", "--reason", "tested"]).status.success());
+    assert_eq!(count(), 2);
+    let log = hypo(home.path(), &["audit", "list"]);
+    let log = String::from_utf8_lossy(&log.stdout).into_owned();
+    assert!(log.contains("EXC-1: curl on ring canary") && log.contains("withdrew EXC-1"), "{log}");
+    assert!(hypo(home.path(), &["audit", "verify"]).status.success());
+}

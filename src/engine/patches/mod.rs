@@ -7,6 +7,7 @@ pub mod advisory_id;
 pub mod cve;
 pub mod cvss;
 pub mod directive;
+pub mod exceptions;
 pub mod feeds;
 pub mod intake;
 pub mod inventory;

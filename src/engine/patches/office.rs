@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::exceptions::InForce;
 use super::inventory::Fleet;
 use super::inventory::file::{self, FileError};
 use super::knowledge::Knowledge;
@@ -55,13 +56,14 @@ impl Office {
         &self,
         matched: &Matched<'_, '_>,
         state_dir: &Path,
+        exceptions: &InForce<'_>,
         settings: &RiskSettings,
         now: Timestamp,
     ) -> Result<Queue, OfficeError> {
         let _held = file::hold(state_dir)?;
         let before = Ledger::load(state_dir)?;
         let mut ledger = before.clone();
-        let queue = queue::queue(matched, &self.knowledge, &mut ledger, settings, now);
+        let queue = queue::queue(matched, &self.knowledge, &mut ledger, exceptions, settings, now);
         if ledger != before {
             ledger.keep(state_dir)?;
         }

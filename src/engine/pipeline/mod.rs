@@ -7,6 +7,7 @@
 mod assist;
 mod audit_log;
 mod documents;
+mod exceptions;
 mod incidents;
 mod learned;
 mod outward;
@@ -32,6 +33,7 @@ use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
+use super::patches::exceptions::PatchException;
 use super::patches::picture::PatchPicture;
 use super::precursors::Precursors;
 use super::remedies::Remedies;
@@ -76,6 +78,8 @@ pub struct Engine {
     store: StoreStatus,
     /// What must be patched, as the driver found it.
     patches: Arc<PatchPicture>,
+    exceptions: BTreeMap<u64, Arc<PatchException>>,
+    next_exception: u64,
     last_kept_at: Timestamp,
     revision: u64,
     has_changed: bool,
@@ -119,6 +123,8 @@ impl Engine {
             next_run: 1,
             store: StoreStatus::default(),
             patches: Arc::default(),
+            exceptions: BTreeMap::new(),
+            next_exception: 1,
             last_kept_at: Timestamp(0),
             revision: 0,
             has_changed: true,
@@ -190,6 +196,7 @@ impl Engine {
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
                 Record::Document(document) => self.restore_document(document),
+                Record::PatchException(exception) => self.restore_exception(exception),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

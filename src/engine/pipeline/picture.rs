@@ -61,6 +61,7 @@ impl Engine {
             updates_due: self.updates_due(),
             update_every_ms: self.settings.outbound.update_every.0,
             patches: Arc::clone(&self.patches),
+            patch_exceptions: self.exceptions_in_order(now),
             replay: None,
         })
     }

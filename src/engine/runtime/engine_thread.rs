@@ -93,7 +93,8 @@ fn live(
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let patches = patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches);
+    let patches =
+        patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches, ends.handle.snapshots.subscribe());
     let jobs = JobsThread {
         store: opened.store,
         runner: Arc::clone(&opened.runner),

@@ -17,6 +17,7 @@
 //! cursors    source's name            Timestamp
 //! deliveries number, big-endian       Delivery
 //! documents  incident, kind           Document
+//! exceptions number, big-endian       PatchException
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
 //! ```
@@ -75,10 +76,11 @@ pub(super) enum TreeName {
     Settings,
     Deliveries,
     Documents,
+    Exceptions,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -93,6 +95,7 @@ impl TreeName {
         Self::Settings,
         Self::Deliveries,
         Self::Documents,
+        Self::Exceptions,
     ];
 
     /// Its name on disk and in exports.
@@ -112,6 +115,7 @@ impl TreeName {
             Self::Settings => "settings",
             Self::Deliveries => "deliveries",
             Self::Documents => "documents",
+            Self::Exceptions => "exceptions",
         }
     }
 
@@ -175,6 +179,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
             };
             (TreeName::Documents, [number(it.incident.0), vec![kind]].concat(), value(it)?)
         }
+        Record::PatchException(it) => (TreeName::Exceptions, number(it.number), value(it)?),
         Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
@@ -197,6 +202,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Templates => Record::Templates(read(bytes)?),
         TreeName::Deliveries => Record::Delivery(read(bytes)?),
         TreeName::Documents => Record::Document(read(bytes)?),
+        TreeName::Exceptions => Record::PatchException(read(bytes)?),
         TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }
