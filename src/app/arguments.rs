@@ -17,8 +17,8 @@ pub use advisories::{
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
 pub use inventory::{InventoryCommand, InventorySetArguments};
 pub use patches::{
-    PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments, PatchesScoreArguments,
-    PatchesShowArguments, PatchesWithdrawArguments, YesNo,
+    PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments, PatchesReportArguments,
+    PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 

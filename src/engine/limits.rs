@@ -246,3 +246,5 @@ pub const PATCH_AGAIN_MS: i64 = 3_600_000;
 pub const PATCH_WORK_SHARE: u32 = 10;
 /// Exceptions from patches that are over and still in the picture, the newest of them.
 pub const ENDED_EXCEPTIONS_MAX: usize = 100;
+/// Matches that went and are still kept for reports, the newest of them: a few megabytes.
+pub const MENDED_MAX: usize = 50_000;

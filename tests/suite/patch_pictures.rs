@@ -70,7 +70,10 @@ fn knowledge() -> Knowledge {
     let tracker = serde_json::to_vec(&tracker).expect("the pictures use valid feeds");
     Knowledge::of(
         kev::read(exploited.as_bytes()).expect("the pictures use valid feeds").1.entries,
-        epss::read(format!("cve,epss,percentile\n{estimates}").as_bytes()).expect("the pictures use valid feeds").1.entries,
+        epss::read(format!("cve,epss,percentile\n{estimates}").as_bytes())
+            .expect("the pictures use valid feeds")
+            .1
+            .entries,
         nvd::read(page.as_bytes()).expect("the pictures use valid feeds").1.entries,
         Vec::new(),
         debian::read(&tracker, &[]).expect("the pictures use valid feeds").entries,

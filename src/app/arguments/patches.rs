@@ -22,6 +22,44 @@ pub enum PatchesCommand {
     Withdraw(PatchesWithdrawArguments),
     /// List what is deferred or accepted.
     Exceptions(PatchesExceptionsArguments),
+    /// Report: time to patch, coverage, what is overdue by band, exceptions in force.
+    Report(PatchesReportArguments),
+}
+
+/// `hypo patches report`
+#[derive(Debug, Args)]
+pub struct PatchesReportArguments {
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Md)]
+    pub format: ReportFormat,
+    /// By what it is divided; by band in any case.
+    #[arg(long, value_enum, default_value_t = ReportDivision::Band)]
+    pub by: ReportDivision,
+    /// An asset counts as seen where its packages were looked at within so many days.
+    #[arg(long, default_value_t = 7, value_name = "DAYS")]
+    pub seen_within_days: u32,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Markdown.
+    Md,
+    /// One figure a row.
+    Csv,
+    /// JSON.
+    Json,
+}
+
+/// By what a report is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportDivision {
+    /// By band alone.
+    Band,
+    /// By ring as well.
+    Ring,
+    /// By owner as well.
+    Owner,
 }
 
 /// `hypo patches defer` and `accept`

@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod list;
+mod report;
 mod show;
 
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<
         PatchesCommand::Accept(arguments) => exceptions::except(common, ExceptionKind::Accepted, arguments),
         PatchesCommand::Withdraw(arguments) => exceptions::withdraw(common, arguments),
         PatchesCommand::Exceptions(arguments) => exceptions::list(common, arguments),
+        PatchesCommand::Report(arguments) => report::run(common, arguments),
     }
 }
 
