@@ -167,7 +167,7 @@ fn tell(listing: &Listing<'_>, is_empty: bool) -> Result<(), Failure> {
         output::line(&exception.to_string())?;
     }
     if listing.excepted_count > 0 {
-        output::line(&format!("{} are not listed because of that", listing.excepted_count))?;
+        output::line(&format!("left out because of that: {}", listing.excepted_count))?;
     }
     if !listing.is_kev_known {
         output::line(
