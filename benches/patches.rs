@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use hypocenter::engine::clock::Timestamp;
+use hypocenter::engine::patches::exceptions::InForce;
 use hypocenter::engine::patches::feeds::Read;
 use hypocenter::engine::patches::feeds::debian::{Verdict, VerdictState};
 use hypocenter::engine::patches::feeds::document::{Document, FeedEntry};
@@ -199,7 +200,7 @@ fn main() {
     tell("matched", started);
     let mut ledger = Ledger::default();
     let started = Instant::now();
-    let mut order = queue(&found, &knowledge, &mut ledger, &settings, NOW);
+    let mut order = queue(&found, &knowledge, &mut ledger, &InForce::default(), &settings, NOW);
     tell("ranked, with first matches noted", started);
     tell("FULL MATCH, both", began);
     let affected: usize = found
@@ -211,7 +212,7 @@ fn main() {
         .sum();
     println!("{} versions, {affected} findings, {} patches in the queue", found.components.len(), order.items.len());
     let started = Instant::now();
-    black_box(queue(&found, &knowledge, &mut ledger, &settings, NOW));
+    black_box(queue(&found, &knowledge, &mut ledger, &InForce::default(), &settings, NOW));
     tell("ranked again, first matches known", started);
 
     let started = Instant::now();

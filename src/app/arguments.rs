@@ -16,7 +16,10 @@ pub use advisories::{
 };
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
 pub use inventory::{InventoryCommand, InventorySetArguments};
-pub use patches::{PatchesCommand, PatchesListArguments, PatchesScoreArguments, PatchesShowArguments, YesNo};
+pub use patches::{
+    PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments, PatchesReportArguments,
+    PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
+};
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 
 /// Heading of the flags that every command takes.

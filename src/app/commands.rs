@@ -10,7 +10,7 @@ use crate::views::ui_state::Pane;
 pub enum Danger {
     /// Looks only.
     Observes,
-    /// Changes what the engine keeps of an incident.
+    /// Changes what the engine keeps of an incident or a patch.
     Incident,
     /// Can change the systems.
     World,
@@ -96,6 +96,9 @@ pub enum Command {
     Kill,
     Policy,
     GroupPatches,
+    DeferPatch,
+    AcceptRisk,
+    WithdrawException,
     ResetBreaker,
     Submit,
     SaveNote,
@@ -188,6 +191,9 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::StatusUpdate, "status-update", "Send a status update", "update", "Drafts what stakeholders are told; saved, it goes into the timeline and outside", OF_INCIDENT, Incident),
     row(C::PostMortem, "post-mortem", "Write the post-mortem", "post-mortem", "Opens the post-mortem: the text that was saved, or the draft that the record gives", OF_INCIDENT, Incident),
     row(C::GroupPatches, "group-patches", "Group the patches", "group by", "Goes through the groupings: by patch, asset, advisory, ring, owner", PATCHES, Observes),
+    row(C::DeferPatch, "defer-patch", "Defer the patch", "defer", "Puts the selected patch or vulnerability off until a date, with a reason; it comes back with the deadline it had", PATCHES, Incident),
+    row(C::AcceptRisk, "accept-risk", "Accept the risk", "accept risk", "Takes the selected patch or vulnerability out of the queue until a date, with a reason and an owner", PATCHES, Incident),
+    row(C::WithdrawException, "withdraw-exception", "Withdraw the exception", "withdraw", "Ends the selected exception before its time", PATCHES, Incident),
     row(C::Open, "open", "Open", "open", "Goes into what is selected", EVERY, Observes),
     row(C::Back, "back", "Back", "back", "Goes back one; nothing is lost", EVERY, Observes),
     row(C::Filter, "filter", "Filter the rows", "filter", "Lists only rows that contain these words; !word leaves rows out", LISTS, Observes),

@@ -4,8 +4,9 @@ use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::Layer;
 use super::state::AppState;
 use crate::engine::model::{IncidentState, RunState, StepState};
+use crate::engine::snapshot::patches::Grouping;
 use crate::views::context::KeyHint;
-use crate::views::ui_state::Overlay;
+use crate::views::ui_state::{Overlay, RowKey};
 
 /// The layers that count now, most specific first.
 #[must_use]
@@ -143,6 +144,11 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
         Command::StatusUpdate => is_update_due(state),
         Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),
         Command::Own | Command::Note | Command::Evidence => incident().is_some(),
+        Command::WithdrawException => matches!(state.selected(), Some((_, RowKey::PatchException(_)))),
+        Command::DeferPatch | Command::AcceptRisk => {
+            let row = state.selected().map(|(_, row)| row);
+            matches!(row, Some(RowKey::Patch(_) | RowKey::PatchGroup(Grouping::Advisory, _)))
+        }
         Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
         _ => true,
     }

@@ -11,6 +11,7 @@ use super::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use super::model::{
     Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
 };
+use super::patches::exceptions::PatchException;
 use super::patches::rollout::KeptRollout;
 use super::request::Reply;
 
@@ -36,7 +37,12 @@ pub enum Job {
         attempt: std::sync::Arc<str>,
     },
     /// Find out who lacks a patch, and what of it is installed there; the answer is an input.
-    FindNeed(NeedAsked),
+    FindNeed {
+        /// What is asked.
+        asked: NeedAsked,
+        /// Patches that are put off and risks that are accepted.
+        exceptions: Vec<std::sync::Arc<PatchException>>,
+    },
     /// Look what a machine has and runs; the answer is an input.
     LookAtAsset(AssetLook),
     /// Read metrics more often for a while.
@@ -113,6 +119,8 @@ pub enum Record {
     Document(Document),
     /// By id.
     Rollout(Box<KeptRollout>),
+    /// By number.
+    PatchException(PatchException),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.

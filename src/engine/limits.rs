@@ -237,7 +237,9 @@ pub const PATCHES_OF_GROUP_MAX: usize = 12;
 /// Assets listed that run something else than what is installed, and reasons for what could not be checked.
 pub const PATCH_ASIDES_MAX: usize = 50;
 /// How often the files with feeds and inventory are looked at, in milliseconds.
-pub const PATCH_LOOK_MS: u64 = 2_000;
+pub const PATCH_LOOK_MS: u64 = 500;
+/// Shortest pause between two such looks that read them.
+pub const PATCH_PAUSE_MS_MIN: u64 = 1_000;
 /// After so long the queue is made again though no file changed: patches grow old and feeds stale.
 pub const PATCH_AGAIN_MS: i64 = 3_600_000;
 /// Pauses between two looks at feeds and inventory are at least this many times as long as the look before.
@@ -246,3 +248,7 @@ pub const PATCH_WORK_SHARE: u32 = 10;
 pub const ENDED_ROLLOUTS_MAX: usize = 200;
 /// Days of maintenance windows and freezes that are shown ahead.
 pub const AGENDA_DAYS: u32 = 14;
+/// Exceptions from patches that are over and still in the picture, the newest of them.
+pub const ENDED_EXCEPTIONS_MAX: usize = 100;
+/// Matches that went and are still kept for reports, the newest of them: a few megabytes.
+pub const MENDED_MAX: usize = 50_000;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{AnomalyId, IncidentId, IncidentSeverity, RolloutId, RunId, ServiceName};
+use super::patches::exceptions::ExceptionWish;
 use super::patches::rollout::RolloutRequest;
 use super::redact::redact;
 
@@ -216,6 +217,15 @@ pub enum Request {
         /// Why it is safe; never empty.
         reason: Arc<str>,
     },
+    /// Put a patch off until a date, or accept the risk until one.
+    ExceptPatch(Box<ExceptionWish>),
+    /// End an exception before its time.
+    WithdrawException {
+        /// Its number.
+        exception: u64,
+        /// Why.
+        reason: Arc<str>,
+    },
     /// Failures so far were looked at by a person and no longer count against autonomy.
     ResetBreaker,
     /// Say whether an interrupted step took effect.
@@ -240,6 +250,7 @@ impl Request {
         | Self::StopRun { escalate: Some(text), .. }
         | Self::Kill { reason: text }
         | Self::Release { reason: text }
+        | Self::WithdrawException { reason: text, .. }
         | Self::SavePostMortem { text, .. }
         | Self::SendUpdate { text, .. } = &mut self
         {
@@ -247,6 +258,9 @@ impl Request {
         }
         if let Self::Rollout { request, .. } = &mut self {
             request.map_reason(|reason| redact(reason).into_owned());
+        }
+        if let Self::ExceptPatch(wish) = &mut self {
+            wish.reason = redact(&wish.reason).into();
         }
         self
     }

@@ -14,6 +14,7 @@ use super::model::{
     IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
     SuppressionRule, Topology,
 };
+pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
 pub use super::patches::rollout;
 use super::patches::rollout::{KeptRollout, Occasion};
@@ -151,6 +152,9 @@ pub struct Snapshot {
     /// Maintenance windows and freezes of the coming days.
     #[serde(default)]
     pub agenda: Arc<Vec<Occasion>>,
+    /// Patches that are put off and risks that are accepted: those in force and the newest of those over, the newest first.
+    #[serde(default)]
+    pub patch_exceptions: Vec<Arc<PatchException>>,
     /// The recording that is played; `None` where what is shown happens now.
     #[serde(default)]
     pub replay: Option<Replaying>,
@@ -205,6 +209,7 @@ impl Snapshot {
             patches: Arc::default(),
             rollouts: Vec::new(),
             agenda: Arc::default(),
+            patch_exceptions: Vec::new(),
             replay: None,
         }
     }

@@ -43,9 +43,11 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
         },
         RowKey::Step(index) => format!("Step {}", index + 1),
         RowKey::Proposal(_) => "Runbook".to_owned(),
-        RowKey::Patch(_) | RowKey::PatchGroup(..) | RowKey::PatchGap(_) | RowKey::Unbooted(_) => {
-            patch_detail::title(row)
-        }
+        RowKey::Patch(_)
+        | RowKey::PatchGroup(..)
+        | RowKey::PatchGap(_)
+        | RowKey::PatchException(_)
+        | RowKey::Unbooted(_) => patch_detail::title(row),
         _ => "Line of the timeline".to_owned(),
     }
 }

@@ -27,6 +27,7 @@ mod layout;
 mod log;
 mod now;
 mod overlay;
+mod patch_asides;
 mod patch_detail;
 mod patch_text;
 mod patches;

@@ -12,7 +12,7 @@ use super::destinations;
 use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
-use super::patches;
+use super::patch_asides;
 use super::sources;
 use super::text;
 use super::theme::{self, Role};
@@ -286,7 +286,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::Source(source) => sources::line(pen, ctx, source, width),
         Row::Update(id, at) => updates::due_line(pen, ctx, *id, *at, width),
         Row::Destination(status) => destinations::line(pen, ctx, status, width),
-        Row::Overdue => patches::overdue_line(pen, ctx, width),
+        Row::Overdue => patch_asides::overdue_line(pen, ctx, width),
         Row::Change(change) => change_line(pen, ctx, change, width),
     }
 }

@@ -10,8 +10,8 @@ use super::patch_text;
 use super::text::counted;
 use super::theme::Role;
 use super::ui_state::RowKey;
-use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{AdvisoryTold, Grouping, LackingAsset, Patch, PatchGroup};
+use crate::engine::snapshot::{PatchException, Snapshot};
 
 /// Columns of the labels.
 const LABEL_WIDTH: usize = 12;
@@ -21,6 +21,7 @@ pub fn title(row: &RowKey) -> String {
     match row {
         RowKey::PatchGroup(by, name) if name.is_empty() => format!("Patches of no {}", by.word()),
         RowKey::PatchGroup(by, name) => format!("Patches of {} {name}", by.word()),
+        RowKey::PatchException(number) => format!("Exception EXC-{number}"),
         RowKey::PatchGap(_) => "Could not be checked".to_owned(),
         RowKey::Unbooted(_) => "Runs something older than what is installed".to_owned(),
         _ => "Patch".to_owned(),
@@ -37,6 +38,10 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &RowKey, width: usize) ->
             let then = "affected and not affected are both possible there; `hypo advisories feeds` says what is taken";
             let facts = [("Where", patch_text::assets_of(gap)), ("Why", why.to_string()), ("Then", then.to_owned())];
             Some(facts.into_iter().flat_map(|(label, text)| labelled(pen, label, &text, width)).collect())
+        }
+        RowKey::PatchException(number) => {
+            let exception = ctx.snapshot.patch_exceptions.iter().find(|exception| exception.number == *number)?;
+            Some(of_exception(pen, ctx, exception, width))
         }
         RowKey::Unbooted(asset) => {
             let unbooted = ctx.snapshot.patches.unbooted.iter().find(|unbooted| unbooted.asset == *asset)?;
@@ -170,6 +175,27 @@ fn advisory_lines(pen: Pen<'_>, advisory: &AdvisoryTold, width: usize) -> Vec<Li
         vec![pen.spread(left, vec![pen.span(Role::TextMuted, &format!("mended: {}", advisory.fix))], width)];
     lines.extend(paragraph(pen, Role::TextMuted, "    ", &advisory.proof, width));
     lines
+}
+
+fn of_exception(pen: Pen<'_>, ctx: &ViewContext<'_>, exception: &PatchException, width: usize) -> Vec<Line<'static>> {
+    let held = ctx.snapshot.patches.excepted.get(&exception.number).copied().unwrap_or_default();
+    let held = counted(held as u64, "patch on an asset", "patches on assets");
+    let ends = match &exception.withdrawn {
+        Some(withdrawn) => {
+            format!("withdrawn {} by {}: {}", patch_text::stamp(withdrawn.at), withdrawn.by, withdrawn.reason)
+        }
+        None if exception.until <= ctx.now => format!("ended {}", patch_text::stamp(exception.until)),
+        None => format!("{}; then it is back with the deadline it had", patch_text::stamp(exception.until)),
+    };
+    let facts = [
+        ("What", format!("{} {} is {}", exception.subject, exception.reach, exception.kind.word())),
+        ("Ends", ends),
+        ("Owner", exception.owner.to_string()),
+        ("Reason", exception.reason.to_string()),
+        ("Made", format!("{} by {}", patch_text::stamp(exception.made_at), exception.made_by)),
+        ("Takes out", held),
+    ];
+    facts.into_iter().flat_map(|(label, text)| labelled(pen, label, &text, width)).collect()
 }
 
 fn of_group(pen: Pen<'_>, ctx: &ViewContext<'_>, by: Grouping, group: &PatchGroup, width: usize) -> Vec<Line<'static>> {

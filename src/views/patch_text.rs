@@ -8,10 +8,10 @@ use super::text::{self, counted};
 use super::theme::Role;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::model::{human_count, human_span};
-use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{
     Clocks, FeedLine, FeedState, Gap, Grouping, Patch, PatchGroup, PatchPicture, RiskBand, Tally, Unbooted,
 };
+use crate::engine::snapshot::{PatchException, Snapshot};
 
 /// Packages that were last looked at longer ago than this are said to be old.
 const LOOK_OLD_MS: i64 = 7 * DAY_MS;
@@ -157,6 +157,7 @@ pub fn holds(ctx: &ViewContext<'_>, patch: &Patch) -> Vec<String> {
         holds.push(format!("of {count} of it no version mends yet; the patch mends the others"));
     }
     holds.extend(incidents(ctx.snapshot, patch));
+    holds.extend(exceptions(ctx.snapshot, patch).map(ToString::to_string));
     for asset in &patch.assets {
         let unbooted = ctx.snapshot.patches.unbooted.iter().find(|unbooted| unbooted.asset == asset.name);
         if let Some(kernel) = unbooted.and_then(|unbooted| unbooted.kernel.as_ref()) {
@@ -194,4 +195,14 @@ pub fn assets_of(gap: &Gap) -> String {
         0 | 1 => gap.example.to_string(),
         count => format!("{} and {} more", gap.example, human_count(count as u64 - 1)),
     }
+}
+
+/// Exceptions in force that concern a patch or something that it mends.
+fn exceptions<'s>(snapshot: &'s Snapshot, patch: &'s Patch) -> impl Iterator<Item = &'s PatchException> {
+    let all = snapshot.patch_exceptions.iter().map(AsRef::as_ref);
+    all.filter(|exception| {
+        let subject = exception.subject.to_string();
+        exception.is_in_force(snapshot.at)
+            && (*patch.package == *subject || patch.advisories.iter().any(|told| told.id.to_string() == subject))
+    })
 }

@@ -11,16 +11,17 @@ use super::context::ViewContext;
 use super::footer::keys_for;
 use super::layout;
 use super::list::{self, BETWEEN_PARTS, Entry, Filter, Window};
+use super::patch_asides;
 use super::patch_detail;
 use super::patch_text;
 use super::text::{self, counted};
 use super::theme::Role;
 use super::ui_state::{Pane, RowKey, UiState};
 use crate::engine::model::human_count;
-use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{
     FeedState, Gap, Grouping, Patch, PatchGroup, PatchPicture, PictureState, Unbooted,
 };
+use crate::engine::snapshot::{PatchException, Snapshot};
 
 /// Columns of how many lack it.
 const COUNT_WIDTH: usize = 7;
@@ -42,6 +43,8 @@ pub enum Row<'s> {
     Blank,
     /// Above what follows the queue.
     Heading(&'static str),
+    /// Put off, or accepted.
+    Exception(&'s PatchException),
     /// Runs something else than what is installed.
     Unbooted(&'s Unbooted),
     /// Could not be checked.
@@ -81,6 +84,12 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
             entries.extend(rows.into_iter().map(|(key, row)| Entry::row(key, row)));
         }
     };
+    let excepted = snapshot
+        .patch_exceptions
+        .iter()
+        .filter(|exception| exception.is_in_force(snapshot.at) && filter.matches(&[&exception.to_string()]));
+    let excepted = excepted.map(|exception| (RowKey::PatchException(exception.number), Row::Exception(exception)));
+    aside("Deferred or accepted until a date", excepted.collect());
     let unbooted = picture.unbooted.iter().filter(|unbooted| filter.matches(&[&unbooted.asset]));
     let unbooted = unbooted.map(|unbooted| (RowKey::Unbooted(Arc::clone(&unbooted.asset)), Row::Unbooted(unbooted)));
     aside("Runs something older than what is installed", unbooted.collect());
@@ -290,23 +299,9 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
         Row::LeftOut(count) => muted(&format!("… and {} less urgent ones", human_count(*count as u64))),
         Row::Blank => Line::default(),
         Row::Heading(heading) => Line::from(pen.span(Role::PaneHeading, heading)),
-        Row::Unbooted(unbooted) => {
-            let left = vec![
-                pen.span(Role::TextProblem, "△ "),
-                pen.span(Role::TextStrong, &unbooted.asset),
-                pen.plain(&format!("  {}", patch_text::unbooted(unbooted))),
-            ];
-            pen.spread(left, Vec::new(), width)
-        }
-        Row::Gap(gap) => {
-            let assets = patch_text::assets_of(gap);
-            let left = vec![
-                pen.span(Role::TextProblem, "? "),
-                pen.span(Role::TextStrong, &assets),
-                pen.plain(&format!("  {}", gap.why)),
-            ];
-            pen.spread(left, Vec::new(), width)
-        }
+        Row::Exception(exception) => patch_asides::exception_line(pen, ctx, exception, width),
+        Row::Unbooted(unbooted) => patch_asides::unbooted_line(pen, unbooted, width),
+        Row::Gap(gap) => patch_asides::gap_line(pen, gap, width),
     }
 }
 
@@ -372,25 +367,4 @@ fn at_rest(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
         let span = pen.plain(&format!("  {text}"));
         canvas.line(area, row, span);
     }
-}
-
-/// `✗ 3 patches past their deadline, first curl → 7.88.1-11 (KEV)    late 2 d 04`: the line of Now.
-pub fn overdue_line(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Line<'static> {
-    let picture = &ctx.snapshot.patches;
-    let late = picture.patches.iter().filter(|patch| patch.tally.overdue > 0);
-    let first = late.clone().min_by_key(|patch| patch.clocks.due_at);
-    let count = late.count();
-    let more = if picture.patches_left_out > 0 { " or more" } else { "" };
-    let mut left = vec![
-        pen.span(Role::TextProblem, "✗"),
-        pen.span(Role::TextStrong, &format!(" {}{more} late", counted(count as u64, "patch", "patches"))),
-    ];
-    let mut right = Vec::new();
-    if let Some(first) = first {
-        let kev = if first.is_known_exploited { ", exploited" } else { "" };
-        left.push(pen.plain(&format!("  longest {}{kev}", patch_text::subject(first))));
-        let (role, due) = patch_text::due(first.clocks.due_at, first.band, ctx.now);
-        right.push(pen.span(role, due.trim_start_matches("✗ ")));
-    }
-    pen.spread(left, right, width)
 }

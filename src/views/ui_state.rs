@@ -88,6 +88,8 @@ pub enum RowKey {
     PatchGroup(Grouping, Arc<str>),
     /// What of assets could not be checked, by the reason.
     PatchGap(Arc<str>),
+    /// An exception from patches, by its number.
+    PatchException(u64),
     /// An asset that runs something older than what is installed.
     Unbooted(Arc<str>),
     /// A file that could not be read, by its place among them; the list stays the same while the program runs.

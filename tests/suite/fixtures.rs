@@ -17,7 +17,9 @@ use hypocenter::engine::model::{
 };
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
-use crate::patch_pictures;
+// The benchmark of frames takes this file by its path.
+#[path = "patch_pictures.rs"]
+pub mod patch_pictures;
 
 /// 14:33:02 on the day of the pictures.
 pub fn now() -> Timestamp {
@@ -595,6 +597,7 @@ pub fn live() -> Snapshot {
     snapshot.suppression_rules = suppression_rules();
     snapshot.audit = audit();
     snapshot.patches = patch_pictures::live();
+    snapshot.patch_exceptions = vec![Arc::new(patch_pictures::exception())];
     snapshot.counts = Counts {
         alert_count: 214,
         folded_count: 1_847,
@@ -773,6 +776,9 @@ pub fn hostile() -> Snapshot {
     snapshot.file_problems = vec![FileProblem { file: evil.into(), line: 1, text: evil.into() }];
     snapshot.store = StoreStatus { path: evil.into(), problem: Some(evil.into()) };
     snapshot.sources = vec![down(evil)];
+    for exception in &mut snapshot.patch_exceptions {
+        Arc::make_mut(exception).reason = evil.into();
+    }
     let patches = Arc::make_mut(&mut snapshot.patches);
     for patch in &mut patches.patches {
         let patch = Arc::make_mut(patch);

@@ -1201,3 +1201,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_patch_is_deferred_with_a_date_and_a_reason_and_the_exception_is_withdrawn() {
+    let mut console = Console::live();
+    console.press("6 D");
+    let screen = console.draw();
+    assert!(screen.contains("Defer curl?") && screen.contains("30 days at most"), "{screen}");
+    console.type_text("ring=canary the vendor tests it");
+    console.press("Enter");
+    let requests = console.requests();
+    let [Request::ExceptPatch(wish)] = requests.as_slice() else { panic!("one exception") };
+    assert_eq!((wish.until.as_ref(), wish.reason.as_ref()), ("14d", "the vendor tests it"));
+    assert_eq!(format!("{} {}", wish.subject, wish.reach), "curl on ring canary");
+    let mut console = Console::live();
+    console.press("6 D Enter");
+    assert!(console.requests().is_empty() && console.notice().contains("has no reason"), "{}", console.notice());
+    let mut console = Console::live();
+    console.press("6 b C");
+    assert!(console.notice().contains("no patch and no advisory"), "{}", console.notice());
+    let mut console = Console::live();
+    console.press("6 / n g i n x Enter j Z");
+    console.type_text("patched");
+    console.press("Enter");
+    let expected = Request::WithdrawException { exception: 3, reason: "patched".into() };
+    assert_eq!(console.requests(), [&expected]);
+}

@@ -46,7 +46,6 @@ mod machine;
 mod matching;
 #[cfg(test)]
 mod offline;
-mod patch_pictures;
 #[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]

@@ -160,3 +160,81 @@ fn this_host_is_scanned_and_what_no_scan_can_know_is_said() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stdout).contains("row 2: `live` is no environment"));
 }
+
+#[test]
+fn what_is_deferred_is_out_of_the_list_until_it_is_withdrawn_and_stands_in_the_audit_log() {
+    let home = tempfile::tempdir().unwrap();
+    with_feeds(home.path());
+    let count = || json(&hypo(home.path(), &["patches", "list", "--json"]))["patches"].as_array().unwrap().len();
+    assert_eq!(count(), 3);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = hypo(home.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(expected), "{said}");
+    };
+    let curl = ["patches", "defer", "curl", "--reason", "the vendor tests it", "--until"];
+    refused(&[&curl[..], &["60d"]].concat(), "30 days at most");
+    refused(&[&curl[..], &["60d", "--although", "yes"]].concat(), "EXPLOITED and no other");
+    refused(&["patches", "accept", "openssl", "--reason", " ", "--until", "9d"], "needs a reason");
+    refused(&["patches", "withdraw", "7", "--reason", "x"], "EXC-7 is not known");
+    let done = hypo(home.path(), &[&curl[..], &["60d", "--although", "EXPLOITED", "--ring", "canary"]].concat());
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(said.starts_with("EXC-1: curl on ring canary deferred until"), "{said}{done:?}");
+    assert_eq!(count(), 2);
+    let done = hypo(
+        home.path(),
+        &["patches", "accept", "CVE-2026-0001", "--until", "9d", "--reason", "behind a wall", "--owner", "data"],
+    );
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("EXC-2: CVE-2026-0001 everywhere accepted"), "{done:?}");
+    let listing = json(&hypo(home.path(), &["patches", "list", "--json"]));
+    assert_eq!((count(), &listing["excepted_count"]), (1, &Value::from(2)));
+    let kept = json(&hypo(home.path(), &["patches", "exceptions", "--json"]));
+    assert_eq!(kept["exceptions"][0]["owner"], "data");
+    assert!(hypo(home.path(), &["patches", "withdraw", "EXC-1", "--reason", "tested"]).status.success());
+    assert_eq!(count(), 2);
+    let log = hypo(home.path(), &["audit", "list"]);
+    let log = String::from_utf8_lossy(&log.stdout).into_owned();
+    assert!(log.contains("EXC-1: curl on ring canary") && log.contains("withdrew EXC-1"), "{log}");
+    assert!(hypo(home.path(), &["audit", "verify"]).status.success());
+}
+
+#[test]
+fn the_report_counts_what_was_mended_what_is_overdue_and_what_nobody_knows() {
+    let home = tempfile::tempdir().unwrap();
+    with_feeds(home.path());
+    json(&hypo(home.path(), &["patches", "list", "--json"]));
+    // openssl of web-1 is patched; curl of db-1 is taken away.
+    let after = ASSETS.replace("3.0.11-1~deb12u1,openssl", "3.0.11-1~deb12u2,openssl");
+    let after: Vec<&str> = after.lines().filter(|line| !line.starts_with("db-1,,")).collect();
+    let after = file(home.path(), "after.csv", &(after.join("\n") + "\n"));
+    json(&hypo(home.path(), &["inventory", "import", &after, "--json"]));
+    let report = json(&hypo(home.path(), &["patches", "report", "--format", "json", "--by", "ring"]));
+    let group = |name: &str| {
+        let groups = report["groups"].as_array().unwrap();
+        let group = groups.iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("{name}: {report}"));
+        let sum = |what: &str| {
+            group["bands"].as_array().unwrap().iter().map(|band| band[what].as_u64().unwrap()).sum::<u64>()
+        };
+        (sum("lacking"), sum("mended"), sum("overdue"))
+    };
+    // curl has two vulnerabilities there.
+    assert_eq!((group("canary"), group("broad")), ((1, 1, 0), (0, 2, 0)));
+    let means = report["groups"].as_array().unwrap().iter().flat_map(|group| group["bands"].as_array().unwrap());
+    assert!(means.filter_map(|band| band["mean_ms"].as_i64()).all(|mean| (0..600_000).contains(&mean)), "{report}");
+    assert_eq!(
+        (&report["coverage"]["asset_count"], &report["coverage"]["checked_count"]),
+        (&Value::from(3), &Value::from(2))
+    );
+    assert_eq!(report["regressions"], Value::Null);
+    let text =
+        |format: &str| String::from_utf8(hypo(home.path(), &["patches", "report", "--format", format]).stdout).unwrap();
+    let (markdown, csv) = (text("md"), text("csv"));
+    assert!(markdown.contains("## Regressions") && markdown.contains("Not known"), "{markdown}");
+    assert!(csv.lines().count() > 20 && csv.contains("regressions,all,,rolled_back,\n"), "{csv}");
+    // What the feeds no longer say was mended by nobody.
+    let without = DEBIAN.replace(r#""CVE-2026-0005""#, r#""CVE-2026-0055""#);
+    let path = file(home.path(), "debian", &without);
+    json(&hypo(home.path(), &["advisories", "import", &path, "--feed", "debian", "--json"]));
+    let report = json(&hypo(home.path(), &["patches", "report", "--format", "json"]));
+    assert_eq!(report["no_longer_said_count"], 1, "{report}");
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, Timestamp};
+use hypocenter::engine::patches::exceptions::{ExceptionKind, InForce, PatchException, Reach, Subject};
 use hypocenter::engine::patches::feeds::{FeedKind, debian, epss, kev, nvd};
 use hypocenter::engine::patches::inventory::{
     AssetNews, Environment, Exposure, Fleet, Package, Running, StaleProcess, System,
@@ -16,7 +17,7 @@ use hypocenter::engine::patches::shelf::FeedHead;
 use hypocenter::engine::patches::shelf::health::{FeedReport, FeedState, Tried};
 use hypocenter::engine::settings::RiskSettings;
 
-use crate::fixtures::now;
+use super::now;
 
 /// Source package, number of the vulnerability, version that mends it (empty: none), score (0: none), chance in percent,
 /// known to be exploited.
@@ -66,13 +67,16 @@ fn knowledge() -> Knowledge {
         tracker.entry(package).or_insert_with(|| serde_json::json!({}))[id(number)] =
             serde_json::json!({"releases": {"bookworm": at}});
     }
-    let tracker = serde_json::to_vec(&tracker).unwrap();
+    let tracker = serde_json::to_vec(&tracker).expect("the pictures use valid feeds");
     Knowledge::of(
-        kev::read(exploited.as_bytes()).unwrap().1.entries,
-        epss::read(format!("cve,epss,percentile\n{estimates}").as_bytes()).unwrap().1.entries,
-        nvd::read(page.as_bytes()).unwrap().1.entries,
+        kev::read(exploited.as_bytes()).expect("the pictures use valid feeds").1.entries,
+        epss::read(format!("cve,epss,percentile\n{estimates}").as_bytes())
+            .expect("the pictures use valid feeds")
+            .1
+            .entries,
+        nvd::read(page.as_bytes()).expect("the pictures use valid feeds").1.entries,
         Vec::new(),
-        debian::read(&tracker, &[]).unwrap().entries,
+        debian::read(&tracker, &[]).expect("the pictures use valid feeds").entries,
     )
 }
 
@@ -190,8 +194,10 @@ fn picture(fleet: &Fleet, knowledge: &Knowledge, feeds: &[FeedReport]) -> PatchP
         first.take("web-1", news, "scan", now());
     }
     let before = hypocenter::engine::patches::matching::fleet::matched(&first, knowledge);
-    let _noted = queue(&before, knowledge, &mut ledger, &settings, now() - 2 * DAY_MS);
-    let queue = queue(&matched, knowledge, &mut ledger, &settings, now() - 3 * HOUR_MS);
+    let _noted = queue(&before, knowledge, &mut ledger, &InForce::default(), &settings, now() - 2 * DAY_MS);
+    let exception = exception();
+    let queue =
+        queue(&matched, knowledge, &mut ledger, &InForce::of([&exception], now()), &settings, now() - 3 * HOUR_MS);
     made(&Made { fleet, knowledge, matched: &matched, queue: &queue, feeds, settings: &settings }, now())
 }
 
@@ -248,4 +254,20 @@ pub fn error() -> Arc<PatchPicture> {
 /// It could never be read.
 pub fn never() -> Arc<PatchPicture> {
     Arc::new(PatchPicture { problem: error().problem.clone(), ..loading().as_ref().clone() })
+}
+
+/// The risk of one package is accepted in one ring.
+pub fn exception() -> PatchException {
+    PatchException {
+        number: 3,
+        kind: ExceptionKind::Accepted,
+        subject: Subject::Package("nginx".into()),
+        reach: Reach::Ring("broad".into()),
+        owner: "mira".into(),
+        reason: "not reachable: the proxy before it filters those headers".into(),
+        made_at: now() - DAY_MS,
+        made_by: "mira".into(),
+        until: now() + 9 * DAY_MS,
+        withdrawn: None,
+    }
 }

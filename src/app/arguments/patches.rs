@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::exceptions::Subject;
 
 /// `hypo patches`
 #[derive(Debug, Subcommand)]
@@ -13,6 +14,106 @@ pub enum PatchesCommand {
     List(PatchesListArguments),
     /// Show what affects an asset, package by package, each with its proof.
     Show(PatchesShowArguments),
+    /// Put a patch or vulnerability off until a date, with a reason; it comes back with the deadline it had.
+    Defer(PatchesExceptArguments),
+    /// Accept the risk of a vulnerability or an unpatched package until a date, with a reason and an owner.
+    Accept(PatchesExceptArguments),
+    /// End an exception before its time.
+    Withdraw(PatchesWithdrawArguments),
+    /// List what is deferred or accepted.
+    Exceptions(PatchesExceptionsArguments),
+    /// Report: time to patch, coverage, what is overdue by band, exceptions in force.
+    Report(PatchesReportArguments),
+}
+
+/// `hypo patches report`
+#[derive(Debug, Args)]
+pub struct PatchesReportArguments {
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Md)]
+    pub format: ReportFormat,
+    /// By what it is divided; by band in any case.
+    #[arg(long, value_enum, default_value_t = ReportDivision::Band)]
+    pub by: ReportDivision,
+    /// An asset counts as seen where its packages were looked at within so many days.
+    #[arg(long, default_value_t = 7, value_name = "DAYS")]
+    pub seen_within_days: u32,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Markdown.
+    Md,
+    /// One figure a row.
+    Csv,
+    /// JSON.
+    Json,
+}
+
+/// By what a report is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportDivision {
+    /// By band alone.
+    Band,
+    /// By ring as well.
+    Ring,
+    /// By owner as well.
+    Owner,
+}
+
+/// `hypo patches defer` and `accept`
+#[derive(Debug, Args)]
+pub struct PatchesExceptArguments {
+    /// A source package, such as curl, or a vulnerability, such as CVE-2024-3094.
+    #[arg(value_name = "PACKAGE|ID", value_parser = Subject::from_text)]
+    pub subject: Subject,
+    /// Until when: a date, which is its first moment in UTC, or days such as 14d; 365 days at most, 30 for what is known to be
+    /// exploited.
+    #[arg(long, value_name = "DATE|DAYS")]
+    pub until: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who answers for it; you, where it is left out.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub owner: String,
+    /// Only on this asset.
+    #[arg(long, value_name = "NAME", conflicts_with = "ring")]
+    pub asset: Option<String>,
+    /// Only on assets of this ring.
+    #[arg(long, value_name = "NAME")]
+    pub ring: Option<String>,
+    /// Longer than 30 days although it is known to be exploited: give the word EXPLOITED.
+    #[arg(long, value_name = "WORD")]
+    pub although: Option<String>,
+}
+
+/// `hypo patches withdraw`
+#[derive(Debug, Args)]
+pub struct PatchesWithdrawArguments {
+    /// Its number: 3 or EXC-3.
+    #[arg(value_parser = exception_number)]
+    pub exception: u64,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `hypo patches exceptions`
+#[derive(Debug, Args)]
+pub struct PatchesExceptionsArguments {
+    /// Those that are over as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn exception_number(text: &str) -> Result<u64, String> {
+    let number = text.strip_prefix("EXC-").unwrap_or(text);
+    number.parse().map_err(|_| format!("`{text}` is no exception; write its number, such as EXC-3"))
 }
 
 /// `hypo patches list`

@@ -1,6 +1,8 @@
 //! `hypo patches`: what is lacking, in order; what affects an asset, with proofs; how urgent a vulnerability is.
 
+mod exceptions;
 mod list;
+mod report;
 mod show;
 
 use serde::Serialize;
@@ -8,6 +10,7 @@ use serde::Serialize;
 use super::{Exit, Failure, output, settings};
 use crate::app::arguments::{CommonArguments, PatchesCommand, PatchesScoreArguments, YesNo};
 use crate::engine::patches::directive::{self, Answer, Questions, Term};
+use crate::engine::patches::exceptions::ExceptionKind;
 use crate::engine::patches::risk::{self, CvssTenths, Exposure, Risk};
 
 pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<Exit, Failure> {
@@ -15,6 +18,11 @@ pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<
         PatchesCommand::Score(arguments) => score(common, arguments),
         PatchesCommand::List(arguments) => list::run(common, arguments),
         PatchesCommand::Show(arguments) => show::run(common, arguments),
+        PatchesCommand::Defer(arguments) => exceptions::except(common, ExceptionKind::Deferred, arguments),
+        PatchesCommand::Accept(arguments) => exceptions::except(common, ExceptionKind::Accepted, arguments),
+        PatchesCommand::Withdraw(arguments) => exceptions::withdraw(common, arguments),
+        PatchesCommand::Exceptions(arguments) => exceptions::list(common, arguments),
+        PatchesCommand::Report(arguments) => report::run(common, arguments),
     }
 }
 

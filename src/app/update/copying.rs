@@ -64,6 +64,9 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             format!("{} {}{}{}{}", change.at, change.title, or_nothing(version), or_nothing(author), or_nothing(url))
         }
         RowKey::OverduePatches => format!("{} patches past their deadline", snapshot.patches.tally.overdue),
+        RowKey::PatchException(number) => {
+            snapshot.patch_exceptions.iter().find(|known| known.number == *number)?.to_string()
+        }
         RowKey::PatchGroup(_, name) | RowKey::PatchGap(name) | RowKey::Unbooted(name) => name.to_string(),
         RowKey::Patch(key) => {
             let patch = snapshot.patches.patch(key)?;

@@ -231,6 +231,7 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Undo
         | Command::Kill
         | Command::ResetBreaker => runbook::give(state, command, now),
+        Command::DeferPatch | Command::AcceptRisk | Command::WithdrawException => patches::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;

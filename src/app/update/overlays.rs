@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{give as give_command, panes, patches, runbook, settle_selection};
+use super::{give as give_command, panes, patches, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -354,7 +354,7 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         Asked::Leave => vec![Effect::Quit],
         Asked::Request(mut request) => {
             if let Some(typed) = typed
-                && let Err(problem) = runbook::take_line(&mut request, &typed)
+                && let Err(problem) = patches::take_line(&mut request, &typed)
             {
                 state.refuse(problem);
                 return Vec::new();

@@ -123,6 +123,7 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
                 | RowKey::Patch(_)
                 | RowKey::PatchGroup(..)
                 | RowKey::PatchGap(_)
+                | RowKey::PatchException(_)
                 | RowKey::Unbooted(_),
             ..
         } => {
@@ -181,6 +182,7 @@ fn open_row(state: &mut AppState, row: RowKey) {
         | RowKey::Patch(_)
         | RowKey::PatchGroup(..)
         | RowKey::PatchGap(_)
+        | RowKey::PatchException(_)
         | RowKey::Unbooted(_)
         | RowKey::File(_)) => {
             state.ui.overlay = Overlay::Entry { row, offset: 0 };

@@ -117,6 +117,8 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         | Request::Rollout { .. }
         | Request::Kill { .. }
         | Request::Release { .. }
+        | Request::ExceptPatch(_)
+        | Request::WithdrawException { .. }
         | Request::ResetBreaker
         | Request::SettleUnknown { .. } => return Err(LifecycleError::NotAboutIncident { incident: incident.id }),
     }

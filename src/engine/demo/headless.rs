@@ -169,7 +169,7 @@ impl Play<'_> {
                 | Job::Deliver(_)
                 | Job::Kill(_)
                 | Job::EndLeftOver { .. }
-                | Job::FindNeed(_)
+                | Job::FindNeed { .. }
                 | Job::LookAtAsset(_)
                 | Job::WatchClosely { .. } => {}
             }

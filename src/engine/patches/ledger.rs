@@ -20,10 +20,26 @@ pub struct Ledger {
     ids: Vec<AdvisoryId>,
     /// In the order of their keys.
     assets: BTreeMap<String, Vec<(MatchKey, Timestamp)>>,
+    /// What was forgotten since it was last asked for.
+    #[serde(skip)]
+    gone: Vec<(String, MatchKey, Timestamp)>,
     #[serde(skip)]
     package_numbers: FxHashMap<String, u32>,
     #[serde(skip)]
     id_numbers: FxHashMap<AdvisoryId, u32>,
+}
+
+/// A match that was forgotten: it no longer affects the asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Which asset.
+    pub asset: String,
+    /// The package.
+    pub package: String,
+    /// The vulnerability.
+    pub id: AdvisoryId,
+    /// When it was first found.
+    pub first_at: Timestamp,
 }
 
 /// A vulnerability in a package, by the ledger's numbers of both.
@@ -79,6 +95,8 @@ impl Ledger {
         keys.sort_unstable();
         keys.dedup();
         let known = self.assets.entry(asset.to_owned()).or_default();
+        let went = known.iter().filter(|(key, _)| keys.binary_search(key).is_err());
+        self.gone.extend(went.map(|(key, first_at)| (asset.to_owned(), *key, *first_at)));
         let mut old = known.iter().peekable();
         let noted = keys.into_iter().map(|key| {
             while old.next_if(|(before, _)| *before < key).is_some() {}
@@ -88,6 +106,17 @@ impl Ledger {
         let noted: Vec<_> = noted.collect();
         *known = noted;
         known
+    }
+
+    /// What was forgotten since this was last asked, with its names.
+    pub fn take_gone(&mut self) -> Vec<Gone> {
+        let gone = std::mem::take(&mut self.gone);
+        let named = gone.into_iter().filter_map(|(asset, key, first_at)| {
+            let package = self.packages.get(usize::try_from(key.0).ok()?)?.clone();
+            let id = self.ids.get(usize::try_from(key.1).ok()?)?.clone();
+            Some(Gone { asset, package, id, first_at })
+        });
+        named.collect()
     }
 
     /// Notes more that affects an asset, beside what is noted already.
@@ -138,8 +167,12 @@ mod tests {
         // The clock went back: what lies in the future then is now.
         ledger.note("a", keys.clone(), Timestamp(150));
         assert_eq!((first(&ledger, 0), first(&ledger, 2)), (Some(Timestamp(100)), Some(Timestamp(150))));
+        assert_eq!(ledger.take_gone(), []);
         // Mended, and there again later: a new match.
         ledger.note("a", vec![keys[1]], Timestamp(300));
+        let gone: Vec<String> =
+            ledger.take_gone().iter().map(|gone| format!("{} {}", gone.id, gone.first_at.0)).collect();
+        assert_eq!(gone, ["CVE-2026-0001 100", "CVE-2026-0003 150"]);
         ledger.note("a", keys.clone(), Timestamp(400));
         assert_eq!((first(&ledger, 0), first(&ledger, 1)), (Some(Timestamp(400)), Some(Timestamp(100))));
         ledger.retain(|name| name != "a");

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use super::exceptions::InForce;
+use super::going;
 use super::inventory::Fleet;
 use super::inventory::file::{self, FileError};
 use super::knowledge::Knowledge;
 use super::ledger::Ledger;
 use super::matching::fleet::{Matched, matched};
+use super::mended::History;
 use super::queue::{self, Queue};
 use super::shelf::{Shelf, ShelfError};
 use crate::engine::clock::Timestamp;
@@ -47,7 +50,7 @@ impl Office {
         matched(&self.fleet, &self.knowledge)
     }
 
-    /// The queue; what was found for the first time is noted in the state directory.
+    /// The queue; what was found for the first time, and what went, is noted in the state directory.
     ///
     /// # Errors
     /// When the ledger cannot be read or written: deadlines would not be those that were told before.
@@ -55,13 +58,21 @@ impl Office {
         &self,
         matched: &Matched<'_, '_>,
         state_dir: &Path,
+        exceptions: &InForce<'_>,
         settings: &RiskSettings,
         now: Timestamp,
     ) -> Result<Queue, OfficeError> {
         let _held = file::hold(state_dir)?;
         let before = Ledger::load(state_dir)?;
         let mut ledger = before.clone();
-        let queue = queue::queue(matched, &self.knowledge, &mut ledger, settings, now);
+        let queue = queue::queue(matched, &self.knowledge, &mut ledger, exceptions, settings, now);
+        let gone = going::entries(&ledger.take_gone(), matched, &self.knowledge, settings, now);
+        if !gone.is_empty() {
+            // Before the ledger forgets: after a crash between the two it is found again, and counted once.
+            let mut history = History::load(state_dir)?;
+            history.add(gone);
+            history.keep(state_dir)?;
+        }
         if ledger != before {
             ledger.keep(state_dir)?;
         }

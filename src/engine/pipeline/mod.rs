@@ -7,6 +7,7 @@
 mod assist;
 mod audit_log;
 mod documents;
+mod exceptions;
 mod incidents;
 mod learned;
 mod outward;
@@ -35,6 +36,7 @@ use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
 use super::outbox::Outbox;
+use super::patches::exceptions::PatchException;
 use super::patches::picture::PatchPicture;
 use super::precursors::Precursors;
 use super::remedies::Remedies;
@@ -81,6 +83,8 @@ pub struct Engine {
     /// What must be patched, as the driver found it.
     patches: Arc<PatchPicture>,
     rollouts: Rollouts,
+    exceptions: BTreeMap<u64, Arc<PatchException>>,
+    next_exception: u64,
     last_kept_at: Timestamp,
     revision: u64,
     has_changed: bool,
@@ -128,6 +132,8 @@ impl Engine {
             store: StoreStatus::default(),
             patches: Arc::default(),
             rollouts: Rollouts::new(&settings).map_err(EngineError::Patches)?,
+            exceptions: BTreeMap::new(),
+            next_exception: 1,
             last_kept_at: Timestamp(0),
             revision: 0,
             has_changed: true,
@@ -203,6 +209,7 @@ impl Engine {
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
                 Record::Document(document) => self.restore_document(document),
                 Record::Rollout(kept) => self.restore_rollout(*kept),
+                Record::PatchException(exception) => self.restore_exception(exception),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

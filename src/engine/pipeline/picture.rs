@@ -63,6 +63,7 @@ impl Engine {
             patches: Arc::clone(&self.patches),
             rollouts: self.rollouts.in_order(),
             agenda: self.rollouts.agenda(now),
+            patch_exceptions: self.exceptions_in_order(now),
             replay: None,
         })
     }

@@ -47,6 +47,8 @@ impl Engine {
             | Request::Probe { run, .. }
             | Request::StopRun { run, .. }
             | Request::SettleUnknown { run, .. } => self.step_run(*run, by, request, turn),
+            Request::ExceptPatch(wish) => self.except_patch(wish, by, turn),
+            Request::WithdrawException { exception, reason } => self.withdraw_exception(*exception, reason, by, turn),
             Request::Kill { .. } | Request::Release { .. } | Request::ResetBreaker => {
                 self.change_safety(by, request, turn)
             }

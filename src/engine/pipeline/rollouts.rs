@@ -113,7 +113,8 @@ impl Engine {
         if self.mode() == AutonomyMode::Observe {
             return Err("this console only observes; `mode` under [policy] and --readonly decide".to_owned());
         }
-        turn.find_need(NeedAsked { id, by: Arc::clone(by), source: Arc::clone(source) });
+        let asked = NeedAsked { id, by: Arc::clone(by), source: Arc::clone(source) };
+        turn.find_need(asked, self.exceptions.values().cloned().collect());
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{DeliveryAttempt, RolloutId, Run, RunId};
+use crate::engine::patches::exceptions::PatchException;
 use crate::engine::patches::rollout::KeptRollout;
 use crate::engine::request::Reply;
 
@@ -77,8 +78,8 @@ impl Turn {
         self.rollouts.insert(kept.rollout.id, kept);
     }
 
-    pub(super) fn find_need(&mut self, asked: NeedAsked) {
-        self.looks.push(Job::FindNeed(asked));
+    pub(super) fn find_need(&mut self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>) {
+        self.looks.push(Job::FindNeed { asked, exceptions });
     }
 
     pub(super) fn look_at_asset(&mut self, look: AssetLook) {

@@ -99,7 +99,11 @@ fn live(
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let patches = patch_desk::watch(opened.store.as_ref().map(Store::path), opened.patches.clone());
+    let patches = patch_desk::watch(
+        opened.store.as_ref().map(Store::path),
+        opened.patches.clone(),
+        ends.handle.snapshots.subscribe(),
+    );
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
     let field_work = FieldWork {
         state_dir: opened.store.as_ref().map(|store| store.path().to_owned()),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::engine::act::steps::asset_look;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::{AssetLook, Input, NeedAsked};
+use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::inventory::{AssetNews, file, this_host};
 use crate::engine::patches::office::Office;
 use crate::engine::patches::rollout::need::need_of;
@@ -26,11 +27,11 @@ pub(super) struct FieldWork {
 
 impl FieldWork {
     /// Finds out who lacks a patch; returns at once.
-    pub(super) fn find_need(&self, asked: NeedAsked, runtime: &Handle) {
+    pub(super) fn find_need(&self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>, runtime: &Handle) {
         let (folder, settings, findings) = (self.state_dir.clone(), self.patches.clone(), self.findings.clone());
         runtime.spawn_blocking(move || {
             let found = match folder {
-                Some(folder) => find(&folder, &settings, &asked.source).map(Box::new),
+                Some(folder) => find(&folder, &settings, &asked.source, &exceptions).map(Box::new),
                 None => Err("nothing is kept here, so nothing is known of what is installed".to_owned()),
             };
             // It errs once the engine is gone, and then nobody waits for it.
@@ -63,12 +64,19 @@ impl FieldWork {
     }
 }
 
-fn find(folder: &Path, settings: &PatchSettings, source: &str) -> Result<Need, String> {
+fn find(
+    folder: &Path,
+    settings: &PatchSettings,
+    source: &str,
+    exceptions: &[Arc<PatchException>],
+) -> Result<Need, String> {
+    let now = wall_clock::now();
+    let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
     let office = Office::load(folder).map_err(|problem| problem.to_string())?;
     let matched = office.matched();
     let queue =
-        office.queue(&matched, folder, &settings.risk, wall_clock::now()).map_err(|problem| problem.to_string())?;
-    need_of(source, &office.fleet, &matched, &queue)
+        office.queue(&matched, folder, &in_force, &settings.risk, now).map_err(|problem| problem.to_string())?;
+    need_of(source, &office.fleet, &matched, &queue, &in_force)
 }
 
 fn this_host_news() -> Result<AssetNews, String> {

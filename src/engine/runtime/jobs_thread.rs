@@ -94,7 +94,7 @@ impl JobsThread {
                     self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
                 }
                 (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
-                (Job::FindNeed(asked), _) => self.field_work.find_need(asked, runtime),
+                (Job::FindNeed { asked, exceptions }, _) => self.field_work.find_need(asked, exceptions, runtime),
                 (Job::LookAtAsset(look), _) => self.field_work.look_at(look, runtime),
                 (Job::WatchClosely { until, every_ms }, _) => self.pace.watch_closely(until, every_ms),
                 (Job::EndLeftOver { attempt }, _) => self.runner.end_left_over(&attempt),

@@ -6,25 +6,31 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
-use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_WORK_SHARE};
+use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_PAUSE_MS_MIN, PATCH_WORK_SHARE};
+use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::office::{Office, OfficeError};
 use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
 use crate::engine::patches::shelf::Shelf;
 use crate::engine::settings::PatchSettings;
+use crate::engine::snapshot::Snapshot;
 
 /// What a file looked like from outside: enough to see that it changed.
 type Mark = (PathBuf, Option<(SystemTime, u64)>);
 
 /// Finds what must be patched by the files in the state directory `folder`, for as long as somebody listens. Without a folder
 /// nothing comes.
-pub(super) fn watch(folder: Option<&Path>, settings: PatchSettings) -> mpsc::Receiver<Arc<PatchPicture>> {
+pub(super) fn watch(
+    folder: Option<&Path>,
+    settings: PatchSettings,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+) -> mpsc::Receiver<Arc<PatchPicture>> {
     let (pictures, receiver) = mpsc::channel(1);
     if let Some(folder) = folder {
-        let desk = Desk { folder: folder.to_owned(), settings, last: PatchPicture::default() };
+        let desk = Desk { folder: folder.to_owned(), settings, snapshots, last: PatchPicture::default() };
         // Not waited for at the end: it changes nothing but the ledger, which is replaced as a whole or not at all.
         let spawned = thread::Builder::new().name("hypo-patches".to_owned()).spawn(move || desk.work(&pictures));
         if let Err(problem) = spawned {
@@ -37,6 +43,8 @@ pub(super) fn watch(folder: Option<&Path>, settings: PatchSettings) -> mpsc::Rec
 struct Desk {
     folder: PathBuf,
     settings: PatchSettings,
+    /// For the exceptions that people make.
+    snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What was found last.
     last: PatchPicture,
 }
@@ -46,14 +54,15 @@ impl Desk {
         self.last.state = PictureState::Loading;
         // It errs once the engine is gone, and then nobody is left to look for.
         while pictures.blocking_send(Arc::new(self.last.clone())).is_ok() {
-            let (marks, started) = (marks(&self.folder), Instant::now());
-            let next_at = self.look(wall_clock::now());
+            let (marks, exceptions, started) = (marks(&self.folder), self.exceptions(), Instant::now());
+            let next_at = self.look(&exceptions, wall_clock::now());
             if pictures.blocking_send(Arc::new(self.last.clone())).is_err() {
                 return;
             }
             // What takes long is done less often, so that it never takes more than its share of a core.
-            thread::sleep(Duration::from_millis(PATCH_LOOK_MS).max(started.elapsed() * PATCH_WORK_SHARE));
-            while marks == self::marks(&self.folder) && wall_clock::now() < next_at {
+            thread::sleep(Duration::from_millis(PATCH_PAUSE_MS_MIN).max(started.elapsed() * PATCH_WORK_SHARE));
+            let is_same = || marks == self::marks(&self.folder) && exceptions == self.exceptions();
+            while is_same() && wall_clock::now() < next_at {
                 if pictures.is_closed() {
                     return;
                 }
@@ -62,9 +71,13 @@ impl Desk {
         }
     }
 
+    fn exceptions(&self) -> Vec<Arc<PatchException>> {
+        self.snapshots.borrow().patch_exceptions.clone()
+    }
+
     /// Finds it anew; says when to look again though no file changes.
-    fn look(&mut self, now: Timestamp) -> Timestamp {
-        match self.found(now) {
+    fn look(&mut self, exceptions: &[Arc<PatchException>], now: Timestamp) -> Timestamp {
+        match self.found(exceptions, now) {
             Ok((picture, next_at)) => {
                 self.last = picture;
                 next_at
@@ -77,10 +90,15 @@ impl Desk {
         }
     }
 
-    fn found(&self, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
+    fn found(
+        &self,
+        exceptions: &[Arc<PatchException>],
+        now: Timestamp,
+    ) -> Result<(PatchPicture, Timestamp), OfficeError> {
         let office = Office::load(&self.folder)?;
         let matched = office.matched();
-        let queue = office.queue(&matched, &self.folder, &self.settings.risk, now)?;
+        let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
+        let queue = office.queue(&matched, &self.folder, &in_force, &self.settings.risk, now)?;
         let feeds = Shelf::of(&self.folder).report(now, self.settings.feeds.stale_after.0);
         let made = Made {
             fleet: &office.fleet,
@@ -92,7 +110,9 @@ impl Desk {
         };
         // The next deadline changes what is overdue.
         let next_due = queue.items.iter().filter_map(|item| item.due_at).filter(|due| *due >= now).min();
-        let next_at = (now + PATCH_AGAIN_MS).min(next_due.map_or(Timestamp(i64::MAX), |due| due + 1));
+        let next_end = exceptions.iter().filter(|it| it.is_in_force(now)).map(|it| it.until).min();
+        let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
+        let next_at = (now + PATCH_AGAIN_MS).min(next.unwrap_or(Timestamp(i64::MAX)));
         Ok((picture::made(&made, now), next_at))
     }
 }
@@ -133,11 +153,13 @@ mod tests {
     fn files_that_change_are_read_again_and_damage_keeps_what_was_found() {
         let folder = tempfile::tempdir().unwrap();
         keep_asset(folder.path(), "one");
-        let mut pictures = watch(Some(folder.path()), PatchSettings::default());
+        let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty()));
+        let mut pictures = watch(Some(folder.path()), PatchSettings::default(), receiver);
         assert_eq!(next(&mut pictures).state, PictureState::Loading);
         let first = next(&mut pictures);
         assert_eq!((first.state, first.asset_count, first.feeds.len()), (PictureState::Ready, 1, 5));
         assert_eq!(first.gaps[0].example.as_ref(), "one", "no feed was ever taken");
+        drop(snapshots);
         keep_asset(folder.path(), "two");
         let until = |pictures: &mut mpsc::Receiver<_>, is_it: &dyn Fn(&PatchPicture) -> bool| loop {
             let picture = next(pictures);
@@ -154,6 +176,7 @@ mod tests {
 
     #[test]
     fn without_a_folder_nothing_comes() {
-        assert!(watch(None, PatchSettings::default()).blocking_recv().is_none());
+        let (_snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty()));
+        assert!(watch(None, PatchSettings::default(), receiver).blocking_recv().is_none());
     }
 }

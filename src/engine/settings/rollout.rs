@@ -367,8 +367,13 @@ mod tests {
 
     #[test]
     fn methods_and_probes_say_what_they_want() {
-        let method =
-            |by, name: Option<&str>| MethodSettings { assets: None, class: None, by, name: name.map(str::to_owned), before: Vec::new() };
+        let method = |by, name: Option<&str>| MethodSettings {
+            assets: None,
+            class: None,
+            by,
+            name: name.map(str::to_owned),
+            before: Vec::new(),
+        };
         assert_eq!(method(PatchBy::Ansible, Some("patch.yml")).check(), Ok(()));
         assert!(method(PatchBy::Ansible, None).check().unwrap_err().contains("playbook"));
         assert!(method(PatchBy::Awx, Some(" ")).check().unwrap_err().contains("template"));

@@ -13,6 +13,7 @@ use crate::engine::model::{
     Alert, Anomaly, AnomalyState, AuditEntry, Change, Delivery, Document, Fingerprint, Incident, Run, SourceName,
     Topology,
 };
+use crate::engine::patches::exceptions::PatchException;
 use crate::engine::patches::rollout::KeptRollout;
 
 /// Entries that cannot be read are named up to this number; all are counted.
@@ -35,6 +36,8 @@ pub struct Stored {
     pub rollouts: Vec<KeptRollout>,
     /// In order of incident.
     pub documents: Vec<Document>,
+    /// In order of number.
+    pub exceptions: Vec<PatchException>,
     /// In order of number.
     pub deliveries: Vec<Delivery>,
     /// The newest entries, oldest first.
@@ -69,6 +72,7 @@ impl Stored {
         records.extend(self.runs.into_iter().map(Record::Run));
         records.extend(self.documents.into_iter().map(Record::Document));
         records.extend(self.rollouts.into_iter().map(|it| Record::Rollout(Box::new(it))));
+        records.extend(self.exceptions.into_iter().map(Record::PatchException));
         records.extend(self.deliveries.into_iter().map(Record::Delivery));
         records.extend(self.audit.into_iter().map(Record::Audit));
         records.extend(self.topology.map(Record::Topology));
@@ -146,6 +150,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
         Ok(Record::Run(it)) => stored.runs.push(it),
         Ok(Record::Document(it)) => stored.documents.push(it),
         Ok(Record::Rollout(it)) => stored.rollouts.push(*it),
+        Ok(Record::PatchException(it)) => stored.exceptions.push(it),
         Ok(Record::Delivery(it)) => stored.deliveries.push(it),
         Ok(Record::Topology(it)) => stored.topology = Some(it),
         Ok(Record::Templates(it)) => stored.templates = Some(it),

@@ -18,6 +18,7 @@
 //! cursors    source's name            Timestamp
 //! deliveries number, big-endian       Delivery
 //! documents  incident, kind           Document
+//! exceptions number, big-endian       PatchException
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
 //! ```
@@ -77,10 +78,11 @@ pub(super) enum TreeName {
     Deliveries,
     Documents,
     Rollouts,
+    Exceptions,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -96,6 +98,7 @@ impl TreeName {
         Self::Deliveries,
         Self::Documents,
         Self::Rollouts,
+        Self::Exceptions,
     ];
 
     /// Its name on disk and in exports.
@@ -116,6 +119,7 @@ impl TreeName {
             Self::Deliveries => "deliveries",
             Self::Documents => "documents",
             Self::Rollouts => "rollouts",
+            Self::Exceptions => "exceptions",
         }
     }
 
@@ -180,6 +184,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
             };
             (TreeName::Documents, [number(it.incident.0), vec![kind]].concat(), value(it)?)
         }
+        Record::PatchException(it) => (TreeName::Exceptions, number(it.number), value(it)?),
         Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
@@ -203,6 +208,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Templates => Record::Templates(read(bytes)?),
         TreeName::Deliveries => Record::Delivery(read(bytes)?),
         TreeName::Documents => Record::Document(read(bytes)?),
+        TreeName::Exceptions => Record::PatchException(read(bytes)?),
         TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }

@@ -1,6 +1,10 @@
 //! `hypo patches list`: the queue.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+
+use super::exceptions;
 
 use crate::app::arguments::{CommonArguments, PatchesListArguments};
 use crate::app::cli::inventory::unknown;
@@ -10,6 +14,7 @@ use crate::engine::ingest::wall_clock;
 use crate::engine::model::human_span;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::directive::Term;
+use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::feeds::kev::KnownExploited;
 use crate::engine::patches::inventory::Asset;
 use crate::engine::patches::knowledge::Knowledge;
@@ -29,6 +34,9 @@ struct Listing<'a> {
     patches: Vec<Patch<'a>>,
     /// What could not be checked, and why.
     unchecked: Vec<Unchecked<'a>>,
+    /// What is deferred or accepted until a date; `excepted_count` patches on assets are not listed for that.
+    exceptions: Vec<&'a PatchException>,
+    excepted_count: usize,
     /// False where what is known to be exploited was never taken: then nothing counts as exploited.
     is_kev_known: bool,
 }
@@ -104,13 +112,17 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
         return Err(unknown(&office.fleet, name));
     }
     let (matched, now) = (office.matched(), wall_clock::now());
-    let queue = office.queue(&matched, folder, &loaded.settings.engine.patches.risk, now)?;
+    let exceptions = exceptions::kept(common)?;
+    let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
+    let queue = office.queue(&matched, folder, &in_force, &loaded.settings.engine.patches.risk, now)?;
     let view = View { matched: &matched, queue: &queue, knowledge: &office.knowledge, now };
     let mut listing = Listing {
         at: now,
         counts: Counts::default(),
         patches: Vec::new(),
         unchecked: Vec::new(),
+        exceptions: exceptions.iter().map(Arc::as_ref).filter(|exception| exception.is_in_force(now)).collect(),
+        excepted_count: queue.excepted.len(),
         is_kev_known: office.knowledge.has_kev(),
     };
     for item in &queue.items {
@@ -150,6 +162,12 @@ fn tell(listing: &Listing<'_>, is_empty: bool) -> Result<(), Failure> {
     }
     for unchecked in &listing.unchecked {
         output::line(&format!("{}: not all of it could be checked: {}", unchecked.asset, unchecked.why))?;
+    }
+    for exception in &listing.exceptions {
+        output::line(&exception.to_string())?;
+    }
+    if listing.excepted_count > 0 {
+        output::line(&format!("left out because of that: {}", listing.excepted_count))?;
     }
     if !listing.is_kev_known {
         output::line(

@@ -1,6 +1,6 @@
 //! From the queue to its picture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::groups::Gathering;
@@ -65,6 +65,8 @@ pub fn made(of: &Made<'_>, now: Timestamp) -> PatchPicture {
         groups: groups.groups(&keys),
         feeds: feeds(of.feeds),
         is_kev_known: of.knowledge.has_kev(),
+        exploited: exploited(of),
+        excepted: excepted(of.queue),
         gaps: gaps(of.matched),
         unbooted,
         unbooted_left_out,
@@ -85,6 +87,27 @@ fn feeds(reports: &[FeedReport]) -> Vec<FeedLine> {
         }
     };
     reports.iter().map(line).collect()
+}
+
+/// Packages and vulnerabilities that are known to be exploited.
+fn exploited(of: &Made<'_>) -> Vec<Arc<str>> {
+    let mut names = BTreeSet::new();
+    for (component, threats) in of.matched.components.iter().zip(&of.queue.threats) {
+        let exploited = component.affected.iter().zip(threats).filter(|(_, threat)| threat.is_known_exploited);
+        for (finding, _) in exploited {
+            names.insert(Arc::from(component.name.as_str()));
+            names.insert(Arc::from(finding.id.to_string()));
+        }
+    }
+    names.into_iter().collect()
+}
+
+fn excepted(queue: &Queue) -> BTreeMap<u64, usize> {
+    let mut counts = BTreeMap::new();
+    for (_, exception) in &queue.excepted {
+        *counts.entry(*exception).or_default() += 1;
+    }
+    counts
 }
 
 /// By reason: assets of one sort lack the same.

@@ -9,6 +9,7 @@ mod tests;
 
 pub use made::{Made, made};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,10 @@ pub struct PatchPicture {
     pub feeds: Vec<FeedLine>,
     /// False where what is known to be exploited was never taken: then nothing counts as exploited.
     pub is_kev_known: bool,
+    /// Names of all packages and vulnerabilities in it, listed or not, that are known to be exploited, in order.
+    pub exploited: Vec<Arc<str>>,
+    /// How many patches on assets each exception takes out, whole, by its number.
+    pub excepted: BTreeMap<u64, usize>,
     /// What could not be checked, and why.
     pub gaps: Vec<Gap>,
     /// Assets that run something else than what is installed.

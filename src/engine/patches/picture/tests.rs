@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
 use crate::engine::limits::{PATCH_ASSETS_TOLD_MAX, PATCHES_IN_PICTURE_MAX};
+use crate::engine::patches::exceptions::InForce;
 use crate::engine::patches::feeds::{debian, kev, nvd};
 use crate::engine::patches::inventory::{AssetNews, Fleet, Package, Running, System};
 use crate::engine::patches::knowledge::Knowledge;
@@ -54,7 +55,7 @@ fn take(fleet: &mut Fleet, name: &str, ring: &str, exposure: Exposure, packages:
 
 fn picture(fleet: &Fleet, knowledge: &Knowledge, ledger: &mut Ledger, now: Timestamp) -> PatchPicture {
     let (matched, settings) = (matched(fleet, knowledge), RiskSettings::default());
-    let queue = queue(&matched, knowledge, ledger, &settings, now);
+    let queue = queue(&matched, knowledge, ledger, &InForce::default(), &settings, now);
     made(&Made { fleet, knowledge, matched: &matched, queue: &queue, feeds: &[], settings: &settings }, now)
 }
 

@@ -4,16 +4,19 @@
 //! exploited, then what waits longest. What has no score is unknown: it stands between HIGH and MEDIUM, and with CRITICAL
 //! where it is known to be exploited.
 
+mod lessened;
 pub mod newcomer;
 pub mod standing;
 pub mod told;
 
+use super::exceptions::{Covered, InForce};
 use super::inventory::{Environment, Exposure};
 use super::knowledge::Knowledge;
 use super::ledger::{Ledger, MatchKey};
 use super::matching::fleet::{Component, Matched, MatchedAsset};
 use crate::engine::clock::Timestamp;
 use crate::engine::settings::RiskSettings;
+use lessened::Lessened;
 use standing::{Class, Order, Standing, Threat, standing, threats};
 
 /// A patch that an asset lacks.
@@ -38,6 +41,8 @@ pub struct Queue {
     pub standings: Vec<Standing>,
     /// What is known of what affects each component, by its number.
     pub threats: Vec<Vec<Threat>>,
+    /// Patches that exceptions take out of it, each with the number of the exception; their clocks go on.
+    pub excepted: Vec<(Item, u64)>,
 }
 
 impl Queue {
@@ -118,21 +123,23 @@ pub fn class(asset: &MatchedAsset<'_>) -> Class {
     }
 }
 
-/// Puts what was found into order, and notes in the ledger what was found for the first time. What is noted of an asset that
+/// Puts what was found into order but for what exceptions take out, and notes in the ledger what was found for the first time. What is noted of an asset that
 /// could not be checked stays as it is.
 #[must_use]
 pub fn queue(
     matched: &Matched<'_, '_>,
     knowledge: &Knowledge,
     ledger: &mut Ledger,
+    exceptions: &InForce<'_>,
     settings: &RiskSettings,
     now: Timestamp,
 ) -> Queue {
     let threats: Vec<Vec<Threat>> =
         matched.components.iter().map(|component| threats(component, knowledge, settings, now)).collect();
     let keys: Vec<Vec<MatchKey>> = matched.components.iter().map(|component| keys_of(component, ledger)).collect();
-    let (standings, places) = standings(matched, &threats, settings);
-    let mut items = Vec::new();
+    let (mut standings, places) = standings(matched, &threats, settings);
+    let mut lessened = Lessened::default();
+    let (mut items, mut excepted) = (Vec::new(), Vec::new());
     for (number, asset) in (0u32..).zip(&matched.assets) {
         let list = matched.list(asset);
         let of = |component: u32| usize::try_from(component).ok().and_then(|at| keys.get(at));
@@ -145,14 +152,25 @@ pub fn queue(
         };
         for component in list {
             let place = places.get(class(asset).number()).and_then(|of| of.get(usize::try_from(*component).ok()?));
-            let Some(place) = place.copied().flatten() else { continue };
+            let Some(mut place) = place.copied().flatten() else { continue };
+            let covered = matched.component(*component).and_then(|of| exceptions.covered(of, asset));
+            if let Some(covered) = covered.as_ref().filter(|covered| !covered.is_whole()) {
+                let of = usize::try_from(*component).ok().and_then(|at| threats.get(at)).map(Vec::as_slice);
+                let of = of.unwrap_or_default();
+                place =
+                    lessened.place(&mut standings, *component, of, class(asset), covered, settings).unwrap_or(place);
+            }
             let Some(standing) = usize::try_from(place).ok().and_then(|at| standings.get(at)) else { continue };
             let (first_at, due_at) = times(of(*component).map(Vec::as_slice).unwrap_or_default(), standing, noted, now);
-            items.push(Item { standing: place, asset: number, first_at, due_at });
+            let item = Item { standing: place, asset: number, first_at, due_at };
+            match covered.filter(Covered::is_whole) {
+                Some(covered) => excepted.push((item, covered.exception)),
+                None => items.push(item),
+            }
         }
     }
     ledger.retain(|name| matched.assets.binary_search_by(|asset| asset.name.cmp(name)).is_ok());
-    let mut queue = Queue { items: Vec::new(), standings, threats };
+    let mut queue = Queue { items: Vec::new(), standings, threats, excepted };
     items.sort_unstable_by_key(|item| queue.place(item));
     queue.items = items;
     queue

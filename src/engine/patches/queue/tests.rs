@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
+use crate::engine::patches::exceptions::{ExceptionKind, InForce, PatchException, Reach, Subject};
 use crate::engine::patches::feeds::{debian, epss, kev, nvd};
 use crate::engine::patches::inventory::{AssetNews, Fleet, Package, System};
 use crate::engine::patches::matching::fleet::matched;
@@ -67,7 +68,7 @@ fn fleet(assets: &[(&str, Exposure, Environment)], packages: usize) -> Fleet {
 /// The queue as `asset/package`, with band and days until it is due.
 fn lines(fleet: &Fleet, knowledge: &Knowledge, ledger: &mut Ledger, now: Timestamp) -> Vec<String> {
     let found = matched(fleet, knowledge);
-    let queue = queue(&found, knowledge, ledger, &RiskSettings::default(), now);
+    let queue = queue(&found, knowledge, ledger, &InForce::default(), &RiskSettings::default(), now);
     let line = |item: &Item| {
         let standing = queue.standing(item).unwrap();
         let band = standing.risk.as_ref().map_or("UNKNOWN", |risk| risk.band.word());
@@ -143,7 +144,8 @@ fn one_item_stands_for_all_that_its_patch_mends() {
     let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
     let fleet = fleet(&[("a", Exposure::Unknown, Environment::Unknown)], 1);
     let found = matched(&fleet, &knowledge);
-    let queue = queue(&found, &knowledge, &mut Ledger::default(), &RiskSettings::default(), Timestamp(0));
+    let queue =
+        queue(&found, &knowledge, &mut Ledger::default(), &InForce::default(), &RiskSettings::default(), Timestamp(0));
     let [item] = queue.items.as_slice() else { panic!("one item") };
     let standing = queue.standing(item).unwrap();
     assert_eq!((standing.worst, standing.risk.as_ref().unwrap().band), (1, RiskBand::High));
@@ -173,7 +175,7 @@ fn an_advisory_that_comes_in_alone_gives_the_same_queue_as_all_at_once() {
         let holders = crate::engine::patches::matching::holders::Holders::of(&matched);
         let mut ledger = Ledger::default();
         let settings = RiskSettings::default();
-        let mut queue = queue(&matched, &before, &mut ledger, &settings, Timestamp(7));
+        let mut queue = queue(&matched, &before, &mut ledger, &InForce::default(), &settings, Timestamp(7));
         let mut present =
             newcomer::Present { matched: &mut matched, holders: &holders, ledger: &mut ledger, settings: &settings };
         assert_eq!(newcomer::add(&mut queue, &mut present, &news, Timestamp(7)), assets.len());
@@ -189,4 +191,80 @@ fn an_advisory_that_comes_in_alone_gives_the_same_queue_as_all_at_once() {
             newcomer::Present { matched: &mut matched, holders: &holders, ledger: &mut ledger, settings: &settings };
         assert_eq!(newcomer::add(&mut queue, &mut again, &news, Timestamp(8)), 0, "it is known by now");
     }
+}
+
+fn exception(number: u64, subject: &str, reach: Reach, until: Timestamp) -> PatchException {
+    PatchException {
+        number,
+        kind: ExceptionKind::Deferred,
+        subject: Subject::from_text(subject).unwrap(),
+        reach,
+        owner: "mira".into(),
+        reason: "x".into(),
+        made_at: Timestamp(0),
+        made_by: "mira".into(),
+        until,
+        withdrawn: None,
+    }
+}
+
+/// The queue and what exceptions take out of it, as `asset/package band due in hours` and `asset/package exception`.
+fn told(
+    fleet: &Fleet,
+    knowledge: &Knowledge,
+    ledger: &mut Ledger,
+    exceptions: &[PatchException],
+    now: Timestamp,
+) -> (Vec<String>, Vec<String>) {
+    let found = matched(fleet, knowledge);
+    let in_force = InForce::of(exceptions, now);
+    let queue = queue(&found, knowledge, ledger, &in_force, &RiskSettings::default(), now);
+    let name = |item: &Item| {
+        let standing = queue.standing(item).unwrap();
+        let band = standing.risk.as_ref().map_or("UNKNOWN", |risk| risk.band.word());
+        let due = item.due_at.map_or("-".to_owned(), |due| format!("{}", due.since_ms(now) / HOUR_MS));
+        let asset = &found.assets[usize::try_from(item.asset).unwrap()];
+        (format!("{}/{}", asset.name, found.component(standing.component).unwrap().name), format!(" {band} {due}"))
+    };
+    let listed = queue.items.iter().map(|item| name(item).0 + &name(item).1).collect();
+    (listed, queue.excepted.iter().map(|(item, number)| format!("{} {number}", name(item).0)).collect())
+}
+
+#[test]
+fn an_exception_takes_out_what_it_names_and_its_end_brings_it_back_with_its_old_clock() {
+    let knowledge = knowledge(&[(90, 0, false), (90, 0, false)]);
+    let assets = [("a", Exposure::Internal, Environment::Staging), ("b", Exposure::Internal, Environment::Staging)];
+    let fleet = fleet(&assets, 2);
+    let mut ledger = Ledger::default();
+    let until = Timestamp(10 * HOUR_MS);
+    let one =
+        [exception(1, "p1", Reach::Asset("a".into()), until), exception(2, "CVE-2026-0002", Reach::Everywhere, until)];
+    let (listed, out) = told(&fleet, &knowledge, &mut ledger, &one, Timestamp(0));
+    assert_eq!(
+        (listed, out),
+        (vec!["b/p1 CRITICAL 24".into()], vec!["a/p1 1".into(), "a/p2 2".into(), "b/p2 2".into()])
+    );
+    let (listed, out) = told(&fleet, &knowledge, &mut ledger, &one, until);
+    assert_eq!(out, Vec::<String>::new());
+    assert_eq!(listed, ["a/p1 CRITICAL 14", "b/p1 CRITICAL 14", "a/p2 CRITICAL 14", "b/p2 CRITICAL 14"]);
+    let rings = [exception(1, "p1", Reach::Ring("canary".into()), until)];
+    assert_eq!(told(&fleet, &knowledge, &mut ledger, &rings, Timestamp(0)).0.len(), 4, "no asset is of that ring");
+}
+
+#[test]
+fn an_exception_from_the_worst_leaves_the_rest_of_its_patch() {
+    let mut tracker = String::from(r#"{"p1": {"#);
+    tracker.push_str(r#""CVE-2026-0001": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "2", "urgency": "low"}}},"#);
+    tracker.push_str(r#""CVE-2026-0002": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3", "urgency": "high"}}}}}"#);
+    let verdicts = debian::read(tracker.as_bytes(), &[]).unwrap().entries;
+    let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
+    let fleet = fleet(&[("a", Exposure::Unknown, Environment::Unknown)], 1);
+    let mut ledger = Ledger::default();
+    assert_eq!(told(&fleet, &knowledge, &mut ledger, &[], Timestamp(0)).0, ["a/p1 HIGH 168"]);
+    let worst = [exception(1, "CVE-2026-0002", Reach::Everywhere, Timestamp(DAY_MS))];
+    assert_eq!(told(&fleet, &knowledge, &mut ledger, &worst, Timestamp(0)).0, ["a/p1 LOW -"]);
+    let both = [worst[0].clone(), exception(2, "CVE-2026-0001", Reach::Everywhere, Timestamp(DAY_MS))];
+    let (listed, out) = told(&fleet, &knowledge, &mut ledger, &both, Timestamp(0));
+    assert_eq!((listed.len(), out), (0, vec!["a/p1 2".to_owned()]));
+    assert_eq!(told(&fleet, &knowledge, &mut ledger, &both, Timestamp(2 * DAY_MS)).0, ["a/p1 HIGH 120"]);
 }

@@ -2,6 +2,7 @@
 
 use super::planning::{Candidate, Installed, Need};
 use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::exceptions::{Covered, InForce};
 use crate::engine::patches::inventory::{Asset, Fleet, Package};
 use crate::engine::patches::matching::fleet::{Component, Matched};
 use crate::engine::patches::queue::Queue;
@@ -11,7 +12,13 @@ use crate::engine::patches::risk::RiskBand;
 ///
 /// # Errors
 /// When nobody does.
-pub fn need_of(source: &str, fleet: &Fleet, matched: &Matched<'_, '_>, queue: &Queue) -> Result<Need, String> {
+pub fn need_of(
+    source: &str,
+    fleet: &Fleet,
+    matched: &Matched<'_, '_>,
+    queue: &Queue,
+    exceptions: &InForce<'_>,
+) -> Result<Need, String> {
     let (mut candidates, mut advisories) = (Vec::new(), Vec::<AdvisoryId>::new());
     let (mut fixes, mut is_known_exploited) = (Vec::<&str>::new(), false);
     for asset in &matched.assets {
@@ -27,7 +34,10 @@ pub fn need_of(source: &str, fleet: &Fleet, matched: &Matched<'_, '_>, queue: &Q
                 distribution: asset.asset.system.distribution.clone(),
                 traits: asset.asset.traits.clone(),
                 packages: installed(source, fleet, asset.asset, component, fix),
-                exception: None,
+                exception: exceptions
+                    .covered(component, asset)
+                    .filter(Covered::is_whole)
+                    .map(|covered| format!("number {}", covered.exception)),
                 unchecked: None,
             });
         }

@@ -60,6 +60,7 @@ fn who_is_left_out_is_told_why() {
         class: None,
         by: PatchBy::Ansible,
         name: Some("patch.yml".to_owned()),
+        before: Vec::new(),
     });
     of.class.push(ClassSettings {
         class: "web".to_owned(),

@@ -1,0 +1,162 @@
+//! `hypo patches report`: the report as Markdown, CSV or JSON.
+
+use std::sync::Arc;
+
+use super::exceptions;
+use crate::app::arguments::{CommonArguments, PatchesReportArguments, ReportDivision, ReportFormat};
+use crate::app::cli::{Exit, Failure, output, settings};
+use crate::engine::ingest::wall_clock;
+use crate::engine::model::human_span;
+use crate::engine::patches::exceptions::{InForce, PatchException};
+use crate::engine::patches::mended::History;
+use crate::engine::patches::office::Office;
+use crate::engine::patches::report::{BandFigures, Division, PatchReport, ReportBasis, report};
+use crate::engine::patches::risk::RiskBand;
+
+pub(super) fn run(common: &CommonArguments, arguments: &PatchesReportArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let folder = &loaded.paths.state_dir;
+    let (office, now) = (Office::load(folder)?, wall_clock::now());
+    let matched = office.matched();
+    let exceptions: Vec<PatchException> = exceptions::kept(common)?.iter().map(Arc::as_ref).cloned().collect();
+    let in_force = InForce::of(&exceptions, now);
+    let queue = office.queue(&matched, folder, &in_force, &loaded.settings.engine.patches.risk, now)?;
+    let history = History::load(folder)?;
+    let by = match arguments.by {
+        ReportDivision::Band => Division::Band,
+        ReportDivision::Ring => Division::Ring,
+        ReportDivision::Owner => Division::Owner,
+    };
+    let basis = ReportBasis { matched: &matched, queue: &queue, history: &history, exceptions: &exceptions };
+    let report = report(&basis, by, arguments.seen_within_days, now);
+    match arguments.format {
+        ReportFormat::Json => output::json(&report)?,
+        ReportFormat::Md => {
+            for line in markdown(&report) {
+                output::line(&line)?;
+            }
+        }
+        ReportFormat::Csv => {
+            for line in csv_text(&report)?.lines() {
+                output::line(line)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn word(band: Option<RiskBand>) -> &'static str {
+    band.map_or("UNKNOWN", RiskBand::word)
+}
+
+fn group_name<'a>(report: &PatchReport, name: &'a str) -> &'a str {
+    match (report.by, name) {
+        (Division::Band, _) => "all",
+        (_, "") => "nobody said",
+        (_, name) => name,
+    }
+}
+
+/// `12 of 14 (86 %)`
+fn share(part: usize, whole: usize) -> String {
+    match whole {
+        0 => "0 of 0".to_owned(),
+        whole => format!("{part} of {whole} ({:.0} %)", part as f64 / whole as f64 * 100.0),
+    }
+}
+
+/// Text in a cell of a table: a bar or a line end would break it.
+fn in_cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+fn markdown(report: &PatchReport) -> Vec<String> {
+    let coverage = &report.coverage;
+    let seen = share(coverage.seen_count, coverage.asset_count);
+    let checked = share(coverage.checked_count, coverage.asset_count);
+    let mut lines = vec![
+        format!("# Patches, {}", report.at),
+        String::new(),
+        "## Coverage".to_owned(),
+        String::new(),
+        format!("- Assets seen within {} days: {seen}", coverage.within_days),
+        format!("- Assets of which everything could be checked: {checked}"),
+        String::new(),
+        "## Time to patch and what is overdue".to_owned(),
+    ];
+    for group in &report.groups {
+        if report.by != Division::Band {
+            lines.extend([String::new(), format!("### {}", in_cell(group_name(report, &group.name)))]);
+        }
+        lines.extend([
+            String::new(),
+            "| band | lacking | overdue | mended | mean time to patch |".to_owned(),
+            "| --- | --- | --- | --- | --- |".to_owned(),
+        ]);
+        lines.extend(group.bands.iter().map(|figures: &BandFigures| {
+            let mean = figures.mean_ms.map_or_else(|| "–".to_owned(), human_span);
+            let BandFigures { band, lacking, overdue, mended, .. } = figures;
+            format!("| {} | {lacking} | {overdue} | {mended} | {mean} |", word(*band))
+        }));
+    }
+    lines.push(String::new());
+    lines.push(match report.mended_since {
+        Some(at) => format!("What was mended is kept since {at}; each vulnerability on each asset counts once."),
+        None => "Nothing was seen to be mended yet.".to_owned(),
+    });
+    if report.no_longer_said_count > 0 {
+        lines.push(format!(
+            "{} matches went because the feeds changed; they count as mended by nobody.",
+            report.no_longer_said_count
+        ));
+    }
+    lines.extend([String::new(), "## Exceptions in force".to_owned(), String::new()]);
+    lines.extend(report.exceptions.iter().map(|exception| format!("- {}", in_cell(&exception.to_string()))));
+    if report.exceptions.is_empty() {
+        lines.push("None.".to_owned());
+    } else {
+        lines.extend([String::new(), format!("They take out {} patches on assets.", report.excepted_count)]);
+    }
+    lines.extend([String::new(), "## Regressions".to_owned(), String::new()]);
+    lines.push(match report.regressions {
+        Some(count) => format!("{count} rollouts were rolled back."),
+        None => "Not known: this hypo keeps no rollouts, so none can have been seen to be rolled back.".to_owned(),
+    });
+    lines
+}
+
+/// One figure a row. Times are in milliseconds; an empty value is unknown.
+fn csv_text(report: &PatchReport) -> Result<String, Failure> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["section", "group", "band", "measure", "value"])?;
+    let coverage = &report.coverage;
+    let within = format!("seen_within_{}_days", coverage.within_days);
+    for (measure, value) in [
+        ("assets", coverage.asset_count),
+        (within.as_str(), coverage.seen_count),
+        ("fully_checked", coverage.checked_count),
+    ] {
+        table.write_record(["coverage", "all", "", measure, &value.to_string()])?;
+    }
+    for group in &report.groups {
+        let name = group_name(report, &group.name);
+        for figures in &group.bands {
+            let mean = figures.mean_ms.map(|ms| ms.to_string()).unwrap_or_default();
+            for (measure, value) in [
+                ("lacking", figures.lacking.to_string()),
+                ("overdue", figures.overdue.to_string()),
+                ("mended", figures.mended.to_string()),
+                ("mean_ms_to_patch", mean),
+            ] {
+                table.write_record(["bands", name, word(figures.band), measure, &value])?;
+            }
+        }
+    }
+    for exception in &report.exceptions {
+        let (number, until) = (format!("EXC-{}", exception.number), exception.until.to_string());
+        table.write_record(["exceptions", &exception.subject.to_string(), &number, "until", &until])?;
+    }
+    let regressions = report.regressions.map(|count| count.to_string()).unwrap_or_default();
+    table.write_record(["regressions", "all", "", "rolled_back", &regressions])?;
+    Ok(String::from_utf8(table.into_inner().map_err(|problem| problem.to_string())?)?)
+}
