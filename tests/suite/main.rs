@@ -47,6 +47,8 @@ mod matching;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
+mod patch_hosts;
+#[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]
 mod postmortem;
@@ -62,6 +64,8 @@ mod redaction;
 mod replay;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod rollout_real;
 #[cfg(test)]
 mod runbook_commands;
 #[cfg(test)]

@@ -267,13 +267,8 @@ impl Engine {
     /// Takes in what the metrics of targets are, for what is compared later.
     pub(super) fn sample_targets(&mut self, turn: &mut Turn) {
         let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
-        let is_close = |kept: &&Arc<KeptRollout>| {
-            kept.rollout
-                .targets
-                .values()
-                .any(|it| it.state.is_under_way() || matches!(it.state, TargetState::Validating { .. }))
-        };
-        let every_ms = open.clone().filter(is_close).map(|kept| kept.rollout.plan.pace.watch_ms).min();
+        // Before anything is begun as well: what health is then is what it is compared with.
+        let every_ms = open.clone().map(|kept| kept.rollout.plan.pace.watch_ms).min();
         let since = turn.now.since_ms(self.rollouts.sampled_at);
         if (0..every_ms.unwrap_or(SAMPLE_MS)).contains(&since) {
             return;

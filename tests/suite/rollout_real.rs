@@ -1,0 +1,288 @@
+//! A patch rolled out over six real targets: packages built here, installed by the real `apt-get` over the real `ssh`. Staging takes it
+//! well, production does not; so it is stopped, taken back everywhere, and an incident is open.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use hypocenter::engine::act::executor::Executor;
+use hypocenter::engine::clock::Timestamp;
+use hypocenter::engine::handle::EngineHandle;
+use hypocenter::engine::ingest::{SignalSink, Source, StopSignal};
+use hypocenter::engine::model::{
+    BadWhen, Labels, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceKind,
+    SourceName, Unit,
+};
+use hypocenter::engine::patches::rollout::{KeptRollout, RolloutEnd, RolloutRequest, RolloutState, TargetState};
+use hypocenter::engine::request::{Reply, Request};
+use hypocenter::engine::runbooks::Library;
+use hypocenter::engine::runtime::source_list::SourceSpec;
+use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
+use hypocenter::engine::settings::{
+    AllowSettings, EngineSettings, HostSettings, MethodSettings, PatchBy, Portion, RolloutSettings, Span,
+    WindowSettings,
+};
+use hypocenter::engine::snapshot::Snapshot;
+use tokio::runtime::Handle;
+
+use super::patch_hosts::{Hosts, PACKAGE, VERSIONS};
+
+/// What the tracker says: the first version is affected, the second mends it.
+const TRACKER: &str =
+    r#"{"hypo-shop": {"CVE-2026-0100": {"releases": {"RELEASE": {"status": "resolved", "fixed_version": "1.1-1"}}}}}"#;
+const NVD: &str = r#"{"totalResults": 1, "startIndex": 0, "vulnerabilities": [{"cve": {"id": "CVE-2026-0100", "metrics":
+    {"cvssMetricV31": [{"source": "nvd@nist.gov", "type": "Primary", "cvssData": {"version": "3.1", "baseScore": 9.1}}]}}}]}"#;
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The shop on every host says once a second how much of it fails: little, but much with the second version in production.
+struct Shop {
+    name: SourceName,
+    hosts: Vec<(String, PathBuf)>,
+    /// From this host on, the second version fails.
+    bad_from: usize,
+}
+
+impl Shop {
+    fn value(&self, at: usize, root: &Path, second: i64) -> f64 {
+        let version = std::fs::read_to_string(root.join("usr/share/hypo-shop/version")).unwrap_or_default();
+        // As far apart as measured values are.
+        let noise = ((second * 7_919 + at as i64 * 104_729) % 97) as f64 / 9_700.0;
+        if version == VERSIONS[1] && at >= self.bad_from { 0.4 + noise } else { 0.01 + noise }
+    }
+}
+
+impl Source for Shop {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    fn run(self: Box<Self>, sink: SignalSink, stop: StopSignal) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            for (at, (host, _)) in self.hosts.iter().enumerate() {
+                let descriptor = SeriesDescriptor {
+                    metric: "error_ratio".into(),
+                    service: ServiceName::new("shop"),
+                    instance: Some(format!("{host}:80").into()),
+                    unit: Unit::Ratio,
+                    role: SeriesRole::Errors,
+                    bad_when: BadWhen::High,
+                    is_skewed: false,
+                    limit: None,
+                    interval_ms: 1_000,
+                    labels: Labels::default(),
+                };
+                let local = u32::try_from(at).unwrap();
+                sink.send(Signal::Series(SeriesNotice { source: self.name.clone(), local, descriptor })).await;
+            }
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = stop.stopped() => return,
+                }
+                let now = Timestamp(chrono::Utc::now().timestamp_millis());
+                let samples = self.hosts.iter().enumerate().map(|(at, (_, root))| Sample {
+                    local: u32::try_from(at).unwrap(),
+                    at: now,
+                    value: self.value(at, root, now.0 / 1_000),
+                });
+                let samples = samples.collect();
+                sink.send(Signal::Samples(SampleBatch { source: self.name.clone(), is_backfill: false, samples }))
+                    .await;
+            }
+        })
+    }
+}
+
+fn settings(hosts: &Hosts) -> EngineSettings {
+    let mut settings = EngineSettings {
+        host: HostSettings { enabled: false, ..HostSettings::default() },
+        ..EngineSettings::default()
+    };
+    let runbooks = &mut settings.runbooks;
+    runbooks.allowed_programs = vec!["ssh".to_owned()];
+    runbooks.ssh.hosts = vec!["127.0.0.*".to_owned()];
+    runbooks.ssh.programs = ["apt-get", "dpkg-query"].map(str::to_owned).to_vec();
+    runbooks.ssh.identity_file = Some(hosts.at("user_key"));
+    runbooks.ssh.known_hosts = Some(hosts.at("known_hosts"));
+    runbooks.ssh.port = hosts.port;
+    runbooks.ssh.connect_timeout = Span(5_000);
+    let patches = &mut settings.patches;
+    patches.rollout = RolloutSettings {
+        soak: Span(15_000),
+        batch: Portion::Count(2),
+        healthy_min: Portion::Percent(50),
+        validate: Span(12_000),
+        watch: Span(1_000),
+        takes: Span(60_000),
+        samples: 5,
+        ..RolloutSettings::default()
+    };
+    patches.window = vec![WindowSettings {
+        name: "always".to_owned(),
+        zone: "Europe/Berlin".to_owned(),
+        begins: "0 0 * * *".to_owned(),
+        lasts: Span(48 * 3_600_000),
+        environments: Vec::new(),
+        rings: Vec::new(),
+        classes: None,
+        assets: None,
+    }];
+    patches.allow = vec![AllowSettings { class: "shop".to_owned(), packages: vec!["hypo-.*".to_owned()] }];
+    patches.method =
+        vec![MethodSettings { assets: None, class: None, by: PatchBy::Ssh, name: None, before: Vec::new() }];
+    settings
+}
+
+/// The configuration of the command line, which looks at the hosts.
+fn config(hosts: &Hosts) -> PathBuf {
+    let text = format!(
+        "[host]\nenabled = false\n[runbooks]\nallowed_programs = [\"ssh\"]\n[runbooks.ssh]\nhosts = [\"127.0.0.*\"]\n\
+         identity_file = {:?}\nknown_hosts = {:?}\nport = {}\n",
+        hosts.at("user_key"),
+        hosts.at("known_hosts"),
+        hosts.port
+    );
+    let path = hosts.at("config.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn hypo(hosts: &Hosts, arguments: &[&str]) -> String {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hypo"));
+    command.env("HOME", hosts.at("home"));
+    let (config, state) = (config(hosts), hosts.at("state"));
+    command.arg("--config").arg(config).arg("--state-dir").arg(state).args(arguments);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{arguments:?}: {said:?}");
+    said[0].clone()
+}
+
+/// Looks at the hosts over ssh, says what they serve, and takes the feeds in. The first two are staging.
+fn take_stock(hosts: &Hosts) {
+    std::fs::create_dir_all(hosts.at("home")).unwrap();
+    let names: Vec<&str> = hosts.names.iter().map(String::as_str).collect();
+    let scanned = hypo(hosts, &[&["inventory", "scan", "--ssh"], names.as_slice()].concat());
+    assert_eq!(scanned.lines().filter(|line| line.contains("1 packages")).count(), names.len(), "{scanned}");
+    for (at, name) in names.iter().enumerate() {
+        let (environment, ring) = if at < 2 { ("staging", "staging") } else { ("production", "broad") };
+        let traits = ["--environment", environment, "--ring", ring, "--class", "shop", "--services", "shop"];
+        hypo(hosts, &[&["inventory", "set", name], traits.as_slice()].concat());
+    }
+    let os = std::fs::read_to_string("/etc/os-release").unwrap();
+    let release = os.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap().trim_matches('"');
+    for (feed, text) in [("debian", TRACKER.replace("RELEASE", release)), ("nvd", NVD.to_owned())] {
+        let path = hosts.at(feed);
+        std::fs::write(&path, text).unwrap();
+        hypo(hosts, &["advisories", "import", &path.display().to_string(), "--feed", feed]);
+    }
+    let listed = hypo(hosts, &["patches", "list"]);
+    assert_eq!(listed.matches(PACKAGE).count(), names.len(), "{listed}");
+}
+
+fn runtime(hosts: &Hosts, bad_from: usize) -> Runtime {
+    let settings = settings(hosts);
+    let name = SourceName::new("shop-metrics");
+    let roots: Vec<(String, PathBuf)> = hosts.names.iter().map(|host| (host.clone(), hosts.root(host))).collect();
+    let spec = SourceSpec {
+        name: name.clone(),
+        kind: SourceKind::Prometheus,
+        address: Arc::from("the hosts"),
+        make: Box::new(move |_| {
+            Ok(Box::new(Shop { name: name.clone(), hosts: roots.clone(), bad_from }) as Box<dyn Source>)
+        }),
+    };
+    Runtime::start(RuntimeConfig {
+        sources: vec![spec],
+        runner: Arc::new(Executor::new(&settings.runbooks, Handle::current())),
+        settings,
+        library: Library::default(),
+        state_dir: Some(hosts.at("state")),
+        record_to: None,
+    })
+    .unwrap()
+}
+
+async fn ask(handle: &EngineHandle, request: Request) -> String {
+    match handle.send("ana", request).await.unwrap() {
+        Reply::Done { text } => text.to_string(),
+        Reply::Refused { reason } => panic!("refused: {reason}"),
+    }
+}
+
+async fn seen(handle: &EngineHandle, what: &str, is_it: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let mut snapshots = handle.snapshots();
+    let waited = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| is_it(snapshot))).await;
+    let told = || {
+        let snapshot = handle.snapshots().borrow().clone();
+        format!(
+            "{what}: {:#?}",
+            snapshot.rollouts.first().map(|kept| (&kept.rollout.state, &kept.rollout.soak, &kept.rollout.targets))
+        )
+    };
+    Arc::clone(&waited.unwrap_or_else(|_| panic!("{}", told())).unwrap())
+}
+
+fn rollout(snapshot: &Snapshot) -> &KeptRollout {
+    &snapshot.rollouts[0]
+}
+
+async fn plan_and_approve(handle: &EngineHandle) {
+    ask(handle, Request::PlanRollout { source: PACKAGE.into() }).await;
+    let snapshot = seen(handle, "a plan", |snapshot| !snapshot.rollouts.is_empty()).await;
+    let kept = rollout(&snapshot);
+    let (id, digest) = (kept.rollout.id, kept.rollout.plan.digest.clone());
+    let stages: Vec<(&str, usize)> =
+        kept.rollout.plan.stages.iter().map(|stage| (stage.name.as_str(), stage.batches.len())).collect();
+    assert_eq!(stages, [("staging", 2), ("broad", 2)], "{:#?}", kept.rollout.plan.lines());
+    // What health is before is measured once the plan is known.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    ask(handle, Request::Rollout { rollout: id, request: RolloutRequest::Approve { by: String::new(), digest } }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs openssh-server and the right to run it; tests/run installs it"]
+async fn what_breaks_production_is_stopped_and_taken_back_everywhere() {
+    let hosts = Hosts::start(6);
+    take_stock(&hosts);
+    let mut runtime = runtime(&hosts, 2);
+    runtime.started().await.unwrap();
+    let handle = runtime.handle();
+    plan_and_approve(&handle).await;
+    let is_over = |snapshot: &Snapshot| snapshot.rollouts.first().is_some_and(|kept| kept.rollout.is_over());
+    let snapshot = seen(&handle, "its end", is_over).await;
+    let kept = rollout(&snapshot);
+    let told = format!("{:#?}", kept.rollout.targets);
+    assert!(matches!(kept.rollout.state, RolloutState::Ended { end: RolloutEnd::RolledBack, .. }), "{told}");
+    let taken_back: Vec<&str> = kept
+        .rollout
+        .targets
+        .iter()
+        .filter(|(_, record)| matches!(record.state, TargetState::RolledBack { .. }))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    // Both of staging, and no more than the first batch of production.
+    assert!(taken_back.contains(&"127.0.0.11") && taken_back.contains(&"127.0.0.12"), "{told}");
+    assert!((3..=4).contains(&taken_back.len()), "{told}");
+    for host in &hosts.names {
+        assert_eq!(hosts.version(host), VERSIONS[0], "{host}");
+        assert!(hosts.installs(host, VERSIONS[1]) <= 1, "{host} was patched twice");
+    }
+    let hurt = hosts.names[2..].iter().filter(|host| hosts.installs(host, VERSIONS[1]) > 0).count();
+    assert!((1..=2).contains(&hurt), "{hurt} hosts of production had the bad version");
+    let incident = kept.incident.and_then(|id| snapshot.incidents.iter().find(|incident| incident.id == id));
+    let incident = incident.expect("an incident is open");
+    assert!(incident.state.is_live() && incident.title.contains(PACKAGE), "{}", incident.title);
+    assert!(incident.timeline.iter().any(|entry| entry.text.contains("error_ratio")), "{:#?}", incident.timeline);
+    eprintln!(
+        "rolled back on {} targets; {hurt} hosts of production had the bad version: {}",
+        taken_back.len(),
+        incident.title
+    );
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
