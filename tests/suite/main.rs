@@ -7,6 +7,8 @@ mod alertmanager_real;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod binary;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod commander;
