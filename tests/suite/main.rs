@@ -37,6 +37,8 @@ mod hang_up;
 #[cfg(test)]
 mod hostile_values;
 #[cfg(test)]
+mod kill_at_start;
+#[cfg(test)]
 mod left_over;
 #[cfg(test)]
 mod library;
