@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
 use serde_json::Value;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::binary::{hypo, json};
 
 const KEV: &str = r#"{"catalogVersion": "2026.11.20", "count": 2, "vulnerabilities": [
     {"cveID": "CVE-2024-3094", "dateAdded": "2024-03-30", "dueDate": "2024-04-20", "knownRansomwareCampaignUse": "Known",
@@ -24,18 +25,6 @@ const OSV: &str = r#"{"id": "RUSTSEC-2026-0001", "aliases": ["CVE-2026-2222"], "
     "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}],
     "affected": [{"package": {"ecosystem": "crates.io", "name": "thing"},
       "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.2.3"}]}]}]}"#;
-
-fn hypo(home: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hypo"));
-    command.env("HOME", home).env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
-    command.args(["--state-dir", home.join("state").to_str().unwrap()]).args(arguments).output().unwrap()
-}
-
-#[track_caller]
-fn json(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|problem| panic!("{problem}: {said}"))
-}
 
 fn import(home: &Path, feed: &str, text: &str, more: &[&str]) -> Output {
     let file = home.join(format!("{feed}.document"));

@@ -7,6 +7,8 @@ mod alertmanager_real;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod binary;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod commander;
@@ -34,6 +36,8 @@ mod flows;
 mod hang_up;
 #[cfg(test)]
 mod hostile_values;
+#[cfg(test)]
+mod kill_at_start;
 #[cfg(test)]
 mod left_over;
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! `hypo inventory` and `hypo patches list|show`: from a host and the feeds to an order of patches, each with its proof.
 
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
-use serde_json::Value;
+use super::binary::{hypo, json};
 
 const KEV: &str =
     r#"{"catalogVersion": "2026.11.20", "vulnerabilities": [{"cveID": "CVE-2026-0003", "dateAdded": "2026-11-01"}]}"#;
@@ -27,18 +25,6 @@ const ASSETS: &str = "asset,distribution,release,environment,exposure,ring,packa
     db-1,debian,bookworm,production,internal,broad,libssl3,3.0.11-1~deb12u2,openssl,\n\
     db-1,,,,,,libcurl4,7.88.1-10,curl,\n\
     old-1,debian,woody,production,internal,,libssl3,0.9,openssl,\n";
-
-fn hypo(home: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hypo"));
-    command.env("HOME", home).env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
-    command.args(["--state-dir", home.join("state").to_str().unwrap()]).args(arguments).output().unwrap()
-}
-
-#[track_caller]
-fn json(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 fn file(home: &Path, name: &str, text: &str) -> String {
     let path = home.join(name);

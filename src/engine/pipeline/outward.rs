@@ -140,6 +140,7 @@ impl Engine {
         let (event, why) = match run.state {
             RunState::Failed if is_news => {
                 if run.is_escalated {
+                    // Both have one name, so a destination that takes either is told this one alone.
                     let why = format!("failed and handed over: {}", failure(run));
                     self.tell_of_run_as(OutwardEvent::RunEscalated, run, &why, incident, turn);
                 }
@@ -173,6 +174,7 @@ impl Engine {
         let (word, since) = match run.state {
             RunState::Interrupted => ("interrupted", unknown_since(run)),
             RunState::Paused => ("paused", current.map(|step| step.shown_at)),
+            RunState::Failed => ("failed", run.ended_at),
             _ => (event.word(), run.ended_at),
         };
         let about = format!("{}@{}/{word}/{}", run.id, run.started_at.0, since.unwrap_or(run.started_at).0);

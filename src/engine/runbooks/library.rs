@@ -180,7 +180,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::engine::model::StepKind;
+    use crate::engine::model::{Call, StepKind};
 
     #[test]
     fn every_file_of_the_folder_is_shipped_and_without_mistakes() {
@@ -209,6 +209,26 @@ mod tests {
             assert!(runbook.steps.iter().all(|step| !step.text.is_empty()), "{}: every step is explained", runbook.id);
             assert!(runbook.steps[0].text.contains("Not when"), "{}: says when not to use it", runbook.id);
         }
+    }
+
+    #[test]
+    fn every_shipped_restart_of_pods_says_how_many_may_go_at_a_time() {
+        let mut limited = Vec::new();
+        for runbook in Library::shipped().iter() {
+            for step in &runbook.steps {
+                let StepKind::Act(act) = &step.kind else { continue };
+                let Call::Command { argv } = &act.call else { continue };
+                let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+                // A server that keeps its data alone has one member, and all of it goes.
+                if let ["kubectl", "rollout", "restart", object, ..] = words[..]
+                    && !object.starts_with("statefulset/")
+                {
+                    assert_eq!(act.blast.share_max, Some(50), "{} {}", runbook.id, step.name);
+                    limited.push(runbook.id.to_string());
+                }
+            }
+        }
+        assert_eq!(limited.len(), 7, "{limited:?}");
     }
 
     #[test]

@@ -197,9 +197,13 @@ struct Desk {
 
 impl Desk {
     async fn serve(mut self, mut inbox: Inbox, first_jobs: Vec<Job>) {
-        // Before anything begins: the file may say stop since before this start.
-        self.look_at_kill_file();
+        // Before anything begins: the file may say stop since before this start. Its entry in the log comes behind those of
+        // the start all the same, for the log takes them in their order.
+        if self.kill_file.as_ref().is_some_and(KillFile::is_on) {
+            self.killed.store(true, Ordering::Release);
+        }
         self.hand_on(first_jobs);
+        self.look_at_kill_file();
         self.look_at_runbooks();
         let mut runbook_looks = tokio::time::interval(Duration::from_millis(RUNBOOK_LOOK_MS));
         runbook_looks.set_missed_tick_behavior(MissedTickBehavior::Skip);

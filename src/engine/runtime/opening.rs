@@ -40,7 +40,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         None => Stored::default(),
     };
     let cursors = std::mem::take(&mut stored.cursors);
-    let mut kept = std::mem::take(&mut stored.settings);
+    let mut kept = stored.settings.clone();
     let status = StoreStatus {
         path: Arc::from(store.as_ref().map(|store| store.path().display().to_string()).unwrap_or_default()),
         problem: problem(store.as_ref(), &stored),

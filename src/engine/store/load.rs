@@ -61,8 +61,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Everything as records, for an engine to take back. Cursors and settings are not among them: sources and the console
-    /// read those.
+    /// Everything as records, for an engine to take back. Cursors are not among them: sources read those.
     #[must_use]
     pub fn into_records(self) -> Vec<Record> {
         let mut records: Vec<Record> = self.incidents.into_iter().map(Record::Incident).collect();
@@ -78,6 +77,8 @@ impl Stored {
         records.extend(self.topology.map(Record::Topology));
         records.extend(self.templates.map(Record::Templates));
         records.extend(self.relations.into_iter().map(|(of, bytes)| Record::Relations { of, bytes }));
+        // The kill switch, silent trials and what was learnt are among these.
+        records.extend(self.settings.into_iter().map(|(name, value)| Record::Setting { name, value }));
         records
     }
 }

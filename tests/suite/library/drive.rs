@@ -11,8 +11,8 @@ use hypocenter::engine::input::{StepProgress, StepReport};
 use hypocenter::engine::model::{
     Alert, AlertNotice, AlertState, Anomaly, AnomalyId, AnomalyKind, AnomalyState, Band, Buckets, Change, ChangeId,
     ChangeKind, ChangeNotice, DetectionMethod, Direction, EdgeNotice, EdgeOrigin, Fingerprint, Hypothesis, Incident,
-    IncidentId, IncidentSeverity, IncidentState, Labels, Proposal, Purpose, Ranking, Reading, Run, RunId, RunState,
-    Safety, Score, SeriesRole, ServiceName, Severity, SourceName, StepKind, StepState, Unit,
+    IncidentId, IncidentSeverity, Labels, Proposal, Purpose, Ranking, Reading, Run, RunId, RunState, Safety, Score,
+    SeriesRole, ServiceName, Severity, SourceName, StepKind, StepState, Unit,
 };
 use hypocenter::engine::runbooks::{Library, propose};
 use hypocenter::engine::settings::{PolicySettings, RunbookSettings, SshSettings};
@@ -81,29 +81,14 @@ fn incident(kind: &Kind) -> Incident {
         disproved_by: Arc::from(""),
     };
     Incident {
-        id: IncidentId(42),
         title: Arc::from("a failure"),
         severity: IncidentSeverity::Sev2,
-        is_severity_set_by_hand: false,
-        state: IncidentState::Open,
-        started_at: START,
-        opened_at: START,
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: START,
-        owner: None,
         services: [(ServiceName::new(kind.service), START)].into(),
         anomalies: [AnomalyId(1)].into(),
         alerts: [Fingerprint(1)].into(),
         changes: [ChangeId(1)].into(),
-        folded_count: 0,
-        timeline: Vec::new(),
         ranking: Ranking { hypotheses: vec![hypothesis], unresolved: None },
-        runs: Vec::new(),
+        ..Incident::opened(IncidentId(42), START, START)
     }
 }
 

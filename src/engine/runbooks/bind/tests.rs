@@ -6,8 +6,8 @@ use super::*;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     AnomalyId, Buckets, Call, CauseKind, ChangeId, ChangeKind, ChangeNotice, CheckSpec, EdgeNotice, EdgeOrigin,
-    IncidentId, IncidentSeverity, IncidentState, Look, Ranking, Score, SeriesRole, ServiceName, SourceName, StepEffect,
-    StepKind, StepSpec, Unexpected,
+    IncidentId, IncidentSeverity, Look, Ranking, Score, SeriesRole, ServiceName, SourceName, StepEffect, StepKind,
+    StepSpec, Unexpected,
 };
 use crate::engine::runbooks::fill::texts;
 use crate::engine::runbooks::library::Library;
@@ -31,29 +31,12 @@ fn hypothesis(kind: CauseKind, service: &str, change: Option<u64>, confidence: f
 
 fn incident(hypotheses: Vec<Hypothesis>) -> Incident {
     Incident {
-        id: IncidentId(42),
         title: Arc::from("checkout fails"),
         severity: IncidentSeverity::Sev2,
-        is_severity_set_by_hand: false,
-        state: IncidentState::Open,
-        started_at: Timestamp(0),
-        opened_at: Timestamp(0),
-        acknowledged_at: None,
-        mitigated_at: None,
-        resolved_at: None,
-        merged_into: None,
-        split_from: None,
-        reopen_count: 0,
-        updated_at: Timestamp(0),
-        owner: None,
         services: BTreeMap::from([(ServiceName::new("payment"), Timestamp(0))]),
-        anomalies: BTreeSet::new(),
-        alerts: BTreeSet::new(),
         changes: BTreeSet::from([ChangeId(9)]),
-        folded_count: 0,
-        timeline: Vec::new(),
         ranking: Ranking { hypotheses, unresolved: None },
-        runs: Vec::new(),
+        ..Incident::opened(IncidentId(42), Timestamp(0), Timestamp(0))
     }
 }
 
