@@ -17,7 +17,8 @@ pub use advisories::{
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
 pub use inventory::{InventoryCommand, InventorySetArguments};
 pub use patches::{
-    PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments, PatchesReportArguments,
+    PatchesApproveArguments, PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments,
+    PatchesPlanArguments, PatchesReportArguments, PatchesRolloutArguments, PatchesRolloutsArguments,
     PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};

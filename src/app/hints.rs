@@ -2,11 +2,13 @@
 
 use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::Layer;
+use super::picture;
 use super::state::AppState;
 use crate::engine::model::{IncidentState, RunState, StepState};
 use crate::engine::snapshot::patches::Grouping;
+use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
 use crate::views::context::KeyHint;
-use crate::views::ui_state::{Overlay, RowKey};
+use crate::views::ui_state::{Overlay, PatchView, RowKey};
 
 /// The layers that count now, most specific first.
 #[must_use]
@@ -149,7 +151,47 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
             let row = state.selected().map(|(_, row)| row);
             matches!(row, Some(RowKey::Patch(_) | RowKey::PatchGroup(Grouping::Advisory, _)))
         }
+        Command::GroupPatches => state.ui.patch_view == PatchView::Queue,
+        Command::PlanRollout => {
+            let row = state.selected().map(|(_, row)| row);
+            matches!(row, Some(RowKey::Patch(_))) && state.ui.patch_view == PatchView::Queue
+        }
+        Command::ApproveRollout
+        | Command::HoldRollout
+        | Command::StopRollout
+        | Command::RollBack
+        | Command::SkipTarget
+        | Command::AnswerYes
+        | Command::AnswerNo
+        | Command::ShortenSoak => {
+            let kept = picture::rollout(&state.snapshot, &state.ui).filter(|kept| !kept.rollout.is_over());
+            kept.is_some_and(|kept| is_of_use_on(state, kept, command))
+        }
         Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
         _ => true,
+    }
+}
+
+/// The same of a rollout that is not over.
+fn is_of_use_on(state: &AppState, kept: &KeptRollout, command: Command) -> bool {
+    let rollout = &kept.rollout;
+    let row = state.selected().map(|(_, row)| row);
+    let record = match &row {
+        Some(RowKey::RolloutTarget(_, name)) => rollout.targets.get(&**name),
+        _ => None,
+    };
+    match command {
+        Command::ApproveRollout => rollout.state == RolloutState::Proposed || !rollout.is_approved(),
+        Command::HoldRollout => matches!(rollout.state, RolloutState::Running | RolloutState::Paused { .. }),
+        Command::SkipTarget => record.is_some_and(|record| record.state.is_waiting()),
+        Command::ShortenSoak => matches!(rollout.soak, Soak::Running { .. }),
+        Command::RollBack => !rollout.carriers().is_empty(),
+        Command::StopRollout => true,
+        _ => {
+            matches!(rollout.soak, Soak::Undecided { .. })
+                || record.is_some_and(|record| {
+                    record.state.is_undecided() || matches!(record.state, TargetState::Unknown { .. })
+                })
+        }
     }
 }

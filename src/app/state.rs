@@ -11,8 +11,9 @@ use super::keymap::Keymap;
 use super::palette::Palette;
 use super::picture;
 use crate::engine::clock::{MINUTE_MS, Timestamp};
-use crate::engine::model::{Incident, IncidentId, Run, RunId, RunState, StepState};
+use crate::engine::model::{Incident, IncidentId, RolloutId, Run, RunId, RunState, StepState};
 use crate::engine::request::Request;
+use crate::engine::snapshot::rollout::{RolloutState, Soak};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
 use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState, Written};
@@ -29,6 +30,38 @@ pub struct Offered {
     run: Option<(RunId, RunState)>,
     step: Option<(usize, Arc<str>, Timestamp, std::mem::Discriminant<StepState>)>,
     proposals: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    rollout: Option<OfferedRollout>,
+}
+
+/// What keys would act on of the rollout whose board is on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct OfferedRollout {
+    id: RolloutId,
+    plan: String,
+    state: std::mem::Discriminant<RolloutState>,
+    soak: std::mem::Discriminant<Soak>,
+    target: Option<(Arc<str>, &'static str)>,
+}
+
+impl OfferedRollout {
+    fn of(snapshot: &Snapshot, ui: &UiState) -> Option<Self> {
+        let rollout = &picture::rollout(snapshot, ui)?.rollout;
+        let (list, rows) = (ui.list(), picture::rows(ui.pane, snapshot, ui));
+        let marked = list.selected.or_else(|| rows.get(list.last_index).cloned());
+        let target = match marked {
+            Some(RowKey::RolloutTarget(_, name)) => {
+                rollout.targets.get(&*name).map(|record| (Arc::clone(&name), record.state.word()))
+            }
+            _ => None,
+        };
+        Some(Self {
+            id: rollout.id,
+            plan: rollout.plan.digest.clone(),
+            state: std::mem::discriminant(&rollout.state),
+            soak: std::mem::discriminant(&rollout.soak),
+            target,
+        })
+    }
 }
 
 impl Offered {
@@ -48,6 +81,7 @@ impl Offered {
         let free = incident.filter(|_| !run.is_some_and(|run| run.state.is_open()));
         let proposals = free.and_then(|incident| snapshot.proposals.get(&incident.id));
         Self {
+            rollout: OfferedRollout::of(snapshot, ui),
             incident: incident.map(|incident| incident.id),
             run: run.map(|run| (run.id, run.state)),
             step: step.map(|(index, step)| {
@@ -140,6 +174,8 @@ pub struct AppState {
     pub page_rows: usize,
     /// When Ctrl-C was last pressed.
     pub interrupted_at: Option<Timestamp>,
+    /// The source package whose rollout was planned and is not in the picture yet.
+    pub planned: Option<Arc<str>>,
     /// True while clicks come through.
     pub is_mouse_on: bool,
     /// Keymaps and themes that could not be read; shown beside the engine's own.
@@ -179,6 +215,7 @@ impl AppState {
             offered_at: Timestamp::default(),
             page_rows: 10,
             interrupted_at: None,
+            planned: None,
             is_mouse_on: false,
             file_problems,
         };

@@ -10,6 +10,7 @@ use super::evidence::paragraph;
 use super::focus;
 use super::log;
 use super::patch_detail;
+use super::rollout_detail;
 use super::step_facts;
 use super::text;
 use super::theme::{self, Role};
@@ -48,7 +49,7 @@ pub fn title(snapshot: &Snapshot, row: &RowKey) -> String {
         | RowKey::PatchGap(_)
         | RowKey::PatchException(_)
         | RowKey::Unbooted(_) => patch_detail::title(row),
-        _ => "Line of the timeline".to_owned(),
+        _ => rollout_detail::title(row).unwrap_or_else(|| "Line of the timeline".to_owned()),
     }
 }
 
@@ -65,7 +66,8 @@ pub fn incident_of(snapshot: &Snapshot, row: &RowKey) -> Option<(IncidentId, Opt
 
 /// Every line.
 pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &RowKey, width: usize) -> Vec<Line<'static>> {
-    if let Some(lines) = patch_detail::lines(pen, ctx, row, width) {
+    let of_patch = || patch_detail::lines(pen, ctx, row, width);
+    if let Some(lines) = rollout_detail::lines(pen, ctx, row, width).or_else(of_patch) {
         return lines;
     }
     let Some(whole) = whole(ctx, row) else {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ui_state::UiState;
+use super::ui_state::{Pane, PatchView, UiState};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     Anomaly, AnomalyId, AnomalyState, Incident, IncidentId, Proposal, Run, RunId, SourceKind, SourceReport, SourceState,
 };
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::rollout::KeptRollout;
 
 /// The incident that Incident, Chain and Runbook speak of: the chosen one, else the worst live one.
 #[must_use]
@@ -24,6 +25,14 @@ pub fn run<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<Run>> {
     let chosen =
         ui.run.and_then(|id| snapshot.runs.iter().find(|run| run.id == id && run.incident() == Some(incident.id)));
     chosen.or_else(|| snapshot.latest_run(incident.id))
+}
+
+/// The rollout whose board is on the screen.
+#[must_use]
+pub fn rollout<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Option<&'s Arc<KeptRollout>> {
+    let PatchView::Board(id) = ui.patch_view else { return None };
+    let kept = snapshot.rollouts.iter().find(|kept| kept.rollout.id == id);
+    kept.filter(|_| ui.pane == Pane::Patches)
 }
 
 /// The runbooks that fit an incident, best first; those that already ran for it come last, each with its newest run.

@@ -14,6 +14,7 @@ pub mod ui_state;
 mod anomalies;
 mod anomaly_text;
 mod banner;
+mod calendar;
 mod canvas;
 mod chart;
 mod code;
@@ -30,9 +31,14 @@ mod overlay;
 mod patch_asides;
 mod patch_detail;
 mod patch_text;
+mod patch_views;
 mod patches;
 mod policy;
 mod question;
+mod rollout_board;
+mod rollout_detail;
+mod rollout_text;
+mod rollouts;
 mod runbook;
 mod sources;
 mod status_bar;
@@ -53,8 +59,10 @@ use self::list::{Filter, Window};
 use self::overlay::Extent;
 use self::theme::Role;
 use self::ui_state::{Pane, RowKey, UiState};
+use crate::engine::clock::Timestamp;
 use crate::engine::model::Anomaly;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::rollout::KeptRollout;
 
 /// What the console has to know of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,7 +142,7 @@ fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'
         Pane::Anomalies => anomalies::title(pen, ctx),
         Pane::Incident => incident::title(pen, ctx),
         Pane::Runbook => runbook::title(pen, ctx),
-        Pane::Patches => patches::title(pen, ctx),
+        Pane::Patches => patch_views::title(pen, ctx),
         Pane::Log => log::title(pen, ctx),
         pane @ (Pane::Now | Pane::Chain) => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
     };
@@ -151,7 +159,7 @@ fn draw_pane(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Win
         Pane::Incident => incident::draw(canvas, inner, ctx),
         Pane::Chain => chain::draw(canvas, inner, ctx),
         Pane::Runbook => runbook::draw(canvas, inner, ctx),
-        Pane::Patches => patches::draw(canvas, inner, ctx),
+        Pane::Patches => patch_views::draw(canvas, inner, ctx),
         Pane::Log => log::draw(canvas, inner, ctx),
         Pane::Now => now::draw(canvas, inner, ctx),
     }
@@ -164,7 +172,7 @@ fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
         Pane::Incident => incident::list_area(inner, ctx),
         Pane::Chain => chain::list_area(inner, ctx),
         Pane::Runbook => runbook::laid_out(inner, ctx).list,
-        Pane::Patches => patches::list_area(inner, ctx),
+        Pane::Patches => patch_views::list_area(inner, ctx),
         Pane::Log => inner,
         Pane::Now => now::list_area(inner),
     }
@@ -180,7 +188,7 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
         Pane::Incident => of(incident::entries(snapshot, ui)),
         Pane::Chain => of(chain::entries(snapshot, ui)),
         Pane::Runbook => of(runbook::entries(snapshot, ui, 0)),
-        Pane::Patches => of(patches::entries(snapshot, ui)),
+        Pane::Patches => patch_views::keys(snapshot, ui),
         Pane::Log => of(log::entries(snapshot, ui)),
         Pane::Now => of(now::entries(snapshot, ui)),
     }
@@ -208,6 +216,13 @@ pub fn home(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Option<RowKey> {
     }
 }
 
+/// A rollout in words: where it stands, and what holds it or why it stands there.
+#[must_use]
+pub fn rollout_words(kept: &KeptRollout, now: Timestamp) -> (&'static str, Option<String>) {
+    let (_, _, word) = rollout_text::state(&kept.rollout);
+    (word, rollout_text::held_by(kept, now).or_else(|| rollout_text::why(&kept.rollout)))
+}
+
 /// The incident that an entry of the audit log is about, with the run it names.
 pub use entry::incident_of;
 
@@ -232,7 +247,9 @@ pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<H
     if !list.contains(at) {
         return None;
     }
-    let (keys, state) = if ctx.ui.pane == Pane::Runbook {
+    let (keys, state) = if ctx.ui.pane == Pane::Patches {
+        patch_views::on_screen(banner_split(screen.inner, banner.len()).1, ctx)
+    } else if ctx.ui.pane == Pane::Runbook {
         let laid_out = runbook::laid_out(banner_split(screen.inner, banner.len()).1, ctx);
         (laid_out.entries.into_iter().map(|entry| entry.key).collect(), laid_out.state)
     } else {

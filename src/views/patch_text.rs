@@ -4,6 +4,7 @@ use ratatui::text::Span;
 
 use super::canvas::Pen;
 use super::context::ViewContext;
+use super::rollout_text;
 use super::text::{self, counted};
 use super::theme::Role;
 use crate::engine::clock::{DAY_MS, Timestamp};
@@ -156,6 +157,7 @@ pub fn holds(ctx: &ViewContext<'_>, patch: &Patch) -> Vec<String> {
         let count = counted(patch.unfixed_count as u64, "vulnerability", "vulnerabilities");
         holds.push(format!("of {count} of it no version mends yet; the patch mends the others"));
     }
+    holds.extend(rollouts(ctx, patch));
     holds.extend(incidents(ctx.snapshot, patch));
     holds.extend(exceptions(ctx.snapshot, patch).map(ToString::to_string));
     for asset in &patch.assets {
@@ -165,6 +167,21 @@ pub fn holds(ctx: &ViewContext<'_>, patch: &Patch) -> Vec<String> {
         }
     }
     holds
+}
+
+/// What holds the rollouts of it that are not over: approval, window, freeze, incident, soak.
+fn rollouts(ctx: &ViewContext<'_>, patch: &Patch) -> Vec<String> {
+    let open = ctx
+        .snapshot
+        .rollouts
+        .iter()
+        .filter(|kept| !kept.rollout.is_over() && *kept.rollout.plan.source == *patch.package);
+    let told = open.map(|kept| {
+        let (_, _, word) = rollout_text::state(&kept.rollout);
+        let held = rollout_text::held_by(kept, ctx.now);
+        held.map_or_else(|| format!("{} is {word}", kept.rollout.id), |held| format!("{}: {held}", kept.rollout.id))
+    });
+    told.collect()
 }
 
 /// Live incidents on services that its assets carry.

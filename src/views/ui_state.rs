@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RunId, ServiceName};
+use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId, ServiceName};
 use crate::engine::snapshot::patches::Grouping;
 
 /// The panes, in the order of their keys.
@@ -55,6 +55,20 @@ impl Pane {
     }
 }
 
+/// What the pane Patches shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum PatchView {
+    /// What must be patched.
+    #[default]
+    Queue,
+    /// Every rollout.
+    Rollouts,
+    /// One of them.
+    Board(RolloutId),
+    /// Windows and freezes.
+    Calendar,
+}
+
 /// What a row of a list is about; stays the same from picture to picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
@@ -92,6 +106,14 @@ pub enum RowKey {
     PatchException(u64),
     /// An asset that runs something older than what is installed.
     Unbooted(Arc<str>),
+    /// A rollout.
+    Rollout(RolloutId),
+    /// A target of a rollout, or who is left out of it, by name.
+    RolloutTarget(RolloutId, Arc<str>),
+    /// Line of a plan that is no target's, by its place.
+    PlanLine(usize),
+    /// A window or freeze, by its first instant and its name.
+    Occasion(i64, Arc<str>),
     /// A file that could not be read, by its place among them; the list stays the same while the program runs.
     File(usize),
 }
@@ -243,6 +265,10 @@ pub struct UiState {
     pub shows_suppressed: bool,
     /// By what the queue of patches is grouped.
     pub patch_grouping: Grouping,
+    /// What the pane Patches shows.
+    pub patch_view: PatchView,
+    /// Selection, scroll and filter of its views that are not on the screen.
+    pub patch_lists: BTreeMap<PatchView, ListState>,
     /// First line of the runbook's output shown, from its end: 0 follows.
     pub output_scroll: usize,
     /// True where keys that change the world are taken away.

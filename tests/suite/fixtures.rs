@@ -15,9 +15,13 @@ use hypocenter::engine::model::{
     StepKind, StepSpec, StepState, SuppressionReason, SuppressionRule, SuppressionStage, TimelineEntry, TimelineKind,
     Topology, TrackRecord, Unexpected, Unit, WarningRecord,
 };
+use hypocenter::engine::patches::rollout::{RolloutState, Soak, TargetState};
 use hypocenter::engine::snapshot::{Counts, FileProblem, Snapshot, StoreStatus};
 
 // The benchmark of frames takes this file by its path.
+#[path = "rollout_pictures.rs"]
+pub mod rollout_pictures;
+
 #[path = "patch_pictures.rs"]
 pub mod patch_pictures;
 
@@ -597,6 +601,8 @@ pub fn live() -> Snapshot {
     snapshot.suppression_rules = suppression_rules();
     snapshot.audit = audit();
     snapshot.patches = patch_pictures::live();
+    snapshot.rollouts = vec![rollout_pictures::under_way()];
+    snapshot.agenda = rollout_pictures::agenda();
     snapshot.patch_exceptions = vec![Arc::new(patch_pictures::exception())];
     snapshot.counts = Counts {
         alert_count: 214,
@@ -793,6 +799,21 @@ pub fn hostile() -> Snapshot {
     }
     for gap in &mut patches.gaps {
         (gap.why, gap.example) = (evil.into(), evil.into());
+    }
+    for occasion in Arc::make_mut(&mut snapshot.agenda) {
+        (occasion.name, occasion.zone) = (evil.into(), evil.into());
+    }
+    for kept in &mut snapshot.rollouts {
+        let rollout = &mut Arc::make_mut(kept).rollout;
+        rollout.plan.source = evil.into();
+        rollout.soak = Soak::Decided { by: evil.into(), reason: evil.into() };
+        rollout.state = RolloutState::Paused { why: evil.into(), incident: None };
+        for record in rollout.targets.values_mut() {
+            record.state = TargetState::Failed { why: evil.into() };
+        }
+        for target in rollout.plan.targets.values_mut() {
+            (target.owner, target.services) = (evil.into(), vec![evil.into()]);
+        }
     }
     for group in patches.groups.iter_mut().flat_map(|groups| &mut groups.rows) {
         (group.name, group.note) = (evil.into(), evil.into());

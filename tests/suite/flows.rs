@@ -11,20 +11,21 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    AnomalyId, Call, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Purpose, Run, RunId,
-    RunState, StepEffect, StepKind, StepState, TimelineEntry,
+    AnomalyId, Call, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Purpose, RolloutId, Run,
+    RunId, RunState, StepEffect, StepKind, StepState, TimelineEntry,
 };
+use hypocenter::engine::patches::rollout::{KeptRollout, RolloutRequest};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
 use hypocenter::views::context::{Glyphs, ViewContext};
 use hypocenter::views::theme::Theme;
-use hypocenter::views::ui_state::{Overlay, Pane, RowKey, Written};
+use hypocenter::views::ui_state::{Overlay, Pane, PatchView, RowKey, Written};
 use hypocenter::views::{self, Drawn};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::fixtures;
+use super::fixtures::{self, rollout_pictures};
 
 /// A console without a terminal, whose clock moves a second with every key.
 struct Console {
@@ -1226,4 +1227,175 @@ fn a_patch_is_deferred_with_a_date_and_a_reason_and_the_exception_is_withdrawn()
     console.press("Enter");
     let expected = Request::WithdrawException { exception: 3, reason: "patched".into() };
     assert_eq!(console.requests(), [&expected]);
+}
+
+/// The board of this rollout.
+fn on_board(kept: Arc<KeptRollout>) -> Console {
+    let mut snapshot = fixtures::live();
+    snapshot.rollouts = vec![kept];
+    let mut console = Console::with("default", snapshot);
+    console.press("6 v Enter");
+    assert_eq!(console.state.ui.patch_view, PatchView::Board(RolloutId(7)));
+    console
+}
+
+fn asked(console: &Console) -> &RolloutRequest {
+    let requests = console.requests();
+    let [Request::Rollout { rollout: RolloutId(7), request }] = requests.as_slice() else {
+        panic!("one request of RO-7, not {requests:?}; {}", console.notice())
+    };
+    request
+}
+
+#[test]
+fn the_views_of_patches_are_gone_through_and_esc_leads_back() {
+    let mut console = Console::live();
+    for (keys, expected) in [
+        ("6 v", PatchView::Rollouts),
+        ("Enter", PatchView::Board(RolloutId(7))),
+        ("Esc", PatchView::Rollouts),
+        ("v", PatchView::Calendar),
+        ("Esc", PatchView::Queue),
+        ("v v v", PatchView::Queue),
+    ] {
+        console.press(keys);
+        assert_eq!((console.state.ui.patch_view, console.state.ui.pane), (expected, Pane::Patches), "{keys}");
+    }
+    console.press("/ n g i n x Enter v");
+    assert_eq!(console.state.ui.list().filter, "", "the filter of the queue is not that of the rollouts");
+    console.press("v v");
+    assert_eq!(console.state.ui.list().filter, "nginx");
+}
+
+#[test]
+fn a_patch_is_planned_and_its_plan_approved_as_it_was_shown() {
+    let mut snapshot = fixtures::live();
+    snapshot.rollouts.clear();
+    let mut console = Console::with("default", snapshot.clone());
+    console.press("6 r");
+    let request = Request::PlanRollout { source: "curl".into() };
+    assert_eq!(console.requests(), [&request]);
+    console.tell(Message::Reply(request, Reply::Done { text: "planned RO-7".into() }));
+    let kept = rollout_pictures::proposed();
+    snapshot.rollouts = vec![Arc::clone(&kept)];
+    console.effects.clear();
+    console.show(snapshot.clone());
+    assert_eq!(console.state.ui.patch_view, PatchView::Board(RolloutId(7)), "its board opens by itself");
+    console.rush("a");
+    assert!(console.notice().contains("look once more"), "what has just come is not approved: {}", console.notice());
+    console.press("a");
+    let screen = console.draw();
+    assert!(screen.contains("Roll out curl to 7.88.1-10+deb12u8 on 6 targets"), "{screen}");
+    console.type_text("curl");
+    console.press("Enter");
+    let digest = kept.rollout.plan.computed_digest();
+    assert_eq!(asked(&console), &RolloutRequest::Approve { by: String::new(), digest });
+
+    // A plan made anew while it is asked about withdraws the question.
+    let mut console = Console::with("default", snapshot.clone());
+    console.press("6 v Enter a");
+    let rollout = &mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout;
+    rollout.plan.source = "openssl".into();
+    rollout.plan.digest = rollout.plan.computed_digest();
+    console.show(snapshot);
+    assert!(console.notice().contains("has changed"), "{}", console.notice());
+    console.press("y");
+    assert!(console.requests().is_empty());
+}
+
+#[test]
+fn a_rollout_that_has_begun_keeps_its_plan() {
+    let mut console = Console::live();
+    console.press("6 r");
+    assert!(console.requests().is_empty() && console.notice().contains("RO-7 has begun"), "{}", console.notice());
+    assert_eq!(console.state.ui.patch_view, PatchView::Board(RolloutId(7)));
+}
+
+#[test]
+fn each_thing_asked_of_a_rollout_says_why() {
+    let (by, reason) = (String::new(), "because".to_owned());
+    let of = |target: &str| target.to_owned();
+    let cases: Vec<(Arc<KeptRollout>, &str, RolloutRequest)> = vec![
+        (rollout_pictures::under_way(), "c", RolloutRequest::Pause { by: by.clone(), reason: reason.clone() }),
+        (rollout_pictures::paused(), "c", RolloutRequest::Resume { by: by.clone(), reason: reason.clone() }),
+        (rollout_pictures::under_way(), "x", RolloutRequest::Stop { by: by.clone(), reason: reason.clone() }),
+        (rollout_pictures::under_way(), "z", RolloutRequest::RollBack { by: by.clone(), reason: reason.clone() }),
+        (
+            rollout_pictures::soaking(),
+            "j j s",
+            RolloutRequest::Skip { target: of("web-1"), by: by.clone(), reason: reason.clone() },
+        ),
+        (
+            rollout_pictures::unknown(),
+            "j j H",
+            RolloutRequest::Settle { target: of("web-1"), carries: true, by: by.clone(), reason: reason.clone() },
+        ),
+        (
+            rollout_pictures::unknown(),
+            "j j j N",
+            RolloutRequest::Decide {
+                target: Some(of("web-2")),
+                is_good: false,
+                by: by.clone(),
+                reason: reason.clone(),
+            },
+        ),
+        (
+            rollout_pictures::unknown(),
+            "H",
+            RolloutRequest::Decide { target: None, is_good: true, by: by.clone(), reason: reason.clone() },
+        ),
+    ];
+    for (kept, keys, expected) in cases {
+        let mut console = on_board(kept);
+        console.press(keys);
+        console.press("Enter");
+        assert!(console.requests().is_empty(), "{keys} without a reason");
+        assert!(console.notice().contains("without a reason"), "{keys}: {}", console.notice());
+        console.press(keys.split(' ').next_back().unwrap_or(keys));
+        console.type_text("because");
+        console.press("Enter");
+        assert_eq!(asked(&console), &expected, "{keys}");
+    }
+}
+
+#[test]
+fn a_soak_is_shortened_to_hours_from_now() {
+    let mut console = on_board(rollout_pictures::soaking());
+    console.press("S");
+    assert!(console.draw().contains("14h"), "half of what is left is offered");
+    console.press("Ctrl-u");
+    console.type_text("6h the fix is urgent");
+    console.press("Enter");
+    let until = fixtures::now() + 6 * 3_600 * SECOND_MS;
+    let reason = "the fix is urgent".to_owned();
+    assert_eq!(asked(&console), &RolloutRequest::ShortenSoak { until, by: String::new(), reason });
+    console.effects.clear();
+    console.press("S Ctrl-u");
+    console.type_text("soon please");
+    console.press("Enter");
+    assert!(console.requests().is_empty() && console.notice().contains("number of hours"), "{}", console.notice());
+}
+
+#[test]
+fn what_does_not_fit_a_rollout_is_said() {
+    for (kept, keys, says) in [
+        (rollout_pictures::proposed(), "c", "was not approved"),
+        (rollout_pictures::under_way(), "a", "is approved as it is"),
+        (rollout_pictures::under_way(), "s", "only what waits"),
+        (rollout_pictures::under_way(), "H", "nothing to answer"),
+        (rollout_pictures::under_way(), "S", "no soak"),
+        (rollout_pictures::under_way(), "b", "only the queue is grouped"),
+        (rollout_pictures::rolled_back(), "z", "is over"),
+    ] {
+        let mut console = on_board(kept);
+        console.press(keys);
+        assert!(console.notice().contains(says), "{keys}: {}", console.notice());
+        assert!(console.requests().is_empty());
+    }
+    let mut console = Console::live();
+    console.press("6 a");
+    assert!(console.notice().contains("no rollout is open"), "{}", console.notice());
+    console.press("v Enter j j j Enter");
+    assert!(console.draw().contains("7.88.1-10 → 7.88.1-10+deb12u8"), "a target opens with its packages");
 }

@@ -12,7 +12,9 @@ use hypocenter::engine::snapshot::patches::Grouping;
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
-use hypocenter::views::ui_state::{Confirmation, ListState, Notice, Overlay, Pane, RowKey, UiState, Written};
+use hypocenter::views::ui_state::{
+    Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Written,
+};
 use hypocenter::views::{self, Drawn, Hit};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -21,7 +23,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_textarea::TextArea;
 
-use crate::fixtures::{self, patch_pictures};
+use crate::fixtures::{self, patch_pictures, rollout_pictures};
 
 const UNICODE: Glyphs = Glyphs { is_ascii: false };
 const ASCII: Glyphs = Glyphs { is_ascii: true };
@@ -175,6 +177,50 @@ fn patches_by_every_grouping_and_whatever_could_not_be_found() {
         snapshot.patches = patches;
         insta::assert_snapshot!(format!("patches_{name}_80x24"), shown(&snapshot, &on(Pane::Patches), 80, 24));
     }
+}
+
+#[test]
+fn rollouts_their_boards_and_the_calendar() {
+    let view = |patch_view| UiState { patch_view, ..on(Pane::Patches) };
+    let mut snapshot = fixtures::live();
+    let id = snapshot.rollouts[0].rollout.id;
+    for (name, kept) in [
+        ("proposed", rollout_pictures::proposed()),
+        ("running", rollout_pictures::under_way()),
+        ("soaking", rollout_pictures::soaking()),
+        ("paused", rollout_pictures::paused()),
+        ("rolled_back", rollout_pictures::rolled_back()),
+        ("unknown", rollout_pictures::unknown()),
+    ] {
+        snapshot.rollouts = vec![kept];
+        let ui = view(PatchView::Board(id));
+        for (width, height) in [(80, 24), (160, 40)] {
+            let name = format!("rollout_{name}_{width}x{height}");
+            insta::assert_snapshot!(name, shown(&snapshot, &ui, width, height));
+        }
+        let ascii = Shot { glyphs: ASCII, ..Shot::of(&snapshot, &ui) };
+        insta::assert_snapshot!(format!("rollout_{name}_ascii_80x24"), text(&ascii.draw(80, 24).0));
+        for target in ["web-1", "web-2"] {
+            let overlay = Overlay::Entry { row: RowKey::RolloutTarget(id, target.into()), offset: 0 };
+            let name = format!("rollout_{name}_{target}_80x24");
+            insta::assert_snapshot!(name, shown(&snapshot, &UiState { overlay, ..ui.clone() }, 80, 24));
+        }
+    }
+    snapshot.rollouts = vec![rollout_pictures::unknown(), rollout_pictures::rolled_back(), rollout_pictures::soaking()];
+    insta::assert_snapshot!("rollouts_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
+    insta::assert_snapshot!("rollouts_160x40", shown(&snapshot, &view(PatchView::Rollouts), 160, 40));
+    let calendar = view(PatchView::Calendar);
+    insta::assert_snapshot!("calendar_80x24", shown(&snapshot, &calendar, 80, 24));
+    insta::assert_snapshot!("calendar_160x40", shown(&snapshot, &calendar, 160, 40));
+    let ascii = Shot { glyphs: ASCII, ..Shot::of(&snapshot, &calendar) };
+    insta::assert_snapshot!("calendar_ascii_80x24", text(&ascii.draw(80, 24).0));
+    let row = views::rows(Pane::Patches, &snapshot, &calendar)[1].clone();
+    let ui = UiState { overlay: Overlay::Entry { row, offset: 0 }, ..calendar.clone() };
+    insta::assert_snapshot!("calendar_detail_80x24", shown(&snapshot, &ui, 80, 24));
+    (snapshot.rollouts, snapshot.agenda) = (Vec::new(), Arc::default());
+    insta::assert_snapshot!("rollouts_none_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
+    insta::assert_snapshot!("rollout_gone_80x24", shown(&snapshot, &view(PatchView::Board(id)), 80, 24));
+    insta::assert_snapshot!("calendar_none_80x24", shown(&snapshot, &calendar, 80, 24));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::engine::model::RolloutId;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::exceptions::Subject;
 
@@ -22,8 +23,65 @@ pub enum PatchesCommand {
     Withdraw(PatchesWithdrawArguments),
     /// List what is deferred or accepted.
     Exceptions(PatchesExceptionsArguments),
-    /// Report: time to patch, coverage, what is overdue by band, exceptions in force.
+    /// Report: time to patch, coverage, what is overdue by band, exceptions in force, rollouts that were rolled back.
     Report(PatchesReportArguments),
+    /// Show how a patch would be rolled out: who gets it in which order, who is left out and why. Nothing is kept or begun.
+    Plan(PatchesPlanArguments),
+    /// List the rollouts and where they stand; one of them with its plan.
+    Rollouts(PatchesRolloutsArguments),
+    /// Approve a rollout's plan, while no hypo runs; the next one carries it out.
+    Approve(PatchesApproveArguments),
+    /// Begin nothing more of a rollout for now.
+    Pause(PatchesRolloutArguments),
+    /// Let a paused rollout go on.
+    Resume(PatchesRolloutArguments),
+    /// End a rollout; what is patched stays so.
+    Stop(PatchesRolloutArguments),
+    /// Take a rollout back everywhere; the next hypo that runs does it.
+    Rollback(PatchesRolloutArguments),
+}
+
+/// `hypo patches plan`
+#[derive(Debug, Args)]
+pub struct PatchesPlanArguments {
+    /// The source package, such as curl.
+    pub package: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo patches rollouts`
+#[derive(Debug, Args)]
+pub struct PatchesRolloutsArguments {
+    /// Only this one, with its plan: 7 or RO-7.
+    #[arg(value_parser = rollout_id)]
+    pub rollout: Option<RolloutId>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hypo patches approve`
+#[derive(Debug, Args)]
+pub struct PatchesApproveArguments {
+    /// Its number: 7 or RO-7.
+    #[arg(value_parser = rollout_id)]
+    pub rollout: RolloutId,
+    /// The digest of the plan that you read, or its first 12 digits: `hypo patches rollouts RO-7` shows both.
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: String,
+}
+
+/// `hypo patches pause`, `resume`, `stop` and `rollback`
+#[derive(Debug, Args)]
+pub struct PatchesRolloutArguments {
+    /// Its number: 7 or RO-7.
+    #[arg(value_parser = rollout_id)]
+    pub rollout: RolloutId,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// `hypo patches report`
@@ -109,6 +167,11 @@ pub struct PatchesExceptionsArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+fn rollout_id(text: &str) -> Result<RolloutId, String> {
+    let number = text.strip_prefix("RO-").unwrap_or(text);
+    number.parse().map(RolloutId).map_err(|_| format!("`{text}` is no rollout; write its number, such as RO-7"))
 }
 
 fn exception_number(text: &str) -> Result<u64, String> {

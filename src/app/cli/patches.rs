@@ -3,6 +3,7 @@
 mod exceptions;
 mod list;
 mod report;
+mod rollouts;
 mod show;
 
 use serde::Serialize;
@@ -23,6 +24,13 @@ pub(super) fn run(common: &CommonArguments, command: &PatchesCommand) -> Result<
         PatchesCommand::Withdraw(arguments) => exceptions::withdraw(common, arguments),
         PatchesCommand::Exceptions(arguments) => exceptions::list(common, arguments),
         PatchesCommand::Report(arguments) => report::run(common, arguments),
+        PatchesCommand::Plan(arguments) => rollouts::plan(common, arguments),
+        PatchesCommand::Rollouts(arguments) => rollouts::list(common, arguments),
+        PatchesCommand::Approve(arguments) => rollouts::approve(common, arguments),
+        PatchesCommand::Pause(arguments) => rollouts::pause(common, arguments),
+        PatchesCommand::Resume(arguments) => rollouts::resume(common, arguments),
+        PatchesCommand::Stop(arguments) => rollouts::stop(common, arguments),
+        PatchesCommand::Rollback(arguments) => rollouts::roll_back(common, arguments),
     }
 }
 

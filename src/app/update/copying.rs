@@ -68,6 +68,12 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             snapshot.patch_exceptions.iter().find(|known| known.number == *number)?.to_string()
         }
         RowKey::PatchGroup(_, name) | RowKey::PatchGap(name) | RowKey::Unbooted(name) => name.to_string(),
+        RowKey::Rollout(id) => id.to_string(),
+        RowKey::RolloutTarget(_, name) | RowKey::Occasion(_, name) => name.to_string(),
+        RowKey::PlanLine(at) => {
+            let kept = picture::rollout(snapshot, &state.ui)?;
+            kept.rollout.plan.lines().into_iter().nth(*at)?
+        }
         RowKey::Patch(key) => {
             let patch = snapshot.patches.patch(key)?;
             let fix = patch.fix.as_deref().unwrap_or_default();

@@ -11,6 +11,7 @@ mod moving;
 mod overlays;
 mod panes;
 mod patches;
+mod rollouts;
 mod runbook;
 
 use std::sync::Arc;
@@ -232,6 +233,15 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Kill
         | Command::ResetBreaker => runbook::give(state, command, now),
         Command::DeferPatch | Command::AcceptRisk | Command::WithdrawException => patches::give(state, command, now),
+        Command::PlanRollout
+        | Command::ApproveRollout
+        | Command::HoldRollout
+        | Command::StopRollout
+        | Command::RollBack
+        | Command::SkipTarget
+        | Command::AnswerYes
+        | Command::AnswerNo
+        | Command::ShortenSoak => rollouts::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;
@@ -301,6 +311,11 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
             let what = overlays::written(request).map_or("text", |(_, what)| what.word());
             state.refuse(format!("{reason}; the {what} is kept as a draft"));
         }
+        (Request::PlanRollout { source }, Reply::Done { text }) => {
+            state.say(text.as_ref());
+            state.planned = Some(Arc::clone(source));
+            rollouts::open_planned(state);
+        }
         (_, Reply::Done { text }) => state.say(text.as_ref()),
         (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
     }
@@ -325,6 +340,7 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     let homes = home::of(state);
     state.snapshot = snapshot;
     state.arrived_at = now;
+    rollouts::open_planned(state);
     let is_lost = settle_selection(state);
     home::follow(state, &homes);
     let offered = Offered::of(&state.snapshot, &state.ui);

@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{give as give_command, panes, patches, settle_selection};
+use super::{give as give_command, panes, patches, rollouts, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -35,6 +35,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
         Command::Policy => toggle(state, Overlay::Policy { offset: 0 }),
         Command::GroupPatches => patches::group(state),
+        Command::PatchView => rollouts::next_view(state),
         Command::Suppressed => {
             if let (Some((index, row)), false) = (state.selected(), state.ui.pane.starts_at_end()) {
                 // The mark stays on what it was on, moved or not.

@@ -1,6 +1,6 @@
 //! Going in, going back, and leaving.
 
-use super::{ask, home, settle_selection, take_picture};
+use super::{ask, home, rollouts, settle_selection, take_picture};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -9,7 +9,7 @@ use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{AnomalyId, IncidentId, TimelineEntry, TimelineKind};
 use crate::engine::snapshot::patches::Grouping;
-use crate::views::ui_state::{Confirmation, Overlay, Pane, RowKey};
+use crate::views::ui_state::{Confirmation, Overlay, Pane, PatchView, RowKey};
 
 /// Panes remembered to go back to.
 const BACK_MAX: usize = 32;
@@ -86,6 +86,9 @@ pub(super) fn back(state: &mut AppState) {
         settle_selection(state);
         return;
     }
+    if state.ui.pane == Pane::Patches && rollouts::back(state) {
+        return;
+    }
     match state.ui.back.pop() {
         Some(pane) => {
             state.ui.pane = pane;
@@ -124,7 +127,9 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
                 | RowKey::PatchGroup(..)
                 | RowKey::PatchGap(_)
                 | RowKey::PatchException(_)
-                | RowKey::Unbooted(_),
+                | RowKey::Unbooted(_)
+                | RowKey::RolloutTarget(..)
+                | RowKey::Occasion(..),
             ..
         } => {
             state.ui.overlay = Overlay::None;
@@ -162,8 +167,11 @@ fn open_row(state: &mut AppState, row: RowKey) {
         RowKey::Source(name) => filtered(state, Pane::Log, &name),
         RowKey::OverduePatches => {
             state.ui.patch_grouping = Grouping::Patch;
+            rollouts::show(state, PatchView::Queue);
             go(state, Pane::Patches);
         }
+        RowKey::Rollout(id) => rollouts::show(state, PatchView::Board(id)),
+        RowKey::PlanLine(_) => state.say("this line is of the plan as a whole; targets open"),
         RowKey::Service(service) => filtered(state, Pane::Anomalies, service.as_str()),
         RowKey::Timeline(at, number) => match timeline_entry(state, at, number) {
             Some(TimelineEntry { anomaly: Some(anomaly), .. }) => why(state, *anomaly),
@@ -184,6 +192,8 @@ fn open_row(state: &mut AppState, row: RowKey) {
         | RowKey::PatchGap(_)
         | RowKey::PatchException(_)
         | RowKey::Unbooted(_)
+        | RowKey::RolloutTarget(..)
+        | RowKey::Occasion(..)
         | RowKey::File(_)) => {
             state.ui.overlay = Overlay::Entry { row, offset: 0 };
         }

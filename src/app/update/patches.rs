@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ask, runbook, settle_selection};
+use super::{ask, rollouts, runbook, settle_selection};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -13,10 +13,14 @@ use crate::engine::patches::exceptions::{
 };
 use crate::engine::request::Request;
 use crate::engine::snapshot::patches::Grouping;
-use crate::views::ui_state::{Confirmation, RowKey};
+use crate::views::ui_state::{Confirmation, PatchView, RowKey};
 
 /// Goes on to the next grouping; the rows are others then, so the mark begins at the first.
 pub(super) fn group(state: &mut AppState) {
+    if state.ui.patch_view != PatchView::Queue {
+        state.refuse(format!("only the queue is grouped; {} goes there", key_of(state, Command::PatchView)));
+        return;
+    }
     let at = Grouping::ALL.iter().position(|by| *by == state.ui.patch_grouping).unwrap_or(0);
     state.ui.patch_grouping = Grouping::ALL.get((at + 1) % Grouping::ALL.len()).copied().unwrap_or_default();
     let list = state.list_mut();
@@ -108,6 +112,7 @@ pub(super) fn take_line(request: &mut Request, line: &str) -> Result<(), String>
     match request {
         Request::ExceptPatch(wish) => **wish = wish.as_ref().clone().with_line(line)?,
         Request::WithdrawException { reason, .. } => *reason = line.into(),
+        Request::Rollout { request, .. } => return rollouts::take_line(request, line),
         _ => return runbook::take_line(request, line),
     }
     Ok(())

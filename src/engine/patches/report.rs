@@ -1,6 +1,7 @@
 //! The report on patching: how long it takes, how much of the fleet is looked at, what is overdue, what is excepted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use super::mended::{Going, History};
 use super::picture::Tally;
 use super::queue::Queue;
 use super::risk::RiskBand;
+use super::rollout::{KeptRollout, RolloutEnd, RolloutState};
 use crate::engine::clock::{DAY_MS, Timestamp};
 
 /// The bands in a report, the most urgent first; `None` is unknown.
@@ -47,7 +49,7 @@ pub struct PatchReport {
     pub mended_since: Option<Timestamp>,
     /// Matches that went because the feeds changed, not the assets.
     pub no_longer_said_count: usize,
-    /// Rollouts that were rolled back; `None` is unknown.
+    /// Rollouts that were begun and rolled back, of those that are still kept; `None` is unknown.
     pub regressions: Option<usize>,
 }
 
@@ -99,6 +101,8 @@ pub struct ReportBasis<'r> {
     pub history: &'r History,
     /// All exceptions.
     pub exceptions: &'r [PatchException],
+    /// The rollouts that are kept; `None` where nothing is.
+    pub rollouts: Option<&'r [Arc<KeptRollout>]>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -152,9 +156,17 @@ pub fn report(of: &ReportBasis<'_>, by: Division, within_days: u32, now: Timesta
         excepted_count: of.queue.excepted.len(),
         mended_since: of.history.entries().first().map(|entry| entry.mended_at),
         no_longer_said_count: changed.len(),
-        // Rollouts are what could be rolled back, and none is kept here.
-        regressions: None,
+        regressions: of.rollouts.map(|kept| kept.iter().filter(|kept| is_regression(kept)).count()),
     }
+}
+
+/// Whether a patch was taken back, or is being taken back, after it was begun somewhere.
+fn is_regression(kept: &KeptRollout) -> bool {
+    let end = match &kept.rollout.state {
+        RolloutState::Ending { end, .. } | RolloutState::Ended { end, .. } => Some(*end),
+        RolloutState::Proposed | RolloutState::Running | RolloutState::Paused { .. } => None,
+    };
+    end == Some(RolloutEnd::RolledBack) && kept.rollout.begun > 0
 }
 
 fn figures(bands: &BTreeMap<usize, Gathered>) -> Vec<BandFigures> {

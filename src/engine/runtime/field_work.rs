@@ -11,7 +11,7 @@ use crate::engine::act::steps::asset_look;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::{AssetLook, Input, NeedAsked};
 use crate::engine::patches::exceptions::{InForce, PatchException};
-use crate::engine::patches::inventory::{AssetNews, file, this_host};
+use crate::engine::patches::inventory::{AssetNews, Running, file, this_host};
 use crate::engine::patches::office::Office;
 use crate::engine::patches::rollout::need::need_of;
 use crate::engine::patches::rollout::planning::Need;
@@ -88,7 +88,7 @@ fn this_host_news() -> Result<AssetNews, String> {
 
 /// Gives why the machine must be rebooted, or something on it restarted.
 fn keep(folder: Option<&Path>, name: &str, news: AssetNews, origin: &str) -> Result<Option<String>, String> {
-    let reboot = news.running.as_ref().and_then(|running| running.reboot_reason());
+    let reboot = news.running.as_ref().and_then(Running::reboot_reason);
     if let Some(folder) = folder {
         let kept = || {
             let _held = file::hold(folder)?;

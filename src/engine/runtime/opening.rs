@@ -49,9 +49,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     let mut engine = Engine::new(config.settings.clone(), config.library)?;
     engine.set_store_status(status.clone());
     let next = stored.next;
-    // What the core keeps under names is its own to know; positions of sources among them are passed over there.
-    let named = kept.iter().map(|(name, value)| Record::Setting { name: name.clone(), value: value.clone() });
-    let known: Vec<Record> = stored.into_records().into_iter().chain(named).collect();
+    let known = stored.into_records();
     let unread_count = Cell::new(0_u64);
     let series = || {
         unread_count.set(0);

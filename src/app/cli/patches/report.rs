@@ -1,8 +1,6 @@
 //! `hypo patches report`: the report as Markdown, CSV or JSON.
 
-use std::sync::Arc;
-
-use super::exceptions;
+use super::rollouts;
 use crate::app::arguments::{CommonArguments, PatchesReportArguments, ReportDivision, ReportFormat};
 use crate::app::cli::{Exit, Failure, output, settings};
 use crate::engine::ingest::wall_clock;
@@ -18,7 +16,13 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesReportArguments) 
     let folder = &loaded.paths.state_dir;
     let (office, now) = (Office::load(folder)?, wall_clock::now());
     let matched = office.matched();
-    let exceptions: Vec<PatchException> = exceptions::kept(common)?.iter().map(Arc::as_ref).cloned().collect();
+    let picture = rollouts::picture(common)?;
+    let exceptions: Vec<PatchException> = picture
+        .iter()
+        .flat_map(|picture| &picture.patch_exceptions)
+        .map(|exception| exception.as_ref().clone())
+        .collect();
+    let rollouts = picture.as_ref().map(|picture| picture.rollouts.as_slice());
     let in_force = InForce::of(&exceptions, now);
     let queue = office.queue(&matched, folder, &in_force, &loaded.settings.engine.patches.risk, now)?;
     let history = History::load(folder)?;
@@ -27,7 +31,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesReportArguments) 
         ReportDivision::Ring => Division::Ring,
         ReportDivision::Owner => Division::Owner,
     };
-    let basis = ReportBasis { matched: &matched, queue: &queue, history: &history, exceptions: &exceptions };
+    let basis = ReportBasis { matched: &matched, queue: &queue, history: &history, exceptions: &exceptions, rollouts };
     let report = report(&basis, by, arguments.seen_within_days, now);
     match arguments.format {
         ReportFormat::Json => output::json(&report)?,
@@ -120,7 +124,7 @@ fn markdown(report: &PatchReport) -> Vec<String> {
     lines.extend([String::new(), "## Regressions".to_owned(), String::new()]);
     lines.push(match report.regressions {
         Some(count) => format!("{count} rollouts were rolled back."),
-        None => "Not known: this hypo keeps no rollouts, so none can have been seen to be rolled back.".to_owned(),
+        None => "Not known: nothing was kept here so far, so none can have been seen to be rolled back.".to_owned(),
     });
     lines
 }
