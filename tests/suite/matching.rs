@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::binary::{hypo, json};
 
 const KEV: &str =
