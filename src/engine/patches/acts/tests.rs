@@ -1,3 +1,5 @@
+//! Tests of what is done on a machine: the pages of apt and dnf, and those that a playbook or a job template is behind.
+
 use super::*;
 use crate::engine::model::RolloutId;
 
