@@ -130,6 +130,7 @@ fn lone_alerts(snapshot: &Snapshot) -> impl Iterator<Item = &Alert> {
             alert.suppressed,
             Some(
                 SuppressionReason::MutedAtSource { .. }
+                    | SuppressionReason::Patching { .. }
                     | SuppressionReason::Operator { .. }
                     | SuppressionReason::Learned { .. }
             )

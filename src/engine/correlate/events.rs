@@ -99,6 +99,7 @@ fn is_correlations_own(reason: &SuppressionReason) -> bool {
             | SuppressionReason::TooWeak
             | SuppressionReason::Learned { .. }
             | SuppressionReason::Flapping { .. }
+            | SuppressionReason::Patching { .. }
             | SuppressionReason::Operator { .. }
     )
 }

@@ -130,6 +130,7 @@ fn stands(reason: Option<&SuppressionReason>) -> bool {
             | SuppressionReason::Traffic { .. }
             | SuppressionReason::WarmUp { .. }
             | SuppressionReason::MutedAtSource { .. }
+            | SuppressionReason::Patching { .. }
             | SuppressionReason::Operator { .. },
         ) => true,
         None

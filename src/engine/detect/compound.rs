@@ -20,6 +20,7 @@ fn counts(anomaly: &Anomaly) -> bool {
             SuppressionReason::Calendar { .. }
                 | SuppressionReason::Traffic { .. }
                 | SuppressionReason::WarmUp { .. }
+                | SuppressionReason::Patching { .. }
                 | SuppressionReason::TooWeak
                 | SuppressionReason::Operator { .. }
         )

@@ -174,6 +174,8 @@ pub enum Repeat {
         call: Call,
         /// A regular expression.
         expect: Arc<str>,
+        /// The same for what it says once the step was taken back; empty where it cannot tell.
+        undone: Arc<str>,
     },
 }
 
@@ -185,5 +187,11 @@ impl Repeat {
             Self::Safe | Self::Never => None,
             Self::Probe(call) | Self::Look { call, .. } => Some(call),
         }
+    }
+
+    /// True where that call says as well whether the step was taken back.
+    #[must_use]
+    pub fn tells_undone(&self) -> bool {
+        matches!(self, Self::Look { undone, .. } if !undone.is_empty())
     }
 }

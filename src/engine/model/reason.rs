@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AnomalyId, IncidentId, ServiceName};
+use super::subject::RolloutTarget;
 use crate::engine::clock::Timestamp;
 
 /// Why something is not shown by default, or was folded into something else.
@@ -61,6 +62,11 @@ pub enum SuppressionReason {
         /// Who.
         by: Arc<str>,
     },
+    /// Its machine is being patched, or settles after it.
+    Patching {
+        /// Which machine of which rollout.
+        target: RolloutTarget,
+    },
     /// The service had just been deployed, restarted or scaled, and warms up.
     WarmUp {
         /// Since when.
@@ -83,6 +89,9 @@ impl fmt::Display for SuppressionReason {
                 write!(out, "a habit: of {tried} like it on trial {mattered} mattered")
             }
             Self::Operator { by } => write!(out, "set aside by {by}"),
+            Self::Patching { target } => {
+                write!(out, "expected while {} patches {}", target.rollout, target.asset)
+            }
             Self::WarmUp { since } => write!(out, "warms up since {}", since.hh_mm_ss()),
         }
     }

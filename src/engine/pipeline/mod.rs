@@ -15,6 +15,7 @@ mod picture;
 mod requests;
 mod retention;
 mod rollout_facts;
+mod rollout_noise;
 mod rollout_orders;
 mod rollouts;
 mod runs;
@@ -255,6 +256,7 @@ impl Engine {
     /// The stages after detection, in order, and what else happens once a tick.
     fn take_tick(&mut self, turn: &mut Turn) {
         self.detect_by_time(turn);
+        self.mark_expected_noise(turn);
         self.correlate(turn);
         self.look_for_precursors(turn);
         self.find_causes(turn);

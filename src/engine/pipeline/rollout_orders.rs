@@ -26,8 +26,8 @@ use crate::engine::patches::rollout::{
 const SAMPLES: &str = "rollout samples";
 /// Between two looks at metrics while nothing is under way.
 const SAMPLE_MS: i64 = MINUTE_MS;
-/// Between two times that they are written.
-const KEEP_SAMPLES_MS: i64 = 10 * MINUTE_MS;
+/// Between two times that they are written: a hundredth of what is compared, within these.
+const KEEP_SAMPLES_MS: std::ops::RangeInclusive<i64> = 10 * SECOND_MS..=10 * MINUTE_MS;
 /// A step that waits for a person for so long is none that the plan foresaw.
 const STUCK_MS: i64 = 60 * SECOND_MS;
 
@@ -73,6 +73,11 @@ impl Engine {
         let run = RunId(self.next_run);
         self.next_run += 1;
         let proposal = acts::proposal(&job);
+        // What health was before is what it is held against, so it must not be lost with what comes now.
+        if self.rollouts.samples_kept_at != turn.now {
+            let record = self.samples_record(turn);
+            turn.keep(record);
+        }
         let subject = crate::engine::act::policy::Subject::Rollout(&mandate);
         let outcome = self.with_gate(subject, turn.now, |gate| walk::start(run, &proposal, &by, gate));
         self.take_walk(outcome, turn, true);
@@ -296,15 +301,23 @@ impl Engine {
     }
 
     fn keep_samples(&mut self, targets: &[(String, Vec<String>)], turn: &mut Turn) {
+        let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
+        let paces = open.map(|kept| kept.rollout.plan.pace.soak_ms / 100).min().unwrap_or(i64::MAX);
+        let every_ms = paces.clamp(*KEEP_SAMPLES_MS.start(), *KEEP_SAMPLES_MS.end());
         let since = turn.now.since_ms(self.rollouts.samples_kept_at);
-        if (0..KEEP_SAMPLES_MS).contains(&since) {
+        if (0..every_ms).contains(&since) {
             return;
         }
-        self.rollouts.samples_kept_at = turn.now;
         self.rollouts.samples.retain(|name| targets.iter().any(|(target, _)| target == name));
+        let record = self.samples_record(turn);
+        turn.keep_later(record);
+    }
+
+    fn samples_record(&mut self, turn: &Turn) -> Record {
+        self.rollouts.samples_kept_at = turn.now;
         // Plain data: it always has a text.
         let value = serde_json::to_string(&self.rollouts.samples).unwrap_or_default();
-        turn.keep_later(Record::Setting { name: SAMPLES.to_owned(), value });
+        Record::Setting { name: SAMPLES.to_owned(), value }
     }
 }
 

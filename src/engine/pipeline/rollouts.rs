@@ -188,6 +188,7 @@ impl Engine {
         if ids.is_empty() {
             return;
         }
+        self.rollouts.calendar.look_ahead(turn.now);
         self.sample_targets(turn);
         let is_busy = self.rollouts.kept.values().filter(open).any(|kept| is_busy(&kept.rollout));
         let every_ms = if is_busy { BUSY_MS } else { IDLE_MS };

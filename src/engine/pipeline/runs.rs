@@ -11,7 +11,6 @@ use crate::engine::act::walk::{self, Verdict, WalkOutcome};
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
-use crate::engine::job::Record;
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
     AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Reading, Run, RunId, RunState,
@@ -194,7 +193,7 @@ impl Engine {
     pub(super) fn watch_runs(&mut self, turn: &mut Turn) {
         for id in std::mem::take(&mut self.runs_to_keep) {
             if let Some(run) = self.world.runs.get(&id) {
-                turn.keep_later(Record::Run(run.as_ref().clone()));
+                turn.keep_run(run, false);
             }
         }
         let runs: Vec<Arc<Run>> = self.world.runs.values().filter(|run| is_watched(run)).cloned().collect();
@@ -235,12 +234,7 @@ impl Engine {
             self.take_change(notice, turn);
         }
         self.tell_notices(&run, &outcome.notices, turn);
-        let record = Record::Run(run.clone());
-        if is_durable {
-            turn.keep(record);
-        } else {
-            turn.keep_later(record);
-        }
+        turn.keep_run(&run, is_durable);
         if let Some(step) = outcome.cancel {
             turn.cancel(run.id, step);
         }

@@ -22,6 +22,8 @@ pub(super) struct Turn {
     kill: Option<KillWord>,
     /// As it is at the end of the turn.
     rollouts: BTreeMap<RolloutId, KeptRollout>,
+    /// The same, and whether it must be on disk before what the turn begins.
+    runs: BTreeMap<RunId, (Run, bool)>,
     looks: Vec<Job>,
     deliveries: Vec<DeliveryAttempt>,
     reply: Option<(RequestId, Reply)>,
@@ -43,6 +45,7 @@ impl Turn {
             acts: Vec::new(),
             kill: None,
             rollouts: BTreeMap::new(),
+            runs: BTreeMap::new(),
             looks: Vec::new(),
             deliveries: Vec::new(),
             reply: None,
@@ -78,6 +81,13 @@ impl Turn {
         self.rollouts.insert(kept.rollout.id, kept);
     }
 
+    /// Only its last state is written: an older one, written when convenient, would come after the newer and hide that
+    /// something was begun.
+    pub(super) fn keep_run(&mut self, run: &Run, is_durable: bool) {
+        let kept = self.runs.entry(run.id).or_insert_with(|| (run.clone(), is_durable));
+        *kept = (run.clone(), kept.1 || is_durable);
+    }
+
     pub(super) fn find_need(&mut self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>) {
         self.looks.push(Job::FindNeed { asked, exceptions });
     }
@@ -107,6 +117,9 @@ impl Turn {
     /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
     /// "done" before it is on disk.
     pub(super) fn into_jobs(mut self) -> Vec<Job> {
+        let (durable, later): (Vec<_>, Vec<_>) = self.runs.into_values().partition(|(_, is_durable)| *is_durable);
+        self.durable.extend(durable.into_iter().map(|(run, _)| Record::Run(run)));
+        self.later.extend(later.into_iter().map(|(run, _)| Record::Run(run)));
         self.durable.extend(self.rollouts.into_values().map(|kept| Record::Rollout(Box::new(kept))));
         let mut jobs = Vec::new();
         if let Some(kill) = self.kill {

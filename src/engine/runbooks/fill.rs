@@ -136,7 +136,10 @@ impl Filler<'_> {
             rollback_text: self.text(&act.rollback_text),
             repeat: match &act.repeat {
                 Repeat::Probe(call) => Repeat::Probe(self.call(call)),
-                Repeat::Look { call, expect } => Repeat::Look { call: self.call(call), expect: Arc::clone(expect) },
+                Repeat::Look { call, expect, undone } => {
+                    let (expect, undone) = (Arc::clone(expect), Arc::clone(undone));
+                    Repeat::Look { call: self.call(call), expect, undone }
+                }
                 Repeat::Safe => Repeat::Safe,
                 Repeat::Never => Repeat::Never,
             },

@@ -155,7 +155,7 @@ fn act_facts(step: &StepSpec, act: &ActSpec) -> Vec<String> {
         Repeat::Safe => "doing it twice is the same as once".to_owned(),
         Repeat::Never => "never done twice: a person decides where its end was not seen".to_owned(),
         Repeat::Probe(call) => format!("probe    {}", command(call)),
-        Repeat::Look { call, expect } => format!("probe    {}, for {expect} in its output", command(call)),
+        Repeat::Look { call, expect, .. } => format!("probe    {}, for {expect} in its output", command(call)),
     });
     facts.extend(act.prechecks.iter().map(|goal| format!("only while {}", told(goal))));
     facts.extend(act.not_restarting.iter().map(|target| format!("only if nobody restarted {target} lately")));

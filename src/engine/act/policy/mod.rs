@@ -39,7 +39,8 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::APPROVAL_MS_MAX;
 use crate::engine::model::{
-    ActSpec, AutonomyMode, Call, Danger, Purpose, Run, RunState, RunStep, StepEffect, StepKind, StepSpec, StepState,
+    ActSpec, AutonomyMode, Call, Danger, Purpose, Repeat, Run, RunState, RunStep, StepEffect, StepKind, StepSpec,
+    StepState,
 };
 
 /// The gate's answer, each with its reason for the screen.
@@ -248,9 +249,16 @@ pub fn approve_dry_run(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> 
 pub fn approve_probe(run: &Run, step: usize, gate: &Gate<'_>) -> Result<ApprovedStep, GateRefusal> {
     let unknown = GateRefusal::NotUnknown { run: run.id, step };
     let wanted = run.steps.get(step).filter(|step| matches!(step.state, StepState::Unknown { .. })).ok_or(unknown)?;
-    let Some(call) = wanted.bound.spec.act().and_then(|act| act.repeat.probe()) else {
+    let repeat = wanted.bound.spec.act().map(|act| &act.repeat);
+    let Some(call) = repeat.and_then(Repeat::probe) else {
         return Err(GateRefusal::Denied(Arc::from("the step has no probe; look yourself and settle it by hand")));
     };
+    // Whether it was taken back is another question than whether it happened.
+    let was_undo = wanted.acts_begun().last().is_some_and(|begun| begun.purpose == Purpose::Undo);
+    if was_undo && !repeat.is_some_and(Repeat::tells_undone) {
+        let text = "its probe says whether the step happened, not whether it was taken back; look yourself and settle it by hand";
+        return Err(GateRefusal::Denied(Arc::from(text)));
+    }
     match denials::of_call(call, gate) {
         Some(reason) => Err(GateRefusal::Denied(reason.into())),
         None => {

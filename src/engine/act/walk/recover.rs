@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::report::told;
+use super::report::{Answer, answer, told};
 use super::{ENGINE, WalkOutcome, name_of, watch};
 use crate::engine::act::policy::{self, Gate, GateRefusal};
 use crate::engine::clock::Timestamp;
@@ -63,11 +63,6 @@ pub fn probe(run: &Run, step: usize, by: &Arc<str>, gate: &Gate<'_>) -> Result<W
 impl WalkOutcome {
     /// Begins the probe where there is one and the gate lets it; else the step stays unknown for a person.
     fn probe(&mut self, index: usize, gate: &Gate<'_>) {
-        // After taking back, the probe would answer another question.
-        let was_undo = last_change(&self.run, index) == Some(Purpose::Undo);
-        if was_undo {
-            return;
-        }
         if let Ok(approved) = policy::approve_probe(&self.run, index, gate) {
             self.begin(approved, &Arc::from(ENGINE), gate);
         }
@@ -84,10 +79,10 @@ fn last_change(run: &Run, index: usize) -> Option<Purpose> {
 pub(super) fn look_again(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
     let index = run.steps.iter().position(|step| matches!(step.state, StepState::Unknown { .. }))?;
     let step = run.steps.get(index)?;
-    let acted_at = step.begun.iter().rev().find(|begun| begun.purpose == Purpose::Run)?.at;
+    let acted_at = step.acts_begun().last()?.at;
     let last = step.begun.last().filter(|begun| begun.purpose == Purpose::Probe)?;
     let is_over_at = acted_at + step.bound.spec.timeout_ms;
-    if last_change(run, index) != Some(Purpose::Run) || last.at >= is_over_at || gate.now < is_over_at {
+    if last.at >= is_over_at || gate.now < is_over_at {
         return None;
     }
     let mut outcome = WalkOutcome::unchanged(run);
@@ -106,37 +101,30 @@ fn time_is_over(outcome: &WalkOutcome, index: usize, since: Timestamp) -> Timest
     since + outcome.run.steps[index].bound.spec.timeout_ms
 }
 
-/// The probe ended: exit code 0 says that it happened, 1 that it did not, where its time is over; anything else says nothing.
+/// The probe ended: it says that what was done last happened, or that it did not, where its time is over, or nothing.
 pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepProgress, gate: &Gate<'_>) {
-    let begun = &outcome.run.steps[index].begun;
-    let since = begun.iter().rev().find(|begun| begun.purpose == Purpose::Run).map_or(gate.now, |begun| begun.at);
+    let since = outcome.run.steps[index].acts_begun().last().map_or(gate.now, |begun| begun.at);
+    let was_undo = last_change(&outcome.run, index) == Some(Purpose::Undo);
     outcome.run.steps[index].state = StepState::Unknown { since };
     let engine: Arc<str> = Arc::from(ENGINE);
-    let by_output = super::report::is_seen(&outcome.run.steps[index]);
-    let code = match (end, by_output) {
-        (StepProgress::Exited { code: Some(0), .. }, Some(is_seen)) => Some(i32::from(!is_seen)),
-        // It said nothing that can be held against what is expected.
-        (StepProgress::Exited { .. }, Some(_)) => None,
-        (StepProgress::Exited { code, .. }, None) => *code,
-        _ => None,
-    };
-    match code {
-        Some(0) => {
+    match answer(&outcome.run.steps[index], end, was_undo) {
+        Answer::Yes => {
             settle(outcome, index, since, true, &engine, "its probe says", gate);
         }
-        Some(1) if looked_at(outcome, index) < time_is_over(outcome, index, since) => {
+        Answer::No if looked_at(outcome, index) < time_is_over(outcome, index, since) => {
             let text = format!(
-                "{}: its probe says it has not happened; until {} it may still be under way, so look again after that",
+                "{}: its probe says {} has not happened; until {} it may still be under way, so look again after that",
                 name_of(&outcome.run, index),
+                if was_undo { "taking it back" } else { "it" },
                 time_is_over(outcome, index, since).hh_mm_ss()
             );
             outcome.note(AuditKind::Outcome, &engine, &text);
             outcome.tell(gate.now, &engine, &text);
         }
-        Some(1) => {
+        Answer::No => {
             settle(outcome, index, since, false, &engine, "its probe says", gate);
         }
-        _ => {
+        Answer::Nothing => {
             let text = format!(
                 "the probe of {} says nothing ({}); look yourself and settle it by hand",
                 name_of(&outcome.run, index),

@@ -294,11 +294,36 @@ fn other_name(step: &RunStep, only: &OnlyNames) -> Option<String> {
     Some(format!("it names {other}, which is not among `{}`", only.names))
 }
 
-/// True where the output of a probe says that it happened, or `None` where the probe says so by its exit code.
-pub(super) fn is_seen(step: &RunStep) -> Option<bool> {
-    match &step.bound.spec.act()?.repeat {
-        Repeat::Look { expect, .. } => Some(is_in_output(step, expect)),
-        _ => None,
+/// What a probe says of whether what was done last happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+    /// Neither.
+    Nothing,
+}
+
+/// What the probe of a step says by how it ended, or by its output, of the act or of its being taken back.
+pub(super) fn answer(step: &RunStep, end: &StepProgress, was_undo: bool) -> Answer {
+    let StepProgress::Exited { code, .. } = end else { return Answer::Nothing };
+    match (step.bound.spec.act().map(|act| &act.repeat), code) {
+        (Some(Repeat::Look { expect, undone, .. }), Some(0)) => {
+            let has = |pattern: &str| is_in_output(step, pattern);
+            match was_undo {
+                false if has(expect) => Answer::Yes,
+                false => Answer::No,
+                true if undone.is_empty() => Answer::Nothing,
+                true if has(undone) => Answer::Yes,
+                true if has(expect) => Answer::No,
+                // Some of it was taken back and some was not.
+                true => Answer::Nothing,
+            }
+        }
+        (Some(Repeat::Probe(_)), Some(0)) if !was_undo => Answer::Yes,
+        (Some(Repeat::Probe(_)), Some(1)) if !was_undo => Answer::No,
+        _ => Answer::Nothing,
     }
 }
 

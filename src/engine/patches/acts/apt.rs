@@ -40,7 +40,8 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     let only = OnlyNames { lines: Arc::from(r"^(?:Inst|Remv) ([^ :]+)"), names: job.names().into() };
     Calls {
         installed: reach.call(query.chain(moves.iter().map(|it| full_name(it).into())).collect()),
-        is_there: is_there(&moves),
+        is_there: are(&moves, |it| &it.to),
+        is_back: are(&moves, |it| &it.from),
         // Looking needs no lock, and no right to install.
         dry_run: (reach.call(apt(&["-s", "--only-upgrade"], &to)), 0, shown, Some(only)),
         // As if nothing were installed: what is found then, the archive has.
@@ -50,12 +51,12 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     }
 }
 
-/// A regular expression for what dpkg says where every package has the version that is to be there.
-fn is_there(moves: &[Move]) -> String {
+/// A regular expression for what dpkg says where every package has this version.
+fn are(moves: &[Move], version: fn(&Move) -> &Arc<str>) -> String {
     let each = moves.iter().map(|it| {
         let architecture =
             if it.architecture.is_empty() { "[a-z0-9-]+".to_owned() } else { regex::escape(&it.architecture) };
-        format!("{}:{architecture}={}=installed;", regex::escape(&it.name), regex::escape(&it.to))
+        format!("{}:{architecture}={}=installed;", regex::escape(&it.name), regex::escape(version(it)))
     });
     format!("^{}$", each.collect::<String>())
 }

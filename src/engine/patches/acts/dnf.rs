@@ -15,14 +15,6 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
         words.chain(moves.iter().map(|it| package(it, version(it)).into())).collect()
     };
     let query = ["rpm", "-q", "--qf", FORMAT].map(Arc::from).into_iter();
-    let is_there: String = moves
-        .iter()
-        .map(|it| {
-            let architecture =
-                if it.architecture.is_empty() { "[a-z0-9_]+".to_owned() } else { regex::escape(&it.architecture) };
-            format!("{}\\.{architecture}={};", regex::escape(&it.name), regex::escape(&with_epoch(&it.to)))
-        })
-        .collect();
     let shown = moves.first().map_or_else(String::new, |it| {
         // An epoch of none is not printed.
         let version = it.to.strip_prefix("0:").unwrap_or(&it.to);
@@ -34,13 +26,24 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     };
     Calls {
         installed: reach.call(query.chain(moves.iter().map(|it| Arc::clone(&it.name))).collect()),
-        is_there: format!("^{is_there}$"),
+        is_there: are(moves, |it| &it.to),
+        is_back: are(moves, |it| &it.from),
         // It says no to its own question, and ends with 1.
         dry_run: (job.as_installer(reach, dnf(&["--assumeno", "upgrade"], &|it| &it.to)), 1, shown, Some(only)),
         way_back: Some(reach.call(dnf(&["-q", "repoquery"], &|it| &it.from))),
         install: job.as_installer(reach, dnf(&["-y", "upgrade"], &|it| &it.to)),
         undo: job.as_installer(reach, dnf(&["-y", "downgrade"], &|it| &it.from)),
     }
+}
+
+/// A regular expression for what rpm says where every package has this version.
+fn are(moves: &[Move], version: fn(&Move) -> &Arc<str>) -> String {
+    let each = moves.iter().map(|it| {
+        let architecture =
+            if it.architecture.is_empty() { "[a-z0-9_]+".to_owned() } else { regex::escape(&it.architecture) };
+        format!("{}\\.{architecture}={};", regex::escape(&it.name), regex::escape(&with_epoch(version(it))))
+    });
+    format!("^{}$", each.collect::<String>())
 }
 
 /// A package at a version, as `dnf` takes it.

@@ -86,6 +86,8 @@ struct Calls {
     installed: Call,
     /// A line of its output where they are those that are to be there.
     is_there: String,
+    /// The same for the versions of before; empty where it cannot tell.
+    is_back: String,
     /// Says what would be installed, the exit code with which it does, a line of it, and what it may name.
     dry_run: (Call, i32, String, Option<OnlyNames>),
     /// Ends with 0 where the versions of before could be had again; `None` where nobody can say.
@@ -225,7 +227,11 @@ fn install(job: &Job, calls: &Calls, expected: &Arc<str>) -> StepSpec {
         rollback_text: Arc::from(
             "puts the versions of before back, where they can be had again: step way-back says so",
         ),
-        repeat: Repeat::Look { call: calls.installed.clone(), expect: Arc::clone(expected) },
+        repeat: Repeat::Look {
+            call: calls.installed.clone(),
+            expect: Arc::clone(expected),
+            undone: Arc::from(calls.is_back.as_str()),
+        },
         prechecks: Vec::new(),
         not_restarting: Vec::new(),
         danger: Danger::Medium,

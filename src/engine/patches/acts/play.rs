@@ -24,6 +24,8 @@ pub(super) fn calls(job: &Job, name: &Arc<str>, make: fn(Play) -> Call) -> Calls
         installed: play("look", &to, true),
         // In check mode nothing is left to be changed where the versions are there.
         is_there: format!(r"^{host} +: ok=\d+ +changed=0 +unreachable=0 +failed=0 "),
+        // It is asked of the versions that are to be there, and knows of no others.
+        is_back: String::new(),
         dry_run: (play("install", &to, true), 0, String::new(), None),
         way_back: None,
         install: play("install", &to, false),

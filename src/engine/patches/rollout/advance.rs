@@ -41,6 +41,16 @@ impl Rollout {
             if let Some(target) = step.target(&name) {
                 step.watch(&target, self.plan.pace.validate_ms);
             }
+            // What was not watched meanwhile tells nothing: it is watched for its whole time again.
+            if let Some(TargetState::Validating { since, looks, undecided: None, .. }) =
+                step.record(&name).map(|record| &mut record.state)
+            {
+                (*since, *looks) = (now, 0);
+            }
+        }
+        // The same for the end of a soak: what staging is like now has yet to be seen.
+        if let Soak::Running { until, .. } = &mut step.rollout.soak {
+            *until = (*until).max(now + self.plan.pace.validate_ms);
         }
         step.end()
     }

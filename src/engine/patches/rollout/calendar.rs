@@ -5,19 +5,17 @@
 //! the first time and a freeze holds for both. What lasts four hours lasts four hours, whatever the wall clock does meanwhile. Each
 //! of these is said with the occasion ([`ClockNote`]).
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
-use croner::Cron;
+mod rule;
+
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::pattern::{fits, whole};
-use crate::engine::clock::{DAY_MS, MINUTE_MS, Timestamp};
+use self::rule::Rule;
+use super::pattern::whole;
+use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::patches::inventory::Environment;
-use crate::engine::settings::{FreezeSettings, PatchSettings, WindowSettings, recurrence, zone};
+use crate::engine::settings::{FreezeSettings, PatchSettings, WindowSettings};
 
-/// No zone has ever set its clock by more than a day.
-const CLOCK_STEP_MS: i64 = 26 * 60 * MINUTE_MS;
 /// Windows that follow on one another are put together so often.
 const CHAIN_MAX: usize = 64;
 /// The next window is looked for within this time: a rule for the 29th of February waits up to eight years.
@@ -132,115 +130,6 @@ pub struct Room {
     pub freeze: FreezeState,
 }
 
-/// Which assets a rule is for.
-#[derive(Debug, Clone)]
-struct Scope {
-    environments: Vec<Environment>,
-    rings: Vec<String>,
-    classes: Option<Regex>,
-    assets: Option<Regex>,
-}
-
-impl Scope {
-    fn is_for(&self, place: &Place<'_>) -> bool {
-        (self.environments.is_empty() || self.environments.contains(&place.environment))
-            && (self.rings.is_empty() || self.rings.iter().any(|ring| ring == place.ring))
-            && fits(self.classes.as_ref(), place.class)
-            && fits(self.assets.as_ref(), place.asset)
-    }
-}
-
-/// A window or freeze that comes again.
-#[derive(Debug, Clone)]
-struct Rule {
-    kind: OccasionKind,
-    name: String,
-    zone: Tz,
-    cron: Cron,
-    lasts_ms: i64,
-    scope: Scope,
-}
-
-impl Rule {
-    fn new(kind: OccasionKind, settings: &WindowSettings) -> Result<Self, String> {
-        let pattern = |text: &Option<String>| text.as_deref().map(whole).transpose();
-        Ok(Self {
-            kind,
-            name: settings.name.clone(),
-            zone: zone(&settings.zone)?,
-            cron: recurrence(&settings.begins)?,
-            lasts_ms: settings.lasts.0,
-            scope: Scope {
-                environments: settings.environments.clone(),
-                rings: settings.rings.clone(),
-                classes: pattern(&settings.classes)?,
-                assets: pattern(&settings.assets)?,
-            },
-        })
-    }
-
-    /// Its occasions that end after `from` and begin before `until`, in order.
-    fn between(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Occasion> + '_ {
-        let earliest = from - self.lasts_ms - CLOCK_STEP_MS;
-        let mut wall = Some(earliest.to_datetime().with_timezone(&self.zone).naive_local().and_utc());
-        let mut is_first = true;
-        let walls = std::iter::from_fn(move || {
-            let next = self.cron.find_next_occurrence(&wall?, is_first).ok();
-            (wall, is_first) = (next, false);
-            next
-        });
-        let latest = (until + CLOCK_STEP_MS).to_datetime();
-        let zone = self.zone;
-        walls
-            .take_while(move |wall| *wall <= latest.with_timezone(&zone).naive_local().and_utc())
-            .map(|wall| self.occasion(wall.naive_utc()))
-            .filter(move |occasion| occasion.until > from && occasion.from < until)
-    }
-
-    fn occasion(&self, wall: NaiveDateTime) -> Occasion {
-        let begin = begin(self.zone, wall);
-        let from = instant(&begin.first);
-        let last = if self.kind == OccasionKind::Freeze { instant(&begin.last) } else { from };
-        let until = last + self.lasts_ms;
-        let offset = |at: Timestamp| at.to_datetime().with_timezone(&self.zone).offset().fix();
-        let meanwhile = (offset(from) != offset(until)).then_some(ClockNote::SetMeanwhile);
-        Occasion {
-            kind: self.kind,
-            name: self.name.clone(),
-            zone: self.zone.name().to_owned(),
-            from,
-            until,
-            note: begin.note.or(meanwhile),
-        }
-    }
-}
-
-/// When a clock shows something.
-struct Begin {
-    first: DateTime<Tz>,
-    last: DateTime<Tz>,
-    note: Option<ClockNote>,
-}
-
-fn begin(zone: Tz, wall: NaiveDateTime) -> Begin {
-    let at = zone.from_local_datetime(&wall);
-    match (at.earliest(), at.latest()) {
-        (Some(first), Some(last)) if first == last => Begin { first, last, note: None },
-        (Some(first), Some(last)) => Begin { first, last, note: Some(ClockNote::Twice) },
-        _ => {
-            let minutes = (1..=CLOCK_STEP_MS / MINUTE_MS).map(|minute| wall + chrono::TimeDelta::minutes(minute));
-            let mut shown = minutes.filter_map(|wall| zone.from_local_datetime(&wall).earliest());
-            // A clock is never set forward by more than that; read as UTC it is at least the right day.
-            let first = shown.next().unwrap_or_else(|| zone.from_utc_datetime(&wall));
-            Begin { first, last: first, note: Some(ClockNote::Skipped) }
-        }
-    }
-}
-
-fn instant(at: &DateTime<Tz>) -> Timestamp {
-    Timestamp(at.with_timezone(&Utc).timestamp_millis())
-}
-
 /// A freeze that is once.
 #[derive(Debug, Clone)]
 struct Once {
@@ -283,10 +172,18 @@ impl Calendar {
         })
     }
 
+    /// Finds the occasions of the coming weeks beforehand, where that is due. Everything is answered without it as well, only more
+    /// slowly: a rule is walked through for each question.
+    pub fn look_ahead(&mut self, now: Timestamp) {
+        for rule in self.windows.iter_mut().chain(&mut self.freezes) {
+            rule.look_ahead(now);
+        }
+    }
+
     /// The window that is open for `place`, as it began; where several are, the one that closes last.
     #[must_use]
     pub fn open_at(&self, place: &Place<'_>, now: Timestamp) -> Option<Occasion> {
-        let rules = self.windows.iter().filter(|rule| rule.scope.is_for(place));
+        let rules = self.windows.iter().filter(|rule| rule.is_for(place));
         rules.flat_map(|rule| rule.between(now, now + 1)).max_by_key(|occasion| occasion.until)
     }
 
@@ -319,7 +216,7 @@ impl Calendar {
             };
             self.once.iter().filter(concerns).map(|one| one.occasion.clone())
         };
-        let again = self.freezes.iter().filter(|rule| rule.scope.is_for(place));
+        let again = self.freezes.iter().filter(|rule| rule.is_for(place));
         let present = again.flat_map(|rule| rule.between(now, now + 1));
         let present = present.chain(once().filter(|one| one.from <= now && now < one.until));
         if let Some(freeze) = present.max_by_key(|freeze| freeze.until) {
@@ -334,7 +231,7 @@ impl Calendar {
     #[must_use]
     pub fn room(&self, place: &Place<'_>, now: Timestamp) -> Room {
         let needs_one = matches!(place.environment, Environment::Production | Environment::Unknown);
-        let has_one = self.windows.iter().any(|rule| rule.scope.is_for(place));
+        let has_one = self.windows.iter().any(|rule| rule.is_for(place));
         let window = match (has_one, self.open_at(place, now)) {
             (false, _) if needs_one => WindowState::None,
             (false, _) => WindowState::NotNeeded,
@@ -359,7 +256,7 @@ impl Calendar {
 }
 
 fn next_of(rules: &[Rule], place: &Place<'_>, now: Timestamp) -> Option<Occasion> {
-    let rules = rules.iter().filter(|rule| rule.scope.is_for(place));
+    let rules = rules.iter().filter(|rule| rule.is_for(place));
     let firsts = rules.filter_map(|rule| rule.between(now, now + NEXT_MS).find(|occasion| occasion.from > now));
     firsts.min_by_key(|occasion| occasion.from)
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::clock::MINUTE_MS;
 use crate::engine::settings::Span;
 
 const HOUR: i64 = 60 * MINUTE_MS;
@@ -197,5 +198,29 @@ proptest! {
         let next = calendar.next(&here, now).unwrap();
         prop_assert!(next.from > now);
         prop_assert_eq!(Some(next.from), listed.iter().map(|one| one.from).find(|from| *from > now));
+    }
+
+    /// What was found beforehand is what is found when it is asked for, within what it covers, at its borders and beyond.
+    #[test]
+    fn what_was_found_beforehand_is_what_is_found(
+        zone in 0..chrono_tz::TZ_VARIANTS.len(),
+        begins in prop_oneof![Just("7 * * * *"), Just("30 2 * * *"), Just("0 22 * * 6"), Just("0 3 29 2 *")],
+        minutes in 5i64..60,
+        now in 1_700_000_000_000i64..1_900_000_000_000,
+        asked in prop::collection::vec(-3 * 24 * HOUR..130 * 24 * HOUR, 1..6),
+    ) {
+        let lasting = |name: &str| {
+            let one = rule(name, chrono_tz::TZ_VARIANTS[zone].name(), begins, 1);
+            WindowSettings { lasts: Span(minutes * MINUTE_MS), ..one }
+        };
+        let plain = calendar(vec![lasting("w")], vec![lasting("f")]);
+        let mut ahead = plain.clone();
+        ahead.look_ahead(Timestamp(now));
+        let here = place(PRODUCTION);
+        for at in asked {
+            let at = Timestamp(now + at);
+            prop_assert_eq!(plain.room(&here, at), ahead.room(&here, at));
+            prop_assert_eq!(plain.agenda(at, 2), ahead.agenda(at, 2));
+        }
     }
 }

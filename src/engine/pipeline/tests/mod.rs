@@ -1,5 +1,8 @@
 //! The core as a whole: inputs in, a picture out, the same each time.
 
+mod fleet;
+mod rollouts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,0 +1,145 @@
+//! Rollouts carried out by the engine as a whole: behind the gate, beside incidents, and through crashes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::fleet::{Fleet, VERSIONS};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS};
+use crate::engine::input::Input;
+use crate::engine::model::{AlertNotice, AlertState, Fingerprint, Labels, ServiceName, Severity, Signal, SourceName};
+use crate::engine::patches::rollout::{RolloutEnd, RolloutState, TargetState};
+
+fn is_over(fleet: &Fleet) -> bool {
+    fleet.rollout().rollout.is_over()
+}
+
+fn alert(fleet: &mut Fleet, number: u64, service: &str, instance: Option<&str>, state: AlertState) {
+    let notice = AlertNotice {
+        source: SourceName::new("am"),
+        fingerprint: Fingerprint(number),
+        name: Arc::from("Down"),
+        service: Some(ServiceName::new(service)),
+        severity: Severity::Critical,
+        state,
+        starts_at: fleet.now,
+        ends_at: (state == AlertState::Resolved).then_some(fleet.now),
+        muted_by: None,
+        summary: Arc::from("down"),
+        generator_url: Arc::from(""),
+        labels: Labels::new(instance.map(|instance| ("instance", instance))),
+    };
+    fleet.input(Input::Signal(Signal::Alert(notice)));
+}
+
+/// How often each machine was given the second version, less how often it was taken back.
+fn installs(fleet: &Fleet) -> BTreeMap<&str, i32> {
+    let mut counts = BTreeMap::new();
+    for (host, version) in &fleet.installs {
+        let count: &mut i32 = counts.entry(host.as_str()).or_default();
+        *count += if *version == VERSIONS[1] { 1 } else { -1 };
+        assert!((0..=1).contains(count), "{host} was given {version} twice: {:?}", fleet.installs);
+    }
+    counts
+}
+
+#[test]
+fn a_patch_that_harms_nobody_comes_to_everybody_once() {
+    let mut fleet = Fleet::start();
+    fleet.plan_and_approve();
+    fleet.until("its end", is_over);
+    let state = &fleet.rollout().rollout.state;
+    assert!(matches!(state, RolloutState::Ended { end: RolloutEnd::Done, .. }), "{state:?}");
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[1]), "{:?}", fleet.versions);
+    assert_eq!(installs(&fleet).len(), 6);
+    assert_eq!(fleet.incidents(), []);
+}
+
+#[test]
+fn what_breaks_production_is_taken_back_and_an_incident_is_open() {
+    let mut fleet = Fleet::start();
+    fleet.bad = ["web-1", "web-2", "web-3", "web-4"].map(str::to_owned).into();
+    fleet.plan_and_approve();
+    fleet.until("its end", is_over);
+    let state = &fleet.rollout().rollout.state;
+    assert!(matches!(state, RolloutState::Ended { end: RolloutEnd::RolledBack, .. }), "{state:?}");
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[0]), "{:?}", fleet.versions);
+    assert!(installs(&fleet).len() <= 4, "no more than staging and a batch of production: {:?}", fleet.installs);
+    assert!(fleet.rollout().incident.is_some());
+}
+
+#[test]
+fn a_target_that_an_incident_is_on_waits_until_it_is_over() {
+    let mut fleet = Fleet::start();
+    alert(&mut fleet, 1, "stage-1", None, AlertState::Firing);
+    fleet.until("an incident", |fleet| !fleet.incidents().is_empty());
+    fleet.plan_and_approve();
+    fleet.seconds(120);
+    let hold = |fleet: &Fleet| match fleet.state("stage-1") {
+        TargetState::Waiting { hold: Some(hold) } => hold.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(hold(&fleet).contains("INC-1 is active on it"), "{}", hold(&fleet));
+    assert_eq!(fleet.versions["stage-1"], VERSIONS[0]);
+    let resolve = crate::engine::request::Request::Resolve { incident: fleet.incidents()[0] };
+    alert(&mut fleet, 1, "stage-1", None, AlertState::Resolved);
+    fleet.ask(resolve);
+    fleet.until("its turn", |fleet| fleet.versions["stage-1"] == VERSIONS[1]);
+}
+
+#[test]
+fn what_a_machine_shows_while_it_is_patched_is_expected_and_what_its_service_shows_is_not() {
+    let mut fleet = Fleet::start();
+    fleet.plan_and_approve();
+    fleet.until("the first", |fleet| matches!(fleet.state("stage-1"), TargetState::Patching { .. }));
+    fleet.seconds(1);
+    alert(&mut fleet, 1, "shop", Some("stage-1:9100"), AlertState::Firing);
+    alert(&mut fleet, 2, "shop", Some("web-1:9100"), AlertState::Firing);
+    fleet.seconds(1);
+    let mark = |fleet: &Fleet, number| fleet.engine.world.alerts[&Fingerprint(number)].suppressed.clone();
+    let told = mark(&fleet, 1).map(|reason| reason.to_string());
+    assert_eq!(told.as_deref(), Some("expected while RO-1 patches stage-1"));
+    assert!(mark(&fleet, 2).is_none_or(|reason| !reason.to_string().contains("RO-1")));
+    // What still shows once the machine has settled counts.
+    let settled = i64::from(u16::try_from(MINUTE_MS / SECOND_MS).unwrap()) + 30;
+    fleet.seconds(usize::try_from(settled).unwrap());
+    assert!(mark(&fleet, 1).is_none_or(|reason| !reason.to_string().contains("RO-1")), "{:?}", mark(&fleet, 1));
+    assert!(fleet.engine.world.alerts[&Fingerprint(1)].incident.is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// However often the program is killed, between whichever two jobs: nothing is installed twice, nothing begun is begun
+    /// again, and the rollout goes on to its end.
+    #[test]
+    fn a_rollout_outlives_crashes_and_applies_nothing_twice(
+        crashes in prop::collection::vec(0usize..160, 1..6),
+        is_bad in any::<bool>(),
+    ) {
+        let mut fleet = Fleet::start();
+        if is_bad {
+            fleet.bad = ["web-2", "web-3"].map(str::to_owned).into();
+        }
+        fleet.plan_and_approve();
+        let wanted = crashes.len();
+        for jobs in crashes {
+            fleet.crash_in = Some(jobs);
+            for _ in 0..1_200 {
+                if fleet.crash_in.is_none() || is_over(&fleet) {
+                    break;
+                }
+                fleet.seconds(1);
+                installs(&fleet);
+            }
+        }
+        fleet.crash_in = None;
+        prop_assert!(fleet.crashes > 0 && fleet.crashes <= wanted);
+        fleet.until("its end", is_over);
+        installs(&fleet);
+        let versions: Vec<&str> = fleet.versions.values().copied().collect();
+        let expected = if is_bad { VERSIONS[0] } else { VERSIONS[1] };
+        prop_assert!(versions.iter().all(|version| *version == expected), "{:?}", fleet.versions);
+    }
+}
