@@ -2,6 +2,7 @@
 //! address of the loopback; and an archive with packages that are built here.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,9 +14,15 @@ pub const PACKAGE: &str = "hypo-shop";
 /// The version that is there first, and the one that mends it.
 pub const VERSIONS: [&str; 2] = ["1.0-1", "1.1-1"];
 
+/// What the second version runs before it is unpacked: it says that it is there, and waits where it is told to.
+const PREINST: &str = "#!/bin/sh\nset -e\ntouch \"$DPKG_ADMINDIR/reached\"\n\
+    i=0\nwhile [ -e \"$DPKG_ADMINDIR/slow\" ] && [ $i -lt 900 ]; do sleep 0.1; i=$((i + 1)); done\n";
+
 /// Some hosts.
 pub struct Hosts {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removed with them; a life that is started by a test finds the folder of that test.
+    _own: Option<tempfile::TempDir>,
     pub names: Vec<String>,
     pub port: u16,
     servers: Vec<Child>,
@@ -30,6 +37,10 @@ impl Drop for Hosts {
     }
 }
 
+fn names(count: u8) -> Vec<String> {
+    (0..count).map(|number| format!("127.0.0.{}", 11 + number)).collect()
+}
+
 /// Runs a program, which must succeed.
 pub fn run(program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> String {
     let output = Command::new(program).args(arguments).envs(environment.iter().copied()).output();
@@ -42,10 +53,10 @@ pub fn run(program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> 
 impl Hosts {
     /// So many hosts that have the first version, and an archive with both.
     pub fn start(count: u8) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let own = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let names = (0..count).map(|number| format!("127.0.0.{}", 11 + number)).collect();
-        let mut hosts = Self { folder, names, port, servers: Vec::new() };
+        let mut hosts =
+            Self { folder: own.path().to_owned(), _own: Some(own), names: names(count), port, servers: Vec::new() };
         hosts.lay_archive();
         for key in ["host_key", "user_key"] {
             run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &hosts.at(key).display().to_string()], &[]);
@@ -55,18 +66,26 @@ impl Hosts {
         let _there = fs::create_dir_all("/run/sshd");
         for name in hosts.names.clone() {
             hosts.lay_host(&name);
-            hosts.serve(&name);
+            let server = hosts.serve(&name);
+            hosts.servers.push(server);
         }
         let key = fs::read_to_string(hosts.at("host_key.pub")).unwrap();
         let key: Vec<&str> = key.split_whitespace().take(2).collect();
         let lines: String = hosts.names.iter().map(|name| format!("[{name}]:{port} {}\n", key.join(" "))).collect();
         fs::write(hosts.at("known_hosts"), lines).unwrap();
+        fs::write(hosts.at("port"), port.to_string()).unwrap();
         hosts
+    }
+
+    /// Hosts that somebody else has started and serves.
+    pub fn of_others(folder: &Path, count: u8) -> Self {
+        let port = fs::read_to_string(folder.join("port")).unwrap().parse().unwrap();
+        Self { folder: folder.to_owned(), _own: None, names: names(count), port, servers: Vec::new() }
     }
 
     /// A path in the folder of the hosts.
     pub fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// The root of a host's files.
@@ -86,11 +105,36 @@ impl Hosts {
         log.lines().filter(|line| line.ends_with(&format!("status installed {PACKAGE}:all {version}"))).count()
     }
 
-    /// Ends the server of a host: it can no longer be reached.
+    /// From now on the second version takes its time there, until it is let go.
+    pub fn slow_down(&self, host: &str) {
+        fs::write(self.root(host).join("var/lib/dpkg/slow"), "").unwrap();
+    }
+
+    /// Lets the second version go on there.
+    pub fn let_go(&self, host: &str) {
+        let _gone = fs::remove_file(self.root(host).join("var/lib/dpkg/slow"));
+    }
+
+    /// True once the second version is being installed there, or was.
+    pub fn is_reached(&self, host: &str) -> bool {
+        self.root(host).join("var/lib/dpkg/reached").exists()
+    }
+
+    /// Ends the server of a host and every connection to it: it can no longer be reached. What runs there goes on.
     pub fn vanish(&mut self, host: &str) {
         let at = self.names.iter().position(|name| name == host).unwrap();
+        let listener = self.servers[at].id().to_string();
         self.servers[at].kill().unwrap();
+        let sessions = Command::new("pkill").args(["-KILL", "-P", &listener]).status().unwrap();
+        assert!(sessions.success(), "a connection is open to {host}");
         self.servers[at].wait().unwrap();
+    }
+
+    /// It can be reached again.
+    pub fn come_back(&mut self, host: &str) {
+        let at = self.names.iter().position(|name| name == host).unwrap();
+        let server = self.serve(host);
+        self.servers[at] = server;
     }
 
     fn lay_archive(&self) {
@@ -107,6 +151,11 @@ impl Hosts {
                 "Package: {PACKAGE}\nVersion: {version}\nArchitecture: all\nMaintainer: hypo <hypo@example.org>\nDescription: a shop\n"
             );
             fs::write(tree.join("DEBIAN/control"), &control).unwrap();
+            if version == VERSIONS[1] {
+                let script = tree.join("DEBIAN/preinst");
+                fs::write(&script, PREINST).unwrap();
+                fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            }
             let name = format!("{PACKAGE}_{version}_all.deb");
             let deb = archive.join(&name);
             let paths = [tree.display().to_string(), deb.display().to_string()];
@@ -159,7 +208,7 @@ impl Hosts {
         self.at(name).join("apt.conf")
     }
 
-    fn serve(&mut self, name: &str) {
+    fn serve(&self, name: &str) -> Child {
         let at = |file: &str| self.at(file).display().to_string();
         let settings = format!(
             "Port {}\nListenAddress {name}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
@@ -179,11 +228,11 @@ impl Hosts {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        self.servers.push(server);
         let until = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect((name, self.port)).is_err() {
             assert!(Instant::now() < until, "sshd does not listen on {name}");
             std::thread::sleep(Duration::from_millis(20));
         }
+        server
     }
 }

@@ -1,11 +1,12 @@
-//! A patch rolled out over six real targets: packages built here, installed by the real `apt-get` over the real `ssh`. Staging takes it
-//! well, production does not; so it is stopped, taken back everywhere, and an incident is open.
+//! A patch rolled out over real targets: packages built here, installed by the real `apt-get` over the real `ssh`. It harms
+//! production; a machine vanishes in mid-patch; another package manager has the lock; the program is killed.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use hypocenter::engine::act::executor::Executor;
@@ -35,6 +36,10 @@ const TRACKER: &str =
     r#"{"hypo-shop": {"CVE-2026-0100": {"releases": {"RELEASE": {"status": "resolved", "fixed_version": "1.1-1"}}}}}"#;
 const NVD: &str = r#"{"totalResults": 1, "startIndex": 0, "vulnerabilities": [{"cve": {"id": "CVE-2026-0100", "metrics":
     {"cvssMetricV31": [{"source": "nvd@nist.gov", "type": "Primary", "cvssData": {"version": "3.1", "baseScore": 9.1}}]}}}]}"#;
+/// Where a life is told its folder.
+const FOLDER: &str = "HYPO_ROLLOUT_FOLDER";
+/// Hosts where no more are needed: two of staging, two of production.
+const COUNT: u8 = 4;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -118,7 +123,7 @@ fn settings(hosts: &Hosts) -> EngineSettings {
         healthy_min: Portion::Percent(50),
         validate: Span(12_000),
         watch: Span(1_000),
-        takes: Span(60_000),
+        takes: Span(40_000),
         samples: 5,
         ..RolloutSettings::default()
     };
@@ -239,6 +244,7 @@ async fn plan_and_approve(handle: &EngineHandle) {
     let (id, digest) = (kept.rollout.id, kept.rollout.plan.digest.clone());
     let stages: Vec<(&str, usize)> =
         kept.rollout.plan.stages.iter().map(|stage| (stage.name.as_str(), stage.batches.len())).collect();
+    // Half of each service's hosts in an environment stay as they are meanwhile.
     assert_eq!(stages, [("staging", 2), ("broad", 2)], "{:#?}", kept.rollout.plan.lines());
     // What health is before is measured once the plan is known.
     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -254,7 +260,6 @@ async fn what_breaks_production_is_stopped_and_taken_back_everywhere() {
     runtime.started().await.unwrap();
     let handle = runtime.handle();
     plan_and_approve(&handle).await;
-    let is_over = |snapshot: &Snapshot| snapshot.rollouts.first().is_some_and(|kept| kept.rollout.is_over());
     let snapshot = seen(&handle, "its end", is_over).await;
     let kept = rollout(&snapshot);
     let told = format!("{:#?}", kept.rollout.targets);
@@ -284,5 +289,145 @@ async fn what_breaks_production_is_stopped_and_taken_back_everywhere() {
         taken_back.len(),
         incident.title
     );
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
+
+fn is_over(snapshot: &Snapshot) -> bool {
+    snapshot.rollouts.first().is_some_and(|kept| kept.rollout.is_over())
+}
+
+fn state_of<'a>(snapshot: &'a Snapshot, host: &str) -> Option<&'a TargetState> {
+    snapshot.rollouts.first().map(|kept| &kept.rollout.targets[host].state)
+}
+
+/// Every host has the second version, and had it put there once.
+fn everybody_has_it_once(hosts: &Hosts, snapshot: &Snapshot) {
+    let kept = rollout(snapshot);
+    let told = format!("{:?} {:#?}", kept.rollout.state, kept.rollout.targets);
+    assert!(matches!(kept.rollout.state, RolloutState::Ended { end: RolloutEnd::Done, .. }), "{told}");
+    for host in &hosts.names {
+        assert_eq!(
+            (hosts.version(host).as_str(), hosts.installs(host, VERSIONS[1])),
+            (VERSIONS[1], 1),
+            "{host}: {told}"
+        );
+    }
+}
+
+async fn wait_until(what: &str, is_it: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_it() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs openssh-server and the right to run it; tests/run installs it"]
+async fn a_machine_that_vanishes_in_mid_patch_holds_the_others_until_it_is_known_what_became_of_it() {
+    let mut hosts = Hosts::start(COUNT);
+    take_stock(&hosts);
+    let first = hosts.names[0].clone();
+    hosts.slow_down(&first);
+    let mut runtime = runtime(&hosts, usize::MAX);
+    runtime.started().await.unwrap();
+    let handle = runtime.handle();
+    plan_and_approve(&handle).await;
+    wait_until("its patch is under way", || hosts.is_reached(&first)).await;
+    hosts.vanish(&first);
+    hosts.let_go(&first);
+    let snapshot =
+        seen(&handle, "unknown", |snapshot| matches!(state_of(snapshot, &first), Some(TargetState::Unknown { .. })))
+            .await;
+    for other in &hosts.names[1..] {
+        assert!(matches!(state_of(&snapshot, other), Some(TargetState::Waiting { .. })), "{other}");
+        assert_eq!(hosts.version(other), VERSIONS[0]);
+    }
+    hosts.come_back(&first);
+    let snapshot = seen(&handle, "its end", is_over).await;
+    everybody_has_it_once(&hosts, &snapshot);
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs openssh-server and the right to run it; tests/run installs it"]
+async fn a_lock_of_another_package_manager_is_waited_for() {
+    let hosts = Hosts::start(COUNT);
+    take_stock(&hosts);
+    let first = hosts.names[0].clone();
+    let file = std::fs::File::create(hosts.root(&first).join("var/lib/dpkg/lock-frontend")).unwrap();
+    set_lock(&file, nix::libc::F_WRLCK);
+    let mut runtime = runtime(&hosts, usize::MAX);
+    runtime.started().await.unwrap();
+    let handle = runtime.handle();
+    plan_and_approve(&handle).await;
+    let is_waiting = |snapshot: &Snapshot| {
+        let mut steps = snapshot.runs.iter().flat_map(|run| &run.steps);
+        steps.any(|step| step.output.iter().any(|line| line.contains("Waiting for cache lock")))
+    };
+    seen(&handle, "it waits for the lock", is_waiting).await;
+    assert_eq!(hosts.version(&first), VERSIONS[0]);
+    set_lock(&file, nix::libc::F_UNLCK);
+    let snapshot = seen(&handle, "its end", is_over).await;
+    everybody_has_it_once(&hosts, &snapshot);
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
+
+/// Takes or gives back the lock that package managers take.
+fn set_lock(file: &std::fs::File, kind: i32) {
+    let lock = nix::libc::flock {
+        l_type: i16::try_from(kind).unwrap(),
+        l_whence: i16::try_from(nix::libc::SEEK_SET).unwrap(),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_SETLK(&lock)).unwrap();
+}
+
+/// One life: it plans and approves where nobody has yet, and goes on until it is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a life of the test below, which starts it and kills it"]
+async fn life() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let hosts = Hosts::of_others(Path::new(&folder), COUNT);
+    let mut runtime = runtime(&hosts, usize::MAX);
+    runtime.started().await.unwrap();
+    let handle = runtime.handle();
+    if handle.snapshots().borrow().rollouts.is_empty() {
+        plan_and_approve(&handle).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs openssh-server and the right to run it; tests/run installs it"]
+async fn a_rollout_whose_program_is_killed_goes_on_and_applies_nothing_twice() {
+    let hosts = Hosts::start(COUNT);
+    take_stock(&hosts);
+    // One of staging and one of production are killed in mid-patch, and what runs there goes on.
+    let struck = [&hosts.names[0], &hosts.names[2]];
+    struck.iter().for_each(|host| hosts.slow_down(host));
+    for host in struck {
+        let mut life = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["rollout_real::life", "--exact", "--ignored", "--test-threads", "1"])
+            .env(FOLDER, hosts.at(""))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while !hosts.is_reached(host) && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        life.kill().unwrap();
+        life.wait().unwrap();
+        assert!(hosts.is_reached(host), "{host} was not reached:\n{}", hypo(&hosts, &["audit", "list"]));
+        hosts.let_go(host);
+    }
+    let mut runtime = runtime(&hosts, usize::MAX);
+    runtime.started().await.unwrap();
+    let snapshot = seen(&runtime.handle(), "its end", is_over).await;
+    everybody_has_it_once(&hosts, &snapshot);
     tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
 }
