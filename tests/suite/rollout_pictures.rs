@@ -107,7 +107,26 @@ pub fn proposed() -> Arc<KeptRollout> {
     let mut rollout = proposed_rollout();
     let why = "no rule under [[patches.allow]] lets libcurl4 be patched on class db";
     rollout.plan.left_out = vec![LeftOut { name: "db-1".into(), why: why.into() }];
-    kept(rollout)
+    let first_hold = Some(Hold::WindowShut { next: Some(now() + 11 * HOUR_MS + 27 * MINUTE_MS) });
+    Arc::new(KeptRollout { first_hold, ..KeptRollout::new(rollout) })
+}
+
+/// One of each kind, as the list shows them.
+pub fn several() -> Vec<Arc<KeptRollout>> {
+    let named = |number, source: &str, kept: Arc<KeptRollout>| {
+        let mut kept = kept.as_ref().clone();
+        kept.rollout.id = RolloutId(number);
+        kept.rollout.plan.source = source.into();
+        Arc::new(kept)
+    };
+    vec![
+        named(12, "linux-signed-amd64", proposed()),
+        named(11, "curl", unknown()),
+        named(10, "openssl", under_way()),
+        named(9, "nginx", paused()),
+        named(8, "glibc", rolled_back()),
+        named(7, "systemd", soaking()),
+    ]
 }
 
 /// Staging passed; production is patched ring by ring.
@@ -191,6 +210,7 @@ pub fn agenda() -> Arc<Vec<Occasion>> {
         kind,
         name: name.into(),
         zone: zone.into(),
+        whom: if kind == OccasionKind::Window { "production".into() } else { "every asset".into() },
         from,
         until: from + hours * HOUR_MS,
         note,

@@ -151,9 +151,9 @@ impl Engine {
             self.take_rollout(id, rollout, Vec::new(), turn);
             (id, "planned")
         };
-        let plan = digest.get(..12).unwrap_or(&digest);
-        let text = format!("{verb} {id}: {} on {targets} targets in {stages} stages, plan {plan}", asked.source);
-        self.record(turn, AuditKind::Operator, &asked.by, About::default(), &text);
+        let text = format!("{verb} {id}: {}, targets: {targets}, stages: {stages}", asked.source);
+        let told = format!("{text}, plan {digest}");
+        self.record(turn, AuditKind::Operator, &asked.by, About::default(), &told);
         self.advance_rollout(id, turn);
         Ok(format!("{text}; approve it to begin"))
     }
@@ -213,6 +213,11 @@ impl Engine {
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
         let facts = WorldFacts { engine: self, kept: &kept, now: turn.now };
         let (rollout, orders) = kept.rollout.advance(&facts, turn.now);
+        let is_proposed = rollout.state == RolloutState::Proposed;
+        let first_hold = is_proposed.then(|| rollout.hold_once_approved(&facts, turn.now)).flatten();
+        if let Some(kept) = self.rollouts.kept.get_mut(&id).filter(|kept| kept.first_hold != first_hold) {
+            Arc::make_mut(kept).first_hold = first_hold;
+        }
         self.take_rollout(id, rollout, orders, turn);
     }
 

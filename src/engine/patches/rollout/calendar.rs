@@ -5,13 +5,17 @@
 //! the first time and a freeze holds for both. What lasts four hours lasts four hours, whatever the wall clock does meanwhile. Each
 //! of these is said with the occasion ([`ClockNote`]).
 
+mod scope;
+
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::pattern::{fits, whole};
+use scope::Scope;
+
+use super::pattern::whole;
 use crate::engine::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::engine::patches::inventory::Environment;
 use crate::engine::settings::{FreezeSettings, PatchSettings, WindowSettings, recurrence, zone};
@@ -83,6 +87,8 @@ pub struct Occasion {
     pub name: String,
     /// Time zone it is written in.
     pub zone: String,
+    /// Whom it is for, in words.
+    pub whom: String,
     /// Its first instant.
     pub from: Timestamp,
     /// The first instant after it.
@@ -132,24 +138,6 @@ pub struct Room {
     pub freeze: FreezeState,
 }
 
-/// Which assets a rule is for.
-#[derive(Debug, Clone)]
-struct Scope {
-    environments: Vec<Environment>,
-    rings: Vec<String>,
-    classes: Option<Regex>,
-    assets: Option<Regex>,
-}
-
-impl Scope {
-    fn is_for(&self, place: &Place<'_>) -> bool {
-        (self.environments.is_empty() || self.environments.contains(&place.environment))
-            && (self.rings.is_empty() || self.rings.iter().any(|ring| ring == place.ring))
-            && fits(self.classes.as_ref(), place.class)
-            && fits(self.assets.as_ref(), place.asset)
-    }
-}
-
 /// A window or freeze that comes again.
 #[derive(Debug, Clone)]
 struct Rule {
@@ -163,19 +151,13 @@ struct Rule {
 
 impl Rule {
     fn new(kind: OccasionKind, settings: &WindowSettings) -> Result<Self, String> {
-        let pattern = |text: &Option<String>| text.as_deref().map(whole).transpose();
         Ok(Self {
             kind,
             name: settings.name.clone(),
             zone: zone(&settings.zone)?,
             cron: recurrence(&settings.begins)?,
             lasts_ms: settings.lasts.0,
-            scope: Scope {
-                environments: settings.environments.clone(),
-                rings: settings.rings.clone(),
-                classes: pattern(&settings.classes)?,
-                assets: pattern(&settings.assets)?,
-            },
+            scope: Scope::new(settings)?,
         })
     }
 
@@ -208,6 +190,7 @@ impl Rule {
             kind: self.kind,
             name: self.name.clone(),
             zone: self.zone.name().to_owned(),
+            whom: self.scope.words.clone(),
             from,
             until,
             note: begin.note.or(meanwhile),
@@ -270,6 +253,10 @@ impl Calendar {
                 kind: OccasionKind::Freeze,
                 name: freeze.name.clone(),
                 zone: "UTC".to_owned(),
+                whom: freeze
+                    .services
+                    .as_ref()
+                    .map_or_else(|| "every asset".to_owned(), |services| format!("what carries {services}")),
                 from: freeze.from,
                 until: freeze.until,
                 note: None,
