@@ -8,6 +8,7 @@ use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::patches;
 use super::rollout_text;
 use super::text;
 use super::theme::Role;
@@ -15,6 +16,7 @@ use super::ui_state::{RowKey, UiState};
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::limits::AGENDA_DAYS;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::patches::PictureState;
 use crate::engine::snapshot::rollout::{Occasion, OccasionKind};
 
 /// Rows above the list.
@@ -144,6 +146,8 @@ fn at_rest(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
     let filter = ctx.ui.list().filter;
     let lines = if ctx.snapshot.revision == 0 {
         vec!["Reading what was kept …".to_owned()]
+    } else if ctx.snapshot.patches.state == PictureState::Off {
+        patches::OFF.map(str::to_owned).to_vec()
     } else if filter.trim().is_empty() {
         vec![
             format!("No window and no freeze in the coming {AGENDA_DAYS} days."),

@@ -57,8 +57,8 @@ pub fn target(state: &TargetState) -> (Role, &'static str, &'static str) {
 pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Timestamp) -> String {
     let since = |at: Timestamp| format!("since {}", text::clock(at, now));
     let told = match &record.state {
+        TargetState::Waiting { .. } if rollout.is_over() => "it was never begun".to_owned(),
         TargetState::Waiting { hold: Some(it) } => hold(it, now),
-        TargetState::Waiting { hold: None } if rollout.is_over() => "it was never begun".to_owned(),
         TargetState::Waiting { hold: None } => "its turn has not come".to_owned(),
         TargetState::Patching { since: at } => since(*at),
         TargetState::Validating { undecided: Some(report), .. } => format!("you decide: {}", report.words),

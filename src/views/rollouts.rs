@@ -8,11 +8,13 @@ use super::context::ViewContext;
 use super::footer::keys_for;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::patches;
 use super::rollout_text;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{RowKey, UiState};
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::patches::PictureState;
 use crate::engine::snapshot::rollout::KeptRollout;
 
 /// Rows above the list.
@@ -112,6 +114,8 @@ fn at_rest(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
     let filter = ctx.ui.list().filter;
     let lines = if ctx.snapshot.revision == 0 {
         vec!["Reading what was kept …".to_owned()]
+    } else if ctx.snapshot.patches.state == PictureState::Off {
+        patches::OFF.map(str::to_owned).to_vec()
     } else if filter.trim().is_empty() {
         let plan = keys_for(ctx.hints, "roll out").map_or_else(String::new, |keys| format!(" with {keys}"));
         vec![

@@ -107,6 +107,7 @@ pub fn proposed() -> Arc<KeptRollout> {
     let mut rollout = proposed_rollout();
     let why = "no rule under [[patches.allow]] lets libcurl4 be patched on class db";
     rollout.plan.left_out = vec![LeftOut { name: "db-1".into(), why: why.into() }];
+    rollout.plan.digest = rollout.plan.computed_digest();
     let first_hold = Some(Hold::WindowShut { next: Some(now() + 11 * HOUR_MS + 27 * MINUTE_MS) });
     Arc::new(KeptRollout { first_hold, ..KeptRollout::new(rollout) })
 }

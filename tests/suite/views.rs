@@ -221,6 +221,9 @@ fn rollouts_their_boards_and_the_calendar() {
     insta::assert_snapshot!("rollouts_none_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
     insta::assert_snapshot!("rollout_gone_80x24", shown(&snapshot, &view(PatchView::Board(id)), 80, 24));
     insta::assert_snapshot!("calendar_none_80x24", shown(&snapshot, &calendar, 80, 24));
+    snapshot.patches = Arc::default();
+    insta::assert_snapshot!("rollouts_off_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
+    insta::assert_snapshot!("calendar_off_80x24", shown(&snapshot, &calendar, 80, 24));
 }
 
 #[test]

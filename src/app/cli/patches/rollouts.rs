@@ -36,6 +36,13 @@ struct Listing<'a> {
     rollouts: Vec<&'a KeptRollout>,
 }
 
+/// `hypo patches approve --json` and the like: what was recorded. A hypo that runs carries it out.
+#[derive(Serialize)]
+struct Asked<'a> {
+    told: Vec<String>,
+    rollout: &'a KeptRollout,
+}
+
 /// The picture as the store holds it, or as the hypo that holds the store shows it; `None` where nothing was kept yet.
 pub(super) fn picture(common: &CommonArguments) -> Result<Option<Arc<Snapshot>>, Failure> {
     if !settings(common)?.paths.state_dir.join("store").exists() {
@@ -51,6 +58,12 @@ pub(super) fn plan(common: &CommonArguments, arguments: &PatchesPlanArguments) -
     let kept = exceptions::kept(common)?;
     let in_force = InForce::of(kept.iter().map(Arc::as_ref), now);
     let office = Office::load(folder)?;
+    if office.fleet.assets().is_empty() {
+        return Err(
+            "the inventory is empty, so nobody is known to lack a patch; `hypo inventory scan` looks at this host"
+                .into(),
+        );
+    }
     let matched = office.matched();
     let queue = office.queue(&matched, folder, &in_force, &patches.risk, now)?;
     let need = need_of(&arguments.package, &office.fleet, &matched, &queue, &in_force)?;
@@ -108,7 +121,7 @@ pub(super) fn approve(common: &CommonArguments, arguments: &PatchesApproveArgume
     if given.len() < DIGEST_MIN {
         return Err(format!("--digest {given} is too short; give at least {DIGEST_MIN} digits of the plan's").into());
     }
-    ask(common, arguments.rollout, |kept| {
+    ask(common, arguments.rollout, arguments.json, |kept| {
         let whole = &kept.rollout.plan.digest;
         let digest = if whole.starts_with(&given) { whole.clone() } else { given };
         RolloutRequest::Approve { by: String::new(), digest }
@@ -120,22 +133,22 @@ const DIGEST_MIN: usize = 12;
 
 pub(super) fn pause(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Pause { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Pause { by: String::new(), reason })
 }
 
 pub(super) fn resume(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Resume { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Resume { by: String::new(), reason })
 }
 
 pub(super) fn stop(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Stop { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Stop { by: String::new(), reason })
 }
 
 pub(super) fn roll_back(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::RollBack { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::RollBack { by: String::new(), reason })
 }
 
 fn unknown(id: RolloutId) -> Failure {
@@ -147,10 +160,12 @@ fn unknown(id: RolloutId) -> Failure {
 fn ask(
     common: &CommonArguments,
     id: RolloutId,
+    is_json: bool,
     request: impl FnOnce(&KeptRollout) -> RolloutRequest,
 ) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
-    if loaded.settings.engine.policy.mode == AutonomyMode::Observe {
+    let engine = &loaded.settings.engine;
+    if engine.runbooks.observe_only || engine.policy.mode == AutonomyMode::Observe {
         return Err("this hypo only observes; `mode` under [policy] and --readonly decide".into());
     }
     let folder = &loaded.paths.state_dir;
@@ -172,7 +187,7 @@ fn ask(
     request.map_reason(|reason| redact(reason).into_owned());
     let (rollout, orders) = kept.rollout.on_request(&request, at)?;
     kept.rollout = rollout;
-    let mut records = vec![Record::Rollout(Box::new(kept))];
+    let mut records = vec![Record::Rollout(Box::new(kept.clone()))];
     let mut told = Vec::new();
     for order in orders {
         // Anything else has to be carried out, which is not done from here.
@@ -193,6 +208,10 @@ fn ask(
         }));
     }
     store.write(&records, true)?;
+    if is_json {
+        output::json(&Asked { told, rollout: &kept })?;
+        return Ok(Exit::Done);
+    }
     for text in told {
         output::line(&text)?;
     }

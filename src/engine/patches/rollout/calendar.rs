@@ -13,7 +13,7 @@ use croner::Cron;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use scope::Scope;
+pub(super) use scope::Scope;
 
 use super::pattern::whole;
 use crate::engine::clock::{DAY_MS, MINUTE_MS, Timestamp};

@@ -9,17 +9,17 @@ use crate::engine::settings::WindowSettings;
 
 /// Which assets a rule is for; all that it names must fit.
 #[derive(Debug, Clone)]
-pub(super) struct Scope {
+pub(in crate::engine::patches::rollout) struct Scope {
     environments: Vec<Environment>,
     rings: Vec<String>,
     classes: Option<Regex>,
     assets: Option<Regex>,
     /// In words, as it is written in the settings.
-    pub(super) words: String,
+    pub(in crate::engine::patches::rollout) words: String,
 }
 
 impl Scope {
-    pub(super) fn new(settings: &WindowSettings) -> Result<Self, String> {
+    pub(in crate::engine::patches::rollout) fn new(settings: &WindowSettings) -> Result<Self, String> {
         let pattern = |text: &Option<String>| text.as_deref().map(whole).transpose();
         Ok(Self {
             environments: settings.environments.clone(),
@@ -30,7 +30,7 @@ impl Scope {
         })
     }
 
-    pub(super) fn is_for(&self, place: &Place<'_>) -> bool {
+    pub(in crate::engine::patches::rollout) fn is_for(&self, place: &Place<'_>) -> bool {
         (self.environments.is_empty() || self.environments.contains(&place.environment))
             && (self.rings.is_empty() || self.rings.iter().any(|ring| ring == place.ring))
             && fits(self.classes.as_ref(), place.class)
