@@ -91,7 +91,7 @@ fn a_rollout_is_rolled_back_from_the_command_line_and_nothing_is_where_hypo_only
 #[test]
 fn what_went_wrong_is_reported_by_ring_and_owner_in_every_form() {
     let home = tempfile::tempdir().unwrap();
-    for kept in rollout_pictures::several() {
+    for kept in rollout_pictures::several().into_iter().chain([rollout_pictures::failed()]) {
         keep(home.path(), &kept);
     }
     let report = |arguments: &[&str]| {
@@ -102,19 +102,24 @@ fn what_went_wrong_is_reported_by_ring_and_owner_in_every_form() {
     let found: Value = serde_json::from_str(&report(&["--json"])).unwrap();
     let found = &found["regressions"];
     assert_eq!((&found["all"]["rolled_back"], &found["all"]["paused"]), (&1.into(), &1.into()), "{found}");
-    assert_eq!(found["by_ring"]["canary"], serde_json::json!({"rolled_back": 1, "paused": 1}));
+    assert_eq!(found["by_ring"]["canary"], serde_json::json!({"rolled_back": 1, "failed": 1, "paused": 1}));
     assert_eq!(found["by_owner"]["shop"]["rolled_back"], 1);
-    let (first, second) = (&found["rollouts"][0], &found["rollouts"][1]);
+    let (first, second, third) = (&found["rollouts"][0], &found["rollouts"][1], &found["rollouts"][2]);
+    assert_eq!((&third["how"], &third["rollout"]), (&"failed".into(), &3.into()));
     assert_eq!((&first["how"], &first["source"]), (&"paused".into(), &"nginx".into()), "the newest first");
     assert_eq!((&second["how"], &second["incident"]), (&"rolled_back".into(), &42.into()));
     let markdown = report(&[]);
     for line in [
-        "Rollouts rolled back: 1; begun and paused now: 1.",
-        "| canary | 1 | 1 |",
-        "| owner | rolled back | paused |",
+        "Rollouts rolled back: 1; stopped by an installation that failed: 1; begun and paused now: 1.",
+        "| canary | 1 | 1 | 1 |",
+        "| owner | rolled back | failed | paused |",
         "| RO-8 | glibc | rolled back | health failed on web-1: checkout error_ratio is worse, 0.2 % before and 4.1 % after | 1 | INC-42 |",
     ] {
         assert!(markdown.lines().any(|told| told == line), "{line}\n{markdown}");
+    }
+    let listed = String::from_utf8(hypo(home.path(), &["patches", "rollouts", "RO-10"]).stdout).unwrap();
+    for line in ["  web-2 validating: watched until ", "  stage-2 reboot pending: kernel 6.1.0-26 is not booted"] {
+        assert!(listed.lines().any(|told| told.starts_with(line)), "{line}\n{listed}");
     }
     let csv = report(&["--format", "csv"]);
     for line in [

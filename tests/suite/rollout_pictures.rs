@@ -185,6 +185,19 @@ pub fn rolled_back() -> Arc<KeptRollout> {
     Arc::new(KeptRollout { incident: Some(IncidentId(42)), ..KeptRollout::new(rollout) })
 }
 
+/// An installation failed on staging, and nothing more begins.
+pub fn failed() -> Arc<KeptRollout> {
+    let why = "apt-get: the disk is full".to_owned();
+    let mut rollout = running(vec![("stage-1", TargetState::Failed { why })]);
+    // Begun, and taken back already.
+    rollout.targets.entry("web-1".into()).and_modify(|record| record.attempt = 1);
+    rollout.id = RolloutId(3);
+    rollout.failures = 1;
+    let why = "its installation failed on stage-1".to_owned();
+    rollout.state = RolloutState::Ended { end: RolloutEnd::Stopped, why, at: now() - HOUR_MS };
+    kept(rollout)
+}
+
 /// The end of an installation was not seen, and another target is to be decided on.
 pub fn unknown() -> Arc<KeptRollout> {
     let report = judged(HealthVerdict::Inconclusive, "3 samples after the patch, 20 are needed");

@@ -1,5 +1,5 @@
-//! Patches that went wrong: rollouts that were taken back after they had begun somewhere, and those that stand still, with whom they
-//! concerned. Of rollouts that were paused and went on again only the audit log tells.
+//! Patches that went wrong: rollouts that were taken back after they had begun somewhere, that an installation which failed stopped, and
+//! those that stand still, with whom they concerned. Of rollouts that were paused and went on again only the audit log tells.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use crate::engine::model::{IncidentId, RolloutId};
 pub enum Wrong {
     /// It was taken back, or is being taken back.
     RolledBack,
+    /// An installation failed, and it was stopped.
+    Failed,
     /// It was begun and stands still until a person lets it go on.
     Paused,
 }
@@ -26,6 +28,7 @@ impl Wrong {
     pub fn word(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled back",
+            Self::Failed => "failed",
             Self::Paused => "paused",
         }
     }
@@ -59,6 +62,8 @@ pub struct Regression {
 pub struct WrongCount {
     /// Were taken back.
     pub rolled_back: usize,
+    /// Were stopped after an installation failed.
+    pub failed: usize,
     /// Stand still.
     pub paused: usize,
 }
@@ -98,6 +103,7 @@ impl WrongCount {
     fn add(&mut self, how: Wrong) {
         match how {
             Wrong::RolledBack => self.rolled_back += 1,
+            Wrong::Failed => self.failed += 1,
             Wrong::Paused => self.paused += 1,
         }
     }
@@ -108,6 +114,10 @@ fn regression(kept: &KeptRollout) -> Option<Regression> {
     let (how, why, at, by) = match &rollout.state {
         RolloutState::Ending { end: RolloutEnd::RolledBack, why } => (Wrong::RolledBack, why, None, None),
         RolloutState::Ended { end: RolloutEnd::RolledBack, why, at } => (Wrong::RolledBack, why, Some(*at), None),
+        RolloutState::Ending { why, .. } if rollout.failures > 0 => (Wrong::Failed, why, None, None),
+        RolloutState::Ended { end: RolloutEnd::Stopped, why, at } if rollout.failures > 0 => {
+            (Wrong::Failed, why, Some(*at), None)
+        }
         RolloutState::Paused { why, incident } => (Wrong::Paused, why, None, *incident),
         _ => return None,
     };

@@ -133,15 +133,22 @@ fn markdown(report: &PatchReport) -> Vec<String> {
 
 /// What went wrong: how much, for whom, and each of them.
 fn regressions(found: &Regressions) -> Vec<String> {
-    let WrongCount { rolled_back, paused } = found.all;
-    let mut lines = vec![format!("Rollouts rolled back: {rolled_back}; begun and paused now: {paused}.")];
+    let WrongCount { rolled_back, failed, paused } = found.all;
+    let mut lines = vec![format!(
+        "Rollouts rolled back: {rolled_back}; stopped by an installation that failed: {failed}; begun and paused now: {paused}."
+    )];
     for (of, by) in [("ring", &found.by_ring), ("owner", &found.by_owner)] {
         if by.is_empty() {
             continue;
         }
-        lines.extend([String::new(), format!("| {of} | rolled back | paused |"), "| --- | --- | --- |".to_owned()]);
+        lines.extend([
+            String::new(),
+            format!("| {of} | rolled back | failed | paused |"),
+            "| --- | --- | --- | --- |".to_owned(),
+        ]);
         lines.extend(by.iter().map(|(name, count)| {
-            format!("| {} | {} | {} |", in_cell(or_nobody(name)), count.rolled_back, count.paused)
+            let WrongCount { rolled_back, failed, paused } = count;
+            format!("| {} | {rolled_back} | {failed} | {paused} |", in_cell(or_nobody(name)))
         }));
     }
     if !found.rollouts.is_empty() {
@@ -204,6 +211,7 @@ fn csv_text(report: &PatchReport) -> Result<String, Failure> {
     for (section, group, count) in counts {
         let text = |of: fn(WrongCount) -> usize| count.map(|count| of(count).to_string()).unwrap_or_default();
         table.write_record([section, group, "", "rolled_back", &text(|count| count.rolled_back)])?;
+        table.write_record([section, group, "", "failed", &text(|count| count.failed)])?;
         table.write_record([section, group, "", "paused", &text(|count| count.paused)])?;
     }
     Ok(String::from_utf8(table.into_inner().map_err(|problem| problem.to_string())?)?)

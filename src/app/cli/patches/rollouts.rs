@@ -16,11 +16,13 @@ use crate::engine::model::{AuditEntry, AuditKind, RolloutId};
 use crate::engine::patches::exceptions::InForce;
 use crate::engine::patches::office::Office;
 use crate::engine::patches::rollout::need::need_of;
-use crate::engine::patches::rollout::{KeptRollout, Order, Plan, PlanRules, RolloutRequest, plan as make_plan};
+use crate::engine::patches::rollout::{
+    KeptRollout, Order, Plan, PlanRules, RolloutRequest, RolloutState, plan as make_plan,
+};
 use crate::engine::redact::redact;
 use crate::engine::snapshot::{AutonomyMode, Snapshot};
 use crate::engine::store::{Store, StoreError};
-use crate::views::rollout_words;
+use crate::views::{rollout_words, target_words};
 
 /// `hypo patches plan --json`
 #[derive(Serialize)]
@@ -107,6 +109,12 @@ pub(super) fn list(common: &CommonArguments, arguments: &PatchesRolloutsArgument
             output::line(&format!("  {text}"))?;
         }
         if arguments.rollout.is_some() {
+            let begun = rollout.plan.order().filter(|_| rollout.state != RolloutState::Proposed);
+            for name in begun.map(|target| &target.name) {
+                if let Some((word, told)) = target_words(kept, name, now) {
+                    output::line(&format!("  {name} {word}: {told}"))?;
+                }
+            }
             for line in rollout.plan.lines() {
                 output::line(&format!("  {line}"))?;
             }
