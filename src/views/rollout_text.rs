@@ -78,7 +78,7 @@ pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Time
         TargetState::Unknown { was: Acting::RollingBack, .. } => {
             "the end of taking it back was not seen; is the new version there?".to_owned()
         }
-        TargetState::RolledBack { at } => format!("has the versions from before, {}", since(*at)),
+        TargetState::RolledBack { at } => format!("has its old versions, {}", since(*at)),
         TargetState::Skipped { by, why } => format!("{by}: {why}"),
     };
     match rollout.undo.iter().position(|undo| undo.target == name) {

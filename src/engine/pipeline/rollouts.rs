@@ -172,13 +172,20 @@ impl Engine {
         let kept = self.rollouts.kept.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let request = request.clone().asked_by(by);
         let (rollout, orders) = kept.rollout.on_request(&request, turn.now).map_err(|refusal| refusal.to_string())?;
-        let told = orders.iter().find_map(|order| match order {
-            Order::Note { text } => Some(text.clone()),
-            _ => None,
-        });
-        self.take_rollout(id, rollout, orders, turn);
+        // What a person did is theirs in the audit log; what follows from it is the engine's.
+        let (mut told, mut others) = (Vec::new(), Vec::new());
+        for order in orders {
+            match order {
+                Order::Note { text } => told.push(text),
+                other => others.push(other),
+            }
+        }
+        self.take_rollout(id, rollout, others, turn);
+        for text in &told {
+            self.record(turn, AuditKind::Operator, by, About::default(), text);
+        }
         self.advance_rollout(id, turn);
-        Ok(told.unwrap_or_else(|| format!("{id} is as it was")))
+        Ok(told.into_iter().next().unwrap_or_else(|| format!("{id} is as it was")))
     }
 
     /// Once a tick: what became of runs, and what time brings.
