@@ -207,7 +207,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::AnswerYes, "answer-yes", "Answer: it is there, it is good", "yes", "Says that the selected target has the new version, or that its health or that of the soak is good enough", PATCHES, World),
     row(C::AnswerNo, "answer-no", "Answer: it is not", "no", "Says that the selected target has the old version, or that health is not good enough, which takes everything back", PATCHES, World),
     row(C::SkipTarget, "skip-target", "Leave the target out", "leave out", "Leaves the selected target out, or gives up on taking it back", PATCHES, World),
-    row(C::ShortenSoak, "shorten-soak", "Shorten the soak", "soak", "Lets the soak end sooner, with a reason; health is compared all the same", PATCHES, World),
+    row(C::ShortenSoak, "shorten-soak", "Shorten the soak", "shorten soak", "Lets the soak end sooner, with a reason; health is compared all the same", PATCHES, World),
     row(C::StopRollout, "stop-rollout", "Stop the rollout", "stop", "Begins nothing any more; what is patched stays so", PATCHES, World),
     row(C::RollBack, "roll-back", "Roll back", "roll back", "Takes the patch back everywhere, the newest target first, also outside of windows", PATCHES, World),
     row(C::PatchView, "patch-view", "Queue, rollouts or calendar", "view", "Goes through the views: the queue, the rollouts, windows and freezes", PATCHES, Observes),

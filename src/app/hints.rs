@@ -78,11 +78,32 @@ pub fn refresh(state: &mut AppState) {
         .into_iter()
         .map(|(_, info, keys)| KeyHint {
             keys: keys.first().cloned().unwrap_or_default(),
-            short: info.short.to_owned(),
+            short: short(state, info).to_owned(),
             help: help(state, info, &keys),
             is_act: info.is_act(),
         })
         .collect();
+}
+
+/// What a key is called where it stands for more than one thing: by what it would do now.
+fn short(state: &AppState, info: &CommandInfo) -> &'static str {
+    let Some(kept) = picture::rollout(&state.snapshot, &state.ui) else { return info.short };
+    let rollout = &kept.rollout;
+    let is_unknown = || {
+        let Some((_, RowKey::RolloutTarget(_, name))) = state.selected() else { return false };
+        let record = rollout.targets.get(&*name);
+        record.is_some_and(|record| matches!(record.state, TargetState::Unknown { .. }))
+    };
+    match (info.command, &rollout.state) {
+        (Command::HoldRollout, RolloutState::Paused { .. }) => "go on",
+        (Command::HoldRollout, _) => "pause",
+        (Command::PlanRollout, _) => "plan anew",
+        (Command::AnswerYes, _) if is_unknown() => "it is there",
+        (Command::AnswerNo, _) if is_unknown() => "it is not there",
+        (Command::AnswerYes, _) => "good enough",
+        (Command::AnswerNo, _) => "not good",
+        _ => info.short,
+    }
 }
 
 /// The sentence in help, with the keys that the bottom line has no room for.
@@ -154,7 +175,9 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
         Command::GroupPatches => state.ui.patch_view == PatchView::Queue,
         Command::PlanRollout => {
             let row = state.selected().map(|(_, row)| row);
-            matches!(row, Some(RowKey::Patch(_))) && state.ui.patch_view == PatchView::Queue
+            let may_be_anew = picture::rollout(&state.snapshot, &state.ui)
+                .is_some_and(|kept| !kept.rollout.is_over() && kept.rollout.begun == 0);
+            matches!(row, Some(RowKey::Patch(_))) && state.ui.patch_view == PatchView::Queue || may_be_anew
         }
         Command::ApproveRollout
         | Command::HoldRollout
@@ -183,7 +206,10 @@ fn is_of_use_on(state: &AppState, kept: &KeptRollout, command: Command) -> bool 
     match command {
         Command::ApproveRollout => rollout.state == RolloutState::Proposed || !rollout.is_approved(),
         Command::HoldRollout => matches!(rollout.state, RolloutState::Running | RolloutState::Paused { .. }),
-        Command::SkipTarget => record.is_some_and(|record| record.state.is_waiting()),
+        Command::SkipTarget => {
+            let is_back = matches!(&row, Some(RowKey::RolloutTarget(_, name)) if rollout.is_to_be_undone(name));
+            is_back || record.is_some_and(|record| record.state.is_waiting())
+        }
         Command::ShortenSoak => matches!(rollout.soak, Soak::Running { .. }),
         Command::RollBack => !rollout.carriers().is_empty(),
         Command::StopRollout => true,

@@ -8,16 +8,23 @@ use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::patches;
+use super::rollout_text;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{RowKey, UiState};
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::limits::AGENDA_DAYS;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::patches::PictureState;
 use crate::engine::snapshot::rollout::{Occasion, OccasionKind};
 
 /// Rows above the list.
 const HEAD_HEIGHT: u16 = 2;
+/// Most columns of a name.
+const NAME_WIDTH_MAX: usize = 20;
+/// From this width on a line has room for the whole name of a time zone, and for whom the window is.
+const WHOLE_ZONE_WIDTH: usize = 100;
 
 /// One line of the calendar.
 #[derive(Debug, Clone)]
@@ -81,10 +88,15 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
     let area = list_area(inner);
     let list = list::with_whole_selection(&entries, ctx.ui.list(), usize::from(area.height));
     let pen = canvas.pen;
-    list::draw(canvas, area, &entries, &list, |row, width| line(pen, ctx, row, width))
+    let names = entries.iter().map(|entry| match &entry.what {
+        Row::Occasion(occasion) => text::width(&occasion.name),
+        Row::Day(_) | Row::Note(_) => 0,
+    });
+    let names = names.max().unwrap_or(0).min(NAME_WIDTH_MAX);
+    list::draw(canvas, area, &entries, &list, |row, width| line(pen, ctx, row, (names, width)))
 }
 
-fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Line<'static> {
+fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, (name_width, width): (usize, usize)) -> Line<'static> {
     match row {
         Row::Day(day) => Line::from(pen.span(Role::PaneHeading, day)),
         Row::Note(note) => Line::from(pen.span(Role::TextProblem, &format!("    △ {note}"))),
@@ -97,17 +109,24 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
             let hour = |at: Timestamp| at.hh_mm_ss().chars().take(5).collect::<String>();
             let (begins, ends) = (wall(occasion, occasion.from), wall(occasion, occasion.until));
             let ends = ends.split_once(' ').map_or("", |(_, hour)| hour);
+            // Where there is no room for the whole name of the zone, its city says enough; the box has it whole.
+            let zone = match occasion.zone.rsplit_once('/') {
+                Some((_, city)) if width < WHOLE_ZONE_WIDTH => city.replace('_', " "),
+                _ => occasion.zone.clone(),
+            };
             let there = match occasion.zone.as_str() {
                 "UTC" => String::new(),
-                zone => format!("  {begins}–{ends} {zone}"),
+                _ => format!("{begins}–{ends} {zone}  "),
             };
+            let whom = if width < WHOLE_ZONE_WIDTH { "" } else { occasion.whom.as_str() };
             let days = occasion.until.0.div_euclid(DAY_MS) - occasion.from.0.div_euclid(DAY_MS);
             let later = if days > 0 { format!("+{days}") } else { String::new() };
-            let left = vec![
+            let what = vec![
                 pen.plain(&format!("  {}–{}Z{later:<3}", hour(occasion.from), hour(occasion.until))),
                 pen.span(role, &format!("{symbol} {} ", word(occasion.kind))),
-                pen.span(Role::TextStrong, &occasion.name),
-                pen.span(Role::TextMuted, &there),
+                pen.cell(Role::TextStrong, &occasion.name, name_width),
+                pen.plain("  "),
+                pen.span(Role::TextMuted, &format!("{there}{whom}")),
             ];
             let (until, left_word) = match (is_open, occasion.kind) {
                 (true, OccasionKind::Window) => (occasion.until, "open, closes in"),
@@ -115,15 +134,21 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
                 (false, _) => (occasion.from, "in"),
             };
             let role = if is_open { Role::TextStrong } else { Role::TextMuted };
-            let right = format!("{left_word} {}", text::age(until.since_ms(ctx.now)));
-            pen.spread(left, vec![pen.span(role, &right)], width)
+            let left_ms = until.since_ms(ctx.now);
+            let left = if is_open { rollout_text::span(left_ms) } else { rollout_text::rough_span(left_ms) };
+            let right = format!("{left_word} {left}");
+            pen.spread(what, vec![pen.span(role, &right)], width)
         }
     }
 }
 
 fn at_rest(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
     let filter = ctx.ui.list().filter;
-    let lines = if filter.trim().is_empty() {
+    let lines = if ctx.snapshot.revision == 0 {
+        vec!["Reading what was kept …".to_owned()]
+    } else if ctx.snapshot.patches.state == PictureState::Off {
+        patches::OFF.map(str::to_owned).to_vec()
+    } else if filter.trim().is_empty() {
         vec![
             format!("No window and no freeze in the coming {AGENDA_DAYS} days."),
             "Production is patched in windows only, so without one it is never patched.".to_owned(),

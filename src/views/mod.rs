@@ -223,6 +223,13 @@ pub fn rollout_words(kept: &KeptRollout, now: Timestamp) -> (&'static str, Optio
     (word, rollout_text::held_by(kept, now).or_else(|| rollout_text::why(&kept.rollout)))
 }
 
+/// A target of a rollout in words: where it stands, and what holds it or why it stands there.
+#[must_use]
+pub fn target_words(kept: &KeptRollout, target: &str, now: Timestamp) -> Option<(&'static str, String)> {
+    let record = kept.rollout.targets.get(target)?;
+    Some((record.state.word(), rollout_text::of_target(&kept.rollout, target, record, now)))
+}
+
 /// The incident that an entry of the audit log is about, with the run it names.
 pub use entry::incident_of;
 

@@ -10,7 +10,6 @@ use super::list::{self, Entry, Window};
 use super::patches;
 use super::rollout_board;
 use super::rollouts;
-use super::text::counted;
 use super::theme::Role;
 use super::ui_state::{ListState, PatchView, RowKey, UiState};
 use crate::engine::snapshot::Snapshot;
@@ -21,9 +20,8 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
     match ctx.ui.patch_view {
         PatchView::Queue => return patches::title(pen, ctx),
         PatchView::Rollouts => {
-            let count = ctx.snapshot.rollouts.len() as u64;
-            let told =
-                if count == 0 { String::new() } else { format!(" · {}", counted(count, "rollout", "rollouts")) };
+            let count = ctx.snapshot.rollouts.len();
+            let told = if count == 0 { String::new() } else { format!(" · {count}") };
             left.push(pen.plain(&format!("  rollouts{told}")));
         }
         PatchView::Board(id) => left.extend(rollout_board::title(pen, ctx, id)),
@@ -46,7 +44,7 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Wind
 pub fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
     match ctx.ui.patch_view {
         PatchView::Queue => patches::list_area(inner, ctx),
-        PatchView::Rollouts => inner,
+        PatchView::Rollouts => rollouts::list_area(inner),
         PatchView::Board(id) => rollout_board::list_area(inner, ctx, id),
         PatchView::Calendar => calendar::list_area(inner),
     }

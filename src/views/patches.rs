@@ -136,6 +136,11 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
     (left, Vec::new())
 }
 
+/// What every view of the pane says where nothing of patches is known, nor ever will be.
+pub const OFF: [&str; 2] = [
+    "Patches are not looked for here: this hypo keeps nothing on this machine.",
+    "Start it without `demo` or `replay` to see what this machine lacks.",
+];
 /// Rows above the list: the feeds, the counts, the header.
 const HEAD_HEIGHT: u16 = 3;
 
@@ -337,10 +342,7 @@ fn at_rest(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
         lines.extend(keys_for(ctx.hints, "back").map(|keys| format!("{keys} takes it away")));
     } else {
         match picture.state {
-            PictureState::Off => {
-                lines.push("Patches are not looked for here: this hypo keeps nothing on this machine.".to_owned());
-                lines.push("Start it without `demo` or `replay` to see what this machine lacks.".to_owned());
-            }
+            PictureState::Off => lines.extend(OFF.map(str::to_owned)),
             PictureState::Loading if picture.problem.is_some() => {
                 lines.push("The queue cannot be told until this is mended; it is tried again by itself.".to_owned());
             }

@@ -15,16 +15,17 @@ use super::rollout_text;
 use super::text::{self, counted};
 use super::theme::Role;
 use super::ui_state::{RowKey, UiState};
-use crate::engine::model::RolloutId;
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{IncidentId, RolloutId};
 use crate::engine::snapshot::Snapshot;
-use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Stage, StageKind};
+use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, Stage, StageKind};
 
 /// Share of a wide screen that the detail takes, in percent.
 const DETAIL_PERCENT: u16 = 42;
-/// Columns of a target's state.
-const STATE_WIDTH: usize = 17;
+/// Columns of a target's symbol.
+const SYMBOL_WIDTH: usize = 4;
 /// Most columns of a target's name.
-const NAME_WIDTH_MAX: usize = 24;
+const NAME_WIDTH_MAX: usize = 32;
 
 /// One line of the board.
 #[derive(Debug, Clone)]
@@ -32,15 +33,17 @@ pub enum Row<'s> {
     /// Of the plan, as it is approved.
     Plan(String),
     /// The incident that it opened.
-    Incident(crate::engine::model::IncidentId),
+    Incident(IncidentId),
     /// Before a stage.
     Blank,
     /// A stage.
     Stage(usize, &'s Stage),
-    /// A target, and the number of its batch from 1 where it is the first of one of several.
-    Target(&'s str, Option<usize>),
+    /// A target, the number of its batch from 1 where it is the first of one of several, and what is told of it.
+    Target(&'s str, Option<usize>, String),
     /// Who is left out, and why.
-    LeftOut(&'s str, &'s str),
+    LeftOut(&'s str, String),
+    /// What is told of the target above, going on at this column.
+    More(usize, String),
 }
 
 /// The rollout of this id, where the picture has it.
@@ -68,7 +71,10 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, id: RolloutId) -> Vec<E
             });
             for (place, name) in passing.enumerate() {
                 let batch = (place == 0 && stage.batches.len() > 1).then_some(batch);
-                rows.push(Entry::row(RowKey::RolloutTarget(id, name.as_str().into()), Row::Target(name, batch)));
+                rows.push(Entry::row(
+                    RowKey::RolloutTarget(id, name.as_str().into()),
+                    Row::Target(name, batch, String::new()),
+                ));
             }
         }
         if !rows.is_empty() {
@@ -82,8 +88,8 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, id: RolloutId) -> Vec<E
     if filter.is_empty() && !rollout.plan.left_out.is_empty() {
         entries.push(Entry::fixed(Row::Blank));
         let out = rollout.plan.left_out.iter().map(|out| (out.name.as_str(), out.why.as_str()));
-        entries
-            .extend(out.map(|(name, why)| Entry::row(RowKey::RolloutTarget(id, name.into()), Row::LeftOut(name, why))));
+        let row = |name: &'s str, why: &str| Row::LeftOut(name, format!("left out: {why}"));
+        entries.extend(out.map(|(name, why)| Entry::row(RowKey::RolloutTarget(id, name.into()), row(name, why))));
     }
     entries
 }
@@ -127,7 +133,9 @@ fn pen<'a>(ctx: &'a ViewContext<'_>) -> Pen<'a> {
 /// Draws the board.
 pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>, id: RolloutId) -> Window {
     let Some(kept) = kept(ctx.snapshot, id) else {
-        let span = canvas.pen.plain(&format!("  {id} is no longer kept."));
+        let is_known = ctx.snapshot.revision > 0;
+        let text = if is_known { format!("{id} is no longer kept.") } else { "Reading what was kept …".to_owned() };
+        let span = canvas.pen.plain(&format!("  {text}"));
         canvas.line(inner, 0, span);
         return Window::default();
     };
@@ -135,12 +143,12 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>, id: Rol
     for (row, line) in (0..).zip(head(canvas.pen, ctx, kept, usize::from(left.width))) {
         canvas.line(left, row, line);
     }
-    let entries = wrapped(entries(ctx.snapshot, ctx.ui, id), ctx, usize::from(left.width));
-    let names = kept.rollout.plan.targets.keys().map(|name| text::width(name)).max().unwrap_or(0).min(NAME_WIDTH_MAX);
+    let columns = Columns::of(kept);
+    let entries = wrapped(entries(ctx.snapshot, ctx.ui, id), ctx, kept, usize::from(left.width));
     let area = list_area(inner, ctx, id);
     let list = list::with_whole_selection(&entries, ctx.ui.list(), usize::from(area.height));
     let pen = canvas.pen;
-    let window = list::draw(canvas, area, &entries, &list, |row, width| line(pen, ctx, kept, row, (names, width)));
+    let window = list::draw(canvas, area, &entries, &list, |row, width| line(pen, ctx, kept, row, (columns, width)));
     if let Some(area) = beside {
         let selected = window.selected.and_then(|at| entries.get(at)).and_then(|entry| entry.key.as_ref());
         let edge = canvas.pen.span(Role::PaneBorder, "│");
@@ -156,29 +164,93 @@ pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>, id: Rol
     window
 }
 
-/// What is approved is read whole: a line of the plan that is too long goes on in the next.
-fn wrapped<'s>(entries: Vec<Entry<Row<'s>>>, ctx: &ViewContext<'_>, width: usize) -> Vec<Entry<Row<'s>>> {
+/// Columns of the parts of a target's line.
+#[derive(Clone, Copy)]
+struct Columns {
+    name: usize,
+    state: usize,
+}
+
+impl Columns {
+    /// No wider than what is in them.
+    fn of(kept: &KeptRollout) -> Self {
+        let (plan, targets) = (&kept.rollout.plan, &kept.rollout.targets);
+        let names = plan.targets.keys().chain(plan.left_out.iter().map(|out| &out.name));
+        let words = targets.values().map(|record| text::width(record.state.word()));
+        Self {
+            name: names.map(|name| text::width(name)).max().unwrap_or(0).min(NAME_WIDTH_MAX),
+            state: words.max().unwrap_or(0) + 2,
+        }
+    }
+
+    /// Where the state begins; who is left out has none, so its reason begins there.
+    fn state_at(self) -> usize {
+        2 + SYMBOL_WIDTH + self.name + 2
+    }
+
+    /// Where what is told of a target begins.
+    fn told_at(self) -> usize {
+        self.state_at() + self.state
+    }
+}
+
+/// What is approved and what holds a target is read whole: a line that is too long goes on in the next.
+fn wrapped<'s>(
+    entries: Vec<Entry<Row<'s>>>,
+    ctx: &ViewContext<'_>,
+    kept: &KeptRollout,
+    width: usize,
+) -> Vec<Entry<Row<'s>>> {
     let width = width.saturating_sub(list::MARKER_WIDTH + 1);
-    let broken = entries.into_iter().flat_map(|entry| {
-        let Row::Plan(line) = &entry.what else { return vec![entry] };
-        let indent = " ".repeat(line.len() - line.trim_start().len());
-        let parts = text::wrap(line.trim_start(), width.saturating_sub(indent.len() + 2), ctx.glyphs);
-        let parts = parts.into_iter().enumerate().map(|(at, part)| {
-            if at == 0 {
-                Entry { key: entry.key.clone(), what: Row::Plan(format!("{indent}{part}")) }
-            } else {
-                Entry::fixed(Row::Plan(format!("{indent}  {part}")))
+    let columns = Columns::of(kept);
+    let mut lines = Vec::new();
+    for Entry { key, what } in entries {
+        match what {
+            Row::Plan(line) => {
+                let indent = " ".repeat(line.len() - line.trim_start().len());
+                let mut parts = text::wrap(line.trim_start(), width.saturating_sub(indent.len() + 2), ctx.glyphs);
+                let more = parts.split_off(1.min(parts.len()));
+                lines.extend(
+                    parts.into_iter().map(|part| Entry { key: key.clone(), what: Row::Plan(indent.clone() + &part) }),
+                );
+                lines.extend(more.into_iter().map(|part| Entry::fixed(Row::Plan(format!("{indent}  {part}")))));
             }
-        });
-        parts.collect()
-    });
-    broken.collect()
+            Row::Target(name, batch, _) => {
+                let (told, more) = first_and_more(&told(kept, name, ctx.now), columns.told_at(), width, ctx);
+                lines.push(Entry { key, what: Row::Target(name, batch, told) });
+                lines.extend(more);
+            }
+            Row::LeftOut(name, why) => {
+                let (told, more) = first_and_more(&why, columns.state_at(), width, ctx);
+                lines.push(Entry { key, what: Row::LeftOut(name, told) });
+                lines.extend(more);
+            }
+            what => lines.push(Entry { key, what }),
+        }
+    }
+    lines
+}
+
+/// Text that begins at this column, as its first line and those that follow.
+fn first_and_more<'s>(text: &str, at: usize, width: usize, ctx: &ViewContext<'_>) -> (String, Vec<Entry<Row<'s>>>) {
+    let mut parts = text::wrap(text, width.saturating_sub(at + 1), ctx.glyphs).into_iter();
+    let first = parts.next().unwrap_or_default();
+    (first, parts.map(|part| Entry::fixed(Row::More(at, part))).collect())
+}
+
+/// What is told of a target, with its run.
+fn told(kept: &KeptRollout, name: &str, now: Timestamp) -> String {
+    let Some(record) = kept.rollout.targets.get(name) else { return String::new() };
+    let told = rollout_text::of_target(&kept.rollout, name, record, now);
+    kept.runs.get(name).map_or(told.clone(), |run| format!("{told} · {}", run.run))
 }
 
 /// The rows as they stand on the screen, where one may take several lines.
 pub fn keys(inner: Rect, ctx: &ViewContext<'_>, id: RolloutId) -> Vec<Option<RowKey>> {
-    let width = usize::from(list_area(inner, ctx, id).width);
-    wrapped(entries(ctx.snapshot, ctx.ui, id), ctx, width).into_iter().map(|entry| entry.key).collect()
+    let Some(kept) = kept(ctx.snapshot, id) else { return Vec::new() };
+    let (left, _) = sides(inner, kept);
+    let lines = wrapped(entries(ctx.snapshot, ctx.ui, id), ctx, kept, usize::from(left.width));
+    lines.into_iter().map(|entry| entry.key).collect()
 }
 
 /// What is said of the rollout as a whole.
@@ -199,8 +271,10 @@ fn head(pen: Pen<'_>, ctx: &ViewContext<'_>, kept: &KeptRollout, width: usize) -
     let mut lines = vec![pen.spread(left, vec![pen.span(Role::TextMuted, &approval)], width)];
     if rollout.state == RolloutState::Proposed {
         let text =
-            format!(" This is the whole plan {}; nothing begins before it is approved.", rollout_text::digest(rollout));
-        lines.push(Line::from(pen.span(Role::TextMuted, &text)));
+            format!("This is the whole plan {}; nothing begins before it is approved.", rollout_text::digest(rollout));
+        lines.push(Line::from(pen.span(Role::TextMuted, &format!(" {text}"))));
+        let begins = text::wrap(&rollout_text::beginning(kept, ctx.now), width.saturating_sub(1), pen.glyphs);
+        lines.extend(begins.iter().take(2).map(|part| Line::from(pen.plain(&format!(" {part}")))));
         lines.push(Line::default());
         return lines;
     }
@@ -217,14 +291,16 @@ fn head(pen: Pen<'_>, ctx: &ViewContext<'_>, kept: &KeptRollout, width: usize) -
             lines.push(Line::from(vec![pen.span(Role::TextMuted, label), pen.span(role, part)]));
         }
     }
-    let failures = match rollout.failures {
-        0 => String::new(),
-        count => format!(" · {}", counted(u64::from(count), "installation failed", "installations failed")),
-    };
-    lines.push(Line::from(vec![
-        pen.plain(&format!(" {}", rollout_text::tally(rollout))),
-        pen.span(Role::TextProblem, &failures),
-    ]));
+    let is_told = matches!(rollout.soak, Soak::Undecided { .. }) || rollout.state != RolloutState::Running;
+    if let Some(held) = rollout_text::held_by(kept, ctx.now).filter(|_| !is_told) {
+        let role = if rollout_text::needs_person(rollout) { Role::TextProblem } else { Role::Text };
+        lines.push(Line::from(vec![pen.span(Role::TextMuted, " next  "), pen.span(role, &held)]));
+    }
+    lines.push(Line::from(pen.plain(&format!(" {}", rollout_text::tally(rollout)))));
+    if rollout.failures > 0 {
+        let failures = counted(u64::from(rollout.failures), "installation failed", "installations failed");
+        lines.push(Line::from(pen.span(Role::TextProblem, &format!(" {failures}"))));
+    }
     lines.push(Line::default());
     lines
 }
@@ -234,7 +310,7 @@ fn line(
     ctx: &ViewContext<'_>,
     kept: &KeptRollout,
     row: &Row<'_>,
-    (name_width, width): (usize, usize),
+    (columns, width): (Columns, usize),
 ) -> Line<'static> {
     match row {
         Row::Plan(text) => Line::from(pen.plain(text)),
@@ -251,27 +327,30 @@ fn line(
             let left = vec![pen.span(Role::PaneHeading, &format!("{number}. {}{kind}", stage.name))];
             pen.spread(left, vec![pen.span(Role::TextMuted, &many)], width)
         }
-        Row::Target(name, batch) => {
+        Row::Target(name, batch, told) => {
             let Some(record) = kept.rollout.targets.get(*name) else { return Line::default() };
             let (role, symbol, word) = rollout_text::target(&record.state);
             let batch = batch.map_or_else(String::new, |batch| batch.to_string());
-            let mut left = vec![
+            let left = vec![
                 pen.cell_right(Role::TextMuted, &batch, 2),
-                pen.cell(role, &format!(" {symbol}"), 4),
-                pen.cell(Role::TextStrong, name, name_width),
+                pen.cell(role, &format!(" {symbol}"), SYMBOL_WIDTH),
+                pen.cell(Role::TextStrong, name, columns.name),
                 pen.plain("  "),
-                pen.cell(role, word, STATE_WIDTH.max(word.len() + 1)),
-                pen.plain(&rollout_text::of_target(&kept.rollout, name, record, ctx.now)),
+                pen.cell(role, word, columns.state),
+                pen.plain(told),
             ];
-            left.extend(kept.runs.get(*name).map(|run| pen.span(Role::TextMuted, &format!(" · {}", run.run))));
             pen.spread(left, Vec::new(), width)
         }
-        Row::LeftOut(name, why) => {
+        Row::LeftOut(name, told) => {
             let left = vec![
-                pen.span(Role::TextMuted, "   –  "),
-                pen.cell(Role::TextMuted, name, name_width),
-                pen.span(Role::TextMuted, &format!("  left out: {why}")),
+                pen.cell(Role::TextMuted, "   –", 2 + SYMBOL_WIDTH),
+                pen.cell(Role::TextMuted, name, columns.name),
+                pen.span(Role::TextMuted, &format!("  {told}")),
             ];
+            pen.spread(left, Vec::new(), width)
+        }
+        Row::More(at, told) => {
+            let left = vec![pen.cell(Role::Text, "", *at), pen.plain(told)];
             pen.spread(left, Vec::new(), width)
         }
     }

@@ -9,7 +9,6 @@ use super::evidence::paragraph;
 use super::patch_text::stamp;
 use super::rollout_board::kept;
 use super::rollout_text;
-use super::text;
 use super::theme::Role;
 use super::ui_state::RowKey;
 use crate::engine::model::{Run, RunState, StepState};
@@ -167,7 +166,8 @@ fn of_occasion(pen: Pen<'_>, ctx: &ViewContext<'_>, from: i64, name: &str, width
     let mut lines = vec![Line::from(pen.span(Role::TextStrong, &format!("{kind} {name}")))];
     lines.extend(fact("Begins", &format!("{}, {begins} in {}", stamp(occasion.from), occasion.zone)));
     lines.extend(fact("Ends", &format!("{}, {ends} there", stamp(occasion.until))));
-    let lasts = text::age(occasion.until.since_ms(occasion.from));
+    lines.extend(fact("For", &occasion.whom));
+    let lasts = rollout_text::span(occasion.until.since_ms(occasion.from));
     lines.extend(fact("Lasts", &lasts));
     if let Some(note) = occasion.note {
         lines.extend(labelled(pen, Role::TextProblem, "Clock", note.words(), width));

@@ -2,7 +2,7 @@
 
 use super::text::{self, counted};
 use super::theme::Role;
-use crate::engine::clock::Timestamp;
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::model::human_span;
 use crate::engine::snapshot::rollout::{
     Acting, Hold, KeptRollout, Rollout, RolloutEnd, RolloutState, Soak, TargetRecord, TargetState,
@@ -57,8 +57,8 @@ pub fn target(state: &TargetState) -> (Role, &'static str, &'static str) {
 pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Timestamp) -> String {
     let since = |at: Timestamp| format!("since {}", text::clock(at, now));
     let told = match &record.state {
+        TargetState::Waiting { .. } if rollout.is_over() => "it was never begun".to_owned(),
         TargetState::Waiting { hold: Some(it) } => hold(it, now),
-        TargetState::Waiting { hold: None } if rollout.is_over() => "it was never begun".to_owned(),
         TargetState::Waiting { hold: None } => "its turn has not come".to_owned(),
         TargetState::Patching { since: at } => since(*at),
         TargetState::Validating { undecided: Some(report), .. } => format!("you decide: {}", report.words),
@@ -78,7 +78,7 @@ pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Time
         TargetState::Unknown { was: Acting::RollingBack, .. } => {
             "the end of taking it back was not seen; is the new version there?".to_owned()
         }
-        TargetState::RolledBack { at } => format!("has the versions from before, {}", since(*at)),
+        TargetState::RolledBack { at } => format!("has its old versions, {}", since(*at)),
         TargetState::Skipped { by, why } => format!("{by}: {why}"),
     };
     match rollout.undo.iter().position(|undo| undo.target == name) {
@@ -87,11 +87,28 @@ pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Time
     }
 }
 
+/// How long something takes, by the minute so that an idle screen stays still: `28 h`, `1 d 4 h`.
+pub fn span(ms: i64) -> String {
+    match ms / MINUTE_MS {
+        ..=0 => "under a minute".to_owned(),
+        minutes => human_span(minutes * MINUTE_MS),
+    }
+}
+
+/// The same to the hour and day, where the instant itself stands beside it.
+pub fn rough_span(ms: i64) -> String {
+    match ms {
+        ms if ms < HOUR_MS => span(ms),
+        ms if ms < 2 * DAY_MS => format!("{} h", ms / HOUR_MS),
+        ms => format!("{} d", ms / DAY_MS),
+    }
+}
+
 /// What holds a target, with the time that is left.
 pub fn hold(hold: &Hold, now: Timestamp) -> String {
     let at = |at: Timestamp| {
         let clock = text::clock(at, now);
-        if at > now { format!("{clock}, in {}", text::age(at.since_ms(now))) } else { clock }
+        if at > now { format!("{clock}, in {}", span(at.since_ms(now))) } else { clock }
     };
     match hold {
         Hold::Frozen { name, until } => format!("freeze {name} until {}", at(*until)),
@@ -100,7 +117,7 @@ pub fn hold(hold: &Hold, now: Timestamp) -> String {
         Hold::WindowShut { next: Some(next) } => format!("window opens {}", at(*next)),
         Hold::WindowShut { next: None } => "no window opens any more".to_owned(),
         Hold::WindowShort { until } => format!("window closes {}, before it would be done", at(*until)),
-        Hold::Soak(until) if *until > now => format!("staging soaks, {} left", text::age(until.since_ms(now))),
+        Hold::Soak(until) if *until > now => format!("staging soaks, {} left", span(until.since_ms(now))),
         Hold::Soak(_) => "staging has soaked, its health is being compared".to_owned(),
         other => other.to_string(),
     }
@@ -113,7 +130,7 @@ pub fn soak(rollout: &Rollout, now: Timestamp) -> (Role, String) {
             (Role::TextMuted, format!("{} after staging, before production", human_span(rollout.plan.pace.soak_ms)))
         }
         Soak::Running { until, .. } if *until > now => {
-            (Role::TextStrong, format!("{} left, until {}", text::age(until.since_ms(now)), stamp(*until)))
+            (Role::TextStrong, format!("{} left, until {}", span(until.since_ms(now)), stamp(*until)))
         }
         Soak::Running { .. } => (Role::TextStrong, "over; health is being compared".to_owned()),
         Soak::Passed { report } => (Role::Text, format!("✓ pass: {}", report.words)),
@@ -130,7 +147,7 @@ pub fn tally(rollout: &Rollout) -> String {
         "unknown",
         "undecided",
         "failed",
-        "cannot be rolled back",
+        "cannot roll back",
         "rolling back",
         "patching",
         "validating",
@@ -144,12 +161,21 @@ pub fn tally(rollout: &Rollout) -> String {
     told.collect::<Vec<_>>().join(" · ")
 }
 
-/// `4 of 6 done`
+/// `4 of 6`: targets that are done.
 pub fn progress(rollout: &Rollout) -> String {
     let is_done =
         |record: &&TargetRecord| matches!(record.state, TargetState::Done { .. } | TargetState::RebootPending { .. });
     let done = rollout.targets.values().filter(is_done).count();
-    format!("{done} of {} done", rollout.targets.len())
+    format!("{done} of {}", rollout.targets.len())
+}
+
+/// When a plan would begin if it were approved now.
+pub fn beginning(kept: &KeptRollout, now: Timestamp) -> String {
+    let first = kept.rollout.plan.order().next().map_or("", |target| target.name.as_str());
+    match &kept.first_hold {
+        None => format!("Approved, it begins at once with {first}."),
+        Some(it) => format!("Approved, it begins with {first}, which would wait: {}.", hold(it, now)),
+    }
 }
 
 /// `curl → 7.88.1-11`
@@ -170,6 +196,19 @@ pub fn digest(rollout: &Rollout) -> &str {
     rollout.plan.digest.get(..12).unwrap_or(&rollout.plan.digest)
 }
 
+/// True where nothing goes on before a person says something.
+pub fn needs_person(rollout: &Rollout) -> bool {
+    let is_asked = |state: &TargetState| matches!(state, TargetState::Unknown { .. }) || state.is_undecided();
+    match &rollout.state {
+        RolloutState::Proposed | RolloutState::Paused { .. } => true,
+        RolloutState::Running => {
+            matches!(rollout.soak, Soak::Undecided { .. })
+                || rollout.targets.values().any(|record| is_asked(&record.state))
+        }
+        RolloutState::Ending { .. } | RolloutState::Ended { .. } => false,
+    }
+}
+
 /// What holds a rollout as a whole: what a person has to say, or else what holds the first target that waits.
 pub fn held_by(kept: &KeptRollout, now: Timestamp) -> Option<String> {
     let rollout = &kept.rollout;
@@ -182,13 +221,25 @@ pub fn held_by(kept: &KeptRollout, now: Timestamp) -> Option<String> {
     if matches!(rollout.soak, Soak::Undecided { .. }) {
         return Some("the soak could not tell; a person decides".to_owned());
     }
-    let mut order = rollout.plan.order().map(|target| target.name.as_str());
-    order.find_map(|name| match &rollout.targets.get(name)?.state {
+    let states = || {
+        let order = rollout.plan.order().map(|target| target.name.as_str());
+        order.filter_map(|name| Some((name, rollout.targets.get(name)?)))
+    };
+    let asked = states().find_map(|(name, record)| match &record.state {
         TargetState::Unknown { .. } => Some(format!("what happened on {name} is not known")),
         TargetState::Validating { undecided: Some(_), .. } => {
             Some(format!("a person decides whether {name} is healthy"))
         }
-        TargetState::Waiting { hold: Some(it) } => Some(format!("{name} waits: {}", hold(it, now))),
         _ => None,
+    });
+    // Behind what is under way everything waits for it; it says more than that they do.
+    asked.or_else(|| {
+        states().find_map(|(name, record)| match &record.state {
+            TargetState::Waiting { hold: Some(it) } => Some(format!("{name} waits: {}", hold(it, now))),
+            state if state.is_under_way() => {
+                Some(format!("{name} is {}, {}", state.word(), of_target(rollout, name, record, now)))
+            }
+            _ => None,
+        })
     })
 }

@@ -14,6 +14,7 @@ use hypocenter::engine::model::{
     AnomalyId, Call, Document, DocumentKind, IncidentId, IncidentSeverity, IncidentState, Purpose, RolloutId, Run,
     RunId, RunState, StepEffect, StepKind, StepState, TimelineEntry,
 };
+use hypocenter::engine::patches::exceptions::ExceptionKind;
 use hypocenter::engine::patches::rollout::{KeptRollout, RolloutRequest};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
@@ -1219,6 +1220,19 @@ fn a_patch_is_deferred_with_a_date_and_a_reason_and_the_exception_is_withdrawn()
     console.press("6 D Enter");
     assert!(console.requests().is_empty() && console.notice().contains("has no reason"), "{}", console.notice());
     let mut console = Console::live();
+    console.press("6 C");
+    assert!(console.draw().contains("Accept the risk of curl?"), "{}", console.draw());
+    console.press("Ctrl-u");
+    console.type_text("20d asset=web-1 owner=ada it is behind the proxy");
+    console.press("Enter");
+    let requests = console.requests();
+    let [Request::ExceptPatch(wish)] = requests.as_slice() else { panic!("one exception") };
+    assert_eq!((wish.kind, wish.until.as_ref(), wish.owner.as_ref()), (ExceptionKind::Accepted, "20d", "ada"));
+    assert_eq!(
+        (format!("{} {}", wish.subject, wish.reach).as_str(), wish.reason.as_ref()),
+        ("curl on web-1", "it is behind the proxy")
+    );
+    let mut console = Console::live();
     console.press("6 b C");
     assert!(console.notice().contains("no patch and no advisory"), "{}", console.notice());
     let mut console = Console::live();
@@ -1286,6 +1300,7 @@ fn a_patch_is_planned_and_its_plan_approved_as_it_was_shown() {
     console.press("a");
     let screen = console.draw();
     assert!(screen.contains("Roll out curl to 7.88.1-10+deb12u8 on 6 targets"), "{screen}");
+    assert!(screen.contains(&kept.rollout.plan.digest[..12]), "{screen}");
     console.type_text("curl");
     console.press("Enter");
     let digest = kept.rollout.plan.computed_digest();
@@ -1375,6 +1390,60 @@ fn a_soak_is_shortened_to_hours_from_now() {
     console.type_text("soon please");
     console.press("Enter");
     assert!(console.requests().is_empty() && console.notice().contains("number of hours"), "{}", console.notice());
+}
+
+#[test]
+fn read_only_and_observing_consoles_ask_nothing_of_a_rollout() {
+    let keys = ["r", "a", "c", "s", "S", "x", "z", "H", "N", "D", "C"];
+    for kept in [rollout_pictures::proposed(), rollout_pictures::under_way(), rollout_pictures::unknown()] {
+        let mut snapshot = fixtures::live();
+        snapshot.rollouts = vec![kept];
+        let mut console = Console::with("default", snapshot.clone());
+        console.state.ui.is_read_only = true;
+        console.press("6 v Enter");
+        let screen = console.draw();
+        for word in ["approve", "pause", "roll back", "stop", "good enough", "plan anew"] {
+            assert!(!screen.lines().last().is_some_and(|keys| keys.contains(word)), "{word} is offered: {screen}");
+        }
+        for key in keys {
+            console.press(key);
+            assert_eq!(console.state.ui.overlay, Overlay::None, "{key} asks");
+        }
+        snapshot.mode = AutonomyMode::Observe;
+        let mut observing = Console::with("default", snapshot);
+        observing.press("6 v Enter");
+        for key in &keys[..9] {
+            observing.press(key);
+            assert!(observing.notice().contains("OBSERVE"), "{key}: {}", observing.notice());
+        }
+        assert!(console.requests().is_empty() && observing.requests().is_empty());
+    }
+}
+
+#[test]
+fn the_bottom_line_offers_what_may_be_done_as_things_stand() {
+    for (kept, keys, offers, never) in [
+        (rollout_pictures::proposed(), "", vec!["a approve", "r plan anew", "x stop"], vec!["pause", "roll back"]),
+        (rollout_pictures::under_way(), "", vec!["c pause", "x stop", "z roll back"], vec!["approve", "go on", "plan"]),
+        (rollout_pictures::soaking(), "j j", vec!["s leave out", "S shorten soak"], vec!["good enough"]),
+        (rollout_pictures::paused(), "", vec!["c go on"], vec!["c pause"]),
+        (rollout_pictures::unknown(), "", vec!["H good enough", "N not good"], vec!["it is there"]),
+        (rollout_pictures::unknown(), "j j", vec!["H it is there", "N it is not there"], vec!["good enough"]),
+        (rollout_pictures::rolled_back(), "", vec!["v view"], vec!["pause", "stop", "roll back", "approve"]),
+    ] {
+        let mut console = on_board(kept);
+        if !keys.is_empty() {
+            console.press(keys);
+        }
+        let screen = console.draw();
+        let last = screen.lines().last().unwrap_or_default();
+        for words in offers {
+            assert!(last.contains(words), "{words}: {last}");
+        }
+        for words in never {
+            assert!(!last.contains(words), "{words}: {last}");
+        }
+    }
 }
 
 #[test]

@@ -69,6 +69,8 @@ mod replay;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod rollout_commands;
+#[cfg(test)]
 mod rollout_real;
 #[cfg(test)]
 mod runbook_commands;

@@ -107,7 +107,27 @@ pub fn proposed() -> Arc<KeptRollout> {
     let mut rollout = proposed_rollout();
     let why = "no rule under [[patches.allow]] lets libcurl4 be patched on class db";
     rollout.plan.left_out = vec![LeftOut { name: "db-1".into(), why: why.into() }];
-    kept(rollout)
+    rollout.plan.digest = rollout.plan.computed_digest();
+    let first_hold = Some(Hold::WindowShut { next: Some(now() + 11 * HOUR_MS + 27 * MINUTE_MS) });
+    Arc::new(KeptRollout { first_hold, ..KeptRollout::new(rollout) })
+}
+
+/// One of each kind, as the list shows them.
+pub fn several() -> Vec<Arc<KeptRollout>> {
+    let named = |number, source: &str, kept: Arc<KeptRollout>| {
+        let mut kept = kept.as_ref().clone();
+        kept.rollout.id = RolloutId(number);
+        kept.rollout.plan.source = source.into();
+        Arc::new(kept)
+    };
+    vec![
+        named(12, "linux-signed-amd64", proposed()),
+        named(11, "curl", unknown()),
+        named(10, "openssl", under_way()),
+        named(9, "nginx", paused()),
+        named(8, "glibc", rolled_back()),
+        named(7, "systemd", soaking()),
+    ]
 }
 
 /// Staging passed; production is patched ring by ring.
@@ -165,6 +185,19 @@ pub fn rolled_back() -> Arc<KeptRollout> {
     Arc::new(KeptRollout { incident: Some(IncidentId(42)), ..KeptRollout::new(rollout) })
 }
 
+/// An installation failed on staging, and nothing more begins.
+pub fn failed() -> Arc<KeptRollout> {
+    let why = "apt-get: the disk is full".to_owned();
+    let mut rollout = running(vec![("stage-1", TargetState::Failed { why })]);
+    // Begun, and taken back already.
+    rollout.targets.entry("web-1".into()).and_modify(|record| record.attempt = 1);
+    rollout.id = RolloutId(3);
+    rollout.failures = 1;
+    let why = "its installation failed on stage-1".to_owned();
+    rollout.state = RolloutState::Ended { end: RolloutEnd::Stopped, why, at: now() - HOUR_MS };
+    kept(rollout)
+}
+
 /// The end of an installation was not seen, and another target is to be decided on.
 pub fn unknown() -> Arc<KeptRollout> {
     let report = judged(HealthVerdict::Inconclusive, "3 samples after the patch, 20 are needed");
@@ -191,6 +224,7 @@ pub fn agenda() -> Arc<Vec<Occasion>> {
         kind,
         name: name.into(),
         zone: zone.into(),
+        whom: if kind == OccasionKind::Window { "production".into() } else { "every asset".into() },
         from,
         until: from + hours * HOUR_MS,
         note,

@@ -206,7 +206,7 @@ fn rollouts_their_boards_and_the_calendar() {
             insta::assert_snapshot!(name, shown(&snapshot, &UiState { overlay, ..ui.clone() }, 80, 24));
         }
     }
-    snapshot.rollouts = vec![rollout_pictures::unknown(), rollout_pictures::rolled_back(), rollout_pictures::soaking()];
+    snapshot.rollouts = rollout_pictures::several();
     insta::assert_snapshot!("rollouts_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
     insta::assert_snapshot!("rollouts_160x40", shown(&snapshot, &view(PatchView::Rollouts), 160, 40));
     let calendar = view(PatchView::Calendar);
@@ -221,6 +221,24 @@ fn rollouts_their_boards_and_the_calendar() {
     insta::assert_snapshot!("rollouts_none_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
     insta::assert_snapshot!("rollout_gone_80x24", shown(&snapshot, &view(PatchView::Board(id)), 80, 24));
     insta::assert_snapshot!("calendar_none_80x24", shown(&snapshot, &calendar, 80, 24));
+    snapshot.patches = Arc::default();
+    insta::assert_snapshot!("rollouts_off_80x24", shown(&snapshot, &view(PatchView::Rollouts), 80, 24));
+    insta::assert_snapshot!("calendar_off_80x24", shown(&snapshot, &calendar, 80, 24));
+}
+
+#[test]
+fn rollouts_and_the_calendar_where_sources_the_store_or_everything_is_missing() {
+    let id = fixtures::live().rollouts[0].rollout.id;
+    for (state, snapshot) in states().into_iter().filter(|(state, _)| *state != "live") {
+        let views = [("list", PatchView::Rollouts), ("board", PatchView::Board(id)), ("agenda", PatchView::Calendar)];
+        for (name, patch_view) in views {
+            let ui = UiState { patch_view, ..on(Pane::Patches) };
+            for (width, height) in [(80, 24), (140, 40)] {
+                let name = format!("rollout_{name}_{state}_{width}x{height}");
+                insta::assert_snapshot!(name, shown(&snapshot, &ui, width, height));
+            }
+        }
+    }
 }
 
 #[test]

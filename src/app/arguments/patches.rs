@@ -71,6 +71,9 @@ pub struct PatchesApproveArguments {
     /// The digest of the plan that you read, or its first 12 digits: `hypo patches rollouts RO-7` shows both.
     #[arg(long, value_name = "DIGEST")]
     pub digest: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hypo patches pause`, `resume`, `stop` and `rollback`
@@ -82,6 +85,9 @@ pub struct PatchesRolloutArguments {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hypo patches report`
@@ -93,6 +99,9 @@ pub struct PatchesReportArguments {
     /// By what it is divided; by band in any case.
     #[arg(long, value_enum, default_value_t = ReportDivision::Band)]
     pub by: ReportDivision,
+    /// Print JSON, as --format json does.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
     /// An asset counts as seen where its packages were looked at within so many days.
     #[arg(long, default_value_t = 7, value_name = "DAYS")]
     pub seen_within_days: u32,

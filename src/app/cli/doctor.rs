@@ -1,10 +1,14 @@
 //! `hypo doctor`: the configuration, the store and every source, tried for real; what is wrong and how to mend it.
 
+mod patching;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+
+use patching::PatchingCheck;
 
 use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, DoctorArguments};
@@ -29,6 +33,8 @@ struct Diagnosis {
     sources: Vec<SourceCheck>,
     /// Who outside is told; nothing is sent.
     destinations: Vec<DestinationFound>,
+    /// Whether patches could be found and rolled out as everything is set.
+    patching: Vec<PatchingCheck>,
 }
 
 /// One thing that was looked at.
@@ -63,7 +69,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
         && diagnosis.store.is_fine
         && diagnosis.files.is_empty()
         && diagnosis.sources.iter().all(|source| source.check.is_fine)
-        && diagnosis.destinations.iter().all(|destination| destination.check.is_fine);
+        && diagnosis.destinations.iter().all(|destination| destination.check.is_fine)
+        && diagnosis.patching.iter().all(|patching| patching.check.is_fine);
     if arguments.json {
         output::json(&diagnosis)?;
     } else {
@@ -79,7 +86,14 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
         Ok(loaded) => loaded,
         Err(problem) => {
             let config = Check { is_fine: false, text: problem.to_string() };
-            return Ok(Diagnosis { config, store, files: Vec::new(), sources: Vec::new(), destinations: Vec::new() });
+            return Ok(Diagnosis {
+                config,
+                store,
+                files: Vec::new(),
+                sources: Vec::new(),
+                destinations: Vec::new(),
+                patching: Vec::new(),
+            });
         }
     };
     let path = &loaded.paths.config_file;
@@ -97,6 +111,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
         files,
         sources: picture.sources.iter().map(|report| check_source(report)).collect(),
         destinations: deliver::check(&loaded.settings.engine.outbound).into_iter().map(check_destination).collect(),
+        patching: patching::check(&loaded)?,
     })
 }
 
@@ -183,6 +198,9 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     for destination in &diagnosis.destinations {
         let DestinationFound { name, address, check } = destination;
         output::line(&format!("{}{name:<14} {address}  {}", mark(check.is_fine), check.text))?;
+    }
+    for PatchingCheck { subject, check } in &diagnosis.patching {
+        output::line(&format!("{}patching       {subject}: {}", mark(check.is_fine), check.text))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::engine::model::{RolloutId, human_span};
 use crate::engine::request::Request;
 use crate::engine::snapshot::AutonomyMode;
 use crate::engine::snapshot::rollout::{KeptRollout, RolloutRequest, RolloutState, Soak, StageKind, TargetState};
+use crate::views::text::counted;
 use crate::views::ui_state::{Confirmation, Pane, PatchView, RowKey};
 
 /// Above questions after which machines are changed.
@@ -148,18 +149,18 @@ fn approve(kept: &KeptRollout) -> Result<Question, String> {
         .collect();
     let has_production = plan.stages.iter().any(|stage| stage.kind == StageKind::Production);
     let fix = plan.fix_version.as_deref().unwrap_or("the version of each release");
+    let digest = plan.computed_digest();
     let question = format!(
-        "Roll out {} to {fix} on {} targets, by the plan that was shown: {}? From then on it goes on by itself, inside its windows \
-         and stage after stage, and takes itself back where health fails.",
+        "Roll out {} to {fix} on {} by the plan that was shown, {}: {}? From then on it goes on by itself, inside its windows and \
+         stage after stage, and takes itself back where health fails.",
         plan.source,
-        plan.targets.len(),
+        targets(plan.targets.len()),
+        digest.get(..12).unwrap_or(&digest),
         stages.join(", then "),
     );
-    let digest = plan.computed_digest();
     let confirmation = Confirmation {
         heading: ACTS,
         question,
-        argv: vec![Arc::from("plan"), Arc::from(digest.get(..16).unwrap_or(&digest))],
         typed_target: has_production.then(|| plan.source.clone()),
         ..Confirmation::default()
     };
@@ -192,7 +193,7 @@ fn hold(kept: &KeptRollout) -> Result<Question, String> {
 fn stop(kept: &KeptRollout) -> Question {
     let (id, carriers) = (kept.rollout.id, kept.rollout.carriers().len());
     let question =
-        format!("Stop {id} for good? Nothing begins any more; the {carriers} targets that have the patch keep it.");
+        format!("Stop {id} for good? Nothing begins any more; {} with the patch keep it.", targets(carriers));
     let request = RolloutRequest::Stop { by: String::new(), reason: String::new() };
     (with_reason(HOLDS, question, "Because: "), request)
 }
@@ -202,13 +203,18 @@ fn roll_back(kept: &KeptRollout) -> Question {
     let question = match carriers.as_slice() {
         [] => format!("Roll {id} back? No target has the patch so far, so it only ends."),
         carriers => format!(
-            "Roll {id} back? The versions from before are installed on {} targets, the newest first, also outside of windows: {}.",
-            carriers.len(),
+            "Roll {id} back? The versions from before are installed on {}, the newest first, also outside of windows: {}.",
+            targets(carriers.len()),
             carriers.join(", "),
         ),
     };
     let request = RolloutRequest::RollBack { by: String::new(), reason: String::new() };
     (with_reason(ACTS, question, "Because: "), request)
+}
+
+/// `1 target`, `6 targets`
+fn targets(count: usize) -> String {
+    counted(count as u64, "target", "targets")
 }
 
 /// The target on which the mark is.

@@ -3,6 +3,7 @@
 //! [`policy`] decides and is the sole maker of an [`ApprovedStep`]; [`walk`] is the pure state machine of a run; a
 //! [`StepRunner`] carries approved steps out and reports back. The engine's core sees the first two only.
 
+pub mod callable;
 pub mod executor;
 pub mod kill_file;
 pub mod policy;

@@ -20,6 +20,7 @@ pub mod mended;
 pub mod office;
 pub mod picture;
 pub mod queue;
+pub mod regressions;
 pub mod report;
 pub mod risk;
 pub mod rollout;

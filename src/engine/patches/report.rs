@@ -10,8 +10,9 @@ use super::matching::fleet::Matched;
 use super::mended::{Going, History};
 use super::picture::Tally;
 use super::queue::Queue;
+use super::regressions::Regressions;
 use super::risk::RiskBand;
-use super::rollout::{KeptRollout, RolloutEnd, RolloutState};
+use super::rollout::KeptRollout;
 use crate::engine::clock::{DAY_MS, Timestamp};
 
 /// The bands in a report, the most urgent first; `None` is unknown.
@@ -49,8 +50,8 @@ pub struct PatchReport {
     pub mended_since: Option<Timestamp>,
     /// Matches that went because the feeds changed, not the assets.
     pub no_longer_said_count: usize,
-    /// Rollouts that were begun and rolled back, of those that are still kept; `None` is unknown.
-    pub regressions: Option<usize>,
+    /// Rollouts that went wrong; `None` is unknown.
+    pub regressions: Option<Regressions>,
 }
 
 /// How much of the fleet is looked at.
@@ -156,17 +157,8 @@ pub fn report(of: &ReportBasis<'_>, by: Division, within_days: u32, now: Timesta
         excepted_count: of.queue.excepted.len(),
         mended_since: of.history.entries().first().map(|entry| entry.mended_at),
         no_longer_said_count: changed.len(),
-        regressions: of.rollouts.map(|kept| kept.iter().filter(|kept| is_regression(kept)).count()),
+        regressions: of.rollouts.map(Regressions::of),
     }
-}
-
-/// Whether a patch was taken back, or is being taken back, after it was begun somewhere.
-fn is_regression(kept: &KeptRollout) -> bool {
-    let end = match &kept.rollout.state {
-        RolloutState::Ending { end, .. } | RolloutState::Ended { end, .. } => Some(*end),
-        RolloutState::Proposed | RolloutState::Running | RolloutState::Paused { .. } => None,
-    };
-    end == Some(RolloutEnd::RolledBack) && kept.rollout.begun > 0
 }
 
 fn figures(bands: &BTreeMap<usize, Gathered>) -> Vec<BandFigures> {

@@ -151,9 +151,9 @@ impl Engine {
             self.take_rollout(id, rollout, Vec::new(), turn);
             (id, "planned")
         };
-        let plan = digest.get(..12).unwrap_or(&digest);
-        let text = format!("{verb} {id}: {} on {targets} targets in {stages} stages, plan {plan}", asked.source);
-        self.record(turn, AuditKind::Operator, &asked.by, About::default(), &text);
+        let text = format!("{verb} {id}: {}, targets: {targets}, stages: {stages}", asked.source);
+        let told = format!("{text}, plan {digest}");
+        self.record(turn, AuditKind::Operator, &asked.by, About::default(), &told);
         self.advance_rollout(id, turn);
         Ok(format!("{text}; approve it to begin"))
     }
@@ -172,13 +172,20 @@ impl Engine {
         let kept = self.rollouts.kept.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let request = request.clone().asked_by(by);
         let (rollout, orders) = kept.rollout.on_request(&request, turn.now).map_err(|refusal| refusal.to_string())?;
-        let told = orders.iter().find_map(|order| match order {
-            Order::Note { text } => Some(text.clone()),
-            _ => None,
-        });
-        self.take_rollout(id, rollout, orders, turn);
+        // What a person did is theirs in the audit log; what follows from it is the engine's.
+        let (mut told, mut others) = (Vec::new(), Vec::new());
+        for order in orders {
+            match order {
+                Order::Note { text } => told.push(text),
+                other => others.push(other),
+            }
+        }
+        self.take_rollout(id, rollout, others, turn);
+        for text in &told {
+            self.record(turn, AuditKind::Operator, by, About::default(), text);
+        }
         self.advance_rollout(id, turn);
-        Ok(told.unwrap_or_else(|| format!("{id} is as it was")))
+        Ok(told.into_iter().next().unwrap_or_else(|| format!("{id} is as it was")))
     }
 
     /// Once a tick: what became of runs, and what time brings.
@@ -214,6 +221,11 @@ impl Engine {
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
         let facts = WorldFacts { engine: self, kept: &kept, now: turn.now };
         let (rollout, orders) = kept.rollout.advance(&facts, turn.now);
+        let is_proposed = rollout.state == RolloutState::Proposed;
+        let first_hold = is_proposed.then(|| rollout.hold_once_approved(&facts, turn.now)).flatten();
+        if let Some(kept) = self.rollouts.kept.get_mut(&id).filter(|kept| kept.first_hold != first_hold) {
+            Arc::make_mut(kept).first_hold = first_hold;
+        }
         self.take_rollout(id, rollout, orders, turn);
     }
 

@@ -91,6 +91,9 @@ pub(super) fn withdraw(common: &CommonArguments, arguments: &PatchesWithdrawArgu
 /// told; what else the store holds is not touched.
 fn ask(common: &CommonArguments, request: Request) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
+    if loaded.settings.console.read_only {
+        return Err("nothing is changed with --readonly; leave it out, or `read_only` under [console]".into());
+    }
     let folder = &loaded.paths.state_dir;
     let store = Store::open(folder).map_err(|problem| match problem {
         StoreError::Held { holder, .. } => Failure::from(format!(

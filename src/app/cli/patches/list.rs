@@ -108,6 +108,11 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
     let loaded = settings(common)?;
     let folder = &loaded.paths.state_dir;
     let office = Office::load(folder)?;
+    let rings = || office.fleet.assets().values().map(|asset| asset.traits.ring.as_str());
+    if let Some(name) = arguments.ring.as_ref().filter(|name| !rings().any(|ring| ring == *name)) {
+        let meant = crate::nearest::suggestion(name, rings());
+        return Err(format!("no asset is of ring `{name}`{meant}; `hypo inventory list` lists them").into());
+    }
     if let Some(name) = arguments.asset.as_ref().filter(|name| !office.fleet.assets().contains_key(*name)) {
         return Err(unknown(&office.fleet, name));
     }

@@ -8,6 +8,7 @@ use crate::engine::model::human_span;
 use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::mended::History;
 use crate::engine::patches::office::Office;
+use crate::engine::patches::regressions::{Regressions, WrongCount};
 use crate::engine::patches::report::{BandFigures, Division, PatchReport, ReportBasis, report};
 use crate::engine::patches::risk::RiskBand;
 
@@ -33,7 +34,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesReportArguments) 
     };
     let basis = ReportBasis { matched: &matched, queue: &queue, history: &history, exceptions: &exceptions, rollouts };
     let report = report(&basis, by, arguments.seen_within_days, now);
-    match arguments.format {
+    let format = if arguments.json { ReportFormat::Json } else { arguments.format };
+    match format {
         ReportFormat::Json => output::json(&report)?,
         ReportFormat::Md => {
             for line in markdown(&report) {
@@ -56,8 +58,7 @@ fn word(band: Option<RiskBand>) -> &'static str {
 fn group_name<'a>(report: &PatchReport, name: &'a str) -> &'a str {
     match (report.by, name) {
         (Division::Band, _) => "all",
-        (_, "") => "nobody said",
-        (_, name) => name,
+        (_, name) => or_nobody(name),
     }
 }
 
@@ -122,11 +123,51 @@ fn markdown(report: &PatchReport) -> Vec<String> {
         lines.extend([String::new(), format!("They take out {} patches on assets.", report.excepted_count)]);
     }
     lines.extend([String::new(), "## Regressions".to_owned(), String::new()]);
-    lines.push(match report.regressions {
-        Some(count) => format!("{count} rollouts were rolled back."),
-        None => "Not known: nothing was kept here so far, so none can have been seen to be rolled back.".to_owned(),
-    });
+    match &report.regressions {
+        Some(found) => lines.extend(regressions(found)),
+        None => lines
+            .push("Not known: nothing was kept here so far, so none can have been seen to be rolled back.".to_owned()),
+    }
     lines
+}
+
+/// What went wrong: how much, for whom, and each of them.
+fn regressions(found: &Regressions) -> Vec<String> {
+    let WrongCount { rolled_back, failed, paused } = found.all;
+    let mut lines = vec![format!(
+        "Rollouts rolled back: {rolled_back}; stopped by an installation that failed: {failed}; begun and paused now: {paused}."
+    )];
+    for (of, by) in [("ring", &found.by_ring), ("owner", &found.by_owner)] {
+        if by.is_empty() {
+            continue;
+        }
+        lines.extend([
+            String::new(),
+            format!("| {of} | rolled back | failed | paused |"),
+            "| --- | --- | --- | --- |".to_owned(),
+        ]);
+        lines.extend(by.iter().map(|(name, count)| {
+            let WrongCount { rolled_back, failed, paused } = count;
+            format!("| {} | {rolled_back} | {failed} | {paused} |", in_cell(or_nobody(name)))
+        }));
+    }
+    if !found.rollouts.is_empty() {
+        lines.extend([
+            String::new(),
+            "| rollout | patch | how | why | targets begun | incident |".to_owned(),
+            "| --- | --- | --- | --- | --- | --- |".to_owned(),
+        ]);
+    }
+    lines.extend(found.rollouts.iter().map(|one| {
+        let incident = one.incident.map_or_else(|| "–".to_owned(), |incident| incident.to_string());
+        let (source, why) = (in_cell(&one.source), in_cell(&one.why));
+        format!("| {} | {source} | {} | {why} | {} | {incident} |", one.rollout, one.how.word(), one.begun)
+    }));
+    lines
+}
+
+fn or_nobody(name: &str) -> &str {
+    if name.is_empty() { "nobody said" } else { name }
 }
 
 /// One figure a row. Times are in milliseconds; an empty value is unknown.
@@ -160,7 +201,18 @@ fn csv_text(report: &PatchReport) -> Result<String, Failure> {
         let (number, until) = (format!("EXC-{}", exception.number), exception.until.to_string());
         table.write_record(["exceptions", &exception.subject.to_string(), &number, "until", &until])?;
     }
-    let regressions = report.regressions.map(|count| count.to_string()).unwrap_or_default();
-    table.write_record(["regressions", "all", "", "rolled_back", &regressions])?;
+    let all = report.regressions.as_ref().map(|found| found.all);
+    let mut counts = vec![("regressions", "all", all)];
+    if let Some(found) = &report.regressions {
+        counts.extend(found.by_ring.iter().map(|(name, count)| ("regressions by ring", or_nobody(name), Some(*count))));
+        let by_owner = found.by_owner.iter();
+        counts.extend(by_owner.map(|(name, count)| ("regressions by owner", or_nobody(name), Some(*count))));
+    }
+    for (section, group, count) in counts {
+        let text = |of: fn(WrongCount) -> usize| count.map(|count| of(count).to_string()).unwrap_or_default();
+        table.write_record([section, group, "", "rolled_back", &text(|count| count.rolled_back)])?;
+        table.write_record([section, group, "", "failed", &text(|count| count.failed)])?;
+        table.write_record([section, group, "", "paused", &text(|count| count.paused)])?;
+    }
     Ok(String::from_utf8(table.into_inner().map_err(|problem| problem.to_string())?)?)
 }

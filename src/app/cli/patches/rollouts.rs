@@ -16,11 +16,13 @@ use crate::engine::model::{AuditEntry, AuditKind, RolloutId};
 use crate::engine::patches::exceptions::InForce;
 use crate::engine::patches::office::Office;
 use crate::engine::patches::rollout::need::need_of;
-use crate::engine::patches::rollout::{KeptRollout, Order, Plan, PlanRules, RolloutRequest, plan as make_plan};
+use crate::engine::patches::rollout::{
+    KeptRollout, Order, Plan, PlanRules, RolloutRequest, RolloutState, plan as make_plan,
+};
 use crate::engine::redact::redact;
 use crate::engine::snapshot::{AutonomyMode, Snapshot};
 use crate::engine::store::{Store, StoreError};
-use crate::views::rollout_words;
+use crate::views::{rollout_words, target_words};
 
 /// `hypo patches plan --json`
 #[derive(Serialize)]
@@ -34,6 +36,13 @@ struct Planned<'a> {
 #[derive(Serialize)]
 struct Listing<'a> {
     rollouts: Vec<&'a KeptRollout>,
+}
+
+/// `hypo patches approve --json` and the like: what was recorded. A hypo that runs carries it out.
+#[derive(Serialize)]
+struct Asked<'a> {
+    told: Vec<String>,
+    rollout: &'a KeptRollout,
 }
 
 /// The picture as the store holds it, or as the hypo that holds the store shows it; `None` where nothing was kept yet.
@@ -51,6 +60,12 @@ pub(super) fn plan(common: &CommonArguments, arguments: &PatchesPlanArguments) -
     let kept = exceptions::kept(common)?;
     let in_force = InForce::of(kept.iter().map(Arc::as_ref), now);
     let office = Office::load(folder)?;
+    if office.fleet.assets().is_empty() {
+        return Err(
+            "the inventory is empty, so nobody is known to lack a patch; `hypo inventory scan` looks at this host"
+                .into(),
+        );
+    }
     let matched = office.matched();
     let queue = office.queue(&matched, folder, &in_force, &patches.risk, now)?;
     let need = need_of(&arguments.package, &office.fleet, &matched, &queue, &in_force)?;
@@ -94,6 +109,12 @@ pub(super) fn list(common: &CommonArguments, arguments: &PatchesRolloutsArgument
             output::line(&format!("  {text}"))?;
         }
         if arguments.rollout.is_some() {
+            let begun = rollout.plan.order().filter(|_| rollout.state != RolloutState::Proposed);
+            for name in begun.map(|target| &target.name) {
+                if let Some((word, told)) = target_words(kept, name, now) {
+                    output::line(&format!("  {name} {word}: {told}"))?;
+                }
+            }
             for line in rollout.plan.lines() {
                 output::line(&format!("  {line}"))?;
             }
@@ -108,7 +129,7 @@ pub(super) fn approve(common: &CommonArguments, arguments: &PatchesApproveArgume
     if given.len() < DIGEST_MIN {
         return Err(format!("--digest {given} is too short; give at least {DIGEST_MIN} digits of the plan's").into());
     }
-    ask(common, arguments.rollout, |kept| {
+    ask(common, arguments.rollout, arguments.json, |kept| {
         let whole = &kept.rollout.plan.digest;
         let digest = if whole.starts_with(&given) { whole.clone() } else { given };
         RolloutRequest::Approve { by: String::new(), digest }
@@ -120,22 +141,22 @@ const DIGEST_MIN: usize = 12;
 
 pub(super) fn pause(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Pause { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Pause { by: String::new(), reason })
 }
 
 pub(super) fn resume(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Resume { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Resume { by: String::new(), reason })
 }
 
 pub(super) fn stop(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::Stop { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::Stop { by: String::new(), reason })
 }
 
 pub(super) fn roll_back(common: &CommonArguments, arguments: &PatchesRolloutArguments) -> Result<Exit, Failure> {
     let reason = arguments.reason.clone();
-    ask(common, arguments.rollout, |_| RolloutRequest::RollBack { by: String::new(), reason })
+    ask(common, arguments.rollout, arguments.json, |_| RolloutRequest::RollBack { by: String::new(), reason })
 }
 
 fn unknown(id: RolloutId) -> Failure {
@@ -147,10 +168,12 @@ fn unknown(id: RolloutId) -> Failure {
 fn ask(
     common: &CommonArguments,
     id: RolloutId,
+    is_json: bool,
     request: impl FnOnce(&KeptRollout) -> RolloutRequest,
 ) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
-    if loaded.settings.engine.policy.mode == AutonomyMode::Observe {
+    let engine = &loaded.settings.engine;
+    if engine.runbooks.observe_only || engine.policy.mode == AutonomyMode::Observe {
         return Err("this hypo only observes; `mode` under [policy] and --readonly decide".into());
     }
     let folder = &loaded.paths.state_dir;
@@ -172,7 +195,7 @@ fn ask(
     request.map_reason(|reason| redact(reason).into_owned());
     let (rollout, orders) = kept.rollout.on_request(&request, at)?;
     kept.rollout = rollout;
-    let mut records = vec![Record::Rollout(Box::new(kept))];
+    let mut records = vec![Record::Rollout(Box::new(kept.clone()))];
     let mut told = Vec::new();
     for order in orders {
         // Anything else has to be carried out, which is not done from here.
@@ -193,6 +216,10 @@ fn ask(
         }));
     }
     store.write(&records, true)?;
+    if is_json {
+        output::json(&Asked { told, rollout: &kept })?;
+        return Ok(Exit::Done);
+    }
     for text in told {
         output::line(&text)?;
     }

@@ -64,15 +64,9 @@ async fn judge(code: Option<i32>, recap: Recap, attempt: &Attempt) -> StepProgre
 }
 
 fn program(play: &Play, rules: &CommandRules, settings: &AnsibleSettings, vars: &Variables) -> Result<Program, String> {
-    let playbook = playbook(&play.what, settings)?;
-    check_limit(&play.limit)?;
-    let inventory = settings
-        .inventory
-        .as_ref()
-        .filter(|path| path.is_absolute())
-        .ok_or_else(|| "`inventory` under [runbooks.ansible] is missing or no absolute path".to_owned())?;
+    let (playbook, inventory) = check_files(play, settings)?;
     let path = rules.resolve("ansible-playbook")?;
-    let mut arguments = vec![OsString::from("-i"), inventory.clone().into_os_string()];
+    let mut arguments = vec![OsString::from("-i"), inventory.into_os_string()];
     arguments.push(OsString::from(format!("--limit={}", play.limit)));
     if play.is_check {
         arguments.extend(["--check", "--diff"].map(OsString::from));
@@ -100,6 +94,18 @@ fn program(play: &Play, rules: &CommandRules, settings: &AnsibleSettings, vars: 
     ];
     environment.extend(pinned.map(|(name, value)| (name.to_owned(), OsString::from(value))));
     Ok(Program { path, arguments, environment })
+}
+
+/// The playbook and the inventory, where they are there and the limit may be given.
+pub(in crate::engine::act) fn check_files(
+    play: &Play,
+    settings: &AnsibleSettings,
+) -> Result<(PathBuf, PathBuf), String> {
+    let playbook = playbook(&play.what, settings)?;
+    check_limit(&play.limit)?;
+    let inventory = settings.inventory.as_ref().filter(|path| path.is_absolute());
+    let missing = || "`inventory` under [runbooks.ansible] is missing or no absolute path".to_owned();
+    Ok((playbook, inventory.cloned().ok_or_else(missing)?))
 }
 
 /// The playbook's file: in the folder itself, no link, and nobody else's to change.

@@ -75,14 +75,20 @@ enum Launched {
     Not(StepProgress),
 }
 
+/// Whether the template may be launched as the settings are.
+pub(in crate::engine::act) fn check(play: &Play, settings: &AwxSettings) -> Result<(), String> {
+    if settings.url.is_empty() {
+        return Err("no AWX is configured; set `url` under [runbooks.awx]".to_owned());
+    }
+    if !settings.templates.iter().any(|name| name == play.what.as_ref()) {
+        return Err(format!("`{}` is not among `templates` under [runbooks.awx]", play.what.escape_debug()));
+    }
+    Ok(())
+}
+
 impl<'a> Awx<'a> {
     fn new(play: &Play, settings: &'a AwxSettings, attempt: &'a Attempt) -> Result<Self, String> {
-        if settings.url.is_empty() {
-            return Err("no AWX is configured; set `url` under [runbooks.awx]".to_owned());
-        }
-        if !settings.templates.iter().any(|name| name == play.what.as_ref()) {
-            return Err(format!("`{}` is not among `templates` under [runbooks.awx]", play.what.escape_debug()));
-        }
+        check(play, settings)?;
         let none = SecretSource::default();
         let sender = HttpSender::new(ClientSettings {
             name: "awx",

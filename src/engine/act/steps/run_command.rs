@@ -43,7 +43,7 @@ impl CommandRules {
     /// The file that is started for `program`.
     ///
     /// The gate has looked at the allow-list already; looking again costs nothing and does not trust it.
-    pub(super) fn resolve(&self, program: &str) -> Result<PathBuf, String> {
+    pub(in crate::engine::act) fn resolve(&self, program: &str) -> Result<PathBuf, String> {
         if !self.allowed_programs.iter().any(|allowed| allowed == program) {
             return Err(format!("`{program}` is not among `allowed_programs` under [runbooks]"));
         }

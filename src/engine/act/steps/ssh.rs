@@ -194,7 +194,7 @@ fn file_option(name: &str, path: &std::path::Path) -> Result<String, String> {
 }
 
 /// Refuses what is no host's name, and hosts that the settings do not name.
-fn check_host(host: &str, allowed: &[String]) -> Result<(), String> {
+pub(in crate::engine::act) fn check_host(host: &str, allowed: &[String]) -> Result<(), String> {
     let is_of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     let is_host = !host.is_empty()
         && host.len() <= 253

@@ -3,10 +3,25 @@
 use super::calendar::{FreezeState, WindowState};
 use super::facts::{Facts, MemberHealth, Order};
 use super::plan::{StageKind, Target};
-use super::state::{RolloutState, Soak};
+use super::state::{Rollout, RolloutState, Soak};
 use super::step::Step;
 use super::target::{Hold, TargetState};
 use crate::engine::clock::Timestamp;
+
+impl Rollout {
+    /// What would hold the first target if the plan were approved as it is; `None` where it would begin at once, or where every
+    /// target is settled.
+    #[must_use]
+    pub fn hold_once_approved(&self, facts: &dyn Facts, now: Timestamp) -> Option<Hold> {
+        if let Some(by) = facts.kill_switch() {
+            return Some(Hold::Kill(by));
+        }
+        let (stage, batch) = self.turn()?;
+        let step = Step::new(self, now);
+        let first = step.batch(stage, batch).into_iter().find(|name| !self.is_settled(name))?;
+        step.hold_of(self.plan.targets.get(&first)?, stage, facts)
+    }
+}
 
 impl Step {
     /// Begins what may begin of the batch whose turn it is.

@@ -6,9 +6,12 @@
 //! of these is said with the occasion ([`ClockNote`]).
 
 mod rule;
+mod scope;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+pub(super) use scope::Scope;
 
 use self::rule::Rule;
 use super::pattern::whole;
@@ -81,6 +84,8 @@ pub struct Occasion {
     pub name: String,
     /// Time zone it is written in.
     pub zone: String,
+    /// Whom it is for, in words.
+    pub whom: String,
     /// Its first instant.
     pub from: Timestamp,
     /// The first instant after it.
@@ -159,6 +164,10 @@ impl Calendar {
                 kind: OccasionKind::Freeze,
                 name: freeze.name.clone(),
                 zone: "UTC".to_owned(),
+                whom: freeze
+                    .services
+                    .as_ref()
+                    .map_or_else(|| "every asset".to_owned(), |services| format!("what carries {services}")),
                 from: freeze.from,
                 until: freeze.until,
                 note: None,

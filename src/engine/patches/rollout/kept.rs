@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::state::Rollout;
+use super::target::Hold;
 use crate::engine::model::{IncidentId, RunId};
 
 /// A rollout with what the engine did for it.
@@ -16,6 +17,9 @@ pub struct KeptRollout {
     pub incident: Option<IncidentId>,
     /// By target: the last run on it.
     pub runs: BTreeMap<String, TargetRun>,
+    /// While it waits for its approval: what would hold its first target if it were given now.
+    #[serde(default)]
+    pub first_hold: Option<Hold>,
 }
 
 /// A run on a target.
@@ -33,7 +37,7 @@ impl KeptRollout {
     /// One for which nothing was done.
     #[must_use]
     pub fn new(rollout: Rollout) -> Self {
-        Self { rollout, incident: None, runs: BTreeMap::new() }
+        Self { rollout, incident: None, runs: BTreeMap::new(), first_hold: None }
     }
 
     /// The target of a run.

@@ -58,6 +58,7 @@ pub mod samples;
 pub mod state;
 mod step;
 pub mod target;
+pub mod unmatched;
 
 pub use calendar::{Calendar, ClockNote, FreezeState, Occasion, OccasionKind, Place, Room, WindowState};
 pub use facts::{Compared, Evidence, Facts, MemberHealth, Order, Refusal, RolloutRequest, TargetEnd};

@@ -206,8 +206,9 @@ impl Plan {
                 StageKind::Production => "production",
             };
             let count: usize = stage.batches.iter().map(Vec::len).sum();
+            let targets = if count == 1 { "target" } else { "targets" };
             lines.push(format!(
-                "{number}. {} ({kind}): {count} targets, at most {} at once",
+                "{number}. {} ({kind}): {count} {targets}, at most {} at once",
                 stage.name, stage.batch_max
             ));
             for (batch, names) in (1..).zip(&stage.batches) {
@@ -242,12 +243,12 @@ impl Pace {
     fn line(&self) -> String {
         let health = self.health;
         format!(
-            "soak {}, each watched for {} every {}, expected to take {}, lost after {}; {} installations may fail; worse is by {} % \
-             at {}.{} %, a pass has {} samples",
+            "soak {}; each target takes {}, is watched for {} every {}, and is lost after {}; {} installations may fail; health \
+             fails where a metric is worse by {} % at a significance of {}.{} %, and passes with {} samples before and after",
             human_span(self.soak_ms),
+            human_span(self.takes_ms),
             human_span(self.validate_ms),
             human_span(self.watch_ms),
-            human_span(self.takes_ms),
             human_span(self.lost_after_ms),
             self.failures,
             health.effect_percent,

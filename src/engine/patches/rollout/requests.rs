@@ -135,7 +135,7 @@ impl Step {
         }
         self.rollout.approval = Some(PlanApproval { by: by.to_owned(), at: self.now, digest: digest.to_owned() });
         self.rollout.state = RolloutState::Running;
-        self.note(&format!("approved by {by} for {digest}"));
+        self.note(&format!("plan {digest} approved by {by}"));
         Ok(())
     }
 

@@ -124,7 +124,8 @@ impl PlanRules {
     }
 
     /// How packages get onto an asset; `None` where no rule says.
-    pub(super) fn method(&self, asset: &str, class: &str) -> Option<PatchMethod> {
+    #[must_use]
+    pub fn method(&self, asset: &str, class: &str) -> Option<PatchMethod> {
         self.method_for(asset, class).map(|method| method.method.clone())
     }
 

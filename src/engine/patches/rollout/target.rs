@@ -209,7 +209,7 @@ impl TargetState {
             Self::Unknown { .. } => "unknown",
             Self::RollingBack { .. } => "rolling back",
             Self::RolledBack { .. } => "rolled back",
-            Self::CannotRollBack { .. } => "cannot be rolled back",
+            Self::CannotRollBack { .. } => "cannot roll back",
             Self::Skipped { .. } => "skipped",
         }
     }

@@ -3,12 +3,9 @@
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
-use regex::Regex;
 
-use super::super::pattern::{fits, whole};
-use super::{ClockNote, Occasion, OccasionKind, Place};
+use super::{ClockNote, Occasion, OccasionKind, Place, Scope};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, Timestamp};
-use crate::engine::patches::inventory::Environment;
 use crate::engine::settings::{WindowSettings, recurrence, zone};
 
 /// No zone has ever set its clock by more than a day.
@@ -18,24 +15,6 @@ const AHEAD_MS: i64 = 100 * DAY_MS;
 const AHEAD_MAX: usize = 500;
 /// They are found anew once this little is left of what they cover, or all of it where it is less.
 const LEFT_MS: i64 = DAY_MS;
-
-/// Which assets a rule is for.
-#[derive(Debug, Clone)]
-struct Scope {
-    environments: Vec<Environment>,
-    rings: Vec<String>,
-    classes: Option<Regex>,
-    assets: Option<Regex>,
-}
-
-impl Scope {
-    fn is_for(&self, place: &Place<'_>) -> bool {
-        (self.environments.is_empty() || self.environments.contains(&place.environment))
-            && (self.rings.is_empty() || self.rings.iter().any(|ring| ring == place.ring))
-            && fits(self.classes.as_ref(), place.class)
-            && fits(self.assets.as_ref(), place.asset)
-    }
-}
 
 /// A window or freeze that comes again.
 #[derive(Debug, Clone)]
@@ -59,19 +38,13 @@ struct Known {
 
 impl Rule {
     pub(super) fn new(kind: OccasionKind, settings: &WindowSettings) -> Result<Self, String> {
-        let pattern = |text: &Option<String>| text.as_deref().map(whole).transpose();
         Ok(Self {
             kind,
             name: settings.name.clone(),
             zone: zone(&settings.zone)?,
             cron: recurrence(&settings.begins)?,
             lasts_ms: settings.lasts.0,
-            scope: Scope {
-                environments: settings.environments.clone(),
-                rings: settings.rings.clone(),
-                classes: pattern(&settings.classes)?,
-                assets: pattern(&settings.assets)?,
-            },
+            scope: Scope::new(settings)?,
             known: Known::default(),
         })
     }
@@ -141,6 +114,7 @@ impl Rule {
             kind: self.kind,
             name: self.name.clone(),
             zone: self.zone.name().to_owned(),
+            whom: self.scope.words.clone(),
             from,
             until,
             note: begin.note.or(meanwhile),

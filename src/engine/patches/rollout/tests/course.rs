@@ -316,5 +316,5 @@ fn a_host_that_is_gone_can_be_given_up() {
     world.ask(&RolloutRequest::Skip { target: "stage-1".to_owned(), by, reason }).unwrap();
     world.advance();
     assert!(world.rollout.is_over());
-    assert_eq!(world.rollout.targets["stage-1"].state.word(), "cannot be rolled back");
+    assert_eq!(world.rollout.targets["stage-1"].state.word(), "cannot roll back");
 }

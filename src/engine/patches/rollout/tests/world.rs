@@ -150,6 +150,7 @@ impl Facts for World {
             kind,
             name: "some".to_owned(),
             zone: "UTC".to_owned(),
+            whom: "every asset".to_owned(),
             from: self.now + from_ms,
             until: self.now + from_ms + DAY_MS,
             note: None,
