@@ -12,6 +12,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_PAUSE_MS_MIN, PATCH_WORK_SHARE};
 use crate::engine::patches::exceptions::{InForce, PatchException};
+use crate::engine::patches::inventory::file;
 use crate::engine::patches::office::{Office, OfficeError};
 use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
 use crate::engine::patches::shelf::Shelf;
@@ -113,14 +114,16 @@ impl Desk {
         let next_end = exceptions.iter().filter(|it| it.is_in_force(now)).map(|it| it.until).min();
         let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
         let next_at = (now + PATCH_AGAIN_MS).min(next.unwrap_or(Timestamp(i64::MAX)));
-        Ok((picture::made(&made, now), next_at))
+        let mut picture = picture::made(&made, now);
+        picture::note_looks(&mut picture, &file::tries(&self.folder));
+        Ok((picture, next_at))
     }
 }
 
 /// The inventory and the feeds. What is only noted here, such as first matches, is not among them.
 fn marks(folder: &Path) -> Vec<Mark> {
     let shelf = Shelf::of(folder);
-    let mut files = vec![folder.join("inventory")];
+    let mut files = vec![folder.join("inventory"), folder.join(file::TRIES)];
     let feeds = std::fs::read_dir(shelf.folder()).into_iter().flatten().filter_map(Result::ok);
     let is_told = |file: &PathBuf| file.extension().is_some_and(|kind| kind == "feed" || kind == "json");
     files.extend(feeds.map(|entry| entry.path()).filter(is_told));
@@ -136,7 +139,7 @@ fn marks(folder: &Path) -> Vec<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::patches::inventory::{AssetNews, Fleet, Package, file};
+    use crate::engine::patches::inventory::{AssetNews, Fleet, Package};
 
     fn keep_asset(folder: &Path, name: &str) {
         let mut fleet: Fleet = file::load(folder).unwrap();

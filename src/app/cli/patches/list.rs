@@ -125,7 +125,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
         excepted_count: queue.excepted.len(),
         is_kev_known: office.knowledge.has_kev(),
     };
-    for item in &queue.items {
+    for item in queue.items.iter() {
         let Some(component) = view.component(item).filter(|component| view.is_wanted(item, component, arguments))
         else {
             continue;

@@ -33,7 +33,7 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
         names: job.names().into(),
     };
     Calls {
-        installed: reach.call(query.chain(moves.iter().map(|it| Arc::clone(&it.name))).collect()),
+        installed: reach.call(query.chain(moves.iter().map(|it| full_name(it).into())).collect()),
         is_there: format!("^{is_there}$"),
         // It says no to its own question, and ends with 1.
         dry_run: (job.as_installer(reach, dnf(&["--assumeno", "upgrade"], &|it| &it.to)), 1, shown, Some(only)),
@@ -41,6 +41,11 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
         install: job.as_installer(reach, dnf(&["-y", "upgrade"], &|it| &it.to)),
         undo: job.as_installer(reach, dnf(&["-y", "downgrade"], &|it| &it.from)),
     }
+}
+
+/// `glibc.i686`; without the architecture where it is not said.
+fn full_name(it: &Move) -> String {
+    if it.architecture.is_empty() { it.name.to_string() } else { format!("{}.{}", it.name, it.architecture) }
 }
 
 /// A package at a version, as `dnf` takes it.

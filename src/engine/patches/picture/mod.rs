@@ -7,7 +7,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use made::{Made, made};
+pub use made::{Made, made, note_looks};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
