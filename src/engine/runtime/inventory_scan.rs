@@ -161,6 +161,9 @@ fn take(fleet: &mut Fleet, path: &Path, now: Timestamp) -> Vec<Taken> {
     let mut all = Vec::new();
     for path in files {
         let origin = path.display().to_string();
+        // What it tells is as old as itself.
+        let modified = std::fs::metadata(&path).ok().and_then(|seen| seen.modified().ok());
+        let now = modified.map_or(now, |at| wall_clock::of(at).min(now));
         all.push(match read(&path) {
             Ok(news) => {
                 let package_count = news.values().filter_map(|news| news.packages.as_ref()).map(Vec::len).sum();
@@ -176,7 +179,7 @@ fn take(fleet: &mut Fleet, path: &Path, now: Timestamp) -> Vec<Taken> {
     all
 }
 
-fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,6 +1,7 @@
 //! The thread that finds what must be patched: it reads feeds and inventory whenever their files change, and hands the queue to
 //! the engine as an input. What it read is let go of again; only the picture stays.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +12,9 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_PAUSE_MS_MIN, PATCH_WORK_SHARE};
+use crate::engine::model::IncidentId;
+use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::causes;
 use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::inventory::file;
 use crate::engine::patches::office::{Office, OfficeError};
@@ -44,10 +48,18 @@ pub(super) fn watch(
 struct Desk {
     folder: PathBuf,
     settings: PatchSettings,
-    /// For the exceptions that people make.
+    /// For the exceptions that people make, and the incidents.
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What was found last.
     last: PatchPicture,
+}
+
+/// What people and incidents say beside the files.
+#[derive(PartialEq)]
+struct Said {
+    exceptions: Vec<Arc<PatchException>>,
+    /// What live incidents are about.
+    causes: BTreeMap<AdvisoryId, IncidentId>,
 }
 
 impl Desk {
@@ -55,14 +67,14 @@ impl Desk {
         self.last.state = PictureState::Loading;
         // It errs once the engine is gone, and then nobody is left to look for.
         while pictures.blocking_send(Arc::new(self.last.clone())).is_ok() {
-            let (marks, exceptions, started) = (marks(&self.folder), self.exceptions(), Instant::now());
-            let next_at = self.look(&exceptions, wall_clock::now());
+            let (marks, said, started) = (marks(&self.folder), self.said(), Instant::now());
+            let next_at = self.look(&said, wall_clock::now());
             if pictures.blocking_send(Arc::new(self.last.clone())).is_err() {
                 return;
             }
             // What takes long is done less often, so that it never takes more than its share of a core.
             thread::sleep(Duration::from_millis(PATCH_PAUSE_MS_MIN).max(started.elapsed() * PATCH_WORK_SHARE));
-            let is_same = || marks == self::marks(&self.folder) && exceptions == self.exceptions();
+            let is_same = || marks == self::marks(&self.folder) && said == self.said();
             while is_same() && wall_clock::now() < next_at {
                 if pictures.is_closed() {
                     return;
@@ -72,13 +84,15 @@ impl Desk {
         }
     }
 
-    fn exceptions(&self) -> Vec<Arc<PatchException>> {
-        self.snapshots.borrow().patch_exceptions.clone()
+    fn said(&self) -> Said {
+        let snapshot = self.snapshots.borrow();
+        let causes = causes::named_by(snapshot.incidents.iter().map(Arc::as_ref));
+        Said { exceptions: snapshot.patch_exceptions.clone(), causes }
     }
 
     /// Finds it anew; says when to look again though no file changes.
-    fn look(&mut self, exceptions: &[Arc<PatchException>], now: Timestamp) -> Timestamp {
-        match self.found(exceptions, now) {
+    fn look(&mut self, said: &Said, now: Timestamp) -> Timestamp {
+        match self.found(said, now) {
             Ok((picture, next_at)) => {
                 self.last = picture;
                 next_at
@@ -91,12 +105,10 @@ impl Desk {
         }
     }
 
-    fn found(
-        &self,
-        exceptions: &[Arc<PatchException>],
-        now: Timestamp,
-    ) -> Result<(PatchPicture, Timestamp), OfficeError> {
-        let office = Office::load(&self.folder)?;
+    fn found(&self, said: &Said, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
+        let exceptions = &said.exceptions;
+        let mut office = Office::load(&self.folder)?;
+        office.knowledge = office.knowledge.with_causes(said.causes.clone());
         let matched = office.matched();
         let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
         let queue = office.queue(&matched, &self.folder, &in_force, &self.settings.risk, now)?;

@@ -1,10 +1,12 @@
 //! Renews feeds and scans the inventory again and again, each at the interval of the settings; without one nothing is asked by
-//! itself. It has a thread of its own, and its word is what it leaves in the state directory: `patch_desk` sees that files
+//! itself. Files of watched folders are taken in as they change. It has a thread of its own, and its word is what it leaves in the state directory: `patch_desk` sees that files
 //! changed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::SystemTime;
 
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::ingest::backoff::Backoff;
@@ -25,7 +27,7 @@ const FEEDS: [FeedKind; 5] = [FeedKind::Kev, FeedKind::Epss, FeedKind::Debian, F
 /// Begins the rounds that the settings want, for as long as the program runs. Without a folder there are none.
 pub(super) fn begin(folder: Option<&Path>, patches: &PatchSettings, runbooks: &RunbookSettings, stop: &StopSignal) {
     let Some(folder) = folder else { return };
-    if patches.feeds.every.is_none() && patches.inventory.every.is_none() {
+    if patches.feeds.every.is_none() && patches.inventory.every.is_none() && patches.inventory.folders.is_empty() {
         return;
     }
     let waits = stop.clone();
@@ -74,7 +76,7 @@ impl Rounds {
         tokio::select! {
             biased;
             () = self.stop.stopped() => {}
-            ((), ()) = async { tokio::join!(self.feeds(), self.scans()) } => {}
+            ((), (), ()) = async { tokio::join!(self.feeds(), self.scans(), self.folders()) } => {}
         }
     }
 
@@ -141,6 +143,55 @@ impl Rounds {
             tokio::time::sleep(std::time::Duration::from_millis(self.look_ms)).await;
         }
     }
+}
+
+impl Rounds {
+    /// Takes files of the watched folders in once they have changed and were left alone since the last look.
+    async fn folders(&self) {
+        let folders = &self.patches.inventory.folders;
+        if folders.is_empty() {
+            return;
+        }
+        let tries = file::tries(&self.folder);
+        let is_known = |path: &PathBuf, mark: &FileMark| {
+            let tried = tries.get(&path.display().to_string());
+            tried.is_some_and(|tried| wall_clock::of(mark.0) < tried.at)
+        };
+        let mut before = file_marks(folders);
+        let mut taken: FileMarks = before
+            .iter()
+            .filter(|(path, mark)| is_known(path, mark))
+            .map(|(path, mark)| (path.clone(), *mark))
+            .collect();
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(self.look_ms)).await;
+            let marks = file_marks(folders);
+            let settled = marks.iter().filter(|(path, mark)| before.get(*path) == Some(mark));
+            let fresh: Vec<PathBuf> =
+                settled.filter(|(path, mark)| taken.get(*path) != Some(mark)).map(|(path, _)| path.clone()).collect();
+            if !fresh.is_empty() {
+                match inventory_scan::import(&self.folder, &fresh) {
+                    Ok(_) => taken.extend(fresh.iter().filter_map(|path| Some((path.clone(), *marks.get(path)?)))),
+                    Err(problem) => tracing::warn!(%problem, "files of watched folders were not taken in"),
+                }
+            }
+            before = marks;
+        }
+    }
+}
+
+/// When a file was changed, and its length.
+type FileMark = (SystemTime, u64);
+type FileMarks = BTreeMap<PathBuf, FileMark>;
+
+/// The files of folders; one that cannot be read is told by scans.
+fn file_marks(folders: &[PathBuf]) -> FileMarks {
+    let files = folders.iter().filter_map(|folder| inventory_scan::files_of(folder).ok()).flatten();
+    let marked = files.filter_map(|path| {
+        let seen = std::fs::metadata(&path).ok()?;
+        Some((path, (seen.modified().ok()?, seen.len())))
+    });
+    marked.collect()
 }
 
 /// When something is to be done again.

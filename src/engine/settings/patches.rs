@@ -180,7 +180,7 @@ impl Default for OsvSettings {
     }
 }
 
-/// The multipliers and borders, in hundredths.
+/// The multipliers and borders, in hundredths, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RiskSettings {
@@ -200,6 +200,25 @@ pub struct RiskSettings {
     pub high: u32,
     /// From this score on it is medium.
     pub medium: u32,
+    /// From the first match on, a critical one is to be mended within this.
+    pub critical_within: Span,
+    /// A high one.
+    pub high_within: Span,
+    /// A medium one; others with the next window.
+    pub medium_within: Span,
+    /// Whose deadlines hold, and whose order.
+    pub deadlines: DeadlineRule,
+}
+
+/// Whose deadlines hold. Both are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadlineRule {
+    /// The bands of the composite risk.
+    #[default]
+    Bands,
+    /// The terms of CISA's Binding Operational Directive 26-04, the strictest that what is known allows.
+    Directive,
 }
 
 impl Default for RiskSettings {
@@ -213,6 +232,10 @@ impl Default for RiskSettings {
             critical: 85,
             high: 65,
             medium: 40,
+            critical_within: Span(DAY_MS),
+            high_within: Span(7 * DAY_MS),
+            medium_within: Span(30 * DAY_MS),
+            deadlines: DeadlineRule::Bands,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::human_span;
 use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::causes;
 use crate::engine::patches::directive::Term;
 use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::feeds::kev::KnownExploited;
@@ -107,7 +108,11 @@ struct View<'v> {
 pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
     let folder = &loaded.paths.state_dir;
-    let office = Office::load(folder)?;
+    let mut office = Office::load(folder)?;
+    if let Some(snapshot) = super::rollouts::picture(common)? {
+        let causes = causes::named_by(snapshot.incidents.iter().map(Arc::as_ref));
+        office.knowledge = office.knowledge.with_causes(causes);
+    }
     if let Some(name) = arguments.asset.as_ref().filter(|name| !office.fleet.assets().contains_key(*name)) {
         return Err(unknown(&office.fleet, name));
     }

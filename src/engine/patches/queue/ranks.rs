@@ -70,11 +70,18 @@ impl Ranks {
         }
     }
 
-    /// Puts more among them.
+    /// Puts more among them. Standings are many more than those of a few items: none but theirs is looked at.
     pub(super) fn add(&mut self, fresh: &[Item], standings: &[Standing]) {
-        for (order, fresh) in Self::of(fresh, standings).0 {
-            let of = self.0.entry(order).or_default();
-            merge(of, &fresh, standings);
+        let mut by_order: BTreeMap<Order, Vec<Item>> = BTreeMap::new();
+        for item in fresh {
+            let standing = usize::try_from(item.standing).ok().and_then(|at| standings.get(at));
+            if let Some(standing) = standing {
+                by_order.entry(standing.order).or_default().push(*item);
+            }
+        }
+        for (order, mut fresh) in by_order {
+            fresh.sort_unstable_by_key(|item| place(item, standings));
+            merge(self.0.entry(order).or_default(), &fresh, standings);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::patches::feeds::{debian, epss, kev, nvd};
 use crate::engine::patches::inventory::{AssetNews, Fleet, Package, System};
 use crate::engine::patches::matching::fleet::matched;
 use crate::engine::patches::risk::RiskBand;
+use crate::engine::settings::{DeadlineRule, Span};
 
 /// Vulnerabilities with a score in tenths (0: none), an estimate in percent (0: none) and whether they are exploited; each is
 /// open in a source package of its own, `p1`, `p2` …
@@ -275,6 +276,35 @@ proptest! {
         };
         prop_assert_eq!(sorted(lists(&queue, &found, Timestamp(7))), sorted(wanted));
     }
+}
+
+#[test]
+fn what_a_live_incident_is_about_goes_to_the_front_and_its_deadline_stays() {
+    let knowledge = knowledge(&[(98, 90, true), (20, 1, false)]);
+    let fleet = fleet(&[("a", Exposure::Internal, Environment::Staging)], 2);
+    let mut ledger = Ledger::default();
+    assert_eq!(lines(&fleet, &knowledge, &mut ledger, Timestamp(0)), ["a/p1 CRITICAL 24", "a/p2 LOW -"]);
+    let causes = [("CVE-2026-0002".parse().unwrap(), crate::engine::model::IncidentId(7))].into();
+    let lifted = knowledge.with_causes(causes);
+    assert_eq!(lines(&fleet, &lifted, &mut ledger, Timestamp(0)), ["a/p2 LOW -", "a/p1 CRITICAL 24"]);
+}
+
+#[test]
+fn deadlines_are_as_the_settings_have_them() {
+    let knowledge = knowledge(&[(98, 0, true), (98, 0, false), (50, 0, false)]);
+    let fleet = fleet(&[("a", Exposure::Internal, Environment::Staging)], 3);
+    let found = matched(&fleet, &knowledge);
+    let due = |settings: &RiskSettings| -> Vec<(String, Option<i64>)> {
+        let queue = queue(&found, &knowledge, &mut Ledger::default(), &InForce::default(), settings, Timestamp(0));
+        let name = |item: &Item| found.component(queue.standing(item).unwrap().component).unwrap().name.clone();
+        queue.items.iter().map(|item| (name(item), item.due_at.map(|at| at.0 / DAY_MS))).collect()
+    };
+    let own =
+        RiskSettings { critical_within: Span(2 * DAY_MS), medium_within: Span(9 * DAY_MS), ..RiskSettings::default() };
+    assert_eq!(due(&own), [("p1".into(), Some(2)), ("p2".into(), Some(2)), ("p3".into(), Some(9))]);
+    // Not exposed, and nobody knows the rest: 3 days at the strictest for what is exploited, 60 for what is not.
+    let directive = RiskSettings { deadlines: DeadlineRule::Directive, ..RiskSettings::default() };
+    assert_eq!(due(&directive), [("p1".into(), Some(3)), ("p2".into(), Some(60)), ("p3".into(), Some(60))]);
 }
 
 fn exception(number: u64, subject: &str, reach: Reach, until: Timestamp) -> PatchException {

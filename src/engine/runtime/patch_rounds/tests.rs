@@ -169,12 +169,37 @@ async fn nothing_is_asked_unless_the_settings_say_how_often() {
     let (server, folder) = (MockServer::start().await, tempfile::tempdir().unwrap());
     let mut quiet = settings(&server, PathBuf::new());
     (quiet.feeds.every, quiet.inventory.every) = (None, None);
+    quiet.inventory.folders.clear();
     let (_stop, signal) = StopSignal::pair();
     begin(Some(folder.path()), &quiet, &RunbookSettings::default(), &signal);
     rounds(folder.path(), quiet, &signal).go().await;
     assert!(PatchSettings::default().feeds.every.is_none() && PatchSettings::default().inventory.every.is_none());
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn files_of_a_watched_folder_are_taken_in_as_they_change() {
+    let (state, watched) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let inventory = InventorySettings { folders: vec![watched.path().to_owned()], ..InventorySettings::default() };
+    let patches = PatchSettings { inventory, ..PatchSettings::default() };
+    let (stop, signal) = StopSignal::pair();
+    let running = tokio::spawn(rounds(state.path(), patches, &signal).go());
+    let write = |owner: &str| {
+        let text = format!("asset,owner,package,version\nweb-1,{owner},curl,1.0\n");
+        std::fs::write(watched.path().join("hosts.csv"), text).unwrap();
+    };
+    let owner = || file::load(state.path()).unwrap().assets().get("web-1").map(|asset| asset.traits.owner.clone());
+    write("one");
+    until(|| owner().as_deref() == Some("one")).await;
+    write("another");
+    until(|| owner().as_deref() == Some("another")).await;
+    // What cannot be read leaves what was known, and is noted.
+    std::fs::write(watched.path().join("hosts.csv"), "no,such\ncolumns").unwrap();
+    until(|| file::tries(state.path()).values().any(|tried| tried.error.is_some())).await;
+    assert_eq!(owner().as_deref(), Some("another"));
+    stop.stop();
+    running.await.unwrap();
 }
 
 #[test]
