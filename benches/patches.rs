@@ -21,7 +21,7 @@ use hypocenter::engine::patches::knowledge::Knowledge;
 use hypocenter::engine::patches::ledger::Ledger;
 use hypocenter::engine::patches::matching::fleet::matched;
 use hypocenter::engine::patches::matching::holders::Holders;
-use hypocenter::engine::patches::queue::{newcomer, queue};
+use hypocenter::engine::patches::queue::{Queue, newcomer, queue};
 use hypocenter::engine::patches::risk::CvssTenths;
 use hypocenter::engine::patches::shelf::Shelf;
 use hypocenter::engine::settings::RiskSettings;
@@ -154,6 +154,50 @@ fn fleet(assets: usize) -> Fleet {
     fleet
 }
 
+/// What a newcomer is held against.
+macro_rules! present {
+    ($matched:ident, $holders:ident, $ledger:ident, $settings:ident) => {
+        newcomer::Present {
+            matched: &mut $matched,
+            holders: &$holders,
+            ledger: &mut $ledger,
+            exceptions: &InForce::default(),
+            settings: &$settings,
+        }
+    };
+}
+
+/// What a feed says of one vulnerability more.
+fn one_more(number: usize, source: usize, state: &VerdictState) -> &'static Knowledge {
+    let mut random = Pcg64::seed_from_u64(3);
+    let verdicts = RELEASES.map(|release| Verdict {
+        id: format!("CVE-2026-{number}").parse().expect("a number"),
+        state: state.clone(),
+        ..verdict(0, source, release, &mut random)
+    });
+    Box::leak(Box::new(Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts.to_vec())))
+}
+
+/// Two hundred more, one after the other, of packages in turn, open in all their versions.
+fn several(order: &mut Queue, present: &mut newcomer::Present<'_, '_, 'static>) {
+    let mut took = Vec::new();
+    let mut changed = 0;
+    for number in 0..200 {
+        let news = one_more(800_000 + number, number * SOURCES / 200, &VerdictState::Open);
+        let started = Instant::now();
+        changed += newcomer::add(order, present, news, NOW);
+        took.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100];
+    println!(
+        "ONE MORE, 200 times ({changed} patches changed): p50 {:.1} ms, p95 {:.1} ms, at most {:.1} ms",
+        at(50),
+        at(95),
+        at(100)
+    );
+}
+
 /// Keeps a feed in its file, reads it back, and does the same in sled, an entry at a time.
 fn keep<T: FeedEntry>(folder: &std::path::Path, entries: Vec<T>) {
     let (count, name) = (entries.len(), T::KIND.word());
@@ -191,16 +235,16 @@ fn main() {
     tell("made up (not counted)", started);
 
     let started = Instant::now();
-    let knowledge = Knowledge::of(kev, epss, nvd, Vec::new(), debian);
+    let knowledge: &'static Knowledge = Box::leak(Box::new(Knowledge::of(kev, epss, nvd, Vec::new(), debian)));
     tell("feeds in order", started);
     let settings = RiskSettings::default();
     let began = Instant::now();
     let started = Instant::now();
-    let mut found = matched(&fleet, &knowledge);
+    let mut found = matched(&fleet, knowledge);
     tell("matched", started);
     let mut ledger = Ledger::default();
     let started = Instant::now();
-    let mut order = queue(&found, &knowledge, &mut ledger, &InForce::default(), &settings, NOW);
+    let mut order = queue(&found, knowledge, &mut ledger, &InForce::default(), &settings, NOW);
     tell("ranked, with first matches noted", started);
     tell("FULL MATCH, both", began);
     let affected: usize = found
@@ -212,7 +256,7 @@ fn main() {
         .sum();
     println!("{} versions, {affected} findings, {} patches in the queue", found.components.len(), order.items.len());
     let started = Instant::now();
-    black_box(queue(&found, &knowledge, &mut ledger, &InForce::default(), &settings, NOW));
+    black_box(queue(&found, knowledge, &mut ledger, &InForce::default(), &settings, NOW));
     tell("ranked again, first matches known", started);
 
     let started = Instant::now();
@@ -222,20 +266,12 @@ fn main() {
     for (number, source, state) in
         [(999_998, 1_000, VerdictState::FixedIn(version(VERSIONS))), (999_999, 0, VerdictState::Open)]
     {
-        let mut random = Pcg64::seed_from_u64(3);
-        let verdicts = RELEASES.map(|release| Verdict {
-            id: format!("CVE-2026-{number}").parse().expect("a number"),
-            state: state.clone(),
-            ..verdict(0, source, release, &mut random)
-        });
-        let news: &'static Knowledge =
-            Box::leak(Box::new(Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts.to_vec())));
-        let mut present =
-            newcomer::Present { matched: &mut found, holders: &holders, ledger: &mut ledger, settings: &settings };
+        let news = one_more(number, source, &state);
         let started = Instant::now();
-        let changed = newcomer::add(&mut order, &mut present, news, NOW);
+        let changed = newcomer::add(&mut order, &mut present!(found, holders, ledger, settings), news, NOW);
         tell(&format!("ONE ADVISORY more ({changed} patches changed)"), started);
     }
+    several(&mut order, &mut present!(found, holders, ledger, settings));
 
     let folder = tempfile::tempdir().expect("a folder");
     let started = Instant::now();

@@ -244,6 +244,10 @@ pub const PATCH_PAUSE_MS_MIN: u64 = 1_000;
 pub const PATCH_AGAIN_MS: i64 = 3_600_000;
 /// Pauses between two looks at feeds and inventory are at least this many times as long as the look before.
 pub const PATCH_WORK_SHARE: u32 = 10;
+/// How often the clock is looked at for feeds and scans that are due, in milliseconds.
+pub const PATCH_ROUND_LOOK_MS: u64 = 5_000;
+/// The first pause after a feed was not renewed or a scan failed; each one after it is twice as long, up to the interval.
+pub const PATCH_ROUND_PAUSE_MS_MIN: u64 = 120_000;
 /// Rollouts that are over and stay within reach.
 pub const ENDED_ROLLOUTS_MAX: usize = 200;
 /// Days of maintenance windows and freezes that are shown ahead.

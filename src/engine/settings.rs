@@ -20,7 +20,7 @@ pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings, UpdateDue,
 };
 pub use patches::{
-    FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,
+    DeadlineRule, FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,
 };
 pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
 pub use rollout::{

@@ -158,6 +158,7 @@ fn feeds(of: [(FeedKind, FeedState, i64); 5]) -> Vec<FeedReport> {
             first_problem: None,
             etag: None,
             last_modified: None,
+            part_etags: std::collections::BTreeMap::new(),
             cursor: None,
             resume_at: None,
         };

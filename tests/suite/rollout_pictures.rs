@@ -47,6 +47,7 @@ fn proposed_rollout() -> Rollout {
         packages: ["curl", "libcurl4"]
             .map(|name| Installed {
                 name: name.into(),
+                architecture: String::new(),
                 version: "7.88.1-10".into(),
                 fixed: Some("7.88.1-10+deb12u8".into()),
             })

@@ -57,7 +57,8 @@ fn score(common: &CommonArguments, arguments: &PatchesScoreArguments) -> Result<
         is_production: arguments.production,
         is_fresh: arguments.fresh,
     };
-    let risk = risk::assess(&exposure, &settings(common)?.settings.engine.patches.risk);
+    let rules = &settings(common)?.settings.engine.patches.risk;
+    let risk = risk::assess(&exposure, rules);
     let (strictest, mildest) = directive::terms(&Questions {
         in_kev: if arguments.kev { Answer::Yes } else { Answer::No },
         publicly_exposed: if arguments.internet { Answer::Yes } else { Answer::No },
@@ -70,7 +71,7 @@ fn score(common: &CommonArguments, arguments: &PatchesScoreArguments) -> Result<
     }
     let factors: Vec<String> = risk.factors.iter().map(|factor| format!("{} {}", factor.name, factor.value)).collect();
     output::line(&format!("{} {:.4} = {}", risk.band.word(), risk.score, factors.join(" x ")))?;
-    let within = risk.band.within_ms().map_or_else(
+    let within = risk.band.within_ms(rules).map_or_else(
         || "with the next window".to_owned(),
         |ms| format!("within {} of the first match", crate::engine::model::human_span(ms)),
     );

@@ -19,13 +19,21 @@ const JITTER_PERCENT: u64 = 20;
 pub struct Backoff {
     failed_count: u32,
     random: Pcg32,
+    ms_min: u64,
+    ms_max: u64,
 }
 
 impl Backoff {
     /// No failure yet; the same seed gives the same pauses.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { failed_count: 0, random: Pcg32::seed_from_u64(seed) }
+        Self { failed_count: 0, random: Pcg32::seed_from_u64(seed), ms_min: PAUSE_MS_MIN, ms_max: PAUSE_MS_MAX }
+    }
+
+    /// The same, from `ms_min` up to `ms_max`, before jitter.
+    #[must_use]
+    pub fn between(self, ms_min: u64, ms_max: u64) -> Self {
+        Self { ms_min: ms_min.max(1), ms_max: ms_max.max(ms_min).max(1), ..self }
     }
 
     /// No failure yet; seeded by a name, so that two sources differ and a source repeats itself.
@@ -38,9 +46,9 @@ impl Backoff {
 
     /// Another try failed: how long to wait before the next one.
     pub fn next_ms(&mut self) -> u64 {
-        let plain = (PAUSE_MS_MIN << self.failed_count).min(PAUSE_MS_MAX);
-        // Six doublings pass the longest pause; counting on would overflow the shift.
-        self.failed_count = (self.failed_count + 1).min(6);
+        let plain = self.ms_min.saturating_mul(1 << self.failed_count).min(self.ms_max);
+        // Counting on would overflow the shift; by then every longest pause is passed.
+        self.failed_count = (self.failed_count + 1).min(32);
         let jitter = plain * JITTER_PERCENT / 100;
         self.random.random_range(plain - jitter..=plain + jitter)
     }

@@ -7,3 +7,9 @@ use crate::engine::clock::Timestamp;
 pub fn now() -> Timestamp {
     Timestamp(chrono::Utc::now().timestamp_millis())
 }
+
+/// An instant as files have it.
+#[must_use]
+pub fn of(at: std::time::SystemTime) -> Timestamp {
+    Timestamp(chrono::DateTime::<chrono::Utc>::from(at).timestamp_millis())
+}

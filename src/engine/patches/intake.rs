@@ -1,6 +1,8 @@
 //! What is known after a document came in: the new entries in place of the old, or the old with what changed. A document that
 //! cannot be trusted leaves everything as it was.
 
+use std::collections::BTreeMap;
+
 use super::feeds::FeedError;
 use super::feeds::document::{Document, FeedEntry};
 use super::shelf::{FeedHead, Kept};
@@ -17,6 +19,8 @@ pub struct Arrival {
     pub etag: Option<String>,
     /// When the server says that it last changed.
     pub last_modified: Option<String>,
+    /// Which part of the feed it is, where each is fetched by itself.
+    pub part: Option<String>,
     /// A person said that it may have less than half of what there was.
     pub may_shrink: bool,
 }
@@ -50,6 +54,17 @@ pub fn take<T: FeedEntry>(
         entry.after(at.ok().and_then(|at| old.get(at)), is_first, arrival.at);
     }
     let entries = if is_whole { fresh } else { merged(old, fresh) };
+    let (cursor, resume_at) = old_head.as_ref().map_or((None, None), |head| (head.cursor, head.resume_at));
+    let mut part_etags =
+        old_head.filter(|head| head.origin == arrival.origin).map_or_else(BTreeMap::new, |head| head.part_etags);
+    let (etag, last_modified) = match arrival.part {
+        Some(part) => {
+            part_etags.remove(&part);
+            part_etags.extend(arrival.etag.map(|etag| (part, etag)));
+            (None, None)
+        }
+        None => (arrival.etag, arrival.last_modified),
+    };
     let head = FeedHead {
         taken_at: arrival.at,
         origin: arrival.origin,
@@ -57,10 +72,11 @@ pub fn take<T: FeedEntry>(
         count: entries.len(),
         set_aside_count: read.dropped_count,
         first_problem: read.first_problem,
-        etag: arrival.etag,
-        last_modified: arrival.last_modified,
-        cursor: old_head.as_ref().and_then(|head| head.cursor),
-        resume_at: old_head.and_then(|head| head.resume_at),
+        etag,
+        last_modified,
+        part_etags,
+        cursor,
+        resume_at,
     };
     Ok(Kept { head, entries })
 }

@@ -1,6 +1,8 @@
 //! All feeds together, and what they say of one vulnerability. Entries are found by their order; only OSV's names and packages
 //! need an index.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::advisory_id::AdvisoryId;
@@ -16,6 +18,7 @@ use super::matching::place::Place;
 use super::risk::CvssTenths;
 use super::shelf::{Shelf, ShelfError};
 use crate::engine::clock::Timestamp;
+use crate::engine::model::IncidentId;
 
 /// What the feeds hold, each in the order of its keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +34,8 @@ pub struct Knowledge {
     osv_names: FxHashMap<AdvisoryId, Vec<u32>>,
     /// Packages of OSV: ecosystem and name to advisory and place in its list.
     osv_packages: FxHashMap<(String, String), Vec<(u32, u32)>>,
+    /// Vulnerabilities that live incidents are about.
+    causes: BTreeMap<AdvisoryId, IncidentId>,
 }
 
 /// The score to go by.
@@ -53,9 +58,17 @@ pub struct Facts<'k> {
     pub nvd: Option<&'k Described>,
     /// What OSV says.
     pub osv: Vec<&'k OsvAdvisory>,
+    /// A live incident that is about it.
+    pub incident: Option<IncidentId>,
 }
 
 impl Knowledge {
+    /// The same, with the vulnerabilities that live incidents are about.
+    #[must_use]
+    pub fn with_causes(self, causes: BTreeMap<AdvisoryId, IncidentId>) -> Self {
+        Self { causes, ..self }
+    }
+
     /// Reads every feed that was taken.
     ///
     /// # Errors
@@ -117,6 +130,7 @@ impl Knowledge {
             osv: self.osv.iter().filter(|entry| is_wanted(&entry.id)).cloned().collect(),
             debian: self.debian.iter().filter(|entry| is_wanted(&entry.id)).cloned().collect(),
             has: self.has,
+            causes: self.causes.clone(),
             ..Self::default()
         };
         part.index();
@@ -205,8 +219,10 @@ impl Knowledge {
         let osv: Vec<&OsvAdvisory> =
             numbers.iter().filter_map(|number| self.osv.get(usize::try_from(*number).ok()?)).collect();
         let alias = || osv.iter().flat_map(|advisory| &advisory.aliases).find_map(AdvisoryId::cve);
-        let Some(cve) = id.cve().or_else(alias) else { return Facts { osv, ..Facts::default() } };
-        Facts { kev: find(&self.kev, cve), epss: find(&self.epss, cve), nvd: find(&self.nvd, cve), osv }
+        let own = self.causes.get(id).copied();
+        let Some(cve) = id.cve().or_else(alias) else { return Facts { osv, incident: own, ..Facts::default() } };
+        let incident = own.or_else(|| self.causes.get(&AdvisoryId::Cve(cve)).copied());
+        Facts { kev: find(&self.kev, cve), epss: find(&self.epss, cve), nvd: find(&self.nvd, cve), osv, incident }
     }
 
     /// The names of all vulnerabilities that any feed describes or lists, in order. Mere estimates are not among them.

@@ -1,6 +1,6 @@
 //! When each vulnerability was first found on each asset: deadlines count from there, whatever is looked at again and again.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
@@ -18,8 +18,8 @@ const FILE: &str = "first-matches";
 pub struct Ledger {
     packages: Vec<String>,
     ids: Vec<AdvisoryId>,
-    /// In the order of their keys.
-    assets: BTreeMap<String, Vec<(MatchKey, Timestamp)>>,
+    /// In the order of their names and of their keys.
+    assets: Vec<(String, Vec<(MatchKey, Timestamp)>)>,
     /// What was forgotten since it was last asked for.
     #[serde(skip)]
     gone: Vec<(String, MatchKey, Timestamp)>,
@@ -42,9 +42,25 @@ pub struct Gone {
     pub first_at: Timestamp,
 }
 
-/// A vulnerability in a package, by the ledger's numbers of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A vulnerability in a package, by the ledger's numbers of package and vulnerability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchKey(u32, u32);
+
+/// By the number of the vulnerability first: what is new then stands at the end.
+impl Ord for MatchKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.1, self.0).cmp(&(other.1, other.0))
+    }
+}
+
+impl PartialOrd for MatchKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Room that an asset has for what comes in between two looks at everything.
+const SPARE: usize = 8;
 
 impl Ledger {
     /// The ledger in the state directory; empty where there is none yet.
@@ -55,6 +71,10 @@ impl Ledger {
         let mut ledger: Self = file::read(&state_dir.join(FILE), MAGIC)?.unwrap_or_default();
         ledger.package_numbers = ledger.packages.iter().cloned().zip(0..).collect();
         ledger.id_numbers = ledger.ids.iter().cloned().zip(0..).collect();
+        // Earlier versions wrote them in another order.
+        for (_, noted) in &mut ledger.assets {
+            noted.sort_unstable_by_key(|(key, _)| *key);
+        }
         Ok(ledger)
     }
 
@@ -94,18 +114,35 @@ impl Ledger {
     pub fn note(&mut self, asset: &str, mut keys: Vec<MatchKey>, now: Timestamp) -> &[(MatchKey, Timestamp)] {
         keys.sort_unstable();
         keys.dedup();
-        let known = self.assets.entry(asset.to_owned()).or_default();
+        let (known, gone) = (Self::noted_of(&mut self.assets, asset, 0), &mut self.gone);
         let went = known.iter().filter(|(key, _)| keys.binary_search(key).is_err());
-        self.gone.extend(went.map(|(key, first_at)| (asset.to_owned(), *key, *first_at)));
+        gone.extend(went.map(|(key, first_at)| (asset.to_owned(), *key, *first_at)));
+        let mut noted = Vec::with_capacity(keys.len() + SPARE);
         let mut old = known.iter().peekable();
-        let noted = keys.into_iter().map(|key| {
+        noted.extend(keys.into_iter().map(|key| {
             while old.next_if(|(before, _)| *before < key).is_some() {}
             let first_at = old.next_if(|(before, _)| *before == key).map_or(now, |(_, at)| (*at).min(now));
             (key, first_at)
-        });
-        let noted: Vec<_> = noted.collect();
+        }));
         *known = noted;
         known
+    }
+
+    /// What is noted of an asset, which is made where it is new. Where it stands is looked at `near` first.
+    fn noted_of<'l>(
+        assets: &'l mut Vec<(String, Vec<(MatchKey, Timestamp)>)>,
+        asset: &str,
+        near: usize,
+    ) -> &'l mut Vec<(MatchKey, Timestamp)> {
+        let at = if assets.get(near).is_some_and(|(name, _)| name == asset) {
+            near
+        } else {
+            assets.binary_search_by(|(name, _)| name.as_str().cmp(asset)).unwrap_or_else(|at| {
+                assets.insert(at, (asset.to_owned(), Vec::new()));
+                at
+            })
+        };
+        &mut assets[at].1
     }
 
     /// What was forgotten since this was last asked, with its names.
@@ -119,14 +156,14 @@ impl Ledger {
         named.collect()
     }
 
-    /// Notes more that affects an asset, beside what is noted already.
-    pub fn add(&mut self, asset: &str, keys: &[MatchKey], now: Timestamp) -> &[(MatchKey, Timestamp)] {
-        if !self.assets.contains_key(asset) {
-            self.assets.insert(asset.to_owned(), Vec::new());
-        }
-        let Some(known) = self.assets.get_mut(asset) else { return &[] };
+    /// Notes more that affects an asset, beside what is noted already. Where it stands among the assets is looked at `near`
+    /// first: the number that matching gave it.
+    pub fn add(&mut self, asset: &str, near: usize, keys: &[MatchKey], now: Timestamp) -> &[(MatchKey, Timestamp)] {
+        let known = Self::noted_of(&mut self.assets, asset, near);
         for key in keys {
-            if let Err(at) = known.binary_search_by(|(known, _)| known.cmp(key)) {
+            if known.last().is_none_or(|(last, _)| last < key) {
+                known.push((*key, now));
+            } else if let Err(at) = known.binary_search_by(|(known, _)| known.cmp(key)) {
                 known.insert(at, (*key, now));
             }
         }
@@ -136,14 +173,15 @@ impl Ledger {
     /// When a vulnerability was first found on an asset.
     #[must_use]
     pub fn first(&self, asset: &str, key: MatchKey) -> Option<Timestamp> {
-        let noted = self.assets.get(asset)?;
+        let at = self.assets.binary_search_by(|(name, _)| name.as_str().cmp(asset)).ok()?;
+        let (_, noted) = self.assets.get(at)?;
         let at = noted.binary_search_by(|(known, _)| known.cmp(&key)).ok()?;
         noted.get(at).map(|(_, first_at)| *first_at)
     }
 
     /// Forgets assets that are not among these.
     pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
-        self.assets.retain(|name, _| is_there(name));
+        self.assets.retain(|(name, _)| is_there(name));
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod advisory_id;
+pub mod causes;
 pub mod cve;
 pub mod cvss;
 pub mod directive;

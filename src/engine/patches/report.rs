@@ -128,7 +128,7 @@ pub fn report(of: &ReportBasis<'_>, by: Division, within_days: u32, now: Timesta
         Division::Owner => owner.to_owned(),
     };
     let place = |band: Option<RiskBand>| BANDS.iter().position(|known| *known == band).unwrap_or(BANDS.len() - 1);
-    for item in &of.queue.items {
+    for item in of.queue.items.iter() {
         let asset = usize::try_from(item.asset).ok().and_then(|at| of.matched.assets.get(at));
         let Some((asset, standing)) = asset.zip(of.queue.standing(item)) else { continue };
         let traits = &asset.asset.traits;

@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::clock::{DAY_MS, HOUR_MS};
 use crate::engine::settings::RiskSettings;
 
 /// One in the unit of factors: hundredths.
@@ -44,11 +43,11 @@ impl CvssTenths {
 pub enum RiskBand {
     /// With the next maintenance window.
     Low,
-    /// Within 30 days.
+    /// Within 30 days, as shipped.
     Medium,
-    /// Within 7 days.
+    /// Within 7 days, as shipped.
     High,
-    /// Within 24 hours.
+    /// Within 24 hours, as shipped.
     Critical,
 }
 
@@ -66,11 +65,11 @@ impl RiskBand {
 
     /// Time from the first match to the deadline, in milliseconds; `None` for the next window.
     #[must_use]
-    pub fn within_ms(self) -> Option<i64> {
+    pub fn within_ms(self, settings: &RiskSettings) -> Option<i64> {
         match self {
-            Self::Critical => Some(24 * HOUR_MS),
-            Self::High => Some(7 * DAY_MS),
-            Self::Medium => Some(30 * DAY_MS),
+            Self::Critical => Some(settings.critical_within.0),
+            Self::High => Some(settings.high_within.0),
+            Self::Medium => Some(settings.medium_within.0),
             Self::Low => None,
         }
     }

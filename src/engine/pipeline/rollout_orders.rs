@@ -103,7 +103,7 @@ impl Engine {
         };
         let moves = target.packages.iter().map(|change| Move {
             name: words(&change.name),
-            architecture: words(""),
+            architecture: words(&change.architecture),
             from: words(&change.from),
             to: words(&change.to),
         });

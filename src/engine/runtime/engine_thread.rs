@@ -17,7 +17,7 @@ use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::recorder::Recorder;
 use super::runbook_folders::RunbookFolders;
-use super::{Ending, RuntimeConfig, RuntimeError, patch_desk, supervisor};
+use super::{Ending, RuntimeConfig, RuntimeError, patch_desk, patch_rounds, supervisor};
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::clock::Timestamp;
@@ -104,6 +104,8 @@ fn live(
         opened.patches.clone(),
         ends.handle.snapshots.subscribe(),
     );
+    let folder = opened.store.as_ref().map(Store::path);
+    patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
     let field_work = FieldWork {
         state_dir: opened.store.as_ref().map(|store| store.path().to_owned()),

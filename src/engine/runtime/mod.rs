@@ -14,9 +14,11 @@
 
 mod engine_thread;
 mod field_work;
+pub mod inventory_scan;
 mod jobs_thread;
 mod opening;
 mod patch_desk;
+mod patch_rounds;
 pub mod picture_file;
 pub mod recorder;
 pub mod replay;

@@ -1,6 +1,7 @@
 //! The thread that finds what must be patched: it reads feeds and inventory whenever their files change, and hands the queue to
 //! the engine as an input. What it read is let go of again; only the picture stays.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +12,11 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_PAUSE_MS_MIN, PATCH_WORK_SHARE};
+use crate::engine::model::IncidentId;
+use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::causes;
 use crate::engine::patches::exceptions::{InForce, PatchException};
+use crate::engine::patches::inventory::file;
 use crate::engine::patches::office::{Office, OfficeError};
 use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
 use crate::engine::patches::shelf::Shelf;
@@ -43,10 +48,18 @@ pub(super) fn watch(
 struct Desk {
     folder: PathBuf,
     settings: PatchSettings,
-    /// For the exceptions that people make.
+    /// For the exceptions that people make, and the incidents.
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What was found last.
     last: PatchPicture,
+}
+
+/// What people and incidents say beside the files.
+#[derive(PartialEq)]
+struct Said {
+    exceptions: Vec<Arc<PatchException>>,
+    /// What live incidents are about.
+    causes: BTreeMap<AdvisoryId, IncidentId>,
 }
 
 impl Desk {
@@ -54,14 +67,14 @@ impl Desk {
         self.last.state = PictureState::Loading;
         // It errs once the engine is gone, and then nobody is left to look for.
         while pictures.blocking_send(Arc::new(self.last.clone())).is_ok() {
-            let (marks, exceptions, started) = (marks(&self.folder), self.exceptions(), Instant::now());
-            let next_at = self.look(&exceptions, wall_clock::now());
+            let (marks, said, started) = (marks(&self.folder), self.said(), Instant::now());
+            let next_at = self.look(&said, wall_clock::now());
             if pictures.blocking_send(Arc::new(self.last.clone())).is_err() {
                 return;
             }
             // What takes long is done less often, so that it never takes more than its share of a core.
             thread::sleep(Duration::from_millis(PATCH_PAUSE_MS_MIN).max(started.elapsed() * PATCH_WORK_SHARE));
-            let is_same = || marks == self::marks(&self.folder) && exceptions == self.exceptions();
+            let is_same = || marks == self::marks(&self.folder) && said == self.said();
             while is_same() && wall_clock::now() < next_at {
                 if pictures.is_closed() {
                     return;
@@ -71,13 +84,15 @@ impl Desk {
         }
     }
 
-    fn exceptions(&self) -> Vec<Arc<PatchException>> {
-        self.snapshots.borrow().patch_exceptions.clone()
+    fn said(&self) -> Said {
+        let snapshot = self.snapshots.borrow();
+        let causes = causes::named_by(snapshot.incidents.iter().map(Arc::as_ref));
+        Said { exceptions: snapshot.patch_exceptions.clone(), causes }
     }
 
     /// Finds it anew; says when to look again though no file changes.
-    fn look(&mut self, exceptions: &[Arc<PatchException>], now: Timestamp) -> Timestamp {
-        match self.found(exceptions, now) {
+    fn look(&mut self, said: &Said, now: Timestamp) -> Timestamp {
+        match self.found(said, now) {
             Ok((picture, next_at)) => {
                 self.last = picture;
                 next_at
@@ -90,12 +105,10 @@ impl Desk {
         }
     }
 
-    fn found(
-        &self,
-        exceptions: &[Arc<PatchException>],
-        now: Timestamp,
-    ) -> Result<(PatchPicture, Timestamp), OfficeError> {
-        let office = Office::load(&self.folder)?;
+    fn found(&self, said: &Said, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
+        let exceptions = &said.exceptions;
+        let mut office = Office::load(&self.folder)?;
+        office.knowledge = office.knowledge.with_causes(said.causes.clone());
         let matched = office.matched();
         let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
         let queue = office.queue(&matched, &self.folder, &in_force, &self.settings.risk, now)?;
@@ -113,14 +126,16 @@ impl Desk {
         let next_end = exceptions.iter().filter(|it| it.is_in_force(now)).map(|it| it.until).min();
         let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
         let next_at = (now + PATCH_AGAIN_MS).min(next.unwrap_or(Timestamp(i64::MAX)));
-        Ok((picture::made(&made, now), next_at))
+        let mut picture = picture::made(&made, now);
+        picture::note_looks(&mut picture, &file::tries(&self.folder));
+        Ok((picture, next_at))
     }
 }
 
 /// The inventory and the feeds. What is only noted here, such as first matches, is not among them.
 fn marks(folder: &Path) -> Vec<Mark> {
     let shelf = Shelf::of(folder);
-    let mut files = vec![folder.join("inventory")];
+    let mut files = vec![folder.join("inventory"), folder.join(file::TRIES)];
     let feeds = std::fs::read_dir(shelf.folder()).into_iter().flatten().filter_map(Result::ok);
     let is_told = |file: &PathBuf| file.extension().is_some_and(|kind| kind == "feed" || kind == "json");
     files.extend(feeds.map(|entry| entry.path()).filter(is_told));
@@ -136,7 +151,7 @@ fn marks(folder: &Path) -> Vec<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::patches::inventory::{AssetNews, Fleet, Package, file};
+    use crate::engine::patches::inventory::{AssetNews, Fleet, Package};
 
     fn keep_asset(folder: &Path, name: &str) {
         let mut fleet: Fleet = file::load(folder).unwrap();

@@ -43,6 +43,8 @@ impl PatchSettings {
     /// The first value that cannot be meant, by its key.
     pub fn check(&self) -> Result<(), PatchProblem> {
         self.rollout.check()?;
+        check_every("feeds", self.feeds.every)?;
+        check_every("inventory", self.inventory.every)?;
         for (index, window) in self.window.iter().enumerate() {
             window.check().map_err(|text| PatchProblem::one("window", index, text))?;
         }
@@ -65,10 +67,24 @@ impl PatchSettings {
     }
 }
 
+/// Servers that everybody asks are not to be asked all the time, and a scan goes through every process of a host.
+fn check_every(section: &'static str, every: Option<Span>) -> Result<(), PatchProblem> {
+    let (least, most) = (Span(10 * MINUTE_MS), Span(30 * DAY_MS));
+    match every {
+        Some(every) if !(least..=most).contains(&every) => {
+            let text = format!("`every` = {every} under [patches.{section}] cannot be meant; write {least} to {most}");
+            Err(PatchProblem::key(section, "every", text))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The inventory.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InventorySettings {
+    /// How often a running hypo scans by itself; `None` where only `hypo inventory scan` does.
+    pub every: Option<Span>,
     /// Folders whose files are taken in with every scan.
     pub folders: Vec<PathBuf>,
     /// Hosts that are looked at over `ssh` with every scan, by the names that `[runbooks.ssh]` reaches them by.
@@ -79,6 +95,9 @@ pub struct InventorySettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeedsSettings {
+    /// How often a running hypo renews them by itself; `None` where only `hypo advisories sync` does, and nothing is fetched
+    /// unasked.
+    pub every: Option<Span>,
     /// One that was not renewed for this long is shown as stale.
     pub stale_after: Span,
     /// CISA's catalogue.
@@ -96,6 +115,7 @@ pub struct FeedsSettings {
 impl Default for FeedsSettings {
     fn default() -> Self {
         Self {
+            every: None,
             stale_after: Span(2 * DAY_MS),
             kev: FeedSettings::at(
                 "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
@@ -160,7 +180,7 @@ impl Default for OsvSettings {
     }
 }
 
-/// The multipliers and borders, in hundredths.
+/// The multipliers and borders, in hundredths, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RiskSettings {
@@ -180,6 +200,25 @@ pub struct RiskSettings {
     pub high: u32,
     /// From this score on it is medium.
     pub medium: u32,
+    /// From the first match on, a critical one is to be mended within this.
+    pub critical_within: Span,
+    /// A high one.
+    pub high_within: Span,
+    /// A medium one; others with the next window.
+    pub medium_within: Span,
+    /// Whose deadlines hold, and whose order.
+    pub deadlines: DeadlineRule,
+}
+
+/// Whose deadlines hold. Both are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadlineRule {
+    /// The bands of the composite risk.
+    #[default]
+    Bands,
+    /// The terms of CISA's Binding Operational Directive 26-04, the strictest that what is known allows.
+    Directive,
 }
 
 impl Default for RiskSettings {
@@ -193,6 +232,10 @@ impl Default for RiskSettings {
             critical: 85,
             high: 65,
             medium: 40,
+            critical_within: Span(DAY_MS),
+            high_within: Span(7 * DAY_MS),
+            medium_within: Span(30 * DAY_MS),
+            deadlines: DeadlineRule::Bands,
         }
     }
 }

@@ -183,6 +183,11 @@ pub struct PatchProblem {
 }
 
 impl PatchProblem {
+    /// Of a key that a section has once.
+    pub(super) fn key(section: &'static str, key: &'static str, text: String) -> Self {
+        Self { section, key: Some(key), index: None, text }
+    }
+
     /// Of one of several.
     pub(super) fn one(section: &'static str, index: usize, text: String) -> Self {
         Self { section, key: None, index: Some(index), text }

@@ -142,6 +142,9 @@ pub(super) fn show(common: &CommonArguments, id: &AdvisoryId, is_json: bool) -> 
         let ransomware = if known.is_ransomware { ", used by ransomware" } else { "" };
         let due = known.due.map_or_else(String::new, |due| format!(", due {due}"));
         output::line(&format!("  known to be exploited since {}{due}{ransomware}: {}", known.added, known.name))?;
+        if known.wants_forensics == Some(true) {
+            output::line("  CISA wants those who have it searched for signs of intrusion")?;
+        }
     }
     for verdict in &whole.debian {
         output::line(&format!("  Debian {} {}: {}", verdict.release, verdict.source, verdict_text(verdict)))?;

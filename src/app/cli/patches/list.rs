@@ -13,6 +13,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::human_span;
 use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::causes;
 use crate::engine::patches::directive::Term;
 use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::feeds::kev::KnownExploited;
@@ -107,7 +108,11 @@ struct View<'v> {
 pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
     let folder = &loaded.paths.state_dir;
-    let office = Office::load(folder)?;
+    let mut office = Office::load(folder)?;
+    if let Some(snapshot) = super::rollouts::picture(common)? {
+        let causes = causes::named_by(snapshot.incidents.iter().map(Arc::as_ref));
+        office.knowledge = office.knowledge.with_causes(causes);
+    }
     let rings = || office.fleet.assets().values().map(|asset| asset.traits.ring.as_str());
     if let Some(name) = arguments.ring.as_ref().filter(|name| !rings().any(|ring| ring == *name)) {
         let meant = crate::nearest::suggestion(name, rings());
@@ -130,7 +135,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &PatchesListArguments) ->
         excepted_count: queue.excepted.len(),
         is_kev_known: office.knowledge.has_kev(),
     };
-    for item in &queue.items {
+    for item in queue.items.iter() {
         let Some(component) = view.component(item).filter(|component| view.is_wanted(item, component, arguments))
         else {
             continue;

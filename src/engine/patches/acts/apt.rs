@@ -35,7 +35,8 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     let query = ["dpkg-query", "-W", "-f", FORMAT].map(Arc::from).into_iter();
     let first = moves.first();
     let shown = first.map_or_else(String::new, |it| {
-        format!(r"^Inst {} (\[[^ ]*\] )?\({} ", regex::escape(&it.name), regex::escape(&it.to))
+        // A foreign architecture is named, the machine's own is not.
+        format!(r"^Inst {}(:[a-z0-9-]+)? (\[[^ ]*\] )?\({} ", regex::escape(&it.name), regex::escape(&it.to))
     });
     let only = OnlyNames { lines: Arc::from(r"^(?:Inst|Remv) ([^ :]+)"), names: job.names().into() };
     Calls {
@@ -61,6 +62,7 @@ fn are(moves: &[Move], version: fn(&Move) -> &Arc<str>) -> String {
     format!("^{}$", each.collect::<String>())
 }
 
-fn full_name(it: &Move) -> String {
+/// `libc6:i386`; without the architecture where it is not said.
+pub(super) fn full_name(it: &Move) -> String {
     if it.architecture.is_empty() { it.name.to_string() } else { format!("{}:{}", it.name, it.architecture) }
 }

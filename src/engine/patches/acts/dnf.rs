@@ -25,7 +25,7 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
         names: job.names().into(),
     };
     Calls {
-        installed: reach.call(query.chain(moves.iter().map(|it| Arc::clone(&it.name))).collect()),
+        installed: reach.call(query.chain(moves.iter().map(|it| full_name(it).into())).collect()),
         is_there: are(moves, |it| &it.to),
         is_back: are(moves, |it| &it.from),
         // It says no to its own question, and ends with 1.
@@ -44,6 +44,11 @@ fn are(moves: &[Move], version: fn(&Move) -> &Arc<str>) -> String {
         format!("{}\\.{architecture}={};", regex::escape(&it.name), regex::escape(&with_epoch(version(it))))
     });
     format!("^{}$", each.collect::<String>())
+}
+
+/// `glibc.i686`; without the architecture where it is not said.
+fn full_name(it: &Move) -> String {
+    if it.architecture.is_empty() { it.name.to_string() } else { format!("{}.{}", it.name, it.architecture) }
 }
 
 /// A package at a version, as `dnf` takes it.

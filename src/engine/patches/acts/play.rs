@@ -1,15 +1,16 @@
 //! Packages by a playbook or a job template of one's own, which is told the packages and their versions as variables:
-//! `hypo_packages` (`openssl=3.0.15-1 libssl3=3.0.15-1`), and `hypo_task`, which is `install`, `look` or `undo`.
+//! `hypo_packages` (`openssl=3.0.15-1 libssl3=3.0.15-1`, with the architecture as in `libc6:i386=2.36-10` where one is there in
+//! several), and `hypo_task`, which is `install`, `look` or `undo`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Calls, Job, Move};
+use super::{Calls, Job, Move, apt};
 use crate::engine::model::{Call, Play};
 
 pub(super) fn calls(job: &Job, name: &Arc<str>, make: fn(Play) -> Call) -> Calls {
     let packages = |version: &dyn Fn(&Move) -> Arc<str>| -> Arc<str> {
-        let each = job.moves.iter().map(|it| format!("{}={}", it.name, version(it)));
+        let each = job.moves.iter().map(|it| format!("{}={}", apt::full_name(it), version(it)));
         each.collect::<Vec<_>>().join(" ").into()
     };
     let play = |task: &str, version: &dyn Fn(&Move) -> Arc<str>, is_check: bool| {

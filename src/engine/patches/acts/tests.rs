@@ -93,6 +93,31 @@ fn what_dpkg_says_decides_whether_they_are_there() {
 }
 
 #[test]
+fn a_package_in_two_architectures_moves_in_both_together() {
+    let moves = vec![a_move("libc6", "2.36-9", "2.36-10", "i386"), a_move("libc6", "2.36-9", "2.36-10", "amd64")];
+    let proposal = proposal(&job(Method::Apt(Reach::Local), moves.clone()));
+    let called = words(&step(&proposal, INSTALL).act().unwrap().call);
+    assert!(called.ends_with("install libc6:amd64=2.36-10 libc6:i386=2.36-10"), "{called}");
+    let (_, expect, _) = look(step(&proposal, "dry-run"));
+    let expect = regex::Regex::new(expect).unwrap();
+    for own in
+        ["Inst libc6 [2.36-9] (2.36-10 Debian:12 [amd64])", "Inst libc6:amd64 [2.36-9] (2.36-10 Debian:12 [amd64])"]
+    {
+        assert!(expect.is_match(own), "{own}");
+    }
+    let (call, expect, _) = look(step(&proposal, "installed"));
+    assert!(call.ends_with("libc6:amd64 libc6:i386"), "{call}");
+    let expect = regex::Regex::new(expect).unwrap();
+    assert!(expect.is_match("libc6:amd64=2.36-10=installed;libc6:i386=2.36-10=installed;"));
+    assert!(!expect.is_match("libc6:amd64=2.36-10=installed;libc6:i386=2.36-9=installed;"));
+    let played = super::proposal(&job(Method::Playbook(text("patch.yml")), moves.clone()));
+    let called = words(&step(&played, INSTALL).act().unwrap().call);
+    assert!(called.contains("hypo_packages=libc6:i386=2.36-10 libc6:amd64=2.36-10"), "{called}");
+    let (asked, ..) = look(step(&super::proposal(&job(Method::Dnf(Reach::Local), moves)), "installed"));
+    assert!(asked.ends_with("libc6.i386 libc6.amd64"), "{asked}");
+}
+
+#[test]
 fn dnf_is_asked_in_its_own_words() {
     let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
     let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
@@ -113,7 +138,7 @@ fn a_playbook_is_limited_to_the_machine_and_told_the_versions() {
     let act = step(&proposal, INSTALL).act().unwrap();
     let called = words(&act.call);
     assert!(called.starts_with("ansible-playbook patch.yml --limit web-1"), "{called}");
-    assert!(called.contains("hypo_packages=openssl=3.0.15-1~deb12u1 libssl3=3.0.15-1~deb12u1"), "{called}");
+    assert!(called.contains("hypo_packages=openssl:amd64=3.0.15-1~deb12u1 libssl3:amd64=3.0.15-1~deb12u1"), "{called}");
     assert!(words(act.dry_run.as_ref().unwrap()).ends_with("--check"));
     assert!(!proposal.steps.iter().any(|step| step.spec.name.as_ref() == "unit"), "nobody knows how to reach it");
 }

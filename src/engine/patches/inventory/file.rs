@@ -1,5 +1,6 @@
 //! The inventory's file beside the store: replaced as a whole, refused where it is not as it was written.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -9,7 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
+use crate::engine::patches::shelf::health::Tried;
 use crate::engine::patches::shelf::{digest, replace};
+
+/// What became of looks, beside the inventory.
+pub const TRIES: &str = "inventory-tries.json";
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,24 @@ pub fn load(state_dir: &Path) -> Result<Fleet, FileError> {
 /// When it cannot be written; the one before stays.
 pub fn keep(state_dir: &Path, fleet: &Fleet) -> Result<(), FileError> {
     write(&state_dir.join("inventory"), "hypo inventory 1 ", &fleet.compacted())
+}
+
+/// What became of the last look at each host, file and folder, by what it is called. A file that cannot be read says nothing:
+/// what was looked at is told by the inventory.
+#[must_use]
+pub fn tries(state_dir: &Path) -> BTreeMap<String, Tried> {
+    let text = std::fs::read_to_string(state_dir.join(TRIES)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Keeps what became of them.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_tries(state_dir: &Path, tries: &BTreeMap<String, Tried>, _held: &Held) -> Result<(), FileError> {
+    let path = state_dir.join(TRIES);
+    let written = serde_json::to_vec_pretty(tries).map_err(std::io::Error::from);
+    written.and_then(|bytes| replace(&path, &bytes)).map_err(|problem| FileError::File { path, problem })
 }
 
 /// A value in a file that begins with `magic` and the check sum of the rest.

@@ -12,7 +12,7 @@ use crate::engine::patches::inventory::Fleet;
 use crate::engine::patches::knowledge::Knowledge;
 use crate::engine::patches::matching::fleet::Matched;
 use crate::engine::patches::queue::Queue;
-use crate::engine::patches::shelf::health::FeedReport;
+use crate::engine::patches::shelf::health::{FeedReport, Tried};
 use crate::engine::settings::RiskSettings;
 
 /// What a picture is made of.
@@ -38,7 +38,7 @@ pub fn made(of: &Made<'_>, now: Timestamp) -> PatchPicture {
     let mut tally = Tally::default();
     let mut rows = Rows::of(of);
     let mut groups = Gathering::of(of);
-    for item in &of.queue.items {
+    for item in of.queue.items.iter() {
         let Some(standing) = of.queue.standing(item) else { continue };
         let Some(patch) = rows.number(standing.component) else { continue };
         let band = standing.risk.as_ref().map(|risk| risk.band);
@@ -71,6 +71,24 @@ pub fn made(of: &Made<'_>, now: Timestamp) -> PatchPicture {
         unbooted,
         unbooted_left_out,
     }
+}
+
+/// Adds the looks at hosts, files and folders that failed the last time, before what else could not be checked: nobody knows what
+/// is there by now.
+pub fn note_looks(picture: &mut PatchPicture, looks: &BTreeMap<String, Tried>) {
+    let mut by_error: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for (origin, tried) in looks {
+        if let Some(error) = &tried.error {
+            by_error.entry(error).or_insert((0, origin)).0 += 1;
+        }
+    }
+    let gap = |(error, (asset_count, example)): (&str, (usize, &str))| Gap {
+        why: Arc::from(format!("the last look failed, and what was known before stays: {error}")),
+        asset_count,
+        example: Arc::from(example),
+    };
+    picture.gaps.splice(0..0, by_error.into_iter().map(gap));
+    picture.gaps.truncate(PATCH_ASIDES_MAX);
 }
 
 fn feeds(reports: &[FeedReport]) -> Vec<FeedLine> {

@@ -7,7 +7,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use made::{Made, made};
+pub use made::{Made, made, note_looks};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub use super::queue::told::FactorTold;
 pub use super::risk::RiskBand;
 pub use super::shelf::health::FeedState;
 use crate::engine::clock::Timestamp;
+use crate::engine::model::IncidentId;
 
 /// How far the picture has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -193,6 +194,8 @@ pub struct Patch {
     pub is_known_exploited: bool,
     /// And used by ransomware.
     pub is_ransomware: bool,
+    /// A live incident that is about what it mends: it goes to the front.
+    pub incident: Option<IncidentId>,
     /// How likely the worst that it mends is to be exploited; `None` is unknown.
     pub epss: Option<f32>,
     /// The earliest deadlines of all assets.

@@ -147,6 +147,7 @@ impl<'m> Rows<'m> {
             is_internet_facing: standing.class.is_internet_facing,
             is_known_exploited: threats.iter().any(|threat| threat.is_known_exploited),
             is_ransomware: threats.iter().any(|threat| threat.is_ransomware),
+            incident: component.affected.iter().find_map(|it| self.of.knowledge.facts(it.id).incident),
             epss: worst.epss,
             clocks: row.clocks?,
             tally: row.tally,

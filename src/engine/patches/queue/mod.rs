@@ -6,8 +6,11 @@
 
 mod lessened;
 pub mod newcomer;
+pub mod ranks;
 pub mod standing;
 pub mod told;
+
+use rustc_hash::FxHashMap;
 
 use super::exceptions::{Covered, InForce};
 use super::inventory::{Environment, Exposure};
@@ -17,7 +20,8 @@ use super::matching::fleet::{Component, Matched, MatchedAsset};
 use crate::engine::clock::Timestamp;
 use crate::engine::settings::RiskSettings;
 use lessened::Lessened;
-use standing::{Class, Order, Standing, Threat, standing, threats};
+use ranks::Ranks;
+use standing::{Class, Standing, Threat, standing, threats};
 
 /// A patch that an asset lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +40,15 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Queue {
     /// In order.
-    pub items: Vec<Item>,
+    pub items: Ranks,
     /// How urgent they are, by number; shared by all assets of a class.
     pub standings: Vec<Standing>,
     /// What is known of what affects each component, by its number.
     pub threats: Vec<Vec<Threat>>,
     /// Patches that exceptions take out of it, each with the number of the exception; their clocks go on.
     pub excepted: Vec<(Item, u64)>,
+    /// The standings in use, by component.
+    by_component: FxHashMap<u32, Vec<u32>>,
 }
 
 impl Queue {
@@ -52,58 +58,27 @@ impl Queue {
         self.standings.get(usize::try_from(item.standing).ok()?)
     }
 
-    /// Its place in the order: urgency, then age.
-    fn place(&self, item: &Item) -> (Option<Order>, Timestamp, u32, u32) {
-        let standing = self.standing(item);
-        let component = standing.map_or(u32::MAX, |standing| standing.component);
-        (standing.map(|standing| standing.order), item.first_at, component, item.asset)
+    /// Takes the items with these standings out of the order.
+    fn remove(&mut self, stale: &[u32]) {
+        self.items.remove(stale, &self.standings);
+        self.excepted.retain(|(item, _)| !stale.contains(&item.standing));
     }
 
-    /// Positions of the items with one of these standings, in order: only where items of that urgency stand is looked.
-    fn positions(&self, of: &[u32]) -> Vec<usize> {
-        let mut orders: Vec<Order> =
-            of.iter().filter_map(|number| Some(self.standings.get(usize::try_from(*number).ok()?)?.order)).collect();
-        orders.sort_unstable();
-        orders.dedup();
-        let order_of = |item: &Item| self.standing(item).map(|standing| standing.order);
-        let mut positions = Vec::new();
-        for order in orders {
-            let from = self.items.partition_point(|item| order_of(item) < Some(order));
-            let rest = self.items.iter().enumerate().skip(from);
-            let same = rest.take_while(|(_, item)| order_of(item) == Some(order));
-            positions.extend(same.filter(|(_, item)| of.contains(&item.standing)).map(|(at, _)| at));
+    /// Puts items into the order, and what exceptions take out of it beside it.
+    fn add(&mut self, items: &[Item], excepted: Vec<(Item, u64)>) {
+        self.items.add(items, &self.standings);
+        if excepted.is_empty() {
+            return;
         }
-        positions
+        self.excepted.extend(excepted);
+        let standings = &self.standings;
+        let component = |item: &Item| Some(standings.get(usize::try_from(item.standing).ok()?)?.component);
+        self.excepted.sort_by_key(|(item, _)| (item.asset, component(item)));
     }
 
-    /// Takes items away, by their positions in order: what stands between two of them moves once, together.
-    fn remove(&mut self, positions: &[usize]) {
-        let Some(mut to) = positions.first().copied() else { return };
-        for (number, at) in positions.iter().enumerate() {
-            let end = positions.get(number + 1).copied().unwrap_or(self.items.len());
-            self.items.copy_within(at + 1..end, to);
-            to += end - (at + 1);
-        }
-        self.items.truncate(to);
-    }
-
-    /// Puts items, in order, among those that are there.
-    fn merge(&mut self, fresh: &[Item]) {
-        let Some(filler) = fresh.first() else { return };
-        let at = |item: &Item| {
-            let place = self.place(item);
-            self.items.partition_point(|before| self.place(before) <= place)
-        };
-        let positions: Vec<usize> = fresh.iter().map(at).collect();
-        let mut end = self.items.len();
-        self.items.resize(end + fresh.len(), *filler);
-        for (number, (at, item)) in positions.iter().zip(fresh).enumerate().rev() {
-            self.items.copy_within(*at..end, at + number + 1);
-            if let Some(place) = self.items.get_mut(at + number) {
-                *place = *item;
-            }
-            end = *at;
-        }
+    /// The numbers of a component's standings.
+    fn standings_of(&self, component: u32) -> &[u32] {
+        self.by_component.get(&component).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What is known of what affects a component.
@@ -148,7 +123,7 @@ pub fn queue(
             ledger.note(asset.name, all, now)
         } else {
             // What cannot be looked at now may still be there: its clock goes on.
-            ledger.add(asset.name, &all, now)
+            ledger.add(asset.name, usize::try_from(number).unwrap_or(usize::MAX), &all, now)
         };
         for component in list {
             let place = places.get(class(asset).number()).and_then(|of| of.get(usize::try_from(*component).ok()?));
@@ -170,10 +145,11 @@ pub fn queue(
         }
     }
     ledger.retain(|name| matched.assets.binary_search_by(|asset| asset.name.cmp(name)).is_ok());
-    let mut queue = Queue { items: Vec::new(), standings, threats, excepted };
-    items.sort_unstable_by_key(|item| queue.place(item));
-    queue.items = items;
-    queue
+    let mut by_component: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for (number, standing) in (0u32..).zip(&standings) {
+        by_component.entry(standing.component).or_default().push(number);
+    }
+    Queue { items: Ranks::of(&items, &standings), standings, threats, excepted, by_component }
 }
 
 fn keys_of(component: &Component<'_>, ledger: &mut Ledger) -> Vec<MatchKey> {

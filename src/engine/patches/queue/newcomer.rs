@@ -1,11 +1,11 @@
 //! One advisory that comes in while everything else stays: only who has its package is looked at again, and its patches go
 //! to their place in the order.
 
-use rustc_hash::FxHashSet;
-
+use super::lessened::Lessened;
 use super::standing::{Class, Threat, standing, threat};
 use super::{Item, Queue, class, times};
 use crate::engine::clock::Timestamp;
+use crate::engine::patches::exceptions::{Covered, InForce};
 use crate::engine::patches::knowledge::Knowledge;
 use crate::engine::patches::ledger::Ledger;
 use crate::engine::patches::matching::fleet::Matched;
@@ -21,34 +21,44 @@ pub struct Present<'p, 'f, 'k> {
     pub holders: &'p Holders,
     /// When what was found first.
     pub ledger: &'p mut Ledger,
+    /// What people put off or accepted.
+    pub exceptions: &'p InForce<'p>,
     /// The multipliers and bands.
     pub settings: &'p RiskSettings,
 }
 
-/// Takes in what `news` says and `matched` does not know yet; gives how many items of the queue it changed or made.
+/// Takes in what `news` says and `matched` does not know yet; gives how many items of the queue it changed or made, with those
+/// that exceptions take out.
 pub fn add<'k>(queue: &mut Queue, present: &mut Present<'_, '_, 'k>, news: &'k Knowledge, now: Timestamp) -> usize {
     let changed = affect(queue, present, news, now);
-    if changed.is_empty() {
-        return 0;
+    let mut fresh = Fresh::default();
+    let mut stale: Vec<u32> = Vec::new();
+    for (component, count) in changed {
+        stale.extend(queue.standings_of(component));
+        items_of(queue, present, component, count, now, &mut fresh);
     }
-    let standing_count = queue.standings.len();
-    let mut fresh = Vec::new();
-    for component in &changed {
-        fresh.extend(items_of(queue, present, *component, now));
+    if !stale.is_empty() {
+        queue.remove(&stale);
     }
-    let changed: FxHashSet<u32> = changed.into_iter().collect();
-    let known = (0u32..).zip(&queue.standings).take(standing_count);
-    let stale: Vec<u32> =
-        known.filter(|(_, standing)| changed.contains(&standing.component)).map(|(number, _)| number).collect();
-    let positions = queue.positions(&stale);
-    queue.remove(&positions);
-    fresh.sort_by_cached_key(|item| queue.place(item));
-    queue.merge(&fresh);
-    fresh.len()
+    let count = fresh.items.len() + fresh.excepted.len();
+    queue.add(&fresh.items, fresh.excepted);
+    count
 }
 
-/// Notes what is new in the components that it affects; gives their numbers.
-fn affect<'k>(queue: &mut Queue, present: &mut Present<'_, '_, 'k>, news: &'k Knowledge, now: Timestamp) -> Vec<u32> {
+/// What goes into the queue in place of what was there.
+#[derive(Default)]
+struct Fresh {
+    items: Vec<Item>,
+    excepted: Vec<(Item, u64)>,
+}
+
+/// Notes what is new in the components that it affects; gives their numbers, each with how much of it is new.
+fn affect<'k>(
+    queue: &mut Queue,
+    present: &mut Present<'_, '_, 'k>,
+    news: &'k Knowledge,
+    now: Timestamp,
+) -> Vec<(u32, usize)> {
     let mut changed = Vec::new();
     let places = present.matched.places.clone();
     for place in &places {
@@ -65,41 +75,60 @@ fn affect<'k>(queue: &mut Queue, present: &mut Present<'_, '_, 'k>, news: &'k Kn
                 if fresh.is_empty() {
                     continue;
                 }
+                changed.push((*number, fresh.len()));
                 let threats: Vec<Threat> =
                     fresh.iter().map(|finding| threat(finding, news, present.settings, now)).collect();
                 component.affected.extend(fresh);
                 if let Some(of) = queue.threats.get_mut(at) {
                     of.extend(threats);
                 }
-                changed.push(*number);
             }
         }
     }
     changed
 }
 
-/// The items of a component anew, with standings of their own.
-fn items_of(queue: &mut Queue, present: &mut Present<'_, '_, '_>, number: u32, now: Timestamp) -> Vec<Item> {
-    let Present { matched, holders, ledger, settings } = present;
-    let Some(component) = matched.component(number) else { return Vec::new() };
+/// The items of a component anew, with standings of their own in place of those that it had. The last `fresh_count` of what
+/// affects it are new, and not noted yet.
+fn items_of(
+    queue: &mut Queue,
+    present: &mut Present<'_, '_, '_>,
+    number: u32,
+    fresh_count: usize,
+    now: Timestamp,
+    into: &mut Fresh,
+) {
+    let Present { matched, holders, ledger, exceptions, settings } = present;
+    let Some(component) = matched.component(number) else { return };
     let keys: Vec<_> = component.affected.iter().map(|finding| ledger.key(&component.name, finding.id)).collect();
+    let fresh_keys = keys.get(keys.len().saturating_sub(fresh_count)..).unwrap_or_default();
+    let threats = queue.threats(number).to_vec();
+    let (mut lessened, first_own) = (Lessened::default(), queue.standings.len());
     let mut by_class: [Option<u32>; Class::COUNT] = [None; Class::COUNT];
-    let mut items = Vec::new();
     for asset_number in holders.assets(number) {
-        let Some(asset) = usize::try_from(asset_number).ok().and_then(|at| matched.assets.get(at)) else { continue };
+        let Ok(at) = usize::try_from(asset_number) else { continue };
+        let Some(asset) = matched.assets.get(at) else { continue };
         let class = class(asset);
         let Some(place) = by_class.get_mut(class.number()) else { continue };
         if place.is_none() {
-            let threats = queue.threats(number).to_vec();
             let Some(fresh) = standing(number, &threats, class, settings) else { continue };
             *place = u32::try_from(queue.standings.len()).ok();
             queue.standings.push(fresh);
         }
-        let Some(place) = *place else { continue };
-        let noted = ledger.add(asset.name, &keys, now);
+        let Some(mut place) = *place else { continue };
+        let covered = exceptions.covered(component, asset);
+        if let Some(covered) = covered.as_ref().filter(|covered| !covered.is_whole()) {
+            place = lessened.place(&mut queue.standings, number, &threats, class, covered, settings).unwrap_or(place);
+        }
+        let noted = ledger.add(asset.name, at, fresh_keys, now);
         let Some(standing) = usize::try_from(place).ok().and_then(|at| queue.standings.get(at)) else { continue };
         let (first_at, due_at) = times(&keys, standing, noted, now);
-        items.push(Item { standing: place, asset: asset_number, first_at, due_at });
+        let item = Item { standing: place, asset: asset_number, first_at, due_at };
+        match covered.filter(Covered::is_whole) {
+            Some(covered) => into.excepted.push((item, covered.exception)),
+            None => into.items.push(item),
+        }
     }
-    items
+    let own = first_own..queue.standings.len();
+    queue.by_component.insert(number, own.filter_map(|at| u32::try_from(at).ok()).collect());
 }

@@ -10,7 +10,7 @@ use crate::engine::patches::knowledge::{Knowledge, Score};
 use crate::engine::patches::matching::fleet::Component;
 use crate::engine::patches::matching::{Basis, Finding};
 use crate::engine::patches::risk::{self, Exposure, Risk, RiskBand};
-use crate::engine::settings::RiskSettings;
+use crate::engine::settings::{DeadlineRule, RiskSettings};
 
 /// What of an asset counts for urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -51,6 +51,8 @@ pub struct Threat {
     pub is_ransomware: bool,
     /// How likely it is to be exploited; `None` is unknown.
     pub epss: Option<f32>,
+    /// A live incident is about it.
+    pub is_incident_cause: bool,
     /// What mends it is younger than the settings' days.
     pub is_fresh: bool,
 }
@@ -58,6 +60,8 @@ pub struct Threat {
 /// The order of standings: the smaller, the more urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
+    /// A live incident is about what it mends.
+    is_incident_cause: Reverse<bool>,
     band: u8,
     is_known_exploited: Reverse<bool>,
     is_internet_facing: Reverse<bool>,
@@ -109,6 +113,7 @@ pub fn threat(finding: &Finding<'_>, knowledge: &Knowledge, settings: &RiskSetti
         is_known_exploited: facts.kev.is_some(),
         is_ransomware: facts.kev.is_some_and(|entry| entry.is_ransomware),
         epss: facts.epss.map(|estimate| estimate.probability),
+        is_incident_cause: facts.incident.is_some(),
         is_fresh: fix_seen_at.is_some_and(|at| now.since_ms(at) < fresh_ms),
     }
 }
@@ -117,11 +122,15 @@ pub fn threat(finding: &Finding<'_>, knowledge: &Knowledge, settings: &RiskSetti
 #[must_use]
 pub fn standing(component: u32, threats: &[Threat], class: Class, settings: &RiskSettings) -> Option<Standing> {
     let risks: Vec<Option<Risk>> = threats.iter().map(|threat| risk_of(threat, class, settings)).collect();
-    let orders = threats.iter().zip(&risks).map(|(threat, risk)| order(threat, risk.as_ref(), class));
+    let orders = threats.iter().zip(&risks).map(|(threat, risk)| order(threat, risk.as_ref(), class, settings));
     let by_score = |risk: &Option<Risk>| risk.as_ref().map_or(0, |risk| (risk.score * 1e8) as u64);
     let ranked = orders.zip(&risks).enumerate().min_by_key(|(_, (order, risk))| (*order, Reverse(by_score(risk))));
     let (worst, (order, _)) = ranked?;
-    let within_ms = threats.iter().zip(&risks).map(|(threat, risk)| within(threat, risk.as_ref(), class)).collect();
+    // It goes to the front, whatever is the worst of it.
+    let is_incident_cause = Reverse(threats.iter().any(|threat| threat.is_incident_cause));
+    let order = Order { is_incident_cause, ..order };
+    let within_ms =
+        threats.iter().zip(&risks).map(|(threat, risk)| within(threat, risk.as_ref(), class, settings)).collect();
     let directive = terms(threats.get(worst)?, class);
     let risk = risks.into_iter().nth(worst).flatten();
     Some(Standing { component, class, worst, risk, order, directive, within_ms })
@@ -138,16 +147,18 @@ fn risk_of(threat: &Threat, class: Class, settings: &RiskSettings) -> Option<Ris
     Some(risk::assess(&exposure, settings))
 }
 
-fn order(threat: &Threat, risk: Option<&Risk>, class: Class) -> Order {
-    let band = match risk.map(|risk| risk.band) {
-        Some(RiskBand::Critical) => 0,
-        None if threat.is_known_exploited => 0,
-        Some(RiskBand::High) => 1,
-        None => 2,
-        Some(RiskBand::Medium) => 3,
-        Some(RiskBand::Low) => 4,
+fn order(threat: &Threat, risk: Option<&Risk>, class: Class, settings: &RiskSettings) -> Order {
+    let band = match (settings.deadlines, risk.map(|risk| risk.band)) {
+        (DeadlineRule::Directive, _) => terms(threat, class).0 as u8,
+        (_, Some(RiskBand::Critical)) => 0,
+        (_, None) if threat.is_known_exploited => 0,
+        (_, Some(RiskBand::High)) => 1,
+        (_, None) => 2,
+        (_, Some(RiskBand::Medium)) => 3,
+        (_, Some(RiskBand::Low)) => 4,
     };
     Order {
+        is_incident_cause: Reverse(threat.is_incident_cause),
         band,
         is_known_exploited: Reverse(threat.is_known_exploited),
         is_internet_facing: Reverse(class.is_internet_facing),
@@ -156,10 +167,14 @@ fn order(threat: &Threat, risk: Option<&Risk>, class: Class) -> Order {
     }
 }
 
-/// By the band; by the strictest term of the directive where there is no score for what is known to be exploited.
-fn within(threat: &Threat, risk: Option<&Risk>, class: Class) -> Option<i64> {
+/// By the band, or the strictest term of the directive where the settings want that; by the latter, too, where there is no score
+/// for what is known to be exploited.
+fn within(threat: &Threat, risk: Option<&Risk>, class: Class, settings: &RiskSettings) -> Option<i64> {
     match risk {
-        Some(risk) => risk.band.within_ms(),
+        _ if settings.deadlines == DeadlineRule::Directive => {
+            terms(threat, class).0.days().map(|days| i64::from(days) * DAY_MS)
+        }
+        Some(risk) => risk.band.within_ms(settings),
         None if threat.is_known_exploited => terms(threat, class).0.days().map(|days| i64::from(days) * DAY_MS),
         None => None,
     }

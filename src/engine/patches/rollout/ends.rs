@@ -151,6 +151,7 @@ impl Step {
         self.watch(target, pace.takes_ms + pace.validate_ms);
         let back = |change: &PackageChange| PackageChange {
             name: change.name.clone(),
+            architecture: change.architecture.clone(),
             from: change.to.clone(),
             to: change.from.clone(),
         };

@@ -85,8 +85,13 @@ fn installed(
             .source()
             .map_or(package.name == source, |(name, version)| name == source && version == component.version)
     });
+    // A name alone is not enough where it is there in several architectures, and such packages only move together.
+    let is_ambiguous = |package: &Package| {
+        fleet.packages_of(asset).any(|it| it.name == package.name && it.architecture != package.architecture)
+    };
     let each = of_it.map(|package| Installed {
         name: package.name.clone(),
+        architecture: if is_ambiguous(package) { package.architecture.clone() } else { String::new() },
         version: package.version.clone(),
         fixed: fix.and_then(|fix| binary_version(package, fix)),
     });
@@ -99,4 +104,58 @@ fn binary_version(package: &Package, fix: &str) -> Option<String> {
     // One that was only built again has a suffix more, which the next version has not.
     let is_rebuilt = package.version.strip_prefix(source_version.as_str()).is_some_and(|rest| rest.starts_with("+b"));
     (package.version == *source_version || is_rebuilt).then(|| fix.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::clock::Timestamp;
+    use crate::engine::patches::feeds::debian;
+    use crate::engine::patches::inventory::{AssetNews, dpkg};
+    use crate::engine::patches::knowledge::Knowledge;
+    use crate::engine::patches::ledger::Ledger;
+    use crate::engine::patches::matching::fleet::matched;
+    use crate::engine::patches::queue::queue;
+    use crate::engine::settings::RiskSettings;
+
+    /// What dpkg's status file says of packages, as `name architecture`, all made of glibc 2.36-9.
+    fn status(of: &[(&str, &str)]) -> String {
+        let paragraph = |(name, architecture): &(&str, &str)| {
+            format!(
+                "Package: {name}\nStatus: install ok installed\nArchitecture: {architecture}\nMulti-Arch: same\n\
+                 Source: glibc\nVersion: 2.36-9\n\n"
+            )
+        };
+        of.iter().map(paragraph).collect()
+    }
+
+    #[test]
+    fn a_package_in_several_architectures_is_named_with_each() {
+        let tracker = br#"{"glibc": {"CVE-2026-1111": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "2.36-10"}}}}}"#;
+        let verdicts = debian::read(tracker, &[]).unwrap().entries;
+        let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
+        let mut fleet = Fleet::default();
+        for (name, of) in [
+            ("one", &[("libc6", "amd64"), ("libc-bin", "amd64")][..]),
+            ("two", &[("libc6", "amd64"), ("libc6", "i386"), ("libc-bin", "amd64")]),
+        ] {
+            let news = AssetNews {
+                system: Some(dpkg::system("ID=debian\nVERSION_CODENAME=bookworm\n")),
+                packages: Some(dpkg::read(&status(of)).packages),
+                ..AssetNews::default()
+            };
+            fleet.take(name, news, "x", Timestamp(0));
+        }
+        let (found, none) = (matched(&fleet, &knowledge), InForce::default());
+        let queue = queue(&found, &knowledge, &mut Ledger::default(), &none, &RiskSettings::default(), Timestamp(0));
+        let need = need_of("glibc", &fleet, &found, &queue, &none).unwrap();
+        let named = |candidate: &Candidate| -> Vec<String> {
+            let mut names: Vec<String> =
+                candidate.packages.iter().map(|it| format!("{}:{}", it.name, it.architecture)).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(named(&need.candidates[0]), ["libc-bin:", "libc6:"]);
+        assert_eq!(named(&need.candidates[1]), ["libc-bin:", "libc6:amd64", "libc6:i386"]);
+    }
 }

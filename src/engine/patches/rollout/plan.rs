@@ -22,10 +22,21 @@ use crate::engine::settings::ServerRole;
 pub struct PackageChange {
     /// Its name.
     pub name: String,
+    /// Its architecture where the package is there in several, which then move together; empty where there is only one.
+    pub architecture: String,
     /// The version that is installed.
     pub from: String,
     /// The version that is to be.
     pub to: String,
+}
+
+impl PackageChange {
+    /// `libc6:i386 2.36-9 -> 2.36-10`; without the architecture where there is only one.
+    fn line(&self) -> String {
+        let Self { name, architecture, from, to } = self;
+        let colon = if architecture.is_empty() { "" } else { ":" };
+        format!("{name}{colon}{architecture} {from} -> {to}")
+    }
 }
 
 /// An asset that is patched.
@@ -261,8 +272,7 @@ impl Pace {
 
 impl Target {
     fn line(&self) -> String {
-        let packages: Vec<String> =
-            self.packages.iter().map(|change| format!("{} {} -> {}", change.name, change.from, change.to)).collect();
+        let packages: Vec<String> = self.packages.iter().map(PackageChange::line).collect();
         let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
         let role = match self.role {
             ServerRole::Stateless => "stateless",

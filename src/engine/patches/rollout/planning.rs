@@ -20,6 +20,8 @@ pub const STAGING: &str = "staging";
 pub struct Installed {
     /// Its name.
     pub name: String,
+    /// Its architecture where the package is there in several; empty where there is only one.
+    pub architecture: String,
     /// The version that is installed.
     pub version: String,
     /// The version that mends it there; `None` where there is none.
@@ -139,9 +141,14 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
             let package = &package.name;
             return Err(format!("{package} may not be patched on {class}; [[patches.allow]] names what may"));
         }
-        changes.push(PackageChange { name: package.name.clone(), from: package.version.clone(), to: fixed.clone() });
+        changes.push(PackageChange {
+            name: package.name.clone(),
+            architecture: package.architecture.clone(),
+            from: package.version.clone(),
+            to: fixed.clone(),
+        });
     }
-    changes.sort_by(|a, b| a.name.cmp(&b.name));
+    changes.sort_by(|a, b| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
     changes.dedup();
     if changes.is_empty() {
         return Err("nothing of it is installed there in an older version".to_owned());

@@ -13,6 +13,7 @@
 
 pub mod health;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -49,6 +50,9 @@ pub struct FeedHead {
     pub etag: Option<String>,
     /// When the server says that it last changed.
     pub last_modified: Option<String>,
+    /// The same of each part that is fetched by itself.
+    #[serde(default)]
+    pub part_etags: BTreeMap<String, String>,
     /// Changes at the source up to here are in it; for feeds that are renewed by their changes.
     pub cursor: Option<Timestamp>,
     /// Where to go on with a first download that was interrupted.

@@ -123,11 +123,15 @@ impl Renewing<'_> {
         let mut renewed = Renewed::Unchanged;
         for ecosystem in &settings.ecosystems {
             let path = format!("/{ecosystem}/all.zip");
-            let fetched = self.patiently(|| client.get_if_changed(&path, Known::default()));
-            if let Fetched::Document { body, .. } = fetched.await? {
+            let before = self.before::<OsvAdvisory>()?;
+            let head = before.as_ref().map(|before| &before.head).filter(|head| head.origin == settings.url);
+            let etag = head.and_then(|head| head.part_etags.get(ecosystem)).map(String::as_str);
+            let known = Known { etag, last_modified: None };
+            let fetched = self.patiently(|| client.get_if_changed(&path, known)).await?;
+            if let Fetched::Document { body, etag, .. } = fetched {
                 let document = OsvAdvisory::read(&body)?;
-                let before = self.before::<OsvAdvisory>()?;
-                renewed = self.keep(&intake::take(before, document, self.arrival(&settings.url))?)?;
+                let arrival = Arrival { etag, part: Some(ecosystem.clone()), ..self.arrival(&settings.url) };
+                renewed = self.keep(&intake::take(before, document, arrival)?)?;
             }
         }
         Ok(renewed)
@@ -150,6 +154,7 @@ impl Renewing<'_> {
             origin: origin.to_owned(),
             etag: None,
             last_modified: None,
+            part: None,
             may_shrink: self.may_shrink,
         }
     }

@@ -198,6 +198,24 @@ async fn osv_is_taken_by_ecosystem() {
     }
     let (outcome, _) = renew(&settings, &shelf, FeedKind::Osv, NOW).await;
     assert_eq!(outcome.unwrap(), Renewed::Taken { count: 2, set_aside_count: 0 });
+    // Asked again, each is asked for by what the server called it.
+    let server = MockServer::start().await;
+    let settings = FeedsSettings { osv: OsvSettings { url: server.uri(), ..settings.osv }, ..settings };
+    let body = ResponseTemplate::new(200).set_body_string(r#"{"id": "RLSA-2026:1", "affected": []}"#);
+    let first = body.insert_header("ETag", "\"r1\"");
+    Mock::given(path("/Rocky%20Linux/all.zip")).respond_with(first).up_to_n_times(1).mount(&server).await;
+    let other = ResponseTemplate::new(200).set_body_string(r#"{"id": "RUSTSEC-2026-0001", "affected": []}"#);
+    Mock::given(path("/crates.io/all.zip")).respond_with(other).expect(2).mount(&server).await;
+    Mock::given(path("/Rocky%20Linux/all.zip"))
+        .and(header("If-None-Match", "\"r1\""))
+        .respond_with(ResponseTemplate::new(304))
+        .expect(1)
+        .mount(&server)
+        .await;
+    for _ in 0..2 {
+        let (outcome, _) = renew(&settings, &shelf, FeedKind::Osv, NOW).await;
+        assert_eq!(outcome.unwrap(), Renewed::Taken { count: 2, set_aside_count: 0 });
+    }
     let none = FeedsSettings::default();
     assert!(matches!(renew(&none, &shelf, FeedKind::Osv, NOW).await.0, Ok(Renewed::NotFetched(_))));
 }

@@ -105,6 +105,7 @@ fn need(names: &[String]) -> Need {
             name: "hypo-shop".to_owned(),
             version: VERSIONS[0].to_owned(),
             fixed: Some(VERSIONS[1].to_owned()),
+            architecture: String::new(),
         }],
         exception: None,
         unchecked: None,

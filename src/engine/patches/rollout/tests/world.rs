@@ -65,8 +65,12 @@ pub(super) fn candidate(name: &str, environment: Environment, ring: &str, servic
         services: services.iter().map(|service| (*service).to_owned()).collect(),
         ..Traits::default()
     };
-    let package =
-        Installed { name: "libssl3".to_owned(), version: "3.0.1".to_owned(), fixed: Some("3.0.2".to_owned()) };
+    let package = Installed {
+        name: "libssl3".to_owned(),
+        architecture: String::new(),
+        version: "3.0.1".to_owned(),
+        fixed: Some("3.0.2".to_owned()),
+    };
     Candidate {
         name: name.to_owned(),
         distribution: "debian".to_owned(),
