@@ -24,8 +24,8 @@ pub use patches::{
 };
 pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
 pub use rollout::{
-    AllowSettings, ClassSettings, MethodSettings, PatchBy, PatchProblem, Portion, ProbeSettings, RolloutSettings,
-    ServerRole, WindowSettings, recurrence, zone,
+    AllowSettings, ClassSettings, MethodSettings, PatchBy, PatchProblem, Portion, ProbeSettings, ProofSettings,
+    RolloutSettings, ServerRole, WindowSettings, recurrence, zone,
 };
 pub use span::Span;
 

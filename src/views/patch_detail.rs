@@ -71,6 +71,10 @@ fn of_patch(pen: Pen<'_>, ctx: &ViewContext<'_>, patch: &Patch, width: usize) ->
         let ransomware = if patch.is_ransomware { ", also by ransomware" } else { "" };
         lines.push(Line::from(pen.span(Role::TextProblem, &format!("✗ known to be exploited{ransomware}"))));
     }
+    if let Some(incident) = patch.incident {
+        let told = format!("▲ {incident} is about what it mends, so it goes before the others");
+        lines.push(Line::from(pen.span(Role::TextProblem, &told)));
+    }
     lines.push(Line::default());
     lines.extend(score(pen, ctx, patch, width));
     lines.push(Line::default());

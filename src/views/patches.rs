@@ -270,6 +270,7 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, row: &Row<'_>, width: usize) -> Lin
     match row {
         Row::Patch(patch) => {
             let fix = patch.fix.as_ref().map_or_else(|| " · no fix yet".to_owned(), |fix| format!(" → {fix}"));
+            let fix = patch.incident.map_or_else(|| fix.clone(), |incident| format!(" · {incident}{fix}"));
             let cells = Cells {
                 band: patch.band,
                 score: Some(patch.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.2}"))),

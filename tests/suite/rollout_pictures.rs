@@ -65,7 +65,7 @@ fn proposed_rollout() -> Rollout {
         fleet: candidates.iter().map(|one| (one.name.clone(), one.traits.clone())).collect(),
         candidates,
     };
-    let rules = PlanRules::new(&settings).expect("the pictures use valid patterns");
+    let rules = PlanRules::new(&settings, "db|sql").expect("the pictures use valid patterns");
     Rollout::new(RolloutId(7), plan(&need, &rules, now() - HOUR_MS), now() - HOUR_MS)
 }
 

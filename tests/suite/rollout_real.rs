@@ -103,13 +103,15 @@ impl Source for Shop {
     }
 }
 
-fn settings(hosts: &Hosts) -> EngineSettings {
+fn settings(hosts: &Hosts, by: PatchBy) -> EngineSettings {
     let mut settings = EngineSettings {
         host: HostSettings { enabled: false, ..HostSettings::default() },
         ..EngineSettings::default()
     };
     let runbooks = &mut settings.runbooks;
-    runbooks.allowed_programs = vec!["ssh".to_owned()];
+    runbooks.allowed_programs = ["ssh", "ansible-playbook"].map(str::to_owned).to_vec();
+    runbooks.ansible.folder = Some(hosts.at("playbooks"));
+    runbooks.ansible.inventory = Some(hosts.at("inventory"));
     runbooks.ssh.hosts = vec!["127.0.0.*".to_owned()];
     runbooks.ssh.programs = ["apt-get", "dpkg-query"].map(str::to_owned).to_vec();
     runbooks.ssh.identity_file = Some(hosts.at("user_key"));
@@ -138,8 +140,8 @@ fn settings(hosts: &Hosts) -> EngineSettings {
         assets: None,
     }];
     patches.allow = vec![AllowSettings { class: "shop".to_owned(), packages: vec!["hypo-.*".to_owned()] }];
-    patches.method =
-        vec![MethodSettings { assets: None, class: None, by: PatchBy::Ssh, name: None, before: Vec::new() }];
+    let name = (by == PatchBy::Ansible).then(|| "patch.yml".to_owned());
+    patches.method = vec![MethodSettings { assets: None, class: None, by, name, before: Vec::new() }];
     settings
 }
 
@@ -191,7 +193,11 @@ fn take_stock(hosts: &Hosts) {
 }
 
 fn runtime(hosts: &Hosts, bad_from: usize) -> Runtime {
-    let settings = settings(hosts);
+    runtime_by(hosts, bad_from, PatchBy::Ssh)
+}
+
+fn runtime_by(hosts: &Hosts, bad_from: usize, by: PatchBy) -> Runtime {
+    let settings = settings(hosts, by);
     let name = SourceName::new("shop-metrics");
     let roots: Vec<(String, PathBuf)> = hosts.names.iter().map(|host| (host.clone(), hosts.root(host))).collect();
     let spec = SourceSpec {
@@ -430,4 +436,64 @@ async fn a_rollout_whose_program_is_killed_goes_on_and_applies_nothing_twice() {
     let snapshot = seen(&runtime.handle(), "its end", is_over).await;
     everybody_has_it_once(&hosts, &snapshot);
     tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
+
+/// The playbook that is shipped, in a folder of its own, and an inventory of the hosts.
+fn lay_playbook(hosts: &Hosts) {
+    std::fs::create_dir_all(hosts.at("playbooks")).unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/playbooks/patch.yml");
+    std::fs::copy(shipped, hosts.at("playbooks/patch.yml")).unwrap();
+    let lines = hosts.names.iter().map(|name| {
+        format!(
+            "{name} ansible_port={} ansible_ssh_private_key_file={} ansible_python_interpreter=/usr/bin/python3 \
+             ansible_ssh_common_args='-F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes'\n",
+            hosts.port,
+            hosts.at("user_key").display(),
+            hosts.at("known_hosts").display()
+        )
+    });
+    std::fs::write(hosts.at("inventory"), lines.collect::<String>()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs ansible and openssh-server; tests/run installs them"]
+async fn a_playbook_carries_a_rollout_there_and_back() {
+    let hosts = Hosts::start(COUNT);
+    take_stock(&hosts);
+    lay_playbook(&hosts);
+    let mut runtime = runtime_by(&hosts, 2, PatchBy::Ansible);
+    runtime.started().await.unwrap();
+    let handle = runtime.handle();
+    plan_and_approve(&handle).await;
+    let snapshot = seen(&handle, "its end", is_over).await;
+    let kept = rollout(&snapshot);
+    let told = format!("{:?} {:#?}", kept.rollout.state, kept.rollout.targets);
+    assert!(matches!(kept.rollout.state, RolloutState::Ended { end: RolloutEnd::RolledBack, .. }), "{told}");
+    for host in &hosts.names {
+        assert_eq!(hosts.version(host), VERSIONS[0], "{host}: {told}");
+    }
+    assert_eq!(hosts.names.iter().filter(|host| hosts.installs(host, VERSIONS[1]) == 1).count(), 3, "{told}");
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+}
+
+#[test]
+#[ignore = "needs ansible and openssh-server; tests/run installs them"]
+fn the_shipped_playbook_goes_no_further_once_a_machine_has_failed() {
+    let hosts = Hosts::start(3);
+    lay_playbook(&hosts);
+    let play = |packages: &str| {
+        let mut command = std::process::Command::new("ansible-playbook");
+        command.args(["-i", &hosts.at("inventory").display().to_string()]);
+        command.args(["-e", "hypo_task=install", "-e", &format!("hypo_packages={packages}")]);
+        command.arg(hosts.at("playbooks/patch.yml")).env("LC_ALL", "C.UTF-8").env("ANSIBLE_NOCOLOR", "1");
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (is_done, told) = play("hypo-shop=9.9-9");
+    assert!(!is_done && told.contains("NO MORE HOSTS LEFT"), "{told}");
+    let recap = told.rsplit_once("PLAY RECAP").unwrap().1;
+    assert!(recap.contains(&hosts.names[0]) && !recap.contains(&hosts.names[1]), "{recap}");
+    let (is_done, told) = play("hypo-shop=1.1-1");
+    assert!(is_done, "{told}");
+    assert!(hosts.names.iter().all(|host| hosts.version(host) == VERSIONS[1]), "{told}");
 }

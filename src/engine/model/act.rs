@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::step::MetricGoal;
 
+/// What checks of a run must have proved before it may restart a database.
+pub const DATABASE_PROOFS: [&str; 5] = ["role", "replica_lag", "backup_age", "no_long_transaction", "drain_plan"];
+
 /// A change to the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActSpec {

@@ -32,7 +32,7 @@ pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
 
-pub use act::{ActSpec, ActionKind, BlastRadius, Danger, Repeat};
+pub use act::{ActSpec, ActionKind, BlastRadius, DATABASE_PROOFS, Danger, Repeat};
 pub use alert::{Alert, AlertNotice, AlertState};
 pub use anomaly::{
     Anomaly, AnomalyKind, AnomalyState, Band, CompoundAnomaly, DetectionMethod, Direction, Forecast, Reading,

@@ -114,6 +114,7 @@ impl Engine {
             method,
             before: self.rollouts.rules.before(&target.name, &target.class),
             allowed: self.rollouts.rules.allowed(&target.class).into(),
+            proofs: self.rollouts.rules.proofs(&target.class),
             units: target.units.iter().map(|unit| words(unit)).collect(),
             timeout_ms: kept.rollout.plan.pace.takes_ms,
         })

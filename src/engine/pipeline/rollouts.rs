@@ -52,7 +52,7 @@ impl Rollouts {
             kept: BTreeMap::new(),
             next: 1,
             calendar: Calendar::new(&settings.patches, &settings.policy.freeze)?,
-            rules: PlanRules::new(&settings.patches)?,
+            rules: PlanRules::new(&settings.patches, &settings.policy.databases)?,
             samples: Samples::default(),
             sampled_at: Timestamp(0),
             samples_kept_at: Timestamp(0),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::rollout::{
-    AllowSettings, ClassSettings, MethodSettings, PatchProblem, ProbeSettings, RolloutSettings, WindowSettings,
+    AllowSettings, ClassSettings, MethodSettings, PatchProblem, ProbeSettings, ProofSettings, RolloutSettings,
+    WindowSettings,
 };
 use super::{SecretSource, Span};
 use crate::engine::clock::{DAY_MS, MINUTE_MS};
@@ -34,6 +35,8 @@ pub struct PatchSettings {
     pub class: Vec<ClassSettings>,
     /// Units that must be up once a package is patched.
     pub probe: Vec<ProbeSettings>,
+    /// Looks that a machine must pass right before its packages change.
+    pub proof: Vec<ProofSettings>,
 }
 
 impl PatchSettings {
@@ -62,6 +65,9 @@ impl PatchSettings {
         }
         for (index, probe) in self.probe.iter().enumerate() {
             probe.check().map_err(|text| PatchProblem::one("probe", index, text))?;
+        }
+        for (index, proof) in self.proof.iter().enumerate() {
+            proof.check().map_err(|text| PatchProblem::one("proof", index, text))?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! How patches are rolled out: pace, soak, windows, what may be patched where and by what.
 
 mod portion;
+mod proof;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,6 +13,7 @@ use super::Span;
 use super::policy::readable;
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 pub use portion::Portion;
+pub use proof::ProofSettings;
 
 /// The pace of a rollout and what stops it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

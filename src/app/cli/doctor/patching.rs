@@ -73,7 +73,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<Vec<PatchingCheck>, Failure> {
         found.push(fine("rules", "every window, freeze and rule is for some asset".to_owned()));
     }
     found.extend(unmatched.into_iter().map(|text| wrong("rules", format!("{text}: is it spelt as in the inventory?"))));
-    let rules = PlanRules::new(patches)?;
+    let rules = PlanRules::new(patches, &settings.policy.databases)?;
     found.extend(windows(settings, &rules, &fleet, now)?);
     found.extend(reach(settings, &rules, &fleet));
     Ok(found)
@@ -268,6 +268,7 @@ fn job(settings: &EngineSettings, rules: &PlanRules, name: &str, asset: &Asset, 
         method,
         before: rules.before(&name, class),
         allowed: rules.allowed(class).into(),
+        proofs: rules.proofs(class),
         units: settings.patches.probe.iter().map(|probe| Arc::from(probe.unit.as_str())).collect(),
         timeout_ms: settings.patches.rollout.takes.0,
     })

@@ -69,7 +69,7 @@ pub(super) fn plan(common: &CommonArguments, arguments: &PatchesPlanArguments) -
     let matched = office.matched();
     let queue = office.queue(&matched, folder, &in_force, &patches.risk, now)?;
     let need = need_of(&arguments.package, &office.fleet, &matched, &queue, &in_force)?;
-    let plan = make_plan(&need, &PlanRules::new(patches)?, now);
+    let plan = make_plan(&need, &PlanRules::new(patches, &loaded.settings.engine.policy.databases)?, now);
     if arguments.json {
         output::json(&Planned { lines: plan.lines(), plan: &plan })?;
     } else {

@@ -9,12 +9,11 @@ use super::{Gate, Subject};
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
-    ActSpec, AutonomyMode, Call, CheckSpec, MetricGoal, Reading, Run, RunSubject, StepKind, StepSpec, StepState, human,
+    ActSpec, AutonomyMode, Call, CheckSpec, DATABASE_PROOFS, MetricGoal, Reading, Run, RunSubject, StepKind, StepSpec,
+    StepState, human,
 };
 use crate::engine::settings::{PolicySettings, RunbookSettings};
 
-/// What must be proved by checks of the same run before a database may be restarted.
-pub const DATABASE_PROOFS: [&str; 5] = ["role", "replica_lag", "backup_age", "no_long_transaction", "drain_plan"];
 /// A proof older than this is none any more: replicas fall behind and backups begin.
 const PROOF_MS_MAX: i64 = 15 * MINUTE_MS;
 /// Between two restarts of the same database.

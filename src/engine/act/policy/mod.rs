@@ -22,7 +22,7 @@ pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
 pub use breaker::{breaker, failures};
 pub(in crate::engine::act) use denials::whole;
-pub use denials::{DATABASE_PROOFS, fresh_readings, is_met, program, unguarded, unknown, wanted};
+pub use denials::{fresh_readings, is_met, program, unguarded, unknown, wanted};
 pub use evidence::{drift, evidence};
 pub use gate::{Gate, Harm, Outlook, Subject};
 pub use history::{ActCount, acts_begun, acts_begun_in, came_back, done_before, merged_into, targets};

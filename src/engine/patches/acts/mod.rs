@@ -59,6 +59,17 @@ pub enum Method {
     JobTemplate(Arc<str>),
 }
 
+/// A look that the machine must pass right before its packages change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Program and arguments, run there; never empty.
+    pub look: Vec<Arc<str>>,
+    /// A regular expression for a line of what it says; empty where it is enough that it ends with 0.
+    pub expect: Arc<str>,
+    /// What it proves of what holds data, as the gate names it.
+    pub proves: Vec<Arc<str>>,
+}
+
 /// What is to be done on one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -74,6 +85,8 @@ pub struct Job {
     pub before: Vec<Arc<str>>,
     /// A regular expression for the names of whatever else may come with them; empty for nothing.
     pub allowed: Arc<str>,
+    /// What must be seen there right before.
+    pub proofs: Vec<Proof>,
     /// Units of systemd that must be active afterwards.
     pub units: Vec<Arc<str>>,
     /// Milliseconds for the installation.
@@ -173,6 +186,7 @@ fn steps(job: &Job, calls: &Calls) -> Vec<StepSpec> {
         let title = "look whether the versions of before can be had again".to_owned();
         steps.push(looks("way-back", title, way_back, &nothing, Unexpected::GoOn));
     }
+    steps.extend(job.proofs.iter().enumerate().map(|(index, proof)| prove(job, index, proof)));
     steps.push(install(job, calls, &expected));
     steps.push(looks(
         "installed",
@@ -188,6 +202,19 @@ fn steps(job: &Job, calls: &Calls) -> Vec<StepSpec> {
         steps.push(looks("unit", format!("look whether {unit} is active"), &call, &nothing, Unexpected::Pause));
     }
     steps
+}
+
+fn prove(job: &Job, index: usize, proof: &Proof) -> StepSpec {
+    // What installs by a playbook can still be looked at over ssh.
+    let reach = job.reach().cloned().unwrap_or_else(|| Reach::Ssh(Arc::clone(&job.target.asset)));
+    let call = reach.call(proof.look.clone());
+    let title = match proof.proves.as_slice() {
+        [] => format!("look with {}", proof.look.join(" ")),
+        proves => format!("prove {}", proves.join(", ")),
+    };
+    let look = Look::Call { call, expect: Arc::clone(&proof.expect), exit: 0, lines_min: 0, only: None };
+    let spec = CheckSpec { look, otherwise: Unexpected::Pause, proves: proof.proves.clone() };
+    check(&format!("proof-{}", index + 1), title, spec, &job.target.asset)
 }
 
 fn check(name: &str, title: String, check: CheckSpec, asset: &Arc<str>) -> StepSpec {

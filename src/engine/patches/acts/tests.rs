@@ -19,6 +19,7 @@ fn job(method: Method, moves: Vec<Move>) -> Job {
         method,
         before: vec![text("sudo"), text("-n")],
         allowed: text("libssl.*"),
+        proofs: Vec::new(),
         units: vec![text("nginx.service")],
         timeout_ms: 600_000,
     }
@@ -151,4 +152,22 @@ fn another_version_is_another_runbook() {
     let other = proposal(&job(Method::Apt(Reach::Local), moves));
     assert_ne!(one.runbook.content_hash, other.runbook.content_hash);
     assert!(one.steps.iter().zip(&other.steps).any(|(one, other)| one.digest != other.digest));
+}
+
+#[test]
+fn what_must_be_proved_is_looked_at_right_before_the_installation() {
+    let proof =
+        Proof { look: vec![text("db-check"), text("lag")], expect: text("^ok"), proves: vec![text("replica_lag")] };
+    let plain = Proof { proves: Vec::new(), ..proof.clone() };
+    for method in [Method::Apt(Reach::Ssh(text("web-1"))), Method::Playbook(text("patch.yml"))] {
+        let proposal = proposal(&Job { proofs: vec![proof.clone(), plain.clone()], ..job(method, debian()) });
+        let names: Vec<&str> = proposal.steps.iter().map(|step| step.spec.name.as_ref()).collect();
+        let at = names.iter().position(|name| *name == INSTALL).unwrap();
+        assert_eq!(names[at - 2..at], ["proof-1", "proof-2"]);
+        let proves = step(&proposal, "proof-1");
+        assert_eq!(look(proves), ("ssh web-1 -- db-check lag".to_owned(), "^ok", 0));
+        let StepKind::Check(check) = &proves.kind else { panic!() };
+        assert_eq!((check.proves.as_slice(), check.otherwise), ([text("replica_lag")].as_slice(), Unexpected::Pause));
+        assert_eq!(proves.title.as_ref(), "prove replica_lag");
+    }
 }

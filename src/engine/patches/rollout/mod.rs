@@ -5,7 +5,7 @@
 //!
 //! Once, from settings that were checked at load:
 //!
-//! - [`PlanRules::new`]`(&settings.patches)` and [`Calendar::new`]`(&settings.patches, &settings.policy.freeze)`.
+//! - [`PlanRules::new`]`(&settings.patches, &settings.policy.databases)` and [`Calendar::new`]`(&settings.patches, &settings.policy.freeze)`.
 //!
 //! To propose a rollout:
 //!

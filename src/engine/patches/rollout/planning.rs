@@ -153,6 +153,11 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
     if changes.is_empty() {
         return Err("nothing of it is installed there in an older version".to_owned());
     }
+    let unproved = rules.unproved(name, &traits.class, &changes);
+    if !unproved.is_empty() {
+        let unproved = unproved.join(", ");
+        return Err(format!("it may hold data, and nothing proves {unproved} of its class; [[patches.proof]] does"));
+    }
     let Some(method) = rules.method(name, &traits.class) else {
         return Err("nothing says how packages get there; [[patches.method]] does".to_owned());
     };

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::{fits, whole};
 use super::plan::PackageChange;
+use crate::engine::model::DATABASE_PROOFS;
+use crate::engine::patches::acts::Proof;
 use crate::engine::settings::{PatchBy, PatchSettings, Portion, RolloutSettings, ServerRole};
 
 /// How packages get onto an asset.
@@ -79,14 +81,16 @@ pub struct PlanRules {
     methods: Vec<Method>,
     classes: Vec<Class>,
     probes: Vec<(Regex, String)>,
+    proofs: Vec<(Regex, Proof)>,
+    databases: Regex,
 }
 
 impl PlanRules {
-    /// From the settings.
+    /// From the settings, and the names of what holds data (`databases` under `[policy]`).
     ///
     /// # Errors
     /// When a pattern cannot be read; settings that were checked at load can.
-    pub fn new(settings: &PatchSettings) -> Result<Self, String> {
+    pub fn new(settings: &PatchSettings, databases: &str) -> Result<Self, String> {
         let some = |pattern: &Option<String>| pattern.as_deref().map(whole).transpose();
         let allow = settings.allow.iter().map(|allow| {
             let packages = allow.packages.iter().map(|package| whole(package)).collect::<Result<_, _>>()?;
@@ -108,12 +112,19 @@ impl PlanRules {
             .iter()
             .map(|class| Ok(Class { class: whole(&class.class)?, role: class.role, healthy_min: class.healthy_min }));
         let probes = settings.probe.iter().map(|probe| Ok((whole(&probe.package)?, probe.unit.clone())));
+        let texts = |of: &[String]| of.iter().map(|text| Arc::from(text.as_str())).collect();
+        let proofs = settings.proof.iter().map(|proof| {
+            let (call, proves) = (texts(&proof.look), texts(&proof.proves));
+            Ok((whole(&proof.class)?, Proof { look: call, expect: Arc::from(proof.expect.as_str()), proves }))
+        });
         Ok(Self {
             pace: settings.rollout.clone(),
             allow: allow.collect::<Result<_, String>>()?,
             methods: methods.collect::<Result<_, String>>()?,
             classes: classes.collect::<Result<_, String>>()?,
             probes: probes.collect::<Result<_, String>>()?,
+            proofs: proofs.collect::<Result<_, String>>()?,
+            databases: whole(databases)?,
         })
     }
 
@@ -160,6 +171,28 @@ impl PlanRules {
 
     fn class(&self, name: &str) -> Option<&Class> {
         self.classes.iter().find(|class| class.class.is_match(name))
+    }
+
+    /// Looks that a machine of a class must pass right before its packages change.
+    #[must_use]
+    pub fn proofs(&self, class: &str) -> Vec<Proof> {
+        self.proofs_for(class).cloned().collect()
+    }
+
+    fn proofs_for(&self, class: &str) -> impl Iterator<Item = &Proof> {
+        self.proofs.iter().filter(move |(pattern, _)| pattern.is_match(class)).map(|(_, proof)| proof)
+    }
+
+    /// What no look proves of an asset that may hold data, by its name or that of what is patched; the gate would not let it be
+    /// touched.
+    pub(super) fn unproved(&self, asset: &str, class: &str, packages: &[PackageChange]) -> Vec<&'static str> {
+        let mut names = packages.iter().map(|package| package.name.as_str()).chain([asset]);
+        if !names.any(|name| self.databases.is_match(name)) {
+            return Vec::new();
+        }
+        let is_proved =
+            |proof: &&str| self.proofs_for(class).any(|look| look.proves.iter().any(|it| it.as_ref() == *proof));
+        DATABASE_PROOFS.into_iter().filter(|proof| !is_proved(proof)).collect()
     }
 
     /// Units that must be up once these packages are patched.

@@ -31,6 +31,7 @@ pub fn unmatched(settings: &PatchSettings, assets: &[Place<'_>]) -> Result<Vec<S
     };
     settings.allow.iter().try_for_each(|allow| classes("allow", &allow.class))?;
     settings.class.iter().try_for_each(|class| classes("class", &class.class))?;
+    settings.proof.iter().try_for_each(|proof| classes("proof", &proof.class))?;
     for method in &settings.method {
         let some = |pattern: &Option<String>| pattern.as_deref().map(whole).transpose();
         let (class, name) = (some(&method.class)?, some(&method.assets)?);

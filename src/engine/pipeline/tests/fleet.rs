@@ -51,6 +51,8 @@ pub(super) struct Fleet {
     pub(super) attempts: BTreeSet<Arc<str>>,
     /// Machines whose second version fails.
     pub(super) bad: BTreeSet<String>,
+    /// What a look at a database says.
+    pub(super) db_says: &'static str,
     /// Jobs until the program is killed.
     pub(super) crash_in: Option<usize>,
     pub(super) crashes: usize,
@@ -58,11 +60,11 @@ pub(super) struct Fleet {
     next_request: u64,
 }
 
-fn settings() -> EngineSettings {
+pub(super) fn settings() -> EngineSettings {
     let mut settings = EngineSettings::default();
     settings.runbooks.allowed_programs = vec!["ssh".to_owned()];
     settings.runbooks.ssh.hosts = vec![".*".to_owned()];
-    settings.runbooks.ssh.programs = ["apt-get", "dpkg-query"].map(str::to_owned).to_vec();
+    settings.runbooks.ssh.programs = ["apt-get", "dpkg-query", "db-check"].map(str::to_owned).to_vec();
     let patches = &mut settings.patches;
     patches.rollout = RolloutSettings {
         soak: Span(2 * MINUTE_MS),
@@ -129,18 +131,22 @@ fn noise(at: i64, of: usize) -> f64 {
 impl Fleet {
     /// Two machines of staging and four of production that lack the patch, with some minutes of metrics.
     pub(super) fn start() -> Self {
-        let names = ["stage-1", "stage-2", "web-1", "web-2", "web-3", "web-4"].map(str::to_owned);
-        let settings = settings();
+        Self::of(&["stage-1", "stage-2", "web-1", "web-2", "web-3", "web-4"], settings())
+    }
+
+    /// These machines; those whose names begin with `stage` are of staging.
+    pub(super) fn of(names: &[&str], settings: EngineSettings) -> Self {
         let mut fleet = Self {
             engine: Engine::new(settings.clone(), Library::default()).unwrap(),
             now: super::START,
             settings,
             disk: Vec::new(),
             tasks: Vec::new(),
-            versions: names.iter().map(|name| (name.clone(), VERSIONS[0])).collect(),
+            versions: names.iter().map(|name| ((*name).to_owned(), VERSIONS[0])).collect(),
             installs: Vec::new(),
             attempts: BTreeSet::new(),
             bad: BTreeSet::new(),
+            db_says: "ok",
             crash_in: None,
             crashes: 0,
             replies: Vec::new(),
@@ -283,6 +289,7 @@ impl Fleet {
             return vec![Arc::from("Setting up hypo-shop ...")];
         }
         match argv[0].as_ref() {
+            "db-check" => vec![self.db_says.into()],
             "dpkg-query" => vec![format!("hypo-shop:all={}=installed;", self.versions[&task.host]).into()],
             _ => vec![format!("Inst hypo-shop [{}] ({} test [all])", VERSIONS[0], wanted.unwrap()).into()],
         }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::fleet::{Fleet, VERSIONS};
+use super::fleet::{Fleet, VERSIONS, settings};
 use crate::engine::clock::{MINUTE_MS, SECOND_MS};
 use crate::engine::input::Input;
+use crate::engine::model::DATABASE_PROOFS;
 use crate::engine::model::{AlertNotice, AlertState, Fingerprint, Labels, ServiceName, Severity, Signal, SourceName};
 use crate::engine::patches::rollout::{RolloutEnd, RolloutState, TargetState};
+use crate::engine::settings::ProofSettings;
 
 fn is_over(fleet: &Fleet) -> bool {
     fleet.rollout().rollout.is_over()
@@ -106,6 +108,27 @@ fn what_a_machine_shows_while_it_is_patched_is_expected_and_what_its_service_sho
     fleet.seconds(usize::try_from(settled).unwrap());
     assert!(mark(&fleet, 1).is_none_or(|reason| !reason.to_string().contains("RO-1")), "{:?}", mark(&fleet, 1));
     assert!(fleet.engine.world.alerts[&Fingerprint(1)].incident.is_some());
+}
+
+#[test]
+fn what_may_hold_data_is_patched_only_once_this_run_has_proved_that_nothing_is_lost() {
+    for (says, version) in [("ok", VERSIONS[1]), ("replica is 90 s behind", VERSIONS[0])] {
+        let mut settings = settings();
+        settings.patches.proof = vec![ProofSettings {
+            class: "shop".to_owned(),
+            look: vec!["db-check".to_owned()],
+            expect: "^ok$".to_owned(),
+            proves: DATABASE_PROOFS.map(str::to_owned).to_vec(),
+        }];
+        let mut fleet = Fleet::of(&["stage-db-1", "stage-db-2"], settings);
+        fleet.db_says = says;
+        fleet.plan_and_approve();
+        fleet.until("it is tried", |fleet| {
+            !matches!(fleet.state("stage-db-1"), TargetState::Waiting { .. } | TargetState::Patching { .. })
+        });
+        assert_eq!(fleet.versions["stage-db-1"], version, "{says}: {:?}", fleet.state("stage-db-1"));
+        assert_eq!(matches!(fleet.state("stage-db-1"), TargetState::Failed { .. }), says != "ok");
+    }
 }
 
 proptest! {

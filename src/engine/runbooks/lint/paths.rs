@@ -7,10 +7,10 @@ use regex::Regex;
 
 use super::Findings;
 use super::raw::Raw;
-use crate::engine::model::{ActionKind, Call, CheckSpec, Goto, Runbook, StepKind, StepSpec, Unexpected, When};
+use crate::engine::model::{
+    ActionKind, Call, CheckSpec, DATABASE_PROOFS, Goto, Runbook, StepKind, StepSpec, Unexpected, When,
+};
 
-/// What must be proved before a database is restarted; the gate refuses without any of them.
-const DATABASE_PROOFS: [&str; 5] = ["role", "replica_lag", "backup_age", "no_long_transaction", "drain_plan"];
 /// Words by which a database is told, in names, parameters and commands.
 const DATABASE: &str =
     "(?i)(^|[^a-z])(db|database|postgres(ql)?|pg|mysql|mariadb|mongo(db)?|redis|cassandra|etcd|sql)([^a-z]|$)";

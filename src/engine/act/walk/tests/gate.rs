@@ -1,9 +1,10 @@
 //! The gate, row by row: what is asked for, and what it says.
 
 use super::*;
-use crate::engine::act::policy::{DATABASE_PROOFS, Decision};
+use crate::engine::act::policy::Decision;
 use crate::engine::clock::MINUTE_MS;
 use crate::engine::limits::VERIFY_FRESH_MS;
+use crate::engine::model::DATABASE_PROOFS;
 use crate::engine::model::KillSwitch;
 use crate::engine::settings::FreezeSettings;
 

@@ -5,9 +5,12 @@ use proptest::prelude::*;
 use super::super::plan::StageKind;
 use super::super::planning::{Candidate, plan};
 use super::super::rules::PlanRules;
-use super::world::{START, batch_of, candidate, need, rules, settings, small_fleet};
+use super::world::{DATABASES, START, batch_of, candidate, need, rules, settings, small_fleet};
+use crate::engine::model::DATABASE_PROOFS;
 use crate::engine::patches::inventory::Environment;
-use crate::engine::settings::{AllowSettings, ClassSettings, MethodSettings, PatchBy, Portion, ServerRole};
+use crate::engine::settings::{
+    AllowSettings, ClassSettings, MethodSettings, PatchBy, Portion, ProofSettings, ServerRole,
+};
 
 #[test]
 fn staging_is_first_then_the_rings_in_their_order_batch_by_batch() {
@@ -67,7 +70,7 @@ fn who_is_left_out_is_told_why() {
         role: ServerRole::Stateless,
         healthy_min: Some(Portion::Count(1)),
     });
-    let of = PlanRules::new(&of).unwrap();
+    let of = PlanRules::new(&of, DATABASES).unwrap();
     let alone = Candidate { name: "a".to_owned(), ..candidate("a", Environment::Staging, "", &["lonely"]) };
     let mut other = candidate("a", Environment::Production, "main", &[]);
     other.packages[0].name = "libssl32".to_owned();
@@ -88,6 +91,29 @@ fn who_is_left_out_is_told_why() {
         assert!(plan.targets.is_empty() && plan.stages.is_empty());
         assert!(plan.left_out[0].why.starts_with(why), "{:?}", plan.left_out);
         assert!(plan.lines().iter().any(|line| line.contains(why)), "it is shown");
+    }
+}
+
+#[test]
+fn what_may_hold_data_is_left_out_until_every_proof_has_a_look() {
+    let mut one = candidate("db-1", Environment::Production, "main", &[]);
+    one.traits.class = "db".to_owned();
+    let plain = plan(&need(vec![one.clone()]), &rules(batch_of(1)), START);
+    let missing = "nothing proves role, replica_lag, backup_age, no_long_transaction, drain_plan of its class";
+    assert!(plain.left_out[0].why.contains(missing), "{:?}", plain.left_out);
+    let look = |proves: &[&str]| ProofSettings {
+        class: "db".to_owned(),
+        look: vec!["db-check".to_owned()],
+        expect: String::new(),
+        proves: proves.iter().map(|proof| (*proof).to_owned()).collect(),
+    };
+    for (proofs, is_in) in [
+        (vec![look(&DATABASE_PROOFS[..4])], false),
+        (vec![look(&DATABASE_PROOFS[..2]), look(&DATABASE_PROOFS[2..])], true),
+    ] {
+        let of = crate::engine::settings::PatchSettings { proof: proofs, ..settings(batch_of(1)) };
+        let plan = plan(&need(vec![one.clone()]), &PlanRules::new(&of, DATABASES).unwrap(), START);
+        assert_eq!(plan.targets.len() == 1, is_in, "{:?}", plan.left_out);
     }
 }
 

@@ -18,6 +18,8 @@ use crate::engine::settings::{
     AllowSettings, ClassSettings, MethodSettings, PatchBy, PatchSettings, Portion, RolloutSettings, ServerRole,
 };
 
+/// What may hold data.
+pub(super) const DATABASES: &str = "(.*-)?(db|sql)([-0-9].*)?";
 pub(super) const START: Timestamp = Timestamp(1_800_000_000_000);
 
 /// What kind of patch it is.
@@ -46,7 +48,7 @@ pub(super) fn settings(pace: RolloutSettings) -> PatchSettings {
 }
 
 pub(super) fn rules(pace: RolloutSettings) -> PlanRules {
-    PlanRules::new(&settings(pace)).unwrap()
+    PlanRules::new(&settings(pace), DATABASES).unwrap()
 }
 
 pub(super) fn batch_of(count: u32) -> RolloutSettings {
