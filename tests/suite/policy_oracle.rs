@@ -146,7 +146,9 @@ enum May {
 }
 
 fn may(facts: &Facts) -> May {
-    let is_restart = matches!(facts.action, ActionKind::Restart | ActionKind::Failover) || facts.is_restart_said;
+    // New packages restart what they carry.
+    let restarts = matches!(facts.action, ActionKind::Restart | ActionKind::Failover | ActionKind::Patch);
+    let is_restart = restarts || facts.is_restart_said;
     // Two minutes ago this very act was begun, where it was begun before.
     let was_restarted = facts.restarted_minutes_ago.is_some_and(|ago| ago < 15) || facts.is_begun_before;
     let lacks_proof = facts.proofs < PROOFS.len() || was_restarted;

@@ -14,6 +14,7 @@ mod outward;
 mod picture;
 mod requests;
 mod retention;
+mod rollout_ends;
 mod rollout_facts;
 mod rollout_noise;
 mod rollout_orders;

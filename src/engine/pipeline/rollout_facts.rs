@@ -7,7 +7,11 @@ use super::Engine;
 use crate::engine::act::policy::targets;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::VERIFY_FRESH_MS;
-use crate::engine::model::{AnomalyState, Incident, IncidentId, Purpose, RunStep, ServiceName, StepState};
+use crate::engine::model::{
+    AnomalyKind, AnomalyState, Incident, IncidentId, Purpose, RolloutTarget, RunStep, ServiceName, Severity, StepState,
+};
+use crate::engine::patches::advisory_id::AdvisoryId;
+use crate::engine::patches::exceptions::{PatchException, Reach, Subject};
 use crate::engine::patches::rollout::{Compared, Facts, KeptRollout, MemberHealth, MetricSamples, Room, Target};
 
 /// The world, as far as it concerns one rollout at one instant.
@@ -20,15 +24,25 @@ pub(super) struct WorldFacts<'a> {
 impl WorldFacts<'_> {
     /// The names under which an asset's metrics and incidents are known.
     fn names<'b>(&'b self, asset: &'b str) -> BTreeSet<&'b str> {
-        let target = self.kept.rollout.plan.targets.get(asset);
+        let plan = &self.kept.rollout.plan;
+        let target = plan.targets.get(asset);
         let services = target.into_iter().flat_map(|target| &target.services).map(String::as_str);
-        services.chain([asset]).collect()
+        // A member that is not patched itself is known by the services that it is counted for.
+        let counted = plan.groups_of(asset).filter_map(|group| group.service.as_deref());
+        services.chain(counted).chain([asset]).collect()
     }
 
-    /// What departs in a harmful way on one of these now.
+    /// What departs in a harmful way on one of these now, and did not before the asset's patch was begun. What is only foretold
+    /// has harmed nobody.
     fn harm(&self, names: &BTreeSet<&str>, asset: &str) -> Option<String> {
+        let begun_at = self.kept.rollout.targets.get(asset).and_then(|record| record.begun_at);
         let anomalies = self.engine.world.anomalies.values().filter(|anomaly| {
-            anomaly.is_harmful && anomaly.state == AnomalyState::Active && anomaly.suppressed.is_none()
+            anomaly.is_harmful
+                && anomaly.severity >= Severity::Warning
+                && anomaly.kind != AnomalyKind::Forecast
+                && anomaly.state == AnomalyState::Active
+                && anomaly.suppressed.is_none()
+                && begun_at.is_none_or(|begun_at| anomaly.started_at >= begun_at)
         });
         let of_it = anomalies.filter(|anomaly| names.contains(anomaly.service.as_str()));
         // What is told of another instance alone says nothing of this one.
@@ -52,11 +66,12 @@ impl Facts for WorldFacts<'_> {
         self.engine.rollouts.calendar.room(&target.place(), self.now)
     }
 
-    fn incident(&self, target: &Target) -> Option<IncidentId> {
+    fn incident(&self, target: &Target, known: &BTreeSet<IncidentId>) -> Option<IncidentId> {
         let names: BTreeSet<&str> = target.services.iter().map(String::as_str).chain([target.name.as_str()]).collect();
         let is_on = |incident: &&Arc<Incident>| {
             incident.state.is_live()
                 && self.kept.incident != Some(incident.id)
+                && !known.contains(&incident.id)
                 && incident.services.keys().any(|service| names.contains(service.as_str()))
         };
         let live = self.engine.world.incidents.values().filter(is_on);
@@ -65,11 +80,11 @@ impl Facts for WorldFacts<'_> {
 
     fn member(&self, asset: &str) -> MemberHealth {
         let names = self.names(asset);
+        if let Some(other) = self.busy_with(asset) {
+            return MemberHealth::Acting(other);
+        }
         if let Some(harm) = self.harm(&names, asset) {
             return MemberHealth::Unhealthy(harm);
-        }
-        if let Some(other) = self.acting_on(asset) {
-            return MemberHealth::Unhealthy(format!("{other} is acting on it"));
         }
         let wanted: BTreeSet<ServiceName> = names.into_iter().map(ServiceName::new).collect();
         let fresh = self.engine.detection.latest_of(&wanted).into_iter().any(|latest| {
@@ -79,17 +94,35 @@ impl Facts for WorldFacts<'_> {
         if fresh { MemberHealth::Healthy } else { MemberHealth::Unknown }
     }
 
-    fn is_reachable(&self, target: &Target) -> bool {
-        // Whether it answers shows when it is called; a call that does not get through has changed nothing.
-        !target.name.is_empty()
+    fn exception(&self, target: &Target) -> Option<u64> {
+        let plan = &self.kept.rollout.plan;
+        let is_there = |exception: &&Arc<PatchException>| {
+            exception.is_in_force(self.now)
+                && match &exception.reach {
+                    Reach::Everywhere => true,
+                    Reach::Ring(ring) => **ring == *target.ring,
+                    Reach::Asset(name) => **name == *target.name,
+                }
+        };
+        let here: Vec<&Arc<PatchException>> = self.engine.exceptions.values().filter(is_there).collect();
+        let of_package = |exception: &&&Arc<PatchException>| matches!(&exception.subject, Subject::Package(name) if **name == *plan.source);
+        let of = |id: &AdvisoryId| {
+            here.iter().find(|exception| matches!(&exception.subject, Subject::Advisory(of) if of == id))
+        };
+        // Where one of them is still to be mended, the patch is.
+        let whole = here.iter().find(of_package);
+        let all = || plan.advisories.iter().map(of).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next());
+        whole.or_else(all).map(|exception| exception.number)
+    }
+
+    fn tried_again(&self, target: &Target) -> Option<(String, Timestamp)> {
+        let of = RolloutTarget { rollout: self.kept.rollout.id, asset: Arc::from(target.name.as_str()) };
+        let put_off = self.engine.rollouts.put_off.get(&of).filter(|it| self.now < it.until)?;
+        Some((put_off.why.clone(), put_off.until))
     }
 
     fn taken_by(&self, target: &Target) -> Option<String> {
-        let others = self.engine.rollouts.kept.values().filter(|other| other.rollout.id != self.kept.rollout.id);
-        let busy = others
-            .into_iter()
-            .find(|other| other.rollout.targets.get(&target.name).is_some_and(|record| record.state.is_under_way()));
-        busy.map(|other| other.rollout.id.to_string()).or_else(|| self.acting_on(&target.name))
+        self.busy_with(&target.name)
     }
 
     fn health(&self, target: &Target, times: &Compared) -> Vec<MetricSamples> {
@@ -98,6 +131,15 @@ impl Facts for WorldFacts<'_> {
 }
 
 impl WorldFacts<'_> {
+    /// What else has the asset in hand: another rollout, a run.
+    fn busy_with(&self, asset: &str) -> Option<String> {
+        let others = self.engine.rollouts.kept.values().filter(|other| other.rollout.id != self.kept.rollout.id);
+        let busy = others
+            .into_iter()
+            .find(|other| other.rollout.targets.get(asset).is_some_and(|record| record.state.is_under_way()));
+        busy.map(|other| other.rollout.id.to_string()).or_else(|| self.acting_on(asset))
+    }
+
     /// A run for something else that acts on the asset, or on what it carries, this moment.
     fn acting_on(&self, asset: &str) -> Option<String> {
         let names = self.names(asset);

@@ -4,22 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Engine;
+use super::rollout_ends::{Shown, is_running, seen};
 use super::rollout_facts::is_of;
+use super::rollouts::PutOff;
 use super::turn::Turn;
+use crate::engine::act::policy::GateRefusal;
 use crate::engine::act::walk::{self, ENGINE};
-use crate::engine::clock::{MINUTE_MS, SECOND_MS};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::correlate::{self, CorrelationEvent};
 use crate::engine::input::AssetLook;
 use crate::engine::job::Record;
 use crate::engine::model::{
-    Incident, IncidentSeverity, RolloutId, RolloutTarget, Run, RunId, RunState, RunStep, ServiceName, StepState,
-    TimelineEntry, TimelineKind,
+    Incident, IncidentSeverity, RolloutId, RolloutTarget, Run, RunId, ServiceName, StepState, TimelineEntry,
+    TimelineKind,
 };
 use crate::engine::patches::acts::{self, INSTALL, Job as PatchJob, Method, Move, Reach};
 use crate::engine::patches::inventory::Environment;
 use crate::engine::patches::rollout::{
-    Acting, Evidence, KeptRollout, Order, PackageManager, PatchMethod, Samples, Seen, Target, TargetEnd, TargetRun,
-    TargetState,
+    Evidence, KeptRollout, Order, PackageManager, PatchMethod, Samples, Seen, Target, TargetEnd, TargetRun, TargetState,
 };
 
 /// The setting under which samples are kept.
@@ -28,8 +30,11 @@ const SAMPLES: &str = "rollout samples";
 const SAMPLE_MS: i64 = MINUTE_MS;
 /// Between two times that they are written: a hundredth of what is compared, within these.
 const KEEP_SAMPLES_MS: std::ops::RangeInclusive<i64> = 10 * SECOND_MS..=10 * MINUTE_MS;
-/// A step that waits for a person for so long is none that the plan foresaw.
-const STUCK_MS: i64 = 60 * SECOND_MS;
+/// What could not be begun is tried again after this, twice this the next time, and so on up to the most.
+const PUT_OFF_MS: i64 = MINUTE_MS;
+const PUT_OFF_MS_MAX: i64 = 10 * MINUTE_MS;
+/// So often the taking back of a target is tried.
+const TRIES_MAX: u32 = 10;
 
 impl Engine {
     pub(super) fn restore_samples(&mut self, name: &str, value: &str) -> bool {
@@ -52,8 +57,8 @@ impl Engine {
                 }
             }
             Order::RollBackTarget { target, attempt, why, .. } => {
-                if let Err(why) = self.roll_back_target(id, &target, attempt, &why, turn) {
-                    self.end_target(id, &target, attempt, &TargetEnd::RollBackFailed { why }, turn);
+                if let Err(end) = self.roll_back_target(id, &target, attempt, &why, turn) {
+                    self.end_target(id, &target, attempt, &end, turn);
                 }
             }
             Order::ProbeTarget { target, .. } => self.probe_target(id, &target, turn),
@@ -127,23 +132,30 @@ impl Engine {
         attempt: u32,
         why: &str,
         turn: &mut Turn,
-    ) -> Result<(), String> {
-        let kept = self.rollouts.kept.get(&id).cloned().ok_or("its rollout is gone")?;
-        let before = kept.runs.get(name).ok_or("no run is known that patched it")?;
-        let run = self.world.runs.get(&before.run).cloned().ok_or("the run that patched it is not known any more")?;
-        let (index, step) = run.step_named(INSTALL).ok_or("the run that patched it has no such step")?;
-        let ground = self.ground_of(&run, turn.now).ok_or("its rollout is gone")?;
-        let engine: Arc<str> = Arc::from(ENGINE);
-        let undone =
-            self.with_gate(ground.subject(), turn.now, |gate| walk::undo(&run, index, &step.id, &engine, gate));
-        let outcome = undone.map_err(|refusal| refusal.to_string())?;
-        self.note_of_rollout(&format!("{id}: takes {name} back: {why}"), turn);
-        self.take_walk(outcome, turn, true);
+    ) -> Result<(), TargetEnd> {
+        let never = |why: &str| TargetEnd::RollBackFailed { why: why.to_owned() };
+        let kept = self.rollouts.kept.get(&id).cloned().ok_or_else(|| never("its rollout is gone"))?;
+        let before = kept.runs.get(name).ok_or_else(|| never("no run is known that patched it"))?;
+        let run = self.world.runs.get(&before.run).cloned();
+        let run = run.ok_or_else(|| never("the run that patched it is not known any more"))?;
+        let (index, step) = run.step_named(INSTALL).ok_or_else(|| never("the run that patched it has no such step"))?;
+        let ground = self.ground_of(&run, turn.now).ok_or_else(|| never("its rollout is gone"))?;
+        // From here on its end is told with this number.
         if let Some(kept) = self.rollouts.kept.get_mut(&id)
             && let Some(of) = Arc::make_mut(kept).runs.get_mut(name)
         {
             of.attempt = attempt;
         }
+        let engine: Arc<str> = Arc::from(ENGINE);
+        let undone =
+            self.with_gate(ground.subject(), turn.now, |gate| walk::undo(&run, index, &step.id, &engine, gate));
+        let outcome = undone.map_err(|refusal| match refusal {
+            // What was never done, or has no way back, will not have one later.
+            GateRefusal::NoUndo { .. } if !is_running(&run) => TargetEnd::RollBackFailed { why: refusal.to_string() },
+            refusal => TargetEnd::NotBegun { why: refusal.to_string() },
+        })?;
+        self.note_of_rollout(&format!("{id}: takes {name} back: {why}"), turn);
+        self.take_walk(outcome, turn, true);
         Ok(())
     }
 
@@ -200,8 +212,28 @@ impl Engine {
         }
     }
 
-    /// Tells a rollout how an order ended.
+    /// Tells a rollout how an order ended. What could not be begun is put off for a while, longer each time; what cannot be taken
+    /// back after many tries is told to be so.
     pub(super) fn end_target(&mut self, id: RolloutId, name: &str, attempt: u32, end: &TargetEnd, turn: &mut Turn) {
+        let of = RolloutTarget { rollout: id, asset: Arc::from(name) };
+        let is_taken_back = self
+            .rollouts
+            .kept
+            .get(&id)
+            .and_then(|kept| kept.rollout.targets.get(name))
+            .is_some_and(|record| matches!(record.state, TargetState::RollingBack { .. }));
+        let mut given_up = None;
+        if let TargetEnd::NotBegun { why } = end {
+            let tries = self.rollouts.put_off.get(&of).map_or(0, |before| before.tries) + 1;
+            if is_taken_back && tries >= TRIES_MAX {
+                given_up = Some(TargetEnd::RollBackFailed { why: format!("{why}, {tries} times") });
+            }
+            let until = turn.now + (i64::from(tries) * PUT_OFF_MS).min(PUT_OFF_MS_MAX);
+            self.rollouts.put_off.insert(of, PutOff { why: why.clone(), until, tries });
+        } else {
+            self.rollouts.put_off.remove(&of);
+        }
+        let end = given_up.as_ref().unwrap_or(end);
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
         let (rollout, orders) = kept.rollout.on_target(name, attempt, end, turn.now);
         self.take_rollout(id, rollout, orders, turn);
@@ -216,10 +248,18 @@ impl Engine {
                 continue;
             };
             let Some(run) = self.world.runs.get(&of.run).cloned() else { continue };
-            let Some(outcome) = seen(&run, &record.state, turn) else { continue };
+            let target = RolloutTarget { rollout: id, asset: Arc::from(name.as_str()) };
+            let between = self.come_between(&target, turn.now);
+            let Some(outcome) = seen(&run, &record.state, between.as_deref(), turn.now) else { continue };
             match outcome {
-                Shown::Installed if !of.is_looked_at => self.look_at_target(id, name, turn),
-                Shown::Installed => {}
+                Shown::Installed { stops } => {
+                    if stops {
+                        self.stop_target_run(&run, turn);
+                    }
+                    if !of.is_looked_at {
+                        self.look_at_target(id, name, turn);
+                    }
+                }
                 Shown::End { end, stops } => {
                     if stops {
                         self.stop_target_run(&run, turn);
@@ -230,6 +270,12 @@ impl Engine {
             }
         }
         has_ended
+    }
+
+    /// What keeps an order from being carried out that was not there when it was given.
+    fn come_between(&self, of: &RolloutTarget, now: Timestamp) -> Option<String> {
+        let killed = self.safety.kill.as_ref().map(|kill| format!("the kill switch is on ({})", kill.by));
+        killed.or_else(|| self.mandate(of, now)?.hold.map(|hold| hold.to_string()))
     }
 
     /// The packages are there: the machine itself says what runs on replaced files.
@@ -320,80 +366,4 @@ impl Engine {
         let value = serde_json::to_string(&self.rollouts.samples).unwrap_or_default();
         Record::Setting { name: SAMPLES.to_owned(), value }
     }
-}
-
-/// What a run shows of its target.
-enum Shown {
-    /// Every step passed.
-    Installed,
-    /// It ended.
-    End {
-        /// How.
-        end: TargetEnd,
-        /// The run is still open, and is to be stopped.
-        stops: bool,
-    },
-}
-
-/// What became of a run, as far as its target waits for it.
-fn seen(run: &Run, state: &TargetState, turn: &Turn) -> Option<Shown> {
-    let (_, install) = run.step_named(INSTALL)?;
-    let end = |end, stops| Some(Shown::End { end, stops });
-    match state {
-        TargetState::Patching { .. } => patching(run, install, turn),
-        TargetState::RollingBack { .. } => match &install.state {
-            StepState::Undone { .. } => end(TargetEnd::RolledBack, true),
-            StepState::Failed { reason, .. } => end(TargetEnd::RollBackFailed { why: reason.to_string() }, false),
-            StepState::Unknown { .. } => end(TargetEnd::Lost, false),
-            _ => None,
-        },
-        TargetState::Unknown { was, .. } => match (&install.state, was) {
-            (StepState::Running { .. } | StepState::Unknown { .. }, _) => None,
-            (StepState::Succeeded { .. }, Acting::Patching) if run.state.is_open() && !is_stuck(run, turn) => None,
-            (StepState::Succeeded { .. }, _) => end(TargetEnd::Found { carries: true }, true),
-            (StepState::Failed { .. }, _) if install.stands() => end(TargetEnd::Found { carries: true }, true),
-            // It is still on its way to the step, and nobody has stopped it.
-            (StepState::Pending | StepState::Waiting, Acting::Patching)
-                if run.state == RunState::Active && install.acts_begun().next().is_none() =>
-            {
-                end(TargetEnd::Found { carries: false }, true)
-            }
-            (_, _) => end(TargetEnd::Found { carries: false }, true),
-        },
-        _ => None,
-    }
-}
-
-fn patching(run: &Run, install: &RunStep, turn: &Turn) -> Option<Shown> {
-    let may_have_changed = install.acts_done().next().is_some();
-    let failed =
-        |why: &str, stops| Some(Shown::End { end: TargetEnd::Failed { why: why.to_owned(), may_have_changed }, stops });
-    match run.state {
-        RunState::Succeeded => Some(Shown::Installed),
-        RunState::Failed => failed(&failure(run), false),
-        RunState::Stopped => failed("its run was stopped", false),
-        RunState::Paused => failed(&run.word, true),
-        RunState::Interrupted => Some(Shown::End { end: TargetEnd::Lost, stops: false }),
-        RunState::Active if is_stuck(run, turn) => {
-            let text = run.current_step().and_then(|at| run.steps.get(at)).map(|step| step.gate_text.to_string());
-            failed(&format!("the gate does not let it begin: {}", text.unwrap_or_default()), true)
-        }
-        RunState::Active => None,
-    }
-}
-
-/// True where the run has waited for a person for longer than a plan that was approved foresees.
-fn is_stuck(run: &Run, turn: &Turn) -> bool {
-    let step = run.current_step().and_then(|at| run.steps.get(at));
-    step.is_some_and(|step| {
-        step.state == StepState::Waiting && step.begins_at.is_none() && turn.now.since_ms(step.shown_at) >= STUCK_MS
-    })
-}
-
-fn failure(run: &Run) -> String {
-    let reason = run.steps.iter().find_map(|step| match &step.state {
-        StepState::Failed { reason, .. } => Some(format!("{}: {reason}", step.bound.spec.title)),
-        _ => None,
-    });
-    reason.unwrap_or_else(|| "its run failed".to_owned())
 }

@@ -31,6 +31,15 @@ const IDLE_MS: i64 = MINUTE_MS;
 /// Between two agendas.
 const AGENDA_MS: i64 = 60 * MINUTE_MS;
 
+/// Why nothing could be begun on a target.
+pub(super) struct PutOff {
+    pub why: String,
+    /// Not tried again before.
+    pub until: Timestamp,
+    /// How often it was tried in a row.
+    pub tries: u32,
+}
+
 /// All that is known of rollouts.
 pub(super) struct Rollouts {
     pub kept: BTreeMap<RolloutId, Arc<KeptRollout>>,
@@ -42,6 +51,8 @@ pub(super) struct Rollouts {
     pub sampled_at: Timestamp,
     pub samples_kept_at: Timestamp,
     advanced_at: Timestamp,
+    /// Targets on which nothing could be begun the last time.
+    pub put_off: BTreeMap<RolloutTarget, PutOff>,
     /// Windows and freezes to come, and when they were looked up.
     agenda: (Timestamp, Arc<Vec<Occasion>>),
 }
@@ -57,6 +68,7 @@ impl Rollouts {
             sampled_at: Timestamp(0),
             samples_kept_at: Timestamp(0),
             advanced_at: Timestamp(0),
+            put_off: BTreeMap::new(),
             agenda: (Timestamp(0), Arc::default()),
         })
     }
@@ -98,6 +110,10 @@ impl Engine {
         for id in ids {
             let Some(kept) = self.rollouts.kept.get(&id).filter(|kept| !kept.rollout.is_over()) else { continue };
             let (rollout, orders) = kept.rollout.after_restart(turn.now);
+            // Whoever was looking at a machine is gone.
+            if let Some(kept) = self.rollouts.kept.get_mut(&id) {
+                Arc::make_mut(kept).runs.values_mut().for_each(|of| of.is_looked_at = false);
+            }
             self.take_rollout(id, rollout, orders, turn);
         }
     }
@@ -147,8 +163,8 @@ impl Engine {
             let id = RolloutId(self.rollouts.next);
             self.rollouts.next += 1;
             let rollout = Rollout::new(id, plan, turn.now);
-            self.rollouts.kept.insert(id, Arc::new(KeptRollout::new(rollout.clone())));
-            self.take_rollout(id, rollout, Vec::new(), turn);
+            self.rollouts.kept.insert(id, Arc::new(KeptRollout::new(rollout)));
+            self.keep_rollout(id, turn);
             (id, "planned")
         };
         let text = format!("{verb} {id}: {}, targets: {targets}, stages: {stages}", asked.source);
@@ -225,6 +241,7 @@ impl Engine {
         let first_hold = is_proposed.then(|| rollout.hold_once_approved(&facts, turn.now)).flatten();
         if let Some(kept) = self.rollouts.kept.get_mut(&id).filter(|kept| kept.first_hold != first_hold) {
             Arc::make_mut(kept).first_hold = first_hold;
+            self.has_changed = true;
         }
         self.take_rollout(id, rollout, orders, turn);
     }
@@ -233,12 +250,16 @@ impl Engine {
     pub(super) fn take_rollout(&mut self, id: RolloutId, rollout: Rollout, orders: Vec<Order>, turn: &mut Turn) {
         let Some(kept) = self.rollouts.kept.get_mut(&id) else { return };
         let is_new = kept.rollout != rollout;
-        Arc::make_mut(kept).rollout = rollout;
-        self.has_changed |= is_new;
+        if is_new {
+            Arc::make_mut(kept).rollout = rollout;
+        }
+        let is_news = is_new || !orders.is_empty();
         for order in orders {
             self.carry_out(id, order, turn);
         }
-        self.keep_rollout(id, turn);
+        if is_news {
+            self.keep_rollout(id, turn);
+        }
     }
 
     /// Written with whatever this turn begins.
@@ -261,20 +282,21 @@ impl Engine {
             _ => None,
         };
         let state = rollout.targets.get(&target.name).map(|record| &record.state);
-        let hold = match (&rollout.state, &room.freeze, &room.window, facts.incident(target)) {
+        let hold = match (&rollout.state, &room.freeze, &room.window, facts.incident(target, &rollout.known_incidents))
+        {
             (RolloutState::Paused { why, .. }, ..) => Some(format!("{} is paused: {why}", rollout.id)),
             (RolloutState::Ending { why, .. } | RolloutState::Ended { why, .. }, ..) => {
                 Some(format!("{} begins nothing any more: {why}", rollout.id))
             }
             (_, FreezeState::Now(freeze), ..) => Some(format!("freeze `{}` until {}", freeze.name, freeze.until)),
             (_, _, WindowState::Shut { .. } | WindowState::None, _) => Some("no maintenance window is open".to_owned()),
-            (.., Some(incident)) if !rollout.known_incidents.contains(&incident) => {
+            (.., Some(incident)) => {
                 Some(format!("{incident} is active on it, and patching and incidents do not overlap"))
             }
             _ if !matches!(state, Some(TargetState::Patching { .. })) => {
                 Some(format!("{} has not ordered it", rollout.id))
             }
-            _ => None,
+            _ => facts.exception(target).map(|number| format!("EXC-{number} leaves it as it is")),
         };
         Some(Mandate {
             target: of.clone(),

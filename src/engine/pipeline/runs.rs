@@ -342,9 +342,9 @@ impl Engine {
     }
 }
 
-/// Time passes over it: it is not over, or what it verified has still to hold.
+/// Time passes over it: it is not over, or what it verified has still to hold. What a rollout did is judged by the rollout.
 fn is_watched(run: &Run) -> bool {
     run.state.is_open()
         || run.steps.iter().any(|step| matches!(step.state, StepState::Running { .. }))
-        || run.state == RunState::Succeeded && run.has_held.is_none() && run.has_acted()
+        || run.state == RunState::Succeeded && run.has_held.is_none() && run.has_acted() && run.incident().is_some()
 }

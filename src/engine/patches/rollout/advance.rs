@@ -94,7 +94,7 @@ impl Step {
             let (now, Some(target)) = (self.now, self.target(&name)) else { continue };
             let Some(record) = self.rollout.targets.get_mut(&name) else { continue };
             let TargetState::Unknown { probed_at, .. } = &mut record.state else { continue };
-            if now.since_ms(*probed_at) >= PROBE_MS && facts.is_reachable(&target) {
+            if now.since_ms(*probed_at) >= PROBE_MS && facts.tried_again(&target).is_none() {
                 *probed_at = now;
                 self.orders.push(Order::ProbeTarget { target: name, attempt: record.attempt });
             }
@@ -112,8 +112,7 @@ impl Step {
         }
         for name in names {
             let Some(target) = self.target(&name) else { continue };
-            let fresh = facts.incident(&target).filter(|id| !self.rollout.known_incidents.contains(id));
-            let Some(incident) = fresh else { continue };
+            let Some(incident) = facts.incident(&target, &self.rollout.known_incidents) else { continue };
             let why = format!("{incident} came up on {name} while it is patched or soaks");
             self.note(&format!("paused: {why}"));
             self.rollout.state = RolloutState::Paused { why, incident: Some(incident) };

@@ -1,5 +1,7 @@
 //! What may begin, and what keeps the others waiting.
 
+use std::collections::BTreeSet;
+
 use super::calendar::{FreezeState, WindowState};
 use super::facts::{Facts, MemberHealth, Order};
 use super::plan::{StageKind, Target};
@@ -136,12 +138,15 @@ impl Step {
                 None => Hold::SoakUndecided,
             });
         }
-        if let Some(incident) = facts.incident(target) {
+        if let Some(incident) = facts.incident(target, &BTreeSet::new()) {
             return Some(Hold::Incident(incident));
+        }
+        if let Some(number) = facts.exception(target) {
+            return Some(Hold::Excepted(number));
         }
         let most = usize::try_from(of.batch_max).unwrap_or(usize::MAX);
         self.hold_of_time(target, facts)
-            .or_else(|| (!facts.is_reachable(target)).then_some(Hold::Unreachable))
+            .or_else(|| facts.tried_again(target).map(|(why, at)| Hold::TriedAgain { why, at }))
             .or_else(|| facts.taken_by(target).map(Hold::Taken))
             .or_else(|| (self.rollout.under_way().count() >= most).then_some(Hold::BatchFull))
             .or_else(|| self.hold_of_groups(&target.name, facts))

@@ -27,13 +27,22 @@ impl Step {
             TargetState::Unknown { was, .. } => Some(was),
             _ => None,
         });
+        let is_settled = record.is_some_and(|record| {
+            matches!(
+                record.state,
+                TargetState::Validating { .. } | TargetState::Done { .. } | TargetState::RebootPending { .. }
+            )
+        });
         let is_unknown = record.is_some_and(|record| matches!(record.state, TargetState::Unknown { .. }));
         match (acting, end) {
             (Some(Acting::Patching), TargetEnd::Patched { reboot }) => self.patched(name, reboot.clone()),
             (Some(Acting::Patching), TargetEnd::Failed { why, may_have_changed }) => {
                 self.install_failed(name, why, *may_have_changed);
             }
+            (Some(Acting::Patching), TargetEnd::NotBegun { why }) if !is_unknown => self.not_begun(name, why),
+            (Some(Acting::RollingBack), TargetEnd::NotBegun { why }) if !is_unknown => self.not_taken_back(name, why),
             (Some(Acting::RollingBack), TargetEnd::RolledBack) => self.rolled_back(name),
+            (None, TargetEnd::TakenBackByHand) if is_settled => self.rolled_back(name),
             (Some(Acting::RollingBack), TargetEnd::RollBackFailed { why }) => self.roll_back_failed(name, why),
             (Some(_), TargetEnd::Lost) if !is_unknown => self.lost(name, "its end was lost"),
             (Some(_), TargetEnd::Found { carries }) if is_unknown => self.settle(name, *carries),
@@ -108,13 +117,25 @@ impl Step {
             }
             (Acting::RollingBack, false) => self.rolled_back(name),
             (Acting::RollingBack, true) => {
-                let why = "it still has the new packages".to_owned();
-                record.state = TargetState::Failed { why: why.clone() };
                 record.patched_at = record.patched_at.or(Some(now));
-                self.note(&format!("{name} still has the new packages; it is taken back again"));
-                self.undo(name, &why);
+                self.not_taken_back(name, "it still has the new packages");
             }
         }
+    }
+
+    /// It waits again, as if it had not been its turn.
+    fn not_begun(&mut self, name: &str, why: &str) {
+        let Some(record) = self.record(name) else { return };
+        record.begun_at = None;
+        record.state = TargetState::Waiting { hold: None };
+        self.note(&format!("{name} was not begun: {why}"));
+    }
+
+    /// It is taken back again, as soon as that may be tried.
+    fn not_taken_back(&mut self, name: &str, why: &str) {
+        self.set(name, TargetState::Failed { why: why.to_owned() });
+        self.note(&format!("{name} was not taken back: {why}; that is tried again"));
+        self.undo(name, why);
     }
 
     /// Orders what is to be taken back: as many at once as may be patched at once. Windows, freezes and incidents do not keep a
@@ -126,7 +147,7 @@ impl Step {
             });
             let count = under_way.count();
             let Some(target) = self.target(&name) else { continue };
-            if count >= self.most_at_once(&name) || !facts.is_reachable(&target) {
+            if count >= self.most_at_once(&name) || facts.tried_again(&target).is_some() {
                 continue;
             }
             if count == 0 || self.hold_of_groups(&name, facts).is_none() {
@@ -169,7 +190,9 @@ fn end_words(end: &TargetEnd) -> String {
     match end {
         TargetEnd::Patched { .. } => "patched".to_owned(),
         TargetEnd::Failed { why, .. } => format!("failed, {why}"),
+        TargetEnd::NotBegun { why } => format!("not begun, {why}"),
         TargetEnd::RolledBack => "rolled back".to_owned(),
+        TargetEnd::TakenBackByHand => "taken back by hand".to_owned(),
         TargetEnd::RollBackFailed { why } => format!("cannot be rolled back, {why}"),
         TargetEnd::Lost => "lost".to_owned(),
         TargetEnd::Found { carries: true } => "the new version is there".to_owned(),

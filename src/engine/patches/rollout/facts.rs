@@ -1,5 +1,7 @@
 //! What a rollout asks of the world, what it orders, and what it is told.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Room;
@@ -12,8 +14,10 @@ use crate::engine::model::IncidentId;
 /// Whether a member of a service does its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberHealth {
-    /// It does. Not so while another rollout or a run is acting on it.
+    /// It does.
     Healthy,
+    /// Another rollout or a run is acting on it this moment; which. Whether it does its work shows afterwards.
+    Acting(String),
     /// It does not; why.
     Unhealthy(String),
     /// It is not known, which counts as not healthy.
@@ -36,12 +40,15 @@ pub trait Facts {
     fn kill_switch(&self) -> Option<String>;
     /// What the calendar says of a target: [`Calendar::room`](super::calendar::Calendar::room) of its place.
     fn room(&self, target: &Target) -> Room;
-    /// An active incident on the target or on what it carries, the gravest. Not the one that this rollout opened.
-    fn incident(&self, target: &Target) -> Option<IncidentId>;
+    /// An active incident on the target or on what it carries, the gravest of those that are not `known`. Not the one that this
+    /// rollout opened.
+    fn incident(&self, target: &Target, known: &BTreeSet<IncidentId>) -> Option<IncidentId>;
     /// Whether a member of a service or class does its work; of a target, its `units` are asked, too.
     fn member(&self, asset: &str) -> MemberHealth;
-    /// Whether the target can be reached by its method.
-    fn is_reachable(&self, target: &Target) -> bool;
+    /// The number of an exception in force that leaves the target as it is.
+    fn exception(&self, target: &Target) -> Option<u64>;
+    /// Why nothing could be begun on the target the last time, and until when that is not tried again; `None` where it may be.
+    fn tried_again(&self, target: &Target) -> Option<(String, Timestamp)>;
     /// What else acts on the target: another rollout, a run.
     fn taken_by(&self, target: &Target) -> Option<String>;
     /// The samples of its metrics and of what it carries. A metric that has samples on one side only is given all the same:
@@ -136,8 +143,15 @@ pub enum TargetEnd {
         /// False only where it is certain that nothing was changed.
         may_have_changed: bool,
     },
+    /// Nothing was begun: it was not reached, or something came in between that the order did not foresee. It is no failure.
+    NotBegun {
+        /// What kept it.
+        why: String,
+    },
     /// The versions from before are installed.
     RolledBack,
+    /// The same, though nobody ordered it: a person took the run's step back.
+    TakenBackByHand,
     /// They are not.
     RollBackFailed {
         /// Why.

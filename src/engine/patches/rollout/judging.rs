@@ -49,6 +49,8 @@ impl Step {
                 let report = HealthReport::plain(HealthVerdict::Fail, why);
                 return self.health_failed(Some(name), report);
             }
+            // What is seen meanwhile is not the patch's doing alone; it is looked at once that is over.
+            MemberHealth::Acting(_) => return,
             _ => {}
         }
         if !is_end && parts <= seen {
@@ -143,6 +145,10 @@ impl Step {
 
     fn compare_soak(&mut self, is_end: bool, whole: i64, facts: &dyn Facts) {
         let staged: Vec<String> = self.rollout.staged().filter(|name| self.carries(name)).cloned().collect();
+        // What is seen meanwhile is not the patch's doing alone; it is looked at once that is over.
+        if staged.iter().any(|name| matches!(facts.member(name), MemberHealth::Acting(_))) {
+            return;
+        }
         let samples: Vec<MetricSamples> = staged.iter().flat_map(|name| self.samples(name, whole, facts)).collect();
         let rules = self.rollout.plan.pace.health;
         let mut report = judge(&samples, if is_end { rules } else { rules.early() });

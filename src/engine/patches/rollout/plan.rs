@@ -117,6 +117,8 @@ pub struct Stage {
 pub struct Group {
     /// `service shop in production`, `class db in staging`.
     pub name: String,
+    /// The service that its members carry; `None` for a class.
+    pub service: Option<String>,
     /// All its members, patched or not, in the order of their names.
     pub members: Vec<String>,
     /// How many must stay healthy.

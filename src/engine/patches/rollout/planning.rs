@@ -212,6 +212,7 @@ fn groups(need: &Need, rules: &PlanRules, targets: &BTreeMap<String, Target>) ->
         };
         Group {
             name: format!("{kind} {of} in {environment}"),
+            service: (kind == "service").then(|| of.to_owned()),
             members: names.into_iter().map(str::to_owned).collect(),
             healthy_min: strictest.unwrap_or_else(|| rules.pace.healthy_min.at_least(total)),
         }

@@ -47,8 +47,15 @@ pub enum Hold {
         /// When.
         until: Timestamp,
     },
-    /// It does not answer.
-    Unreachable,
+    /// An exception of this number, made after the plan, leaves it as it is.
+    Excepted(u64),
+    /// It could not be begun.
+    TriedAgain {
+        /// What kept it: it does not answer.
+        why: String,
+        /// When it is tried again.
+        at: Timestamp,
+    },
     /// Somebody else acts on it: `RO-3`, `RUN-9`.
     Taken(String),
     /// As many as may be are under way.
@@ -92,7 +99,8 @@ impl fmt::Display for Hold {
             Self::WindowShut { next: Some(at) } => write!(out, "its window opens at {at}"),
             Self::WindowShut { next: None } => out.write_str("its window does not open again"),
             Self::WindowShort { until } => write!(out, "its window closes at {until}, before it would be finished"),
-            Self::Unreachable => out.write_str("it does not answer"),
+            Self::Excepted(number) => write!(out, "EXC-{number} leaves it as it is; skip it, or withdraw that"),
+            Self::TriedAgain { why, at } => write!(out, "{why}; tried again at {at}"),
             Self::Taken(by) => write!(out, "{by} is acting on it"),
             Self::BatchFull => out.write_str("as many as may be are under way"),
             Self::BatchBefore => out.write_str("the batch before it is not settled"),

@@ -51,6 +51,10 @@ pub(super) struct Fleet {
     pub(super) attempts: BTreeSet<Arc<str>>,
     /// Machines whose second version fails.
     pub(super) bad: BTreeSet<String>,
+    /// Machines that no connection reaches.
+    pub(super) unreached: BTreeSet<String>,
+    /// Machines whose service does not come up.
+    pub(super) dead: BTreeSet<String>,
     /// What a look at a database says.
     pub(super) db_says: &'static str,
     /// Jobs until the program is killed.
@@ -64,7 +68,7 @@ pub(super) fn settings() -> EngineSettings {
     let mut settings = EngineSettings::default();
     settings.runbooks.allowed_programs = vec!["ssh".to_owned()];
     settings.runbooks.ssh.hosts = vec![".*".to_owned()];
-    settings.runbooks.ssh.programs = ["apt-get", "dpkg-query", "db-check"].map(str::to_owned).to_vec();
+    settings.runbooks.ssh.programs = ["apt-get", "dpkg-query", "db-check", "systemctl"].map(str::to_owned).to_vec();
     let patches = &mut settings.patches;
     patches.rollout = RolloutSettings {
         soak: Span(2 * MINUTE_MS),
@@ -92,17 +96,22 @@ pub(super) fn settings() -> EngineSettings {
     settings
 }
 
+fn traits(name: &str) -> Traits {
+    Traits {
+        environment: if name.starts_with("stage") { Environment::Staging } else { Environment::Production },
+        ring: if name.starts_with("stage") { "staging" } else { "broad" }.to_owned(),
+        class: "shop".to_owned(),
+        services: ["shop".to_owned()].into(),
+        ..Traits::default()
+    }
+}
+
+/// Those whose names begin with `spare` have it already.
 fn need(names: &[String]) -> Need {
-    let candidates = names.iter().map(|name| Candidate {
+    let candidates = names.iter().filter(|name| !name.starts_with("spare")).map(|name| Candidate {
         name: name.clone(),
         distribution: "debian".to_owned(),
-        traits: Traits {
-            environment: if name.starts_with("stage") { Environment::Staging } else { Environment::Production },
-            ring: if name.starts_with("stage") { "staging" } else { "broad" }.to_owned(),
-            class: "shop".to_owned(),
-            services: ["shop".to_owned()].into(),
-            ..Traits::default()
-        },
+        traits: traits(name),
         packages: vec![Installed {
             name: "hypo-shop".to_owned(),
             version: VERSIONS[0].to_owned(),
@@ -119,7 +128,7 @@ fn need(names: &[String]) -> Need {
         band: Some(RiskBand::Critical),
         is_known_exploited: false,
         candidates: candidates.collect(),
-        fleet: BTreeMap::new(),
+        fleet: names.iter().map(|name| (name.clone(), traits(name))).collect(),
     }
 }
 
@@ -146,6 +155,8 @@ impl Fleet {
             installs: Vec::new(),
             attempts: BTreeSet::new(),
             bad: BTreeSet::new(),
+            unreached: BTreeSet::new(),
+            dead: BTreeSet::new(),
             db_says: "ok",
             crash_in: None,
             crashes: 0,
@@ -258,6 +269,12 @@ impl Fleet {
 
     fn begin(&mut self, step: ApprovedStep) {
         let Call::Ssh { host, argv } = step.call() else { panic!("{:?}", step.call()) };
+        if self.unreached.contains(host.as_ref()) {
+            let progress = StepProgress::NotStarted { reason: Arc::from("no route to host") };
+            let attempt = Arc::clone(step.step_id());
+            let report = StepReport { run: step.run(), step: step.step(), attempt, progress };
+            return self.input(Input::Step(report));
+        }
         // What only looks may be asked again under the same name.
         let is_new = self.attempts.insert(Arc::clone(step.step_id()));
         assert!(is_new || !changes(argv), "{} began twice", step.step_id());
@@ -289,6 +306,7 @@ impl Fleet {
             return vec![Arc::from("Setting up hypo-shop ...")];
         }
         match argv[0].as_ref() {
+            "systemctl" => Vec::new(),
             "db-check" => vec![self.db_says.into()],
             "dpkg-query" => vec![format!("hypo-shop:all={}=installed;", self.versions[&task.host]).into()],
             _ => vec![format!("Inst hypo-shop [{}] ({} test [all])", VERSIONS[0], wanted.unwrap()).into()],
@@ -302,8 +320,9 @@ impl Fleet {
                 let (run, step) = (task.step.run(), task.step.step());
                 Input::Step(StepReport { run, step, attempt: Arc::clone(task.step.step_id()), progress })
             };
-            let inputs =
-                [about(StepProgress::Output(lines)), about(StepProgress::Exited { code: Some(0), took_ms: 1 })];
+            let is_dead = lines.is_empty() && self.dead.contains(&task.host);
+            let code = Some(if is_dead { 3 } else { 0 });
+            let inputs = [about(StepProgress::Output(lines)), about(StepProgress::Exited { code, took_ms: 1 })];
             for input in inputs {
                 self.input(input);
             }

@@ -9,9 +9,12 @@ use super::fleet::{Fleet, VERSIONS, settings};
 use crate::engine::clock::{MINUTE_MS, SECOND_MS};
 use crate::engine::input::Input;
 use crate::engine::model::DATABASE_PROOFS;
+use crate::engine::model::RolloutId;
 use crate::engine::model::{AlertNotice, AlertState, Fingerprint, Labels, ServiceName, Severity, Signal, SourceName};
-use crate::engine::patches::rollout::{RolloutEnd, RolloutState, TargetState};
-use crate::engine::settings::ProofSettings;
+use crate::engine::patches::acts::INSTALL;
+use crate::engine::patches::rollout::{RolloutEnd, RolloutRequest, RolloutState, TargetState};
+use crate::engine::request::Request;
+use crate::engine::settings::{Portion, ProbeSettings, ProofSettings};
 
 fn is_over(fleet: &Fleet) -> bool {
     fleet.rollout().rollout.is_over()
@@ -84,7 +87,7 @@ fn a_target_that_an_incident_is_on_waits_until_it_is_over() {
     };
     assert!(hold(&fleet).contains("INC-1 is active on it"), "{}", hold(&fleet));
     assert_eq!(fleet.versions["stage-1"], VERSIONS[0]);
-    let resolve = crate::engine::request::Request::Resolve { incident: fleet.incidents()[0] };
+    let resolve = Request::Resolve { incident: fleet.incidents()[0] };
     alert(&mut fleet, 1, "stage-1", None, AlertState::Resolved);
     fleet.ask(resolve);
     fleet.until("its turn", |fleet| fleet.versions["stage-1"] == VERSIONS[1]);
@@ -129,6 +132,104 @@ fn what_may_hold_data_is_patched_only_once_this_run_has_proved_that_nothing_is_l
         assert_eq!(fleet.versions["stage-db-1"], version, "{says}: {:?}", fleet.state("stage-db-1"));
         assert_eq!(matches!(fleet.state("stage-db-1"), TargetState::Failed { .. }), says != "ok");
     }
+}
+
+fn ask(fleet: &mut Fleet, request: RolloutRequest) {
+    fleet.ask(Request::Rollout { rollout: RolloutId(1), request });
+}
+
+#[test]
+fn what_is_not_reached_is_waited_for_and_is_no_failure() {
+    let mut fleet = Fleet::start();
+    fleet.unreached.insert("stage-1".to_owned());
+    fleet.plan_and_approve();
+    fleet.seconds(300);
+    let TargetState::Waiting { hold: Some(hold) } = fleet.state("stage-1") else {
+        panic!("{:?}", fleet.state("stage-1"))
+    };
+    assert!(hold.to_string().contains("no route to host; tried again at"), "{hold}");
+    assert_eq!((fleet.rollout().rollout.failures, fleet.incidents().len()), (0, 0));
+    fleet.unreached.clear();
+    fleet.until("its end", is_over);
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[1]));
+}
+
+#[test]
+fn what_cannot_be_reached_when_it_is_to_be_taken_back_is_taken_back_later() {
+    let mut fleet = Fleet::start();
+    fleet.bad = ["web-1", "web-2", "web-3", "web-4"].map(str::to_owned).into();
+    fleet.plan_and_approve();
+    fleet.until("production has it", |fleet| fleet.versions["web-1"] == VERSIONS[1]);
+    fleet.until("it is watched", |fleet| matches!(fleet.state("web-1"), TargetState::Validating { .. }));
+    fleet.unreached.insert("web-1".to_owned());
+    fleet.until("the others are back", |fleet| fleet.versions["stage-1"] == VERSIONS[0]);
+    fleet.seconds(60);
+    assert_eq!(fleet.versions["web-1"], VERSIONS[1]);
+    assert!(!is_over(&fleet));
+    fleet.unreached.clear();
+    fleet.until("its end", is_over);
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[0]), "{:?}", fleet.versions);
+}
+
+#[test]
+fn a_pause_between_the_order_and_the_installation_is_no_failure() {
+    let mut fleet = Fleet::start();
+    fleet.plan_and_approve();
+    fleet.until("it is ordered", |fleet| matches!(fleet.state("stage-1"), TargetState::Patching { .. }));
+    ask(&mut fleet, RolloutRequest::Pause { by: String::new(), reason: "wait".to_owned() });
+    fleet.seconds(120);
+    assert!(matches!(fleet.state("stage-1"), TargetState::Waiting { .. }), "{:?}", fleet.state("stage-1"));
+    assert_eq!((fleet.versions["stage-1"], fleet.rollout().rollout.failures), (VERSIONS[0], 0));
+    ask(&mut fleet, RolloutRequest::Resume { by: String::new(), reason: "go on".to_owned() });
+    fleet.until("its end", is_over);
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[1]));
+}
+
+#[test]
+fn members_that_have_it_already_count_by_the_metrics_of_their_service() {
+    let mut settings = settings();
+    settings.patches.rollout.healthy_min = Portion::Count(3);
+    let mut fleet = Fleet::of(&["web-1", "spare-1", "spare-2", "spare-3"], settings);
+    fleet.plan_and_approve();
+    ask(
+        &mut fleet,
+        RolloutRequest::Decide { by: String::new(), reason: "no staging".to_owned(), target: None, is_good: true },
+    );
+    fleet.until("its turn", |fleet| fleet.versions["web-1"] == VERSIONS[1]);
+}
+
+#[test]
+fn a_service_that_does_not_come_up_is_seen_through_a_restart_too() {
+    for crashes in [false, true] {
+        let mut settings = settings();
+        let unit = "shop.service".to_owned();
+        settings.patches.probe = vec![ProbeSettings { package: "hypo-shop".to_owned(), unit }];
+        let mut fleet = Fleet::of(&["stage-1", "stage-2"], settings);
+        fleet.dead.insert("stage-1".to_owned());
+        fleet.plan_and_approve();
+        fleet.until("it is there", |fleet| fleet.versions["stage-1"] == VERSIONS[1]);
+        if crashes {
+            fleet.crash_in = Some(0);
+        }
+        fleet.until("its end", is_over);
+        assert_eq!(fleet.versions["stage-1"], VERSIONS[0], "{crashes}: {:?}", fleet.state("stage-1"));
+        assert_eq!(fleet.versions["stage-2"], VERSIONS[0]);
+    }
+}
+
+#[test]
+fn what_a_person_takes_back_by_hand_is_told_to_be_so() {
+    let mut fleet = Fleet::start();
+    fleet.plan_and_approve();
+    fleet.until("it is watched", |fleet| matches!(fleet.state("stage-1"), TargetState::Validating { .. }));
+    let (run, step, digest) = {
+        let run = &fleet.engine.world.runs[&fleet.rollout().runs["stage-1"].run];
+        let (index, step) = run.step_named(INSTALL).unwrap();
+        (run.id, index, Arc::clone(&step.id))
+    };
+    fleet.ask(Request::Undo { run, step, digest });
+    fleet.until("it is known", |fleet| matches!(fleet.state("stage-1"), TargetState::RolledBack { .. }));
+    assert_eq!(fleet.versions["stage-1"], VERSIONS[0]);
 }
 
 proptest! {

@@ -240,8 +240,11 @@ fn what_holds_a_target_is_told() {
     assert_eq!(held(&mut world).unwrap().to_string(), "INC-3 is active on it");
     world.incidents.clear();
     world.unreachable.insert("stage-1".to_owned());
-    assert_eq!(held(&mut world), Some(Hold::Unreachable));
+    assert!(held(&mut world).unwrap().to_string().starts_with("it does not answer; tried again at "));
     world.unreachable.clear();
+    world.excepted.insert("stage-1".to_owned(), 4);
+    assert!(held(&mut world).unwrap().to_string().starts_with("EXC-4 leaves it as it is"));
+    world.excepted.clear();
     world.unseen.insert("stage-2".to_owned());
     assert_eq!(
         held(&mut world).unwrap().to_string(),

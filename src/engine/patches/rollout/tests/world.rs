@@ -124,6 +124,7 @@ pub(super) struct World {
     pub(super) down: BTreeSet<String>,
     pub(super) unseen: BTreeSet<String>,
     pub(super) unreachable: BTreeSet<String>,
+    pub(super) excepted: BTreeMap<String, u64>,
     /// Metrics that say nothing after a patch.
     pub(super) silent: BTreeSet<String>,
     /// Since when a host truly has the new version.
@@ -174,8 +175,8 @@ impl Facts for World {
         Room { window, freeze }
     }
 
-    fn incident(&self, target: &Target) -> Option<IncidentId> {
-        self.incidents.get(&target.name).copied()
+    fn incident(&self, target: &Target, known: &BTreeSet<IncidentId>) -> Option<IncidentId> {
+        self.incidents.get(&target.name).copied().filter(|id| !known.contains(id))
     }
 
     fn member(&self, asset: &str) -> MemberHealth {
@@ -188,8 +189,12 @@ impl Facts for World {
         }
     }
 
-    fn is_reachable(&self, target: &Target) -> bool {
-        !self.unreachable.contains(&target.name)
+    fn exception(&self, target: &Target) -> Option<u64> {
+        self.excepted.get(&target.name).copied()
+    }
+
+    fn tried_again(&self, target: &Target) -> Option<(String, Timestamp)> {
+        self.unreachable.contains(&target.name).then(|| ("it does not answer".to_owned(), self.now + MINUTE_MS))
     }
 
     fn taken_by(&self, _target: &Target) -> Option<String> {
@@ -230,6 +235,7 @@ impl World {
             down: BTreeSet::new(),
             unseen: BTreeSet::new(),
             unreachable: BTreeSet::new(),
+            excepted: BTreeMap::new(),
             silent: BTreeSet::new(),
             carries: BTreeMap::new(),
             hurt: BTreeSet::new(),
