@@ -35,7 +35,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let one = prop_oneof![
         6 => prop_oneof![Just(MINUTE_MS), Just(11 * MINUTE_MS), Just(3 * HOUR_MS), Just(49 * HOUR_MS)].prop_map(Event::Pass),
         6 => (0u8..12, any::<usize>()).prop_map(|(how, which)| Event::End(how, which)),
-        1 => (any::<usize>(), 0u32..4, 0u8..6).prop_map(|(of, attempt, kind)| Event::Stray(of, attempt, kind)),
+        1 => (any::<usize>(), 0u32..4, 0u8..7).prop_map(|(of, attempt, kind)| Event::Stray(of, attempt, kind)),
         1 => any::<usize>().prop_map(Event::Probe),
         1 => Just(Event::Restart),
         1 => any::<bool>().prop_map(Event::Kill),
@@ -96,6 +96,7 @@ fn happen(world: &mut World, event: &Event) {
                 2 => TargetEnd::RolledBack,
                 3 => TargetEnd::RollBackFailed { why: "x".to_owned() },
                 4 => TargetEnd::Lost,
+                5 => TargetEnd::NotBegun { why: "x".to_owned() },
                 _ => TargetEnd::Found { carries: true },
             };
             let in_flight = matches!(
