@@ -195,11 +195,13 @@ fn steps(job: &Job, calls: &Calls) -> Vec<StepSpec> {
         &expected,
         Unexpected::Pause,
     ));
-    if let Some(reach) = job.reach().filter(|_| !job.units.is_empty()) {
-        let unit = job.units.join(" ");
-        let words = ["systemctl", "is-active"].map(Arc::from).into_iter();
-        let call = reach.call(words.chain(job.units.iter().cloned()).collect());
-        steps.push(looks("unit", format!("look whether {unit} is active"), &call, &nothing, Unexpected::Pause));
+    if let Some(reach) = job.reach() {
+        steps.extend(job.units.iter().zip(1..).map(|(unit, number)| {
+            // Asked of several at once it is content with one.
+            let call = reach.call(["systemctl", "is-active", unit.as_ref()].map(Arc::from).into());
+            let title = format!("look whether {unit} is active");
+            looks(&format!("unit-{number}"), title, &call, &nothing, Unexpected::Pause)
+        }));
     }
     steps
 }

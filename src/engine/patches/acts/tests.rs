@@ -49,7 +49,7 @@ fn look(spec: &StepSpec) -> (String, &str, i32) {
 fn what_is_shown_is_what_is_installed_and_nothing_else_may_come_with_it() {
     let proposal = proposal(&job(Method::Apt(Reach::Ssh(text("web-1"))), debian()));
     let names: Vec<&str> = proposal.steps.iter().map(|step| step.spec.name.as_ref()).collect();
-    assert_eq!(names, ["there", "is-there", "dry-run", "way-back", "install", "installed", "unit"]);
+    assert_eq!(names, ["there", "is-there", "dry-run", "way-back", "install", "installed", "unit-1"]);
     let packages = "libssl3:amd64=3.0.15-1~deb12u1 openssl:amd64=3.0.15-1~deb12u1";
     let act = step(&proposal, INSTALL).act().unwrap();
     assert_eq!((act.action, act.targets_max), (ActionKind::Patch, 1));
@@ -65,7 +65,7 @@ fn what_is_shown_is_what_is_installed_and_nothing_else_may_come_with_it() {
     let shown = "Inst libssl3 [3.0.14-1~deb12u1] (3.0.15-1~deb12u1 Debian-Security:12/stable-security [amd64])";
     assert!(regex::Regex::new(expect).unwrap().is_match(shown));
     assert_eq!(exit, 0);
-    assert_eq!(look(step(&proposal, "unit")).0, "ssh web-1 -- systemctl is-active nginx.service");
+    assert_eq!(look(step(&proposal, "unit-1")).0, "ssh web-1 -- systemctl is-active nginx.service");
     let StepKind::Check(CheckSpec { look: Look::Call { only: Some(only), .. }, .. }) = &step(&proposal, "dry-run").kind
     else {
         panic!()
@@ -90,6 +90,20 @@ fn what_dpkg_says_decides_whether_they_are_there() {
     assert!(expect.is_match(&line(new, new, "installed")));
     for other in [line(old, new, "installed"), line(new, old, "installed"), line(new, new, "half-configured")] {
         assert!(!expect.is_match(&other), "{other}");
+    }
+}
+
+#[test]
+fn each_unit_is_looked_at_by_itself() {
+    let units = vec![text("nginx.service"), text("php.service")];
+    let proposal = proposal(&Job { units, ..job(Method::Apt(Reach::Local), debian()) });
+    for (name, asked) in
+        [("unit-1", "systemctl is-active nginx.service"), ("unit-2", "systemctl is-active php.service")]
+    {
+        let looked = step(&proposal, name);
+        assert_eq!(look(looked), (asked.to_owned(), "", 0));
+        let StepKind::Check(check) = &looked.kind else { panic!() };
+        assert_eq!(check.otherwise, Unexpected::Pause);
     }
 }
 
@@ -141,7 +155,7 @@ fn a_playbook_is_limited_to_the_machine_and_told_the_versions() {
     assert!(called.starts_with("ansible-playbook patch.yml --limit web-1"), "{called}");
     assert!(called.contains("hypo_packages=openssl:amd64=3.0.15-1~deb12u1 libssl3:amd64=3.0.15-1~deb12u1"), "{called}");
     assert!(words(act.dry_run.as_ref().unwrap()).ends_with("--check"));
-    assert!(!proposal.steps.iter().any(|step| step.spec.name.as_ref() == "unit"), "nobody knows how to reach it");
+    assert!(!proposal.steps.iter().any(|step| step.spec.name.starts_with("unit")), "nobody knows how to reach it");
 }
 
 #[test]
