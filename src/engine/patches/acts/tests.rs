@@ -108,6 +108,28 @@ fn each_unit_is_looked_at_by_itself() {
 }
 
 #[test]
+fn what_was_removed_long_ago_does_not_spoil_what_is_there() {
+    let moves = vec![a_move("libbar", "1-1", "1-2", ""), a_move("libfoo", "1-1", "1-2", "amd64")];
+    let proposal = proposal(&job(Method::Apt(Reach::Local), moves));
+    let (_, expect, _) = look(step(&proposal, "installed"));
+    let expect = regex::Regex::new(expect).unwrap();
+    let (bar, foo) = ("libbar:amd64=1-2=installed;", "libfoo:amd64=1-2=installed;");
+    for (said, is_there) in [
+        (format!("{bar}{foo}"), true),
+        (format!("{bar}libbar:i386=1-0=config-files;{foo}"), true),
+        (format!("libbar:amd64=1-0=config-files;libbar:i386=1-2=installed;{foo}"), true),
+        (format!("{bar}libbar:i386==not-installed;{foo}libfoo:i386=9=config-files;"), true),
+        (format!("{bar}libbar:i386=1-2=installed;{foo}"), true),
+        (format!("{bar}libbar:i386=1-1=installed;{foo}"), false),
+        (format!("{bar}libbar:i386=1-1=half-installed;{foo}"), false),
+        (format!("libbar:amd64=1-2=config-files;{foo}"), false),
+        (bar.to_owned(), false),
+    ] {
+        assert_eq!(expect.is_match(&said), is_there, "{said}");
+    }
+}
+
+#[test]
 fn a_package_in_two_architectures_moves_in_both_together() {
     let moves = vec![a_move("libc6", "2.36-9", "2.36-10", "i386"), a_move("libc6", "2.36-9", "2.36-10", "amd64")];
     let proposal = proposal(&job(Method::Apt(Reach::Local), moves.clone()));
