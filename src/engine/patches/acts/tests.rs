@@ -129,6 +129,65 @@ fn what_was_removed_long_ago_does_not_spoil_what_is_there() {
     }
 }
 
+/// Names that a dry run of dnf tells and that may not come along.
+fn strangers(table: &str) -> Vec<String> {
+    let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
+    let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
+    let StepKind::Check(CheckSpec { look: Look::Call { only: Some(only), .. }, .. }) = &step(&proposal, "dry-run").kind
+    else {
+        panic!()
+    };
+    let lines = regex::Regex::new(&only.lines).unwrap();
+    let names = regex::Regex::new(&format!("^(?:{})$", only.names)).unwrap();
+    let told = table.lines().filter_map(|line| Some(lines.captures(line)?.get(1)?.as_str().to_owned()));
+    told.filter(|name| !names.is_match(name)).collect()
+}
+
+#[test]
+fn a_row_of_dnf_that_is_not_understood_holds_the_installation_up() {
+    let four = "Last metadata expiration check: 0:01:02 ago on Mon 02 Mar 2026.\nDependencies resolved.\n\
+        ================================================================================\n \
+        Package          Architecture Version             Repository             Size\n\
+        ================================================================================\nUpgrading:\n \
+        openssl          x86_64       1:3.0.7-27.el9      baseos                1.2 M\n \
+        libssl-with-a-name-that-is-longer-than-its-column\n\
+        \u{20}                 x86_64       1:3.0.7-27.el9      baseos                2.1 M\n \
+        libssl-devel     x86_64       1:3.0.7-27.el9      rhel-9-for-x86_64-baseos-rpms\n\
+        \u{20}                                                                     933 k\n \
+        libssl-tools     noarch       1:3.0.7-27.module+el9+1234+abcdef.x\n\
+        \u{20}                                                   baseos            12 k\n\n\
+        Transaction Summary\n\
+        ================================================================================\n\
+        Upgrade  4 Packages\n\nTotal download size: 3.3 M\nOperation aborted.\n";
+    let five = "Updating and loading repositories:\nRepositories loaded.\n\
+        Package            Arch   Version        Repository      Size\nUpgrading:\n \
+        openssl            x86_64 1:3.0.7-27.el9 updates      1.1 MiB\n\
+        \u{20}  replacing openssl x86_64 1:3.0.7-25.el9_3 updates 1.1 MiB\n\n\
+        Transaction Summary:\n Upgrading:         1 package\n Replacing:         1 package\n\n\
+        Operation aborted by the user.\n";
+    for table in [four, five] {
+        assert_eq!(strangers(table), Vec::<String>::new());
+        for (row, named) in [
+            (" glibc            riscv128     2.34-100.el9        baseos                1.9 M", "glibc"),
+            (" a-stranger-whose-name-is-longer-than-its-column", "a-stranger-whose-name-is-longer-than-its-column"),
+            ("     replacing  glibc.x86_64 2.34-83.el9", "glibc.x86_64"),
+            ("   replacing glibc x86_64 2.34-83.el9 updates 1.9 MiB", "glibc"),
+            ("                  riscv128     2.34-100.el9        baseos                1.9 M", "riscv128"),
+            (" Paket            Architektur  Version             Paketquelle          Größe", "Paket"),
+        ] {
+            let with = table.replacen("Upgrading:\n", &format!("Upgrading:\n{row}\n"), 1);
+            assert_eq!(strangers(&with), [named], "{row}");
+        }
+    }
+    let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
+    let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
+    let (_, expect, _) = look(step(&proposal, "dry-run"));
+    let expect = regex::Regex::new(expect).unwrap();
+    assert!(four.lines().any(|line| expect.is_match(line)) && five.lines().any(|line| expect.is_match(line)));
+    assert!(expect.is_match("                  x86_64       1:3.0.7-27.el9      baseos                1.2 M"));
+    assert!(!expect.is_match(" openssl          x86_64       1:3.0.7-28.el9      baseos                1.2 M"));
+}
+
 #[test]
 fn a_package_in_two_architectures_moves_in_both_together() {
     let moves = vec![a_move("libc6", "2.36-9", "2.36-10", "i386"), a_move("libc6", "2.36-9", "2.36-10", "amd64")];
