@@ -140,6 +140,9 @@ pub struct Traits {
     pub ring: String,
     /// Services it carries, by their names in the topology.
     pub services: Vec<String>,
+    /// It is the very machine that looks; nobody says that and it is not kept, it follows from the asset's origin.
+    #[serde(skip)]
+    pub is_here: bool,
 }
 
 /// An asset.

@@ -130,6 +130,77 @@ fn members_that_are_not_patched_count() {
 }
 
 #[test]
+fn an_asset_in_two_versions_is_one_with_the_packages_of_both() {
+    let one = |architecture: &str, version: &str, exception: Option<&str>| {
+        let mut one = candidate("a", Environment::Production, "main", &[]);
+        one.packages[0].architecture = architecture.to_owned();
+        one.packages[0].version = version.to_owned();
+        one.exception = exception.map(str::to_owned);
+        one
+    };
+    let moved = |of: &[Candidate]| -> Result<Vec<String>, String> {
+        let plan = plan(&need(of.to_vec()), &rules(batch_of(1)), START);
+        let Some(target) = plan.targets.get("a") else { return Err(plan.left_out[0].why.clone()) };
+        Ok(target.packages.iter().map(|it| format!("{} {}", it.architecture, it.from)).collect())
+    };
+    let (new, old) = (one("amd64", "3.0.1", None), one("i386", "3.0.0", None));
+    let excused = one("i386", "3.0.0", Some("by ada"));
+    let twice = one("amd64", "3.0.0", None);
+    for (of, found) in [
+        ([new.clone(), old], Ok(vec!["amd64 3.0.1".to_owned(), "i386 3.0.0".to_owned()])),
+        ([new.clone(), excused.clone()], Ok(vec!["amd64 3.0.1".to_owned()])),
+        ([excused.clone(), one("amd64", "3.0.1", Some("by bob"))], Err("exception in force: by ada".to_owned())),
+        (
+            [new, twice],
+            Err("libssl3 is there in several versions, and which is to be replaced cannot be told".to_owned()),
+        ),
+    ] {
+        let [first, second] = of.clone();
+        assert_eq!(moved(&of), found);
+        assert_eq!(moved(&[second, first]), found, "in whatever order");
+    }
+}
+
+#[test]
+fn on_this_machine_only_this_machine_is_patched() {
+    let mut of = settings(batch_of(2));
+    of.method[0].by = PatchBy::Local;
+    let mut here = candidate("console", Environment::Production, "main", &[]);
+    here.traits.is_here = true;
+    let all = vec![here, candidate("web-1", Environment::Production, "main", &[])];
+    let plan = plan(&need(all), &PlanRules::new(&of, DATABASES).unwrap(), START);
+    assert_eq!(plan.targets.keys().collect::<Vec<_>>(), ["console"]);
+    assert_eq!(plan.left_out[0].name, "web-1");
+    assert!(plan.left_out[0].why.contains("is not known to be this machine"), "{:?}", plan.left_out);
+}
+
+#[test]
+fn a_kernel_that_is_put_beside_the_old_one_is_left_out() {
+    for (distribution, package, is_in) in [
+        ("rocky", "libkernel", true),
+        ("rocky", "kernel", false),
+        ("rocky", "kernel-core", false),
+        ("rocky", "kernel-modules-extra", false),
+        ("rocky", "kernel-rt-core", false),
+        ("rocky", "kernel-tools-libs", true),
+        ("rocky", "kernel-headers", true),
+        ("debian", "kernel-core", true),
+        ("debian", "linux-libc-dev", true),
+        ("debian", "linux-image-amd64", true),
+        ("debian", "linux-image-6.1.0-21-amd64", false),
+        ("ubuntu", "linux-modules-extra-5.15.0-100-generic", false),
+    ] {
+        let mut of = settings(batch_of(1));
+        of.allow[0].packages = vec![".*".to_owned()];
+        let mut one = candidate("a", Environment::Production, "main", &[]);
+        (one.distribution, one.packages[0].name) = (distribution.to_owned(), package.to_owned());
+        let plan = plan(&need(vec![one]), &PlanRules::new(&of, DATABASES).unwrap(), START);
+        assert_eq!(plan.targets.len() == 1, is_in, "{package}: {:?}", plan.left_out);
+        assert!(is_in || plan.left_out[0].why.contains("used after a reboot"), "{:?}", plan.left_out);
+    }
+}
+
+#[test]
 fn an_approval_is_bound_to_everything_that_is_shown() {
     let base = plan(&need(small_fleet()), &rules(batch_of(2)), START);
     assert_eq!(base.digest, base.computed_digest());
