@@ -181,7 +181,12 @@ impl PlanRules {
     #[must_use]
     pub fn allowed(&self, class: &str) -> String {
         let of_class = self.allow.iter().filter(|(pattern, _)| pattern.is_match(class));
-        let patterns: Vec<&str> = of_class.flat_map(|(_, packages)| packages).map(Regex::as_str).collect();
+        // For the whole name, whoever matches it: the anchors are not shown.
+        let bare = |pattern: &'_ Regex| {
+            let text = pattern.as_str();
+            text.strip_prefix(r"\A").and_then(|text| text.strip_suffix(r"\z")).unwrap_or(text).to_owned()
+        };
+        let patterns: Vec<String> = of_class.flat_map(|(_, packages)| packages).map(bare).collect();
         patterns.join("|")
     }
 

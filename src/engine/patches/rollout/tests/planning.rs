@@ -1,5 +1,7 @@
 //! Plans: who is in, who is not, in which order, and what an approval is bound to.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::super::plan::StageKind;
@@ -7,6 +9,7 @@ use super::super::planning::{Candidate, plan};
 use super::super::rules::PlanRules;
 use super::world::{DATABASES, START, batch_of, candidate, need, rules, settings, small_fleet};
 use crate::engine::model::DATABASE_PROOFS;
+use crate::engine::patches::acts::Proof;
 use crate::engine::patches::inventory::Environment;
 use crate::engine::settings::{
     AllowSettings, ClassSettings, MethodSettings, PatchBy, Portion, ProofSettings, ServerRole,
@@ -129,6 +132,28 @@ fn members_that_are_not_patched_count() {
     assert_eq!((plan.targets.len(), plan.groups[0].members.len(), plan.groups[0].healthy_min), (1, 2, 1));
 }
 
+fn words(words: &[&str]) -> Vec<Arc<str>> {
+    words.iter().map(|word| Arc::from(*word)).collect()
+}
+
+fn proof(look: &[&str], expect: &str, proves: &[&str]) -> Proof {
+    Proof { look: words(look), expect: Arc::from(expect), proves: words(proves) }
+}
+
+#[test]
+fn what_comes_along_is_in_the_plan_and_its_lines() {
+    let mut of = settings(batch_of(2));
+    of.method[0].before = ["sudo", "-n"].map(str::to_owned).into();
+    let plan = plan(&need(small_fleet()), &PlanRules::new(&of, DATABASES).unwrap(), START);
+    let target = &plan.targets["main-1"];
+    assert_eq!((target.may_come_along.as_str(), target.before.as_slice()), ("(?:lib.*)", &*words(&["sudo", "-n"])));
+    let all = "canary-1, canary-2, main-1, main-2, main-3, main-4, stage-1, stage-2";
+    let terms =
+        [format!("installed by: sudo -n … on {all}"), format!("may come along: packages named (?:lib.*) on {all}")];
+    let lines = plan.lines();
+    assert!(lines.windows(2).any(|two| two == terms), "{lines:?}");
+}
+
 #[test]
 fn an_asset_in_two_versions_is_one_with_the_packages_of_both() {
     let one = |architecture: &str, version: &str, exception: Option<&str>| {
@@ -234,7 +259,7 @@ fn an_approval_is_bound_to_everything_that_is_shown() {
         plan.left_out.push(super::super::plan::LeftOut { name: "z".to_owned(), why: "y".to_owned() });
     });
     type Touch = fn(&mut super::super::plan::Target);
-    let touches: [Touch; 9] = [
+    let touches: [Touch; 15] = [
         |target| target.packages[0].to.push('1'),
         |target| target.packages[0].from.push('1'),
         |target| target.packages[0].name.push('1'),
@@ -244,6 +269,12 @@ fn an_approval_is_bound_to_everything_that_is_shown() {
         |target| target.units.push("nginx.service".to_owned()),
         |target| target.services.push("pay".to_owned()),
         |target| target.owner.push('x'),
+        |target| target.before = words(&["sudo", "-n"]),
+        |target| target.before = words(&["sudo -n"]),
+        |target| target.may_come_along.push_str("|.*"),
+        |target| target.proofs.push(proof(&["check"], "", &[])),
+        |target| target.proofs.push(proof(&["check"], "^ok", &[])),
+        |target| target.proofs.push(proof(&["check"], "^ok", &["role"])),
     ];
     for touch in touches {
         change(&|plan| touch(plan.targets.get_mut("main-1").unwrap()));
