@@ -62,15 +62,19 @@ fn told(taken: &[Taken], is_json: bool) -> Result<Exit, Failure> {
 }
 
 fn taken_line(taken: &Taken) -> String {
-    let Taken { origin, assets, package_count, set_aside_count, problem } = taken;
+    let Taken { origin, assets, package_count, set_aside_count, older_count, problem } = taken;
     match problem {
         Some(problem) => format!("{origin}: NOT taken: {problem}"),
         None => {
             let names: Vec<&str> = assets.iter().map(String::as_str).take(5).collect();
             let more = if assets.len() > names.len() { ", …" } else { "" };
             let aside = if *set_aside_count > 0 { format!("; {set_aside_count} set aside") } else { String::new() };
+            let older = match older_count {
+                0 => String::new(),
+                count => format!("; packages of {count} left, newer ones are known"),
+            };
             let (assets, names) = (assets.len(), names.join(", "));
-            format!("{origin}: {assets} assets ({names}{more}), {package_count} packages{aside}")
+            format!("{origin}: {assets} assets ({names}{more}), {package_count} packages{aside}{older}")
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Taken {
     pub package_count: usize,
     /// Entries that could not be used.
     pub set_aside_count: usize,
+    /// Assets of which something newer is known than what it told of their packages, which was left.
+    pub older_count: usize,
     /// Why nothing was taken.
     pub problem: Option<String>,
 }
@@ -47,7 +49,7 @@ pub struct Taken {
 impl Taken {
     fn failed(origin: String, problem: &dyn std::fmt::Display) -> Self {
         let problem = Some(problem.to_string());
-        Self { origin, assets: Vec::new(), package_count: 0, set_aside_count: 0, problem }
+        Self { origin, assets: Vec::new(), package_count: 0, set_aside_count: 0, older_count: 0, problem }
     }
 }
 
@@ -67,8 +69,8 @@ pub async fn scan(state_dir: &Path, scope: Scope<'_>, settings: &RunbookSettings
     let looked = look_at(scope.hosts, settings).await;
     change(state_dir, |fleet, now| {
         let own = own.map(|(name, looked)| match name {
-            Some(name) => keep(fleet, name, "this host".to_owned(), looked, now),
-            None => Taken::failed("this host".to_owned(), &"this host has no name; give it one with --name"),
+            Some(name) => keep(fleet, name, this_host::ORIGIN.to_owned(), looked, now),
+            None => Taken::failed(this_host::ORIGIN.to_owned(), &"this host has no name; give it one with --name"),
         });
         let mut taken: Vec<Taken> = own.into_iter().collect();
         for (host, looked) in looked {
@@ -143,12 +145,26 @@ async fn look_at(hosts: &[String], settings: &RunbookSettings) -> Vec<(String, L
 fn keep(fleet: &mut Fleet, name: String, origin: String, looked: Looked, now: Timestamp) -> Taken {
     match looked {
         Ok((news, set_aside_count)) => {
-            let package_count = news.packages.as_ref().map_or(0, Vec::len);
-            fleet.take(&name, news, &origin, now);
-            Taken { origin, assets: vec![name], package_count, set_aside_count, problem: None }
+            let taken = take_all(fleet, News::from([(name, news)]), origin, now);
+            Taken { set_aside_count, ..taken }
         }
         Err(problem) => Taken::failed(origin, &problem),
     }
+}
+
+/// What was told of assets, as it was at `at`.
+fn take_all(fleet: &mut Fleet, news: News, origin: String, at: Timestamp) -> Taken {
+    let assets: Vec<String> = news.keys().cloned().collect();
+    let (mut package_count, mut older_count) = (0, 0);
+    for (name, news) in news {
+        if !fleet.was_seen_after(&name, at) {
+            package_count += news.packages.as_ref().map_or(0, Vec::len);
+        } else if news.packages.is_some() || news.running.is_some() {
+            older_count += 1;
+        }
+        fleet.take(&name, news, &origin, at);
+    }
+    Taken { origin, assets, package_count, set_aside_count: 0, older_count, problem: None }
 }
 
 /// A file, or the files of a folder, in order of name.
@@ -165,14 +181,7 @@ fn take(fleet: &mut Fleet, path: &Path, now: Timestamp) -> Vec<Taken> {
         let modified = std::fs::metadata(&path).ok().and_then(|seen| seen.modified().ok());
         let now = modified.map_or(now, |at| wall_clock::of(at).min(now));
         all.push(match read(&path) {
-            Ok(news) => {
-                let package_count = news.values().filter_map(|news| news.packages.as_ref()).map(Vec::len).sum();
-                let assets: Vec<String> = news.keys().cloned().collect();
-                for (name, news) in news {
-                    fleet.take(&name, news, &origin, now);
-                }
-                Taken { origin, assets, package_count, set_aside_count: 0, problem: None }
-            }
+            Ok(news) => take_all(fleet, news, origin, now),
             Err(problem) => Taken::failed(origin, &problem),
         });
     }
@@ -196,4 +205,27 @@ fn read(path: &Path) -> Result<News, String> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let text = std::fs::read_to_string(path).map_err(|problem| problem.to_string())?;
     import::read(&text, &stem).map_err(|problem| problem.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::patches::inventory::Package;
+
+    #[test]
+    fn an_old_file_leaves_what_was_seen_later_and_says_so() {
+        let package = |version: &str| Package { name: "a".into(), version: version.into(), ..Package::default() };
+        let seen = |version: &str| AssetNews { packages: Some(vec![package(version)]), ..AssetNews::default() };
+        let mut fleet = Fleet::default();
+        keep(&mut fleet, "one".to_owned(), "ssh one".to_owned(), Ok((seen("2"), 0)), Timestamp(5));
+        let file = News::from([("one".to_owned(), seen("1")), ("two".to_owned(), seen("1"))]);
+        let taken = take_all(&mut fleet, file, "facts".to_owned(), Timestamp(4));
+        assert_eq!((taken.assets.len(), taken.package_count, taken.older_count), (2, 1, 1));
+        let versions = |name: &str| -> Vec<&str> {
+            fleet.packages_of(&fleet.assets()[name]).map(|package| package.version.as_str()).collect()
+        };
+        assert_eq!((versions("one"), versions("two")), (vec!["2"], vec!["1"]));
+        let newer = take_all(&mut fleet, News::from([("one".to_owned(), seen("3"))]), "facts".to_owned(), Timestamp(6));
+        assert_eq!((newer.package_count, newer.older_count), (1, 0));
+    }
 }

@@ -52,14 +52,21 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     }
 }
 
-/// A regular expression for what dpkg says where every package has this version.
+/// Entries that say nothing of what is there: a name without an architecture is answered for all that dpkg has heard of, and one
+/// that was removed stays known by its configuration.
+const GONE: &str = "(?:[^=;]+=[^=;]*=(?:config-files|not-installed);)*";
+
+/// A regular expression for what dpkg says where every package has this version, and none of them is there in another as well.
 fn are(moves: &[Move], version: fn(&Move) -> &Arc<str>) -> String {
     let each = moves.iter().map(|it| {
-        let architecture =
-            if it.architecture.is_empty() { "[a-z0-9-]+".to_owned() } else { regex::escape(&it.architecture) };
-        format!("{}:{architecture}={}=installed;", regex::escape(&it.name), regex::escape(version(it)))
+        let (name, version) = (regex::escape(&it.name), regex::escape(version(it)));
+        if it.architecture.is_empty() {
+            format!("(?:{name}:[a-z0-9-]+={version}=installed;{GONE})+")
+        } else {
+            format!("{name}:{}={version}=installed;{GONE}", regex::escape(&it.architecture))
+        }
     });
-    format!("^{}$", each.collect::<String>())
+    format!("^{GONE}{}$", each.collect::<String>())
 }
 
 /// `libc6:i386`; without the architecture where it is not said.

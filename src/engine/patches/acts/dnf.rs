@@ -1,4 +1,9 @@
 //! Packages of Fedora and its kin by `dnf`.
+//!
+//! Its dry run prints a table. What is relied on, of dnf 4 and of dnf 5: a package's row begins with one space and its name; the
+//! rest of a row that is too long stands on lines of its own that begin with more spaces; `replacing` before a name is what
+//! goes. A line with a space before it that is understood as nothing else is taken for a package's, so that a table of another
+//! making, or in another language than English, names what may not come along, and the step waits for a person.
 
 use std::sync::Arc;
 
@@ -18,12 +23,10 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
     let shown = moves.first().map_or_else(String::new, |it| {
         // An epoch of none is not printed.
         let version = it.to.strip_prefix("0:").unwrap_or(&it.to);
-        format!(r"^ {} +\S+ +{} ", regex::escape(&it.name), regex::escape(version))
+        // A long name has a line of its own.
+        format!(r"^ (?:{} +| +)\S+ +{}(?: |$)", regex::escape(&it.name), regex::escape(version))
     });
-    let only = OnlyNames {
-        lines: Arc::from(r"^ (\S+) +(?:x86_64|aarch64|i686|ppc64le|s390x|noarch) +\S*\d"),
-        names: job.names().into(),
-    };
+    let only = OnlyNames { lines: named_lines().into(), names: job.names().into() };
     Calls {
         installed: reach.call(query.chain(moves.iter().map(|it| full_name(it).into())).collect()),
         is_there: are(moves, |it| &it.to),
@@ -34,6 +37,18 @@ pub(super) fn calls(job: &Job, reach: &Reach) -> Calls {
         install: job.as_installer(reach, dnf(&["-y", "upgrade"], &|it| &it.to)),
         undo: job.as_installer(reach, dnf(&["-y", "downgrade"], &|it| &it.from)),
     }
+}
+
+/// A regular expression for lines with a space before them, with a group for the package; those that are known to name none have
+/// no group.
+fn named_lines() -> String {
+    let size = r"\d+(?:\.\d+)? (?:[kMG]|[KMG]?i?B)";
+    let head = r" Package +Arch.*";
+    // dnf 5 counts at its end: ` Upgrading:  2 packages`.
+    let count = r" [A-Z][a-z]+(?: [a-z]+)*: +\d+ packages?";
+    let arch = r"(?:x86_64(?:_v2)?|aarch64|i[3-6]86|ppc64le|s390x|riscv64|noarch)";
+    let rest = format!(r" {{2,}}(?:{arch} +\S*\d\S*(?: +\S+(?: +{size})?)? *|(?:\S+ +)?{size} *)");
+    format!(r"^(?:{head}|{count}|{rest})$|^ +(?:replacing +)?(\S+)")
 }
 
 /// A regular expression for what rpm says where every package has this version.

@@ -11,6 +11,8 @@ mod play;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::digest::sha256_hex;
 use crate::engine::model::{
     ActSpec, ActionKind, BlastRadius, BoundStep, Call, Case, CheckSpec, Danger, Goto, Look, OnlyNames, Proposal,
@@ -60,7 +62,7 @@ pub enum Method {
 }
 
 /// A look that the machine must pass right before its packages change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// Program and arguments, run there; never empty.
     pub look: Vec<Arc<str>>,
@@ -156,7 +158,7 @@ pub fn proposal(job: &Job) -> Proposal {
 }
 
 /// All of it as text, so that another content is another digest.
-fn written(part: &(impl serde::Serialize + std::fmt::Debug)) -> String {
+fn written(part: &(impl Serialize + std::fmt::Debug)) -> String {
     serde_json::to_string(part).unwrap_or_else(|_| format!("{part:?}"))
 }
 
@@ -195,11 +197,13 @@ fn steps(job: &Job, calls: &Calls) -> Vec<StepSpec> {
         &expected,
         Unexpected::Pause,
     ));
-    if let Some(reach) = job.reach().filter(|_| !job.units.is_empty()) {
-        let unit = job.units.join(" ");
-        let words = ["systemctl", "is-active"].map(Arc::from).into_iter();
-        let call = reach.call(words.chain(job.units.iter().cloned()).collect());
-        steps.push(looks("unit", format!("look whether {unit} is active"), &call, &nothing, Unexpected::Pause));
+    if let Some(reach) = job.reach() {
+        steps.extend(job.units.iter().zip(1..).map(|(unit, number)| {
+            // Asked of several at once it is content with one.
+            let call = reach.call(["systemctl", "is-active", unit.as_ref()].map(Arc::from).into());
+            let title = format!("look whether {unit} is active");
+            looks(&format!("unit-{number}"), title, &call, &nothing, Unexpected::Pause)
+        }));
     }
     steps
 }

@@ -49,7 +49,7 @@ fn look(spec: &StepSpec) -> (String, &str, i32) {
 fn what_is_shown_is_what_is_installed_and_nothing_else_may_come_with_it() {
     let proposal = proposal(&job(Method::Apt(Reach::Ssh(text("web-1"))), debian()));
     let names: Vec<&str> = proposal.steps.iter().map(|step| step.spec.name.as_ref()).collect();
-    assert_eq!(names, ["there", "is-there", "dry-run", "way-back", "install", "installed", "unit"]);
+    assert_eq!(names, ["there", "is-there", "dry-run", "way-back", "install", "installed", "unit-1"]);
     let packages = "libssl3:amd64=3.0.15-1~deb12u1 openssl:amd64=3.0.15-1~deb12u1";
     let act = step(&proposal, INSTALL).act().unwrap();
     assert_eq!((act.action, act.targets_max), (ActionKind::Patch, 1));
@@ -65,7 +65,7 @@ fn what_is_shown_is_what_is_installed_and_nothing_else_may_come_with_it() {
     let shown = "Inst libssl3 [3.0.14-1~deb12u1] (3.0.15-1~deb12u1 Debian-Security:12/stable-security [amd64])";
     assert!(regex::Regex::new(expect).unwrap().is_match(shown));
     assert_eq!(exit, 0);
-    assert_eq!(look(step(&proposal, "unit")).0, "ssh web-1 -- systemctl is-active nginx.service");
+    assert_eq!(look(step(&proposal, "unit-1")).0, "ssh web-1 -- systemctl is-active nginx.service");
     let StepKind::Check(CheckSpec { look: Look::Call { only: Some(only), .. }, .. }) = &step(&proposal, "dry-run").kind
     else {
         panic!()
@@ -91,6 +91,101 @@ fn what_dpkg_says_decides_whether_they_are_there() {
     for other in [line(old, new, "installed"), line(new, old, "installed"), line(new, new, "half-configured")] {
         assert!(!expect.is_match(&other), "{other}");
     }
+}
+
+#[test]
+fn each_unit_is_looked_at_by_itself() {
+    let units = vec![text("nginx.service"), text("php.service")];
+    let proposal = proposal(&Job { units, ..job(Method::Apt(Reach::Local), debian()) });
+    for (name, asked) in
+        [("unit-1", "systemctl is-active nginx.service"), ("unit-2", "systemctl is-active php.service")]
+    {
+        let looked = step(&proposal, name);
+        assert_eq!(look(looked), (asked.to_owned(), "", 0));
+        let StepKind::Check(check) = &looked.kind else { panic!() };
+        assert_eq!(check.otherwise, Unexpected::Pause);
+    }
+}
+
+#[test]
+fn what_was_removed_long_ago_does_not_spoil_what_is_there() {
+    let moves = vec![a_move("libbar", "1-1", "1-2", ""), a_move("libfoo", "1-1", "1-2", "amd64")];
+    let proposal = proposal(&job(Method::Apt(Reach::Local), moves));
+    let (_, expect, _) = look(step(&proposal, "installed"));
+    let expect = regex::Regex::new(expect).unwrap();
+    let (bar, foo) = ("libbar:amd64=1-2=installed;", "libfoo:amd64=1-2=installed;");
+    for (said, is_there) in [
+        (format!("{bar}{foo}"), true),
+        (format!("{bar}libbar:i386=1-0=config-files;{foo}"), true),
+        (format!("libbar:amd64=1-0=config-files;libbar:i386=1-2=installed;{foo}"), true),
+        (format!("{bar}libbar:i386==not-installed;{foo}libfoo:i386=9=config-files;"), true),
+        (format!("{bar}libbar:i386=1-2=installed;{foo}"), true),
+        (format!("{bar}libbar:i386=1-1=installed;{foo}"), false),
+        (format!("{bar}libbar:i386=1-1=half-installed;{foo}"), false),
+        (format!("libbar:amd64=1-2=config-files;{foo}"), false),
+        (bar.to_owned(), false),
+    ] {
+        assert_eq!(expect.is_match(&said), is_there, "{said}");
+    }
+}
+
+/// Names that a dry run of dnf tells and that may not come along.
+fn strangers(table: &str) -> Vec<String> {
+    let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
+    let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
+    let StepKind::Check(CheckSpec { look: Look::Call { only: Some(only), .. }, .. }) = &step(&proposal, "dry-run").kind
+    else {
+        panic!()
+    };
+    let lines = regex::Regex::new(&only.lines).unwrap();
+    let names = regex::Regex::new(&format!("^(?:{})$", only.names)).unwrap();
+    let told = table.lines().filter_map(|line| Some(lines.captures(line)?.get(1)?.as_str().to_owned()));
+    told.filter(|name| !names.is_match(name)).collect()
+}
+
+#[test]
+fn a_row_of_dnf_that_is_not_understood_holds_the_installation_up() {
+    let four = "Last metadata expiration check: 0:01:02 ago on Mon 02 Mar 2026.\nDependencies resolved.\n\
+        ================================================================================\n \
+        Package          Architecture Version             Repository             Size\n\
+        ================================================================================\nUpgrading:\n \
+        openssl          x86_64       1:3.0.7-27.el9      baseos                1.2 M\n \
+        libssl-with-a-name-that-is-longer-than-its-column\n\
+        \u{20}                 x86_64       1:3.0.7-27.el9      baseos                2.1 M\n \
+        libssl-devel     x86_64       1:3.0.7-27.el9      rhel-9-for-x86_64-baseos-rpms\n\
+        \u{20}                                                                     933 k\n \
+        libssl-tools     noarch       1:3.0.7-27.module+el9+1234+abcdef.x\n\
+        \u{20}                                                   baseos            12 k\n\n\
+        Transaction Summary\n\
+        ================================================================================\n\
+        Upgrade  4 Packages\n\nTotal download size: 3.3 M\nOperation aborted.\n";
+    let five = "Updating and loading repositories:\nRepositories loaded.\n\
+        Package            Arch   Version        Repository      Size\nUpgrading:\n \
+        openssl            x86_64 1:3.0.7-27.el9 updates      1.1 MiB\n\
+        \u{20}  replacing openssl x86_64 1:3.0.7-25.el9_3 updates 1.1 MiB\n\n\
+        Transaction Summary:\n Upgrading:         1 package\n Replacing:         1 package\n\n\
+        Operation aborted by the user.\n";
+    for table in [four, five] {
+        assert_eq!(strangers(table), Vec::<String>::new());
+        for (row, named) in [
+            (" glibc            riscv128     2.34-100.el9        baseos                1.9 M", "glibc"),
+            (" a-stranger-whose-name-is-longer-than-its-column", "a-stranger-whose-name-is-longer-than-its-column"),
+            ("     replacing  glibc.x86_64 2.34-83.el9", "glibc.x86_64"),
+            ("   replacing glibc x86_64 2.34-83.el9 updates 1.9 MiB", "glibc"),
+            ("                  riscv128     2.34-100.el9        baseos                1.9 M", "riscv128"),
+            (" Paket            Architektur  Version             Paketquelle          Größe", "Paket"),
+        ] {
+            let with = table.replacen("Upgrading:\n", &format!("Upgrading:\n{row}\n"), 1);
+            assert_eq!(strangers(&with), [named], "{row}");
+        }
+    }
+    let moves = vec![a_move("openssl", "1:3.0.7-25.el9_3", "1:3.0.7-27.el9", "x86_64")];
+    let proposal = proposal(&job(Method::Dnf(Reach::Local), moves));
+    let (_, expect, _) = look(step(&proposal, "dry-run"));
+    let expect = regex::Regex::new(expect).unwrap();
+    assert!(four.lines().any(|line| expect.is_match(line)) && five.lines().any(|line| expect.is_match(line)));
+    assert!(expect.is_match("                  x86_64       1:3.0.7-27.el9      baseos                1.2 M"));
+    assert!(!expect.is_match(" openssl          x86_64       1:3.0.7-28.el9      baseos                1.2 M"));
 }
 
 #[test]
@@ -141,7 +236,7 @@ fn a_playbook_is_limited_to_the_machine_and_told_the_versions() {
     assert!(called.starts_with("ansible-playbook patch.yml --limit web-1"), "{called}");
     assert!(called.contains("hypo_packages=openssl:amd64=3.0.15-1~deb12u1 libssl3:amd64=3.0.15-1~deb12u1"), "{called}");
     assert!(words(act.dry_run.as_ref().unwrap()).ends_with("--check"));
-    assert!(!proposal.steps.iter().any(|step| step.spec.name.as_ref() == "unit"), "nobody knows how to reach it");
+    assert!(!proposal.steps.iter().any(|step| step.spec.name.starts_with("unit")), "nobody knows how to reach it");
 }
 
 #[test]

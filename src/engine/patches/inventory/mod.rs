@@ -140,6 +140,9 @@ pub struct Traits {
     pub ring: String,
     /// Services it carries, by their names in the topology.
     pub services: Vec<String>,
+    /// It is the very machine that looks; nobody says that and it is not kept, it follows from the asset's origin.
+    #[serde(skip)]
+    pub is_here: bool,
 }
 
 /// An asset.
@@ -155,7 +158,7 @@ pub struct Asset {
     pub set: u32,
     /// When its packages were last seen; `None` where they never were.
     pub seen_at: Option<Timestamp>,
-    /// By what: `this host`, a file's name.
+    /// By what: [`this_host::ORIGIN`], `ssh` and a name, a file's name.
     pub origin: String,
 }
 
@@ -225,8 +228,18 @@ impl Fleet {
         &self.packages
     }
 
-    /// Takes in what came of an asset; says whether it is a new one.
-    pub fn take(&mut self, name: &str, news: AssetNews, origin: &str, now: Timestamp) -> bool {
+    /// Whether what is installed there was seen later than at `at`.
+    #[must_use]
+    pub fn was_seen_after(&self, name: &str, at: Timestamp) -> bool {
+        self.assets.get(name).and_then(|asset| asset.seen_at).is_some_and(|seen_at| seen_at > at)
+    }
+
+    /// Takes in what came of an asset and is as it was at `now`; says whether it is a new one. What is said of it always counts,
+    /// what was seen there only where nothing newer was.
+    pub fn take(&mut self, name: &str, mut news: AssetNews, origin: &str, now: Timestamp) -> bool {
+        if self.was_seen_after(name, now) {
+            (news.system, news.packages, news.running) = (None, None, None);
+        }
         let set = news.packages.map(|packages| self.number_of_set(packages));
         let empty = self.number_of_set(Vec::new());
         let is_new = !self.assets.contains_key(name);
@@ -344,6 +357,19 @@ mod tests {
             ("x", Some(Timestamp(1))),
             "its packages are as old as they were"
         );
+        let old = AssetNews {
+            system: Some(System { distribution: "old".into(), ..System::default() }),
+            packages: Some(vec![package("a", "0")]),
+            running: Some(Running { unseen_count: 7, ..Running::default() }),
+            ring: Some("main".into()),
+            ..AssetNews::default()
+        };
+        assert!(fleet.was_seen_after("one", Timestamp(0)) && !fleet.was_seen_after("one", Timestamp(1)));
+        fleet.take("one", old, "an old file", Timestamp(0));
+        let one = &fleet.assets()["one"];
+        assert_eq!((one.origin.as_str(), one.seen_at, one.set), ("x", Some(Timestamp(1)), fleet.assets()["two"].set));
+        assert_eq!((&one.system, one.running.unseen_count), (&System::default(), 0), "what was seen later stays");
+        assert_eq!(one.traits.ring, "main", "what is said is taken");
         let bytes = postcard::to_stdvec(&fleet).unwrap();
         let mut back: Fleet = postcard::from_bytes(&bytes).unwrap();
         back.take("three", AssetNews { packages: packages(), ..AssetNews::default() }, "x", Timestamp(3));

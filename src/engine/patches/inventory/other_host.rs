@@ -80,7 +80,8 @@ fn process(name: &str, maps: &str) -> Option<StaleProcess> {
 }
 
 impl Running {
-    /// Why the host must be rebooted or something on it restarted before what is installed is what runs; `None` where it is.
+    /// Why the host must be rebooted or something on it restarted before what is installed is what runs, or why that is not
+    /// known; `None` where what is installed is what runs.
     #[must_use]
     pub fn reboot_reason(&self) -> Option<String> {
         let kernel = self.kernel_waiting.as_ref().map(|kernel| format!("kernel {kernel} was not booted"));
@@ -88,7 +89,12 @@ impl Running {
         names.sort_unstable();
         names.dedup();
         let stale = (!names.is_empty()).then(|| format!("{} still run on replaced files", names.join(", ")));
-        let reasons: Vec<String> = kernel.into_iter().chain(stale).collect();
+        let unseen = match self.unseen_count {
+            0 => None,
+            1 => Some("1 process could not be looked into; look with root's rights to know".to_owned()),
+            count => Some(format!("{count} processes could not be looked into; look with root's rights to know")),
+        };
+        let reasons: Vec<String> = kernel.into_iter().chain(stale).chain(unseen).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
@@ -130,8 +136,13 @@ mod tests {
         let running = news.running.unwrap();
         assert_eq!(
             running.reboot_reason().unwrap(),
-            "kernel 6.1.0-21-amd64 was not booted; nginx still run on replaced files"
+            "kernel 6.1.0-21-amd64 was not booted; nginx still run on replaced files; 1 process could not be looked into; look \
+             with root's rights to know"
         );
+        // What was not seen may be what runs on replaced files.
+        let unseen = Running { unseen_count: 12, ..Running::default() };
+        assert!(unseen.reboot_reason().unwrap().starts_with("12 processes could not be looked into"));
+        assert_eq!(Running::default().reboot_reason(), None);
         assert_eq!((running.unseen_count, news.packages.unwrap().len()), (1, 1));
         for (text, says) in [
             (whole.replace("m end\n", ""), "cut off"),

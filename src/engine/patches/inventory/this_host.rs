@@ -9,6 +9,8 @@ use super::dpkg::{self, Installed};
 use super::{AssetNews, Package, Running, StaleProcess};
 use crate::engine::patches::version::Scheme;
 
+/// What the inventory calls a look at the very machine that keeps it.
+pub const ORIGIN: &str = "this host";
 /// Processes of which stale files are named.
 pub(super) const STALE_MAX: usize = 200;
 /// Files named of each.

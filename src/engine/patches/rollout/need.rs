@@ -3,7 +3,7 @@
 use super::planning::{Candidate, Installed, Need};
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::exceptions::{Covered, InForce};
-use crate::engine::patches::inventory::{Asset, Fleet, Package};
+use crate::engine::patches::inventory::{Asset, Fleet, Package, Traits, this_host};
 use crate::engine::patches::matching::fleet::{Component, Matched};
 use crate::engine::patches::queue::Queue;
 use crate::engine::patches::risk::RiskBand;
@@ -32,7 +32,7 @@ pub fn need_of(
             candidates.push(Candidate {
                 name: asset.name.to_owned(),
                 distribution: asset.asset.system.distribution.clone(),
-                traits: asset.asset.traits.clone(),
+                traits: Traits { is_here: asset.asset.origin == this_host::ORIGIN, ..asset.asset.traits.clone() },
                 packages: installed(source, fleet, asset.asset, component, fix),
                 exception: exceptions
                     .covered(component, asset)
@@ -144,7 +144,7 @@ mod tests {
                 packages: Some(dpkg::read(&status(of)).packages),
                 ..AssetNews::default()
             };
-            fleet.take(name, news, "x", Timestamp(0));
+            fleet.take(name, news, if name == "two" { "this host" } else { "ssh one" }, Timestamp(0));
         }
         let (found, none) = (matched(&fleet, &knowledge), InForce::default());
         let queue = queue(&found, &knowledge, &mut Ledger::default(), &none, &RiskSettings::default(), Timestamp(0));
@@ -155,6 +155,8 @@ mod tests {
             names.sort();
             names
         };
+        let is_here: Vec<bool> = need.candidates.iter().map(|candidate| candidate.traits.is_here).collect();
+        assert_eq!(is_here, [false, true], "by what its packages were seen");
         assert_eq!(named(&need.candidates[0]), ["libc-bin:", "libc6:"]);
         assert_eq!(named(&need.candidates[1]), ["libc-bin:", "libc6:amd64", "libc6:i386"]);
     }

@@ -4,6 +4,7 @@
 //! what was on the screen. The instant at which it was made is no part of it, so the same plan made again keeps its approval.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use super::rules::{PackageManager, PatchMethod};
 use crate::engine::clock::Timestamp;
 use crate::engine::digest::sha256_hex;
 use crate::engine::model::human_span;
+use crate::engine::patches::acts::Proof;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::inventory::Environment;
 use crate::engine::patches::risk::RiskBand;
@@ -64,6 +66,16 @@ pub struct Target {
     pub method: PatchMethod,
     /// Units of systemd that must be up afterwards.
     pub units: Vec<String>,
+    /// Words before the package manager's, such as `sudo` and `-n`.
+    #[serde(default)]
+    pub before: Vec<Arc<str>>,
+    /// A regular expression for the whole names of other packages that may come with its own; empty for none, and where
+    /// something else installs.
+    #[serde(default)]
+    pub may_come_along: String,
+    /// Looks that it must pass right before.
+    #[serde(default)]
+    pub proofs: Vec<Proof>,
 }
 
 impl Target {
@@ -229,12 +241,24 @@ impl Plan {
                 lines.extend(names.iter().filter_map(|name| self.targets.get(name)).map(Target::line));
             }
         }
+        lines.extend(self.terms());
         lines.extend(self.groups.iter().map(|group| {
             let (name, least) = (&group.name, group.healthy_min);
             format!("{name}: {least} of {} stay healthy: {}", group.members.len(), group.members.join(", "))
         }));
         lines.extend(self.left_out.iter().map(|out| format!("left out: {}: {}", out.name, out.why)));
         lines
+    }
+
+    /// What is allowed and done on targets beside the change of their own packages, each said once with all whom it concerns.
+    fn terms(&self) -> impl Iterator<Item = String> {
+        let mut terms: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for target in self.targets.values() {
+            for term in target.terms() {
+                terms.entry(term).or_default().push(&target.name);
+            }
+        }
+        terms.into_iter().map(|(term, names)| format!("{term} on {}", names.join(", ")))
     }
 
     /// The same with the digest of what it shows.
@@ -272,7 +296,34 @@ impl Pace {
     }
 }
 
+/// Words as a shell takes them, so that two calls that differ are shown differently.
+fn command(words: &[Arc<str>]) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    let shown = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(is_plain) { word.to_string() } else { format!("{word:?}") }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
 impl Target {
+    fn terms(&self) -> impl Iterator<Item = String> {
+        let before = (!self.before.is_empty()).then(|| format!("installed by: {} …", command(&self.before)));
+        let along = &self.may_come_along;
+        let along = (!along.is_empty()).then(|| format!("may come along: packages named {along}"));
+        let proofs = self.proofs.iter().map(|proof| {
+            let call = command(&proof.look);
+            let says = if proof.expect.is_empty() { String::new() } else { format!(" says {:?}", proof.expect) };
+            let proves = match proof.proves.as_slice() {
+                [] => String::new(),
+                proves => format!(" and proves {}", command(proves)),
+            };
+            format!("{call}{says}{proves}")
+        });
+        let proofs: Vec<String> = proofs.collect();
+        let proofs = (!proofs.is_empty()).then(|| format!("looked at right before: {}", proofs.join("; then ")));
+        before.into_iter().chain(along).chain(proofs)
+    }
+
     fn line(&self) -> String {
         let packages: Vec<String> = self.packages.iter().map(PackageChange::line).collect();
         let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };

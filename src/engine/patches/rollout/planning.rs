@@ -16,7 +16,7 @@ use crate::engine::patches::risk::RiskBand;
 pub const STAGING: &str = "staging";
 
 /// A binary package of the source package on an asset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Installed {
     /// Its name.
     pub name: String,
@@ -69,8 +69,11 @@ pub struct Need {
 pub fn plan(need: &Need, rules: &PlanRules, now: Timestamp) -> Plan {
     let mut left_out = Vec::new();
     let mut targets = BTreeMap::new();
-    let by_name: BTreeMap<&str, &Candidate> = need.candidates.iter().map(|one| (one.name.as_str(), one)).collect();
-    for candidate in by_name.into_values() {
+    let mut by_name: BTreeMap<&str, Candidate> = BTreeMap::new();
+    for one in &need.candidates {
+        by_name.entry(&one.name).and_modify(|known| *known = merged(known, one)).or_insert_with(|| one.clone());
+    }
+    for candidate in by_name.values() {
         match target(candidate, rules) {
             Ok(target) => drop(targets.insert(target.name.clone(), target)),
             Err(why) => left_out.push(LeftOut { name: candidate.name.clone(), why }),
@@ -108,6 +111,21 @@ pub fn plan(need: &Need, rules: &PlanRules, now: Timestamp) -> Plan {
     .sealed()
 }
 
+/// An asset that lacks it in two versions is one, with the packages of both. What an exception covers of it stays as it is where
+/// the rest is patched.
+fn merged(one: &Candidate, other: &Candidate) -> Candidate {
+    let (base, more) = match (&one.exception, &other.exception) {
+        (None, Some(_)) => (one, None),
+        (Some(_), None) => (other, None),
+        (a, b) if a <= b => (one, Some(other)),
+        _ => (other, Some(one)),
+    };
+    let of = base.packages.iter().chain(more.into_iter().flat_map(|it| &it.packages));
+    let packages: BTreeSet<Installed> = of.cloned().collect();
+    let unchecked = [&one.unchecked, &other.unchecked].into_iter().flatten().min().cloned();
+    Candidate { packages: packages.into_iter().collect(), unchecked, ..base.clone() }
+}
+
 fn pace(rules: &PlanRules) -> Pace {
     let pace = &rules.pace;
     Pace {
@@ -130,8 +148,19 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
     if let Some(exception) = exception {
         return Err(format!("exception in force: {exception}"));
     }
+    let manager = PackageManager::of(distribution);
     let mut changes = Vec::new();
+    let mut seen = BTreeSet::new();
     for package in packages {
+        let name = &package.name;
+        if manager.is_some_and(|manager| manager.installs_beside(name)) {
+            return Err(format!(
+                "a new {name} is put beside the old one and used after a reboot, which is no part of a plan; install it by hand"
+            ));
+        }
+        if !seen.insert((name, &package.architecture)) {
+            return Err(format!("{name} is there in several versions, and which is to be replaced cannot be told"));
+        }
         let Some(fixed) = &package.fixed else { return Err(format!("there is no fix of {} for it", package.name)) };
         if *fixed == package.version {
             continue;
@@ -161,8 +190,15 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
     let Some(method) = rules.method(name, &traits.class) else {
         return Err("nothing says how packages get there; [[patches.method]] does".to_owned());
     };
-    let manager = PackageManager::of(distribution);
-    if manager.is_none() && matches!(method, PatchMethod::Local | PatchMethod::Ssh) {
+    if method == PatchMethod::Local && !traits.is_here {
+        return Err(
+            "it is patched on this machine alone, and is not known to be this machine; `hypo inventory scan` notes \
+                    which asset is"
+                .to_owned(),
+        );
+    }
+    let by_hypo = matches!(method, PatchMethod::Local | PatchMethod::Ssh);
+    if manager.is_none() && by_hypo {
         let distribution = if distribution.is_empty() { "an unknown distribution" } else { distribution };
         return Err(format!("which package manager {distribution} has is not known; a playbook can patch it"));
     }
@@ -178,6 +214,9 @@ fn target(candidate: &Candidate, rules: &PlanRules) -> Result<Target, String> {
         services,
         role: rules.role(&traits.class),
         manager,
+        before: if by_hypo { rules.before(name, &traits.class) } else { Vec::new() },
+        may_come_along: if by_hypo { rules.allowed(&traits.class) } else { String::new() },
+        proofs: rules.proofs(&traits.class),
         units: rules.units(&changes),
         packages: changes,
         method,

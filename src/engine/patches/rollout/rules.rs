@@ -55,7 +55,33 @@ impl PackageManager {
             _ => None,
         }
     }
+
+    /// Whether a new version of a package is put beside the old one, which is used until a reboot: with dnf those that it calls
+    /// install-only, with apt kernels, which have their version in their name.
+    pub(super) fn installs_beside(self, package: &str) -> bool {
+        match self {
+            Self::Apt => KERNEL_PARTS.iter().any(|part| {
+                package.strip_prefix(part).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            }),
+            Self::Dnf => {
+                let part = package.strip_prefix("kernel-");
+                package == "kernel" || part.is_some_and(|it| !REPLACED_PARTS.iter().any(|name| it.starts_with(name)))
+            }
+        }
+    }
 }
+
+/// Debian's and Ubuntu's packages of a kernel, before its version.
+const KERNEL_PARTS: [&str; 6] = [
+    "linux-image-",
+    "linux-image-unsigned-",
+    "linux-headers-",
+    "linux-modules-",
+    "linux-modules-extra-",
+    "linux-tools-",
+];
+/// What Fedora and its kin make of the kernel's source and replace like anything else, after `kernel-`.
+const REPLACED_PARTS: [&str; 7] = ["headers", "tools", "srpm-macros", "rpm-macros", "doc", "abi-", "cross-headers"];
 
 #[derive(Debug, Clone)]
 struct Method {
@@ -155,7 +181,12 @@ impl PlanRules {
     #[must_use]
     pub fn allowed(&self, class: &str) -> String {
         let of_class = self.allow.iter().filter(|(pattern, _)| pattern.is_match(class));
-        let patterns: Vec<&str> = of_class.flat_map(|(_, packages)| packages).map(Regex::as_str).collect();
+        // For the whole name, whoever matches it: the anchors are not shown.
+        let bare = |pattern: &'_ Regex| {
+            let text = pattern.as_str();
+            text.strip_prefix(r"\A").and_then(|text| text.strip_suffix(r"\z")).unwrap_or(text).to_owned()
+        };
+        let patterns: Vec<String> = of_class.flat_map(|(_, packages)| packages).map(bare).collect();
         patterns.join("|")
     }
 

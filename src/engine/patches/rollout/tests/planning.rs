@@ -1,5 +1,7 @@
 //! Plans: who is in, who is not, in which order, and what an approval is bound to.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::super::plan::StageKind;
@@ -7,6 +9,7 @@ use super::super::planning::{Candidate, plan};
 use super::super::rules::PlanRules;
 use super::world::{DATABASES, START, batch_of, candidate, need, rules, settings, small_fleet};
 use crate::engine::model::DATABASE_PROOFS;
+use crate::engine::patches::acts::Proof;
 use crate::engine::patches::inventory::Environment;
 use crate::engine::settings::{
     AllowSettings, ClassSettings, MethodSettings, PatchBy, Portion, ProofSettings, ServerRole,
@@ -129,6 +132,99 @@ fn members_that_are_not_patched_count() {
     assert_eq!((plan.targets.len(), plan.groups[0].members.len(), plan.groups[0].healthy_min), (1, 2, 1));
 }
 
+fn words(words: &[&str]) -> Vec<Arc<str>> {
+    words.iter().map(|word| Arc::from(*word)).collect()
+}
+
+fn proof(look: &[&str], expect: &str, proves: &[&str]) -> Proof {
+    Proof { look: words(look), expect: Arc::from(expect), proves: words(proves) }
+}
+
+#[test]
+fn what_comes_along_is_in_the_plan_and_its_lines() {
+    let mut of = settings(batch_of(2));
+    of.method[0].before = ["sudo", "-n"].map(str::to_owned).into();
+    let plan = plan(&need(small_fleet()), &PlanRules::new(&of, DATABASES).unwrap(), START);
+    let target = &plan.targets["main-1"];
+    assert_eq!((target.may_come_along.as_str(), target.before.as_slice()), ("(?:lib.*)", &*words(&["sudo", "-n"])));
+    let all = "canary-1, canary-2, main-1, main-2, main-3, main-4, stage-1, stage-2";
+    let terms =
+        [format!("installed by: sudo -n … on {all}"), format!("may come along: packages named (?:lib.*) on {all}")];
+    let lines = plan.lines();
+    assert!(lines.windows(2).any(|two| two == terms), "{lines:?}");
+}
+
+#[test]
+fn an_asset_in_two_versions_is_one_with_the_packages_of_both() {
+    let one = |architecture: &str, version: &str, exception: Option<&str>| {
+        let mut one = candidate("a", Environment::Production, "main", &[]);
+        one.packages[0].architecture = architecture.to_owned();
+        one.packages[0].version = version.to_owned();
+        one.exception = exception.map(str::to_owned);
+        one
+    };
+    let moved = |of: &[Candidate]| -> Result<Vec<String>, String> {
+        let plan = plan(&need(of.to_vec()), &rules(batch_of(1)), START);
+        let Some(target) = plan.targets.get("a") else { return Err(plan.left_out[0].why.clone()) };
+        Ok(target.packages.iter().map(|it| format!("{} {}", it.architecture, it.from)).collect())
+    };
+    let (new, old) = (one("amd64", "3.0.1", None), one("i386", "3.0.0", None));
+    let excused = one("i386", "3.0.0", Some("by ada"));
+    let twice = one("amd64", "3.0.0", None);
+    for (of, found) in [
+        ([new.clone(), old], Ok(vec!["amd64 3.0.1".to_owned(), "i386 3.0.0".to_owned()])),
+        ([new.clone(), excused.clone()], Ok(vec!["amd64 3.0.1".to_owned()])),
+        ([excused.clone(), one("amd64", "3.0.1", Some("by bob"))], Err("exception in force: by ada".to_owned())),
+        (
+            [new, twice],
+            Err("libssl3 is there in several versions, and which is to be replaced cannot be told".to_owned()),
+        ),
+    ] {
+        let [first, second] = of.clone();
+        assert_eq!(moved(&of), found);
+        assert_eq!(moved(&[second, first]), found, "in whatever order");
+    }
+}
+
+#[test]
+fn on_this_machine_only_this_machine_is_patched() {
+    let mut of = settings(batch_of(2));
+    of.method[0].by = PatchBy::Local;
+    let mut here = candidate("console", Environment::Production, "main", &[]);
+    here.traits.is_here = true;
+    let all = vec![here, candidate("web-1", Environment::Production, "main", &[])];
+    let plan = plan(&need(all), &PlanRules::new(&of, DATABASES).unwrap(), START);
+    assert_eq!(plan.targets.keys().collect::<Vec<_>>(), ["console"]);
+    assert_eq!(plan.left_out[0].name, "web-1");
+    assert!(plan.left_out[0].why.contains("is not known to be this machine"), "{:?}", plan.left_out);
+}
+
+#[test]
+fn a_kernel_that_is_put_beside_the_old_one_is_left_out() {
+    for (distribution, package, is_in) in [
+        ("rocky", "libkernel", true),
+        ("rocky", "kernel", false),
+        ("rocky", "kernel-core", false),
+        ("rocky", "kernel-modules-extra", false),
+        ("rocky", "kernel-rt-core", false),
+        ("rocky", "kernel-tools-libs", true),
+        ("rocky", "kernel-headers", true),
+        ("debian", "kernel-core", true),
+        ("debian", "linux-libc-dev", true),
+        ("debian", "linux-image-amd64", true),
+        ("debian", "linux-image-6.1.0-21-amd64", false),
+        ("ubuntu", "linux-modules-extra-5.15.0-100-generic", false),
+    ] {
+        let mut of = settings(batch_of(1));
+        of.allow[0].packages = vec![".*".to_owned()];
+        let mut one = candidate("a", Environment::Production, "main", &[]);
+        (one.distribution, one.packages[0].name) = (distribution.to_owned(), package.to_owned());
+        let plan = plan(&need(vec![one]), &PlanRules::new(&of, DATABASES).unwrap(), START);
+        assert_eq!(plan.targets.len() == 1, is_in, "{package}: {:?}", plan.left_out);
+        assert!(is_in || plan.left_out[0].why.contains("used after a reboot"), "{:?}", plan.left_out);
+    }
+}
+
 #[test]
 fn an_approval_is_bound_to_everything_that_is_shown() {
     let base = plan(&need(small_fleet()), &rules(batch_of(2)), START);
@@ -163,7 +259,7 @@ fn an_approval_is_bound_to_everything_that_is_shown() {
         plan.left_out.push(super::super::plan::LeftOut { name: "z".to_owned(), why: "y".to_owned() });
     });
     type Touch = fn(&mut super::super::plan::Target);
-    let touches: [Touch; 9] = [
+    let touches: [Touch; 15] = [
         |target| target.packages[0].to.push('1'),
         |target| target.packages[0].from.push('1'),
         |target| target.packages[0].name.push('1'),
@@ -173,6 +269,12 @@ fn an_approval_is_bound_to_everything_that_is_shown() {
         |target| target.units.push("nginx.service".to_owned()),
         |target| target.services.push("pay".to_owned()),
         |target| target.owner.push('x'),
+        |target| target.before = words(&["sudo", "-n"]),
+        |target| target.before = words(&["sudo -n"]),
+        |target| target.may_come_along.push_str("|.*"),
+        |target| target.proofs.push(proof(&["check"], "", &[])),
+        |target| target.proofs.push(proof(&["check"], "^ok", &[])),
+        |target| target.proofs.push(proof(&["check"], "^ok", &["role"])),
     ];
     for touch in touches {
         change(&|plan| touch(plan.targets.get_mut("main-1").unwrap()));
