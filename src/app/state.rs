@@ -64,6 +64,15 @@ impl OfferedRollout {
     }
 }
 
+/// How what was being typed came to its end before the hand had rested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextOver {
+    /// The note was sent.
+    Sent,
+    /// The question went, as what it asked about had changed.
+    Withdrawn,
+}
+
 impl Offered {
     /// True where run and step are the same, and stand where they stood.
     #[must_use]
@@ -144,8 +153,8 @@ pub struct AppState {
     pub pending_at: Timestamp,
     /// The note being written.
     pub note: Option<TextArea<'static>>,
-    /// When a note was sent, or a key pressed right after it was last held back.
-    pub note_sent_at: Option<Timestamp>,
+    /// When what was being typed was over, or a key pressed right after it was last held back, and how it came to be over.
+    pub text_over: Option<(Timestamp, TextOver)>,
     /// Texts begun and not sent, by incident and kind.
     pub drafts: BTreeMap<(IncidentId, Written), Vec<String>>,
     /// The text being written as it was when its box opened: unchanged, it is no draft.
@@ -200,7 +209,7 @@ impl AppState {
             pending: Vec::new(),
             pending_at: Timestamp::default(),
             note: None,
-            note_sent_at: None,
+            text_over: None,
             drafts: BTreeMap::new(),
             note_begun: Vec::new(),
             to_merge: None,

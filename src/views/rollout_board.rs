@@ -291,7 +291,12 @@ fn head(pen: Pen<'_>, ctx: &ViewContext<'_>, kept: &KeptRollout, width: usize) -
             lines.push(Line::from(vec![pen.span(Role::TextMuted, label), pen.span(role, part)]));
         }
     }
-    let is_told = matches!(rollout.soak, Soak::Undecided { .. }) || rollout.state != RolloutState::Running;
+    let is_told = match rollout.state {
+        RolloutState::Running => matches!(rollout.soak, Soak::Undecided { .. }),
+        // Why it ends is told above; that it waits for a person is not.
+        RolloutState::Ending { .. } => false,
+        _ => true,
+    };
     if let Some(held) = rollout_text::held_by(kept, ctx.now).filter(|_| !is_told) {
         let role = if rollout_text::needs_person(rollout) { Role::TextProblem } else { Role::Text };
         lines.push(Line::from(vec![pen.span(Role::TextMuted, " next  "), pen.span(role, &held)]));

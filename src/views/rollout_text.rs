@@ -196,17 +196,31 @@ pub fn digest(rollout: &Rollout) -> &str {
     rollout.plan.digest.get(..12).unwrap_or(&rollout.plan.digest)
 }
 
-/// True where nothing goes on before a person says something.
+/// True where nothing goes on before a person says something; one that ends does not come to its end either.
 pub fn needs_person(rollout: &Rollout) -> bool {
-    let is_asked = |state: &TargetState| matches!(state, TargetState::Unknown { .. }) || state.is_undecided();
     match &rollout.state {
         RolloutState::Proposed | RolloutState::Paused { .. } => true,
-        RolloutState::Running => {
-            matches!(rollout.soak, Soak::Undecided { .. })
-                || rollout.targets.values().any(|record| is_asked(&record.state))
-        }
-        RolloutState::Ending { .. } | RolloutState::Ended { .. } => false,
+        RolloutState::Running => matches!(rollout.soak, Soak::Undecided { .. }) || asked(rollout).is_some(),
+        RolloutState::Ending { .. } => asked(rollout).is_some(),
+        RolloutState::Ended { .. } => false,
     }
+}
+
+/// Its targets in the plan's order.
+fn in_order(rollout: &Rollout) -> impl Iterator<Item = (&str, &TargetRecord)> {
+    let order = rollout.plan.order().map(|target| target.name.as_str());
+    order.filter_map(|name| Some((name, rollout.targets.get(name)?)))
+}
+
+/// What a person is asked of the first target of which one is. What is taken back anyway is not decided on.
+fn asked(rollout: &Rollout) -> Option<String> {
+    in_order(rollout).find_map(|(name, record)| match &record.state {
+        TargetState::Unknown { .. } => Some(format!("what happened on {name} is not known")),
+        state if state.is_undecided() && !rollout.is_to_be_undone(name) => {
+            Some(format!("a person decides whether {name} is healthy"))
+        }
+        _ => None,
+    })
 }
 
 /// What holds a rollout as a whole: what a person has to say, or else what holds the first target that waits.
@@ -216,25 +230,15 @@ pub fn held_by(kept: &KeptRollout, now: Timestamp) -> Option<String> {
         RolloutState::Proposed => return Some("it waits for its approval".to_owned()),
         RolloutState::Paused { .. } => return why(rollout).map(|why| format!("it is paused, {why}")),
         RolloutState::Running => {}
-        RolloutState::Ending { .. } | RolloutState::Ended { .. } => return None,
+        RolloutState::Ending { .. } => return asked(rollout),
+        RolloutState::Ended { .. } => return None,
     }
     if matches!(rollout.soak, Soak::Undecided { .. }) {
         return Some("the soak could not tell; a person decides".to_owned());
     }
-    let states = || {
-        let order = rollout.plan.order().map(|target| target.name.as_str());
-        order.filter_map(|name| Some((name, rollout.targets.get(name)?)))
-    };
-    let asked = states().find_map(|(name, record)| match &record.state {
-        TargetState::Unknown { .. } => Some(format!("what happened on {name} is not known")),
-        TargetState::Validating { undecided: Some(_), .. } => {
-            Some(format!("a person decides whether {name} is healthy"))
-        }
-        _ => None,
-    });
     // Behind what is under way everything waits for it; it says more than that they do.
-    asked.or_else(|| {
-        states().find_map(|(name, record)| match &record.state {
+    asked(rollout).or_else(|| {
+        in_order(rollout).find_map(|(name, record)| match &record.state {
             TargetState::Waiting { hold: Some(it) } => Some(format!("{name} waits: {}", hold(it, now))),
             state if state.is_under_way() => {
                 Some(format!("{name} is {}, {}", state.word(), of_target(rollout, name, record, now)))

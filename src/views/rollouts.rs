@@ -15,7 +15,7 @@ use super::theme::Role;
 use super::ui_state::{RowKey, UiState};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::PictureState;
-use crate::engine::snapshot::rollout::KeptRollout;
+use crate::engine::snapshot::rollout::{KeptRollout, RolloutState};
 
 /// Rows above the list.
 const HEAD_HEIGHT: u16 = 1;
@@ -93,8 +93,10 @@ fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, kept: &KeptRollout, width: usize) -
 
 /// What holds it, or why it stands where it does; plain where a person is waited for.
 fn note(pen: Pen<'_>, ctx: &ViewContext<'_>, kept: &KeptRollout, width: usize) -> Line<'static> {
-    // Why it paused or ended, or else what holds it.
-    let told = rollout_text::why(&kept.rollout).or_else(|| rollout_text::held_by(kept, ctx.now)).unwrap_or_default();
+    // Why it paused or ended, or else what holds it. What it asks of a person before it can end comes before why it ends.
+    let (why, held) = (rollout_text::why(&kept.rollout), rollout_text::held_by(kept, ctx.now));
+    let is_ending = matches!(kept.rollout.state, RolloutState::Ending { .. });
+    let told = if is_ending { held.or(why) } else { why.or(held) }.unwrap_or_default();
     let role = if rollout_text::needs_person(&kept.rollout) { Role::TextProblem } else { Role::TextMuted };
     pen.spread(vec![pen.span(role, &format!("{:STATE_WIDTH$}{told}", ""))], Vec::new(), width)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use hypocenter::engine::act::StepReportSink;
 use hypocenter::engine::act::steps::run_command::CommandRules;
+use hypocenter::engine::act::steps::ssh::left_there::{self, LeftThere};
 use hypocenter::engine::act::steps::{Attempt, ansible, ssh};
 use hypocenter::engine::input::{StepProgress, StepReport};
 use hypocenter::engine::model::{Play, RunId};
@@ -306,7 +307,40 @@ async fn a_machine_that_does_not_come_back_leaves_the_end_unknown_and_the_comman
     assert!(matches!(&end, StepProgress::Lost { reason } if reason.contains("broke")), "{end:?}");
     let process = process.unwrap();
     assert!(is_alive(&process), "it goes on there, which is why nobody may call it failed");
-    run_program("kill", &["-KILL", &process]);
+    until("its timeout ends it there though nobody is connected", || !is_alive(&process)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs openssh-server; tests/run installs it"]
+async fn what_an_earlier_life_of_the_program_began_there_is_ended_by_the_attempts_name() {
+    let sshd = Sshd::start();
+    let (settings, rules) = (sshd.settings(), rules());
+    let file = sshd.at("pid_of_running");
+    let argv = words(&["sh", "-c", &telling(&file, "sleep 600; true")]);
+    let (attempt, _stop, reports) = attempt(600_000);
+    let attempt = attempt.named("attempt-of-an-earlier-life".into());
+    let reading = tokio::spawn(collect(reports));
+    {
+        let running = ssh::run("127.0.0.1", &argv, &rules, &settings, &attempt);
+        tokio::select! {
+            end = running => panic!("it goes on: {end:?}"),
+            () = until("the command begins", || file.exists()) => {}
+        }
+    }
+    // The program is gone, and its connection with it.
+    drop(attempt);
+    reading.await.unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let process = text.split_whitespace().next().unwrap();
+    assert!(is_alive(process));
+    let end = |id: &'static str| left_there::end("127.0.0.1", id, &rules, &settings);
+    assert_eq!(end("another-attempt").await, Ok(LeftThere::Nothing));
+    assert!(is_alive(process), "another attempt's is left alone");
+    assert_eq!(end("attempt-of-an-earlier-life").await, Ok(LeftThere::Ended));
+    assert!(!is_alive(process));
+    assert_eq!(end("attempt-of-an-earlier-life").await, Ok(LeftThere::Over));
+    let unreached = SshSettings { port: 1, ..sshd.settings() };
+    assert!(left_there::end("127.0.0.1", "attempt-of-an-earlier-life", &rules, &unreached).await.is_err());
 }
 
 fn playbooks() -> tempfile::TempDir {

@@ -673,6 +673,31 @@ fn a_question_is_withdrawn_when_what_it_asked_about_changes() {
 }
 
 #[test]
+fn what_is_typed_on_when_a_question_is_withdrawn_is_no_command() {
+    let mut snapshot = fixtures::live();
+    snapshot.rollouts = vec![rollout_pictures::proposed()];
+    let mut console = Console::with("default", snapshot.clone());
+    console.press("6 v Enter a").type_text("cu");
+    assert!(matches!(console.state.ui.overlay, Overlay::Confirm(_)));
+    let plan = &mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout.plan;
+    plan.stages.last_mut().unwrap().batch_max += 1;
+    plan.digest = plan.computed_digest();
+    console.show(snapshot);
+    assert_eq!(console.state.ui.overlay, Overlay::None);
+    let before = console.state.ui.clone();
+    console.rush("r l f Q 1 Enter");
+    console.now = console.now + 399;
+    console.rush("f");
+    assert!(console.notice().contains("has changed") && console.notice().contains("not taken for commands"));
+    console.state.ui.notice = before.notice.clone();
+    assert!(console.state.ui == before && console.effects.is_empty(), "{:?}", console.effects);
+    // Esc is no text, and a hand that has rested means what it presses.
+    console.now = console.now + 400;
+    console.rush("f");
+    assert!(console.state.ui.is_frozen);
+}
+
+#[test]
 fn what_else_would_fit_withdraws_no_question_about_a_step() {
     let mut console = Console::live();
     console.press("5 a");

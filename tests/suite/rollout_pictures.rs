@@ -127,6 +127,7 @@ pub fn several() -> Vec<Arc<KeptRollout>> {
         named(10, "openssl", under_way()),
         named(9, "nginx", paused()),
         named(8, "glibc", rolled_back()),
+        named(6, "sudo", stopped_undecided()),
         named(7, "systemd", soaking()),
     ]
 }
@@ -216,6 +217,31 @@ pub fn unknown() -> Arc<KeptRollout> {
     rollout.soak = Soak::Undecided { report };
     rollout.failures = 1;
     rollout.undo = vec![Undo { target: "web-2".into(), why: "mira: it looks bad".into() }];
+    kept(rollout)
+}
+
+/// It is being taken back, and of one target nobody knows what happened on it.
+pub fn ending() -> Arc<KeptRollout> {
+    let mut rollout = unknown().rollout.clone();
+    rollout.soak = Soak::Decided { by: "mira".into(), reason: "staging has no traffic at night".into() };
+    let why = "health failed on web-4: checkout error_ratio is worse, 0.2 % before and 4.1 % after".to_owned();
+    rollout.state = RolloutState::Ending { end: RolloutEnd::RolledBack, why };
+    kept(rollout)
+}
+
+/// It was stopped, and all that is left is for a person to say whether a target is healthy.
+pub fn stopped_undecided() -> Arc<KeptRollout> {
+    let report = judged(HealthVerdict::Inconclusive, "3 samples after the patch, 20 are needed");
+    let mut rollout = running(vec![
+        ("stage-1", done(4 * DAY_MS)),
+        ("stage-2", done(3 * DAY_MS)),
+        (
+            "web-1",
+            TargetState::Validating { since: now() - HOUR_MS, reboot: None, looks: 0, undecided: Some(report.clone()) },
+        ),
+    ]);
+    rollout.soak = Soak::Passed { report: judged(HealthVerdict::Pass, "4 metrics are not worse") };
+    rollout.state = RolloutState::Ending { end: RolloutEnd::Stopped, why: "mira: the fix is withdrawn".into() };
     kept(rollout)
 }
 

@@ -191,6 +191,8 @@ fn rollouts_their_boards_and_the_calendar() {
         ("paused", rollout_pictures::paused()),
         ("rolled_back", rollout_pictures::rolled_back()),
         ("unknown", rollout_pictures::unknown()),
+        ("ending", rollout_pictures::ending()),
+        ("stopped_undecided", rollout_pictures::stopped_undecided()),
     ] {
         snapshot.rollouts = vec![kept];
         let ui = view(PatchView::Board(id));

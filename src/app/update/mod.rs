@@ -22,7 +22,7 @@ use super::hints::{self, key_of};
 use super::key::Key;
 use super::keymap::Lookup;
 use super::message::Message;
-use super::state::{AppState, Asked, Offered, Question};
+use super::state::{AppState, Asked, Offered, Question, TextOver};
 use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::request::{Reply, Request};
@@ -102,16 +102,21 @@ fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
     effects
 }
 
-/// Holds back what is typed on when a note has just been sent: it was meant as text, so none of it is a command until
-/// the hand has rested for a moment.
+/// Holds back what is typed on when a note has just been sent, or a question withdrawn: it was meant as text or as the answer,
+/// so none of it is a command until the hand has rested for a moment.
 fn is_typed_on(state: &mut AppState, key: Key, now: Timestamp) -> bool {
     let is_text = key.typed_char().is_some() || key.code == crossterm::event::KeyCode::Enter;
     let is_soon = |sent: Timestamp| (0..ACT_KEY_INERT_MS).contains(&now.since_ms(sent));
-    if state.is_typing() || !is_text || !state.note_sent_at.is_some_and(is_soon) {
+    let Some((_, over)) = state.text_over.filter(|(at, _)| is_soon(*at)) else { return false };
+    if state.is_typing() || !is_text {
         return false;
     }
-    state.note_sent_at = Some(now);
-    state.refuse("the note is sent; what was typed after it was not taken for commands");
+    state.text_over = Some((now, over));
+    let what = match over {
+        TextOver::Sent => "the note is sent",
+        TextOver::Withdrawn => "what you were asked about has changed; nothing was done",
+    };
+    state.refuse(format!("{what}; what was typed after it was not taken for commands"));
     true
 }
 
@@ -357,6 +362,7 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     {
         state.question = None;
         state.ui.overlay = Overlay::None;
+        state.text_over = Some((now, TextOver::Withdrawn));
         state.refuse("what you were asked about has changed; nothing was done");
     }
     state.offered = offered;

@@ -8,7 +8,7 @@ use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::key::Key;
 use crate::app::palette::{Palette, pane_of};
-use crate::app::state::{AppState, Asked};
+use crate::app::state::{AppState, Asked, TextOver};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::model::IncidentId;
@@ -315,7 +315,7 @@ fn give_anywhere(state: &mut AppState, command: Command, now: Timestamp) -> Vec<
 /// Sends the text; it stays a draft until the engine has it on disk.
 fn save_note(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let Overlay::Note { incident, what } = state.ui.overlay else { return Vec::new() };
-    state.note_sent_at = Some(now);
+    state.text_over = Some((now, TextOver::Sent));
     let text = state.note.as_ref().map(|note| note.lines().join("\n")).unwrap_or_default();
     state.ui.overlay = Overlay::None;
     // What is sent as it was given is a draft too, until it is known to be kept.

@@ -1,14 +1,15 @@
 //! The runner of real calls: starts a task for each approved step, once, and stops it when asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::policy::{self, ApprovedStep};
+use super::policy::{self, ApprovedStep, LeftOver};
 use super::steps::run_command::{self, CommandRules};
-use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, left_over, ssh};
+use super::steps::ssh::{self, left_there, left_there::LeftThere};
+use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, left_over};
 use super::{StepReportSink, StepRunner};
 use crate::engine::input::StepProgress;
 use crate::engine::model::{BlastRadius, Call, RunId};
@@ -23,8 +24,8 @@ pub struct Executor {
     tasks: Handle,
     is_killed: IsKilled,
     running: Arc<Mutex<Running>>,
-    /// Identities of attempts that were begun; none is begun again.
-    begun: Mutex<BTreeSet<Arc<str>>>,
+    /// Identities of attempts that were begun, and on which machine over ssh; none is begun again.
+    begun: Mutex<BTreeMap<Arc<str>, Option<Arc<str>>>>,
 }
 
 /// What may be reached.
@@ -44,7 +45,7 @@ struct Approved {
     targets_max: Option<u32>,
     blast: BlastRadius,
     /// Of which nothing may run any more when the call is made.
-    ends_first: Option<Arc<str>>,
+    ends_first: Option<LeftOver>,
 }
 
 impl Executor {
@@ -73,28 +74,37 @@ impl Executor {
     }
 
     /// True for the first time that this identity is begun in this process.
-    fn is_first(&self, id: &Arc<str>) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(id))
+    fn is_first(&self, id: &Arc<str>, call: &Call) -> bool {
+        let host = if let Call::Ssh { host, .. } = call { Some(Arc::clone(host)) } else { None };
+        self.begun().insert(Arc::clone(id), host).is_none()
+    }
+
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Option<Arc<str>>>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, approved: Approved, reports: StepReportSink) {
         let key = approved.of;
         let stop = Arc::new(Notify::new());
-        let is_first = self.is_first(&approved.id);
+        let is_first = self.is_first(&approved.id, &approved.call);
         if is_first {
             self.running().insert(key, Arc::clone(&stop));
         }
         let (reach, running) = (Arc::clone(&self.reach), Arc::clone(&self.running));
         let is_killed = Arc::clone(&self.is_killed);
-        let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed)
-            .named(approved.id)
-            .reaching(approved.targets_max)
-            .taking(approved.blast);
         self.tasks.spawn(async move {
-            let end = if is_first {
-                if let Some(before) = &approved.ends_first {
-                    left_over::end(before).await;
-                }
+            let still_runs = match &approved.ends_first {
+                Some(before) if is_first => reach.end_left_over(before).await,
+                _ => None,
+            };
+            // Its own time begins only now.
+            let attempt = Attempt::new(key, approved.timeout_ms, Arc::clone(&stop), reports, is_killed)
+                .named(approved.id)
+                .reaching(approved.targets_max)
+                .taking(approved.blast);
+            let end = if let Some(reason) = still_runs {
+                StepProgress::NotStarted { reason: reason.into() }
+            } else if is_first {
                 reach.call(&approved.call, &attempt).await
             } else {
                 // Whatever the first one did is told by the first one; a second end would be taken for its.
@@ -112,6 +122,24 @@ impl Executor {
 }
 
 impl Reach {
+    /// Ends what still runs of an attempt, here and on the machine where its command ran. Says so where something would not end:
+    /// what then looks whether the attempt had its effect would look too early.
+    async fn end_left_over(&self, left: &LeftOver) -> Option<String> {
+        let LeftOver { attempt, host } = left;
+        left_over::end(attempt).await;
+        let host = host.as_ref()?;
+        match left_there::end(host, attempt, &self.rules, &self.settings.ssh).await {
+            Ok(LeftThere::Runs) => {
+                Some(format!("what was begun on {host} still runs there and does not end; look on {host}"))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%attempt, %host, %error, "nobody knows whether an attempt has left something running there");
+                None
+            }
+        }
+    }
+
     /// Carries the call out; gives back its end, which is told once, after all its output.
     async fn call(&self, call: &Call, attempt: &Attempt) -> StepProgress {
         let (rules, settings) = (&self.rules, &self.settings);
@@ -149,7 +177,7 @@ impl StepRunner for Executor {
             timeout_ms: step.timeout_ms(),
             targets_max: step.targets_max(),
             blast: step.blast(),
-            ends_first: step.ends_first().cloned(),
+            ends_first: step.left_over().cloned(),
         };
         self.begin(approved, reports);
     }
@@ -161,8 +189,10 @@ impl StepRunner for Executor {
     }
 
     fn end_left_over(&self, attempt: &str) {
-        let attempt = attempt.to_owned();
-        self.tasks.spawn(async move { left_over::end(&attempt).await });
+        // Of one that an earlier life of the program began only its probe says where it ran; it is ended before that.
+        let host = self.begun().get(attempt).cloned().flatten();
+        let (left, reach) = (LeftOver { attempt: Arc::from(attempt), host }, Arc::clone(&self.reach));
+        self.tasks.spawn(async move { reach.end_left_over(&left).await });
     }
 }
 

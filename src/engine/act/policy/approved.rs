@@ -13,7 +13,16 @@ pub struct ApprovedStep {
     call: Call,
     bounds: Bounds,
     purpose: Purpose,
-    ends_first: Option<Arc<str>>,
+    ends_first: Option<LeftOver>,
+}
+
+/// An attempt of which something may still run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    /// Its identity.
+    pub attempt: Arc<str>,
+    /// The machine on which its command ran, where that was over ssh.
+    pub host: Option<Arc<str>>,
 }
 
 /// How long a call may take and how far it may reach.
@@ -30,7 +39,7 @@ impl ApprovedStep {
     }
 
     /// The same, once nothing runs any more of an attempt whose time is over.
-    pub(super) fn after(mut self, attempt: Option<Arc<str>>) -> Self {
+    pub(super) fn after(mut self, attempt: Option<LeftOver>) -> Self {
         self.ends_first = attempt;
         self
     }
@@ -80,6 +89,12 @@ impl ApprovedStep {
     /// The attempt of which whatever still runs is ended before the call is made.
     #[must_use]
     pub fn ends_first(&self) -> Option<&Arc<str>> {
+        self.ends_first.as_ref().map(|left| &left.attempt)
+    }
+
+    /// The same, and where it ran.
+    #[must_use]
+    pub fn left_over(&self) -> Option<&LeftOver> {
         self.ends_first.as_ref()
     }
 

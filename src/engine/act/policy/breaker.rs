@@ -1,4 +1,7 @@
 //! The circuit breaker: acts that failed or that nothing verified, each attempt for itself, until a person has looked.
+//!
+//! A rollout's runs have no verify step, for the rollout itself watches each target's health, and takes back what it was
+//! told to: of those only what failed, or whose end nobody saw, counts.
 
 use super::Gate;
 use super::history::runs_for;
@@ -37,16 +40,18 @@ pub fn failures(run: &Run) -> Vec<Timestamp> {
 /// where that was done, by the run.
 fn failures_of(run: &Run, index: usize, step: &RunStep) -> Vec<Timestamp> {
     let begun: Vec<_> = step.acts_done().collect();
+    let is_of_rollout = run.subject.rollout().is_some();
     let followed = begun.windows(2).filter_map(|pair| match pair {
         [one, next] if one.purpose == next.purpose => Some(next.at),
         // Done anew after it was taken back.
-        [one, next] if one.purpose == Purpose::Undo => Some(next.at),
+        [one, next] if one.purpose == Purpose::Undo && !is_of_rollout => Some(next.at),
         _ => None,
     });
     let mut failures: Vec<Timestamp> = followed.collect();
     let Some(last) = begun.last() else { return failures };
     failures.extend(match step.state {
         StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. } => None,
+        StepState::Succeeded { .. } | StepState::Undone { .. } if is_of_rollout => None,
         StepState::Succeeded { .. } => is_unverified(run, index).then(|| run.ended_at.unwrap_or(last.at)),
         StepState::Failed { at, .. } | StepState::Undone { at, .. } => Some(at),
         StepState::Unknown { since } => Some(since),

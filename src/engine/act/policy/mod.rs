@@ -18,7 +18,7 @@ mod refusal;
 
 use approved::Bounds;
 
-pub use approved::ApprovedStep;
+pub use approved::{ApprovedStep, LeftOver};
 pub use autonomy::{Licence, would_begin};
 pub use breaker::{breaker, failures};
 pub(in crate::engine::act) use denials::whole;
@@ -300,9 +300,13 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
 
 /// The act's attempt whose end nobody saw, once its time is over: a timeout holds for what outlived the program, too, and what
 /// still runs may yet do what the probe is to rule out.
-fn overdue(step: &RunStep, now: Timestamp) -> Option<Arc<str>> {
+fn overdue(step: &RunStep, now: Timestamp) -> Option<LeftOver> {
     let begun = step.acts_begun().last()?;
-    (now >= begun.at + step.bound.spec.timeout_ms).then(|| Arc::clone(&begun.id))
+    let act = step.bound.spec.act();
+    let call = if begun.purpose == Purpose::Undo { act?.undo.as_ref() } else { act.map(|act| &act.call) };
+    let host = call.and_then(|call| if let Call::Ssh { host, .. } = call { Some(Arc::clone(host)) } else { None });
+    let is_over = now >= begun.at + step.bound.spec.timeout_ms;
+    is_over.then(|| LeftOver { attempt: Arc::clone(&begun.id), host })
 }
 
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {

@@ -16,7 +16,8 @@ pub struct CoolDown {
     pub run: RunId,
 }
 
-/// The cool-down of what the step touches, by the last act on it of another run or another step; `None` where it is over.
+/// The cool-down of what the step touches, by the last act on it of another run or another step; `None` where it is over. What a
+/// rollout has just patched cools down like anything else that was acted on; a rollout itself does not wait for it.
 #[must_use]
 pub fn cool_down(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<CoolDown> {
     let others = gate.runs.values().filter(|other| other.id != run.id).map(AsRef::as_ref);
@@ -28,10 +29,12 @@ pub fn cool_down(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<CoolDown
     (gate.now < until).then_some(CoolDown { until, run: last.1 })
 }
 
-/// Acts that began by themselves within the last hour, anywhere.
+/// Acts that began by themselves within the last hour, for any incident. Those of rollouts are not among them: a person approved
+/// their plan, whose batches and failures bound them.
 #[must_use]
 pub fn acts_by_itself<'a>(runs: impl Iterator<Item = &'a Run>, now: Timestamp) -> usize {
-    let begun = runs.flat_map(|run| &run.steps).flat_map(RunStep::acts_begun);
+    let of_incidents = runs.filter(|run| run.incident().is_some());
+    let begun = of_incidents.flat_map(|run| &run.steps).flat_map(RunStep::acts_begun);
     begun.filter(|begun| begun.by.as_ref() == ENGINE && now.since_ms(begun.at) < HOUR_MS).count()
 }
 

@@ -7,9 +7,11 @@
 //! A connection that breaks does not stop the command: without a terminal nothing there is told of it. What it writes is kept
 //! there meanwhile, and it is connected to again and followed to its end ([`far_end`]). A stop is told to
 //! the far end, which sends its command's process group (where `setsid` exists there, else its process) a TERM; a command
-//! that does not end by that within the grace is unknown, too, for it may go on.
+//! that does not end by that within the grace is unknown, too, for it may go on. Where nobody is there to tell it to stop, its
+//! own watchdog ends it after the step's timeout; before anybody looks whether it had its effect, [`left_there`] does.
 
 mod far_end;
+pub mod left_there;
 
 pub(super) use far_end::mark;
 
@@ -38,8 +40,10 @@ pub async fn run(
     settings: &SshSettings,
     attempt: &Attempt,
 ) -> StepProgress {
-    let mut talk = Talk::new(mark());
-    let program = script(argv, &talk.mark).and_then(|script| connection(host, &script, rules, settings));
+    let mut talk = Talk::new(far_end::mark_of(attempt.id()).unwrap_or_else(mark));
+    // Whole seconds, and later than here: whoever is connected is to see it end.
+    let limit_s = attempt.left().as_secs() + 1;
+    let program = script(argv, &talk.mark, limit_s).and_then(|script| connection(host, &script, rules, settings));
     let program = match program {
         Ok(program) => program,
         Err(reason) => return not_started(reason),
@@ -131,15 +135,15 @@ fn outcome(host: &str, ended: Ended, talk: &Talk, attempt: &Attempt) -> StepProg
     }
 }
 
-/// The script that runs `argv` there.
-fn script(argv: &[Arc<str>], mark: &str) -> Result<String, String> {
+/// The script that runs `argv` there, for at most so many seconds.
+fn script(argv: &[Arc<str>], mark: &str, limit_s: u64) -> Result<String, String> {
     if argv.first().is_none_or(|program| program.is_empty()) {
         return Err("its command is empty".to_owned());
     }
     if argv.iter().any(|part| part.contains('\0')) {
         return Err("an argument holds a NUL, which no command line can carry".to_owned());
     }
-    let remote = far_end::run_script(argv, mark);
+    let remote = far_end::run_script(argv, mark, limit_s);
     if remote.len() > REMOTE_COMMAND_BYTES_MAX {
         return Err(format!(
             "its arguments are {} bytes as one line, of which ssh carries {REMOTE_COMMAND_BYTES_MAX}",
@@ -284,7 +288,7 @@ mod tests {
                 ..Default::default()
             });
             let argv = words(&["echo", &value]);
-            if let Ok(program) = script(&argv, "hypo-test").and_then(|script| connection(&host, &script, &rules, &settings)) {
+            if let Ok(program) = script(&argv, "hypo-test", 60).and_then(|script| connection(&host, &script, &rules, &settings)) {
                 let arguments = &program.arguments;
                 let end = arguments.iter().position(|argument| argument == "--").unwrap();
                 proptest::prop_assert_eq!(arguments.len(), end + 3);

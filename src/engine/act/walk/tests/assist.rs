@@ -4,7 +4,9 @@ use super::gate::{decision, done, one_act};
 use super::*;
 use crate::engine::act::policy::Decision;
 use crate::engine::clock::DAY_MS;
-use crate::engine::model::{Buckets, Evidence, EvidenceKind, Hypothesis, Score, ShadowRecord};
+use crate::engine::model::{
+    Buckets, Evidence, EvidenceKind, Hypothesis, RolloutId, RolloutTarget, RunSubject, Score, ShadowRecord,
+};
 use crate::engine::settings::GateSettings;
 
 /// Everything that lets the one act of the page begin by itself.
@@ -288,6 +290,55 @@ fn every_failed_attempt_of_one_run_counts_for_the_breaker() {
         drive.earlier.insert(RunId(10), Arc::new(other));
         assert_eq!(drive.look(|_, gate| policy::breaker(gate)).is_some(), wanted >= 2, "case {at}");
     }
+}
+
+/// A run for one machine of a rollout, whose act the engine began.
+fn of_rollout(run: &Run, number: u64, begun: &[Purpose], state: StepState) -> Run {
+    let mut run = done(run, RunId(200 + number), ENGINE);
+    let asset = format!("web-{number}");
+    run.subject = RunSubject::Rollout(RolloutTarget { rollout: RolloutId(7), asset: asset.as_str().into() });
+    (run.cause, run.has_held, run.steps[0].state) = (None, None, state);
+    run.steps[0].bound.spec.touches = asset.as_str().into();
+    let begin =
+        |purpose: &Purpose| Beginning { id: text("x"), at: T0, by: text(ENGINE), purpose: *purpose, is_void: false };
+    run.steps[0].begun = begun.iter().map(begin).collect();
+    change_call(&mut run, number);
+    run
+}
+
+#[test]
+fn what_a_rollout_did_well_neither_opens_the_breaker_nor_uses_the_hour_up() {
+    let (run, undo) = (Purpose::Run, Purpose::Undo);
+    let succeeded = StepState::Succeeded { at: T0 };
+    let undone = StepState::Undone { at: T0, by: text(ANA) };
+    let failed = StepState::Failed { at: T0, reason: text("exit code 100") };
+    let cases = vec![
+        (vec![run], succeeded.clone(), 0),
+        (vec![run, undo], undone.clone(), 0),
+        (vec![run, undo, run], succeeded.clone(), 0),
+        (vec![run], failed.clone(), 1),
+        (vec![run], StepState::Unknown { since: T0 }, 1),
+        (vec![run, run], succeeded.clone(), 1),
+        (vec![run, undo, undo], undone, 1),
+    ];
+    let blank = assisted();
+    for (at, (begun, state, wanted)) in cases.into_iter().enumerate() {
+        let other = of_rollout(&blank.run, 1, &begun, state);
+        assert_eq!(policy::failures(&other).len(), wanted, "case {at}");
+    }
+    let after = |count: u64, state: &StepState| {
+        let mut drive = assisted();
+        for number in 0..count {
+            let other = of_rollout(&drive.run, number, &[run], state.clone());
+            drive.earlier.insert(other.id, Arc::new(other));
+        }
+        (drive.look(|_, gate| policy::breaker(gate)), decision(&drive, 0))
+    };
+    let (breaker, decided) = after(40, &succeeded);
+    assert_eq!(breaker, None);
+    assert!(matches!(decided, Decision::Allow { .. }), "{decided:?}");
+    // Three machines that a rollout broke are three reasons for a person to look before anything else begins by itself.
+    assert!(after(3, &failed).0.is_some_and(|why| why.contains("3 acts failed")));
 }
 
 #[test]

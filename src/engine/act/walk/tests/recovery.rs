@@ -115,6 +115,39 @@ fn a_probe_begins_at_once_and_says_whether_it_happened() {
 }
 
 #[test]
+fn what_runs_over_ssh_is_ended_on_its_machine_before_the_probe_looks() {
+    let over_ssh = |host: &str| Call::Ssh { host: text(host), argv: argv("systemctl restart payment") };
+    let mut steps = with_probe();
+    if let StepKind::Act(act) = &mut steps[2].spec.kind {
+        (act.call, act.undo) = (over_ssh("web-1"), Some(over_ssh("web-2")));
+        act.repeat = Repeat::Look { call: call("kubectl get rollout"), expect: text("new"), undone: text("old") };
+    }
+    for (is_undo, ms, host) in
+        [(false, 9_000, None), (false, 900_000, Some("web-1")), (true, 9_000, None), (true, 900_000, Some("web-2"))]
+    {
+        let proposal = proposal(steps.clone());
+        let mut drive = Drive::of(&proposal, |drive| {
+            drive.settings.allowed_programs.push("ssh".to_owned());
+            drive.settings.ssh.programs.push("systemctl".to_owned());
+            drive.settings.ssh.hosts.push("web-*".to_owned());
+        });
+        drive.walk_to_running_act();
+        if is_undo {
+            drive.exit(2, 0);
+            let id = Arc::clone(&drive.run.steps[2].id);
+            drive.asks(|run, gate| undo(run, 2, &id, &text(ANA), gate)).unwrap();
+        }
+        drive.now = T0 + ms;
+        drive.with(recover);
+        let probe = drive.executed.last().unwrap();
+        assert_eq!(probe.purpose(), Purpose::Probe, "{is_undo} {ms}");
+        let left = probe.left_over();
+        assert_eq!(left.and_then(|left| left.host.as_deref()), host, "what may still take its time is left to it");
+        assert_eq!(probe.ends_first(), left.map(|left| &left.attempt));
+    }
+}
+
+#[test]
 fn a_probe_cut_off_is_asked_again_and_the_act_is_not() {
     let mut drive = cut_off();
     let probe = Arc::clone(drive.executed.last().unwrap().step_id());
