@@ -124,9 +124,10 @@ impl Hosts {
     pub fn vanish(&mut self, host: &str) {
         let at = self.names.iter().position(|name| name == host).unwrap();
         let listener = self.servers[at].id().to_string();
-        self.servers[at].kill().unwrap();
+        // First those whose parent it is, for they would be somebody else's afterwards.
         let sessions = Command::new("pkill").args(["-KILL", "-P", &listener]).status().unwrap();
         assert!(sessions.success(), "a connection is open to {host}");
+        self.servers[at].kill().unwrap();
         self.servers[at].wait().unwrap();
     }
 

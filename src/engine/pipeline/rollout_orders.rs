@@ -117,9 +117,9 @@ impl Engine {
             source: words(&kept.rollout.plan.source),
             moves: moves.collect(),
             method,
-            before: self.rollouts.rules.before(&target.name, &target.class),
-            allowed: self.rollouts.rules.allowed(&target.class).into(),
-            proofs: self.rollouts.rules.proofs(&target.class),
+            before: target.before.clone(),
+            allowed: words(&target.may_come_along),
+            proofs: target.proofs.clone(),
             units: target.units.iter().map(|unit| words(unit)).collect(),
             timeout_ms: kept.rollout.plan.pace.takes_ms,
         })
