@@ -41,7 +41,7 @@ pub async fn end(host: &str, attempt: &str, rules: &CommandRules, settings: &Ssh
     };
     match left {
         LeftThere::Nothing | LeftThere::Over => {
-            tracing::info!(attempt, host, ?left, "nothing runs there of an attempt")
+            tracing::info!(attempt, host, ?left, "nothing runs there of an attempt");
         }
         LeftThere::Ended => tracing::warn!(attempt, host, "ended what an attempt had left running there"),
         LeftThere::Runs => tracing::error!(attempt, host, "what an attempt has left running there does not end"),
