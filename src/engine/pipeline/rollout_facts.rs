@@ -1,6 +1,7 @@
 //! What a rollout asks of the world, as the engine knows it.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Engine;
@@ -8,7 +9,8 @@ use crate::engine::act::policy::targets;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::VERIFY_FRESH_MS;
 use crate::engine::model::{
-    AnomalyKind, AnomalyState, Incident, IncidentId, Purpose, RolloutTarget, RunStep, ServiceName, Severity, StepState,
+    Anomaly, AnomalyKind, AnomalyState, Incident, IncidentId, Purpose, RolloutTarget, Run, RunId, RunStep, ServiceName,
+    Severity, StepState,
 };
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::exceptions::{PatchException, Reach, Subject};
@@ -16,12 +18,70 @@ use crate::engine::patches::rollout::{Compared, Facts, KeptRollout, MemberHealth
 
 /// The world, as far as it concerns one rollout at one instant.
 pub(super) struct WorldFacts<'a> {
-    pub engine: &'a Engine,
-    pub kept: &'a KeptRollout,
-    pub now: Timestamp,
+    engine: &'a Engine,
+    kept: &'a KeptRollout,
+    now: Timestamp,
+    /// Gathered when the first member is asked for, for all of them at once.
+    members: OnceCell<Members<'a>>,
 }
 
-impl WorldFacts<'_> {
+/// What is known of the members of services: each under its service and the machine, or `None` for the service as a whole.
+#[derive(Default)]
+struct Members<'a> {
+    /// Metrics that speak of now.
+    fresh: BTreeSet<(&'a str, Option<&'a str>)>,
+    /// What departs in a harmful way. What is only foretold has harmed nobody.
+    harm: BTreeMap<(&'a str, Option<&'a str>), Vec<&'a Anomaly>>,
+    /// What runs for something else touch this moment.
+    touched: BTreeMap<&'a str, RunId>,
+}
+
+impl<'a> WorldFacts<'a> {
+    pub(super) fn new(engine: &'a Engine, kept: &'a KeptRollout, now: Timestamp) -> Self {
+        Self { engine, kept, now, members: OnceCell::new() }
+    }
+
+    fn members(&self) -> &Members<'a> {
+        self.members.get_or_init(|| self.gather())
+    }
+
+    fn gather(&self) -> Members<'a> {
+        let (engine, plan) = (self.engine, &self.kept.rollout.plan);
+        let of_targets = plan.targets.values().flat_map(|target| target.services.iter().chain([&target.name]));
+        let of_groups = plan.groups.iter().flat_map(|group| group.service.iter().chain(&group.members));
+        let wanted: BTreeSet<ServiceName> = of_targets.chain(of_groups).map(|name| ServiceName::new(name)).collect();
+        let mut members = Members::default();
+        for latest in engine.detection.latest_of(&wanted) {
+            if latest.at + VERIFY_FRESH_MS >= self.now {
+                let service = latest.service.as_str();
+                members.fresh.extend(machines(latest.instance.map(AsRef::as_ref)).map(|machine| (service, machine)));
+            }
+        }
+        let harmful = engine.world.anomalies.values().filter(|anomaly| {
+            anomaly.is_harmful
+                && anomaly.severity >= Severity::Warning
+                && anomaly.kind != AnomalyKind::Forecast
+                && anomaly.state == AnomalyState::Active
+                && anomaly.suppressed.is_none()
+        });
+        for anomaly in harmful {
+            for machine in machines(anomaly.instance.as_deref()) {
+                members.harm.entry((anomaly.service.as_str(), machine)).or_default().push(anomaly);
+            }
+        }
+        let own = |run: &Run| run.subject.rollout().is_some_and(|target| target.rollout == self.kept.rollout.id);
+        let is_acting = |step: &&RunStep| {
+            matches!(step.state, StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. })
+                && step.bound.spec.act().is_some()
+        };
+        for run in engine.world.runs.values().filter(|run| run.state.is_open() && !own(run)) {
+            let steps = run.steps.iter().filter(is_acting);
+            let touched = steps.flat_map(|step| targets(&step.bound.spec.touches));
+            members.touched.extend(touched.map(|touched| (touched, run.id)));
+        }
+        members
+    }
+
     /// The names under which an asset's metrics and incidents are known.
     fn names<'b>(&'b self, asset: &'b str) -> BTreeSet<&'b str> {
         let plan = &self.kept.rollout.plan;
@@ -32,24 +92,25 @@ impl WorldFacts<'_> {
         services.chain(counted).chain([asset]).collect()
     }
 
-    /// What departs in a harmful way on one of these now, and did not before the asset's patch was begun. What is only foretold
-    /// has harmed nobody.
+    /// What departs in a harmful way on one of these now, and did not before the asset's patch was begun.
     fn harm(&self, names: &BTreeSet<&str>, asset: &str) -> Option<String> {
         let begun_at = self.kept.rollout.targets.get(asset).and_then(|record| record.begun_at);
-        let anomalies = self.engine.world.anomalies.values().filter(|anomaly| {
-            anomaly.is_harmful
-                && anomaly.severity >= Severity::Warning
-                && anomaly.kind != AnomalyKind::Forecast
-                && anomaly.state == AnomalyState::Active
-                && anomaly.suppressed.is_none()
-                && begun_at.is_none_or(|begun_at| anomaly.started_at >= begun_at)
-        });
-        let of_it = anomalies.filter(|anomaly| names.contains(anomaly.service.as_str()));
+        let harm = &self.members().harm;
         // What is told of another instance alone says nothing of this one.
-        let mut here =
-            of_it.filter(|anomaly| anomaly.instance.as_deref().is_none_or(|instance| is_of(instance, asset)));
-        here.next().map(|anomaly| format!("{} of {} departs", anomaly.metric, anomaly.service))
+        let here = names.iter().flat_map(|name| [(*name, Some(asset)), (*name, None)]);
+        let mut departing = here.filter_map(|key| harm.get(&key)).flatten();
+        let anomaly = departing.find(|anomaly| begun_at.is_none_or(|begun_at| anomaly.started_at >= begun_at))?;
+        Some(format!("{} of {} departs", anomaly.metric, anomaly.service))
     }
+}
+
+/// The machines that an instance may be of: `web-1.shop:9100` is one of `web-1.shop:9100`, `web-1.shop` and `web-1`.
+pub(super) fn machines(instance: Option<&str>) -> impl Iterator<Item = Option<&str>> {
+    let ends = instance.into_iter().flat_map(|text| {
+        let cuts = text.char_indices().filter(|(_, c)| matches!(c, ':' | '.')).map(|(at, _)| at);
+        cuts.chain([text.len()]).map(move |at| text.get(..at))
+    });
+    instance.is_none().then_some(None).into_iter().chain(ends)
 }
 
 /// True where an instance, `web-1:9100`, is one of this asset.
@@ -86,11 +147,8 @@ impl Facts for WorldFacts<'_> {
         if let Some(harm) = self.harm(&names, asset) {
             return MemberHealth::Unhealthy(harm);
         }
-        let wanted: BTreeSet<ServiceName> = names.into_iter().map(ServiceName::new).collect();
-        let fresh = self.engine.detection.latest_of(&wanted).into_iter().any(|latest| {
-            let is_here = latest.instance.is_none_or(|instance| is_of(instance, asset));
-            is_here && latest.at + VERIFY_FRESH_MS >= self.now
-        });
+        let is_fresh = |key| self.members().fresh.contains(&key);
+        let fresh = names.iter().any(|name| is_fresh((*name, Some(asset))) || is_fresh((*name, None)));
         if fresh { MemberHealth::Healthy } else { MemberHealth::Unknown }
     }
 
@@ -142,16 +200,7 @@ impl WorldFacts<'_> {
 
     /// A run for something else that acts on the asset, or on what it carries, this moment.
     fn acting_on(&self, asset: &str) -> Option<String> {
-        let names = self.names(asset);
-        let is_acting = |step: &RunStep| {
-            matches!(step.state, StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. })
-                && step.bound.spec.act().is_some()
-                && targets(&step.bound.spec.touches).any(|touched| names.contains(touched))
-        };
-        let own = |run: &crate::engine::model::Run| {
-            run.subject.rollout().is_some_and(|target| target.rollout == self.kept.rollout.id)
-        };
-        let mut runs = self.engine.world.runs.values().filter(|run| run.state.is_open() && !own(run));
-        runs.find(|run| run.steps.iter().any(is_acting)).map(|run| run.id.to_string())
+        let touched = &self.members().touched;
+        self.names(asset).into_iter().find_map(|name| touched.get(name)).map(RunId::to_string)
     }
 }

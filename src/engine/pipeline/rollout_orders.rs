@@ -1,11 +1,11 @@
 //! Orders of rollouts carried out, and what became of the runs that they led to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Engine;
 use super::rollout_ends::{Shown, is_running, seen};
-use super::rollout_facts::is_of;
+use super::rollout_facts::machines;
 use super::rollouts::PutOff;
 use super::turn::Turn;
 use crate::engine::act::policy::GateRefusal;
@@ -325,29 +325,33 @@ impl Engine {
         if (0..every_ms.unwrap_or(SAMPLE_MS)).contains(&since) {
             return;
         }
-        let targets: Vec<(String, Vec<String>)> = open
-            .flat_map(|kept| kept.rollout.plan.targets.values())
-            .map(|target| (target.name.clone(), target.services.clone()))
-            .collect();
-        let names = targets.iter().flat_map(|(name, services)| services.iter().chain([name]));
-        let wanted: BTreeSet<ServiceName> = names.map(|name| ServiceName::new(name)).collect();
-        let latest = self.detection.latest_of(&wanted);
-        for (name, services) in &targets {
-            let of_it = latest
-                .iter()
-                .filter(|it| it.service.as_str() == name || services.iter().any(|s| it.service.as_str() == s));
-            let here = of_it.filter(|it| it.instance.is_none_or(|instance| is_of(instance, name)));
-            for it in here {
-                let (of, metric) = (it.service.as_str(), it.metric.as_ref());
-                let seen = Seen { of, metric, unit: it.unit, bad_when: it.bad_when, at: it.at, value: it.value };
-                self.rollouts.samples.take(name, &seen);
+        // Each target under the services that it carries and under its own name.
+        let mut carried: BTreeMap<ServiceName, BTreeSet<String>> = BTreeMap::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for target in open.flat_map(|kept| kept.rollout.plan.targets.values()) {
+            for name in target.services.iter().chain([&target.name]) {
+                carried.entry(ServiceName::new(name)).or_default().insert(target.name.clone());
+            }
+            names.insert(target.name.clone());
+        }
+        let wanted: BTreeSet<ServiceName> = carried.keys().cloned().collect();
+        for it in self.detection.latest_of(&wanted) {
+            let Some(carriers) = carried.get(it.service) else { continue };
+            let (of, metric) = (it.service.as_str(), it.metric.as_ref());
+            let seen = Seen { of, metric, unit: it.unit, bad_when: it.bad_when, at: it.at, value: it.value };
+            match it.instance {
+                None => carriers.iter().for_each(|name| self.rollouts.samples.take(name, &seen)),
+                Some(instance) => machines(Some(instance))
+                    .flatten()
+                    .filter(|machine| carriers.contains(*machine))
+                    .for_each(|name| self.rollouts.samples.take(name, &seen)),
             }
         }
         self.rollouts.sampled_at = turn.now;
-        self.keep_samples(&targets, turn);
+        self.keep_samples(&names, turn);
     }
 
-    fn keep_samples(&mut self, targets: &[(String, Vec<String>)], turn: &mut Turn) {
+    fn keep_samples(&mut self, targets: &BTreeSet<String>, turn: &mut Turn) {
         let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
         let paces = open.map(|kept| kept.rollout.plan.pace.soak_ms / 100).min().unwrap_or(i64::MAX);
         let every_ms = paces.clamp(*KEEP_SAMPLES_MS.start(), *KEEP_SAMPLES_MS.end());
@@ -355,7 +359,7 @@ impl Engine {
         if (0..every_ms).contains(&since) {
             return;
         }
-        self.rollouts.samples.retain(|name| targets.iter().any(|(target, _)| target == name));
+        self.rollouts.samples.retain(|name| targets.contains(name));
         let record = self.samples_record(turn);
         turn.keep_later(record);
     }

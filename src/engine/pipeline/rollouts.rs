@@ -235,7 +235,7 @@ impl Engine {
     /// Lets a rollout look at everything.
     pub(super) fn advance_rollout(&mut self, id: RolloutId, turn: &mut Turn) {
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
-        let facts = WorldFacts { engine: self, kept: &kept, now: turn.now };
+        let facts = WorldFacts::new(self, &kept, turn.now);
         let (rollout, orders) = kept.rollout.advance(&facts, turn.now);
         let is_proposed = rollout.state == RolloutState::Proposed;
         let first_hold = is_proposed.then(|| rollout.hold_once_approved(&facts, turn.now)).flatten();
@@ -275,7 +275,7 @@ impl Engine {
         let kept = self.rollouts.kept.get(&of.rollout)?;
         let rollout = &kept.rollout;
         let target = rollout.plan.targets.get(of.asset.as_ref())?;
-        let facts = WorldFacts { engine: self, kept, now };
+        let facts = WorldFacts::new(self, kept, now);
         let room = facts.room(target);
         let until = match &room.window {
             WindowState::Open { until, .. } => Some(*until),
