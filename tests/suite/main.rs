@@ -73,6 +73,8 @@ mod rollout_commands;
 #[cfg(test)]
 mod rollout_real;
 #[cfg(test)]
+mod rpm_real;
+#[cfg(test)]
 mod runbook_commands;
 #[cfg(test)]
 mod shop_process;
