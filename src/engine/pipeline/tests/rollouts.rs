@@ -239,7 +239,7 @@ proptest! {
     /// again, and the rollout goes on to its end.
     #[test]
     fn a_rollout_outlives_crashes_and_applies_nothing_twice(
-        crashes in prop::collection::vec(0usize..160, 1..6),
+        crashes in prop::collection::vec(0usize..90, 1..6),
         is_bad in any::<bool>(),
     ) {
         let mut fleet = Fleet::start();
