@@ -318,7 +318,9 @@ async fn what_an_earlier_life_of_the_program_began_there_is_ended_by_the_attempt
     let file = sshd.at("pid_of_running");
     let argv = words(&["sh", "-c", &telling(&file, "sleep 600; true")]);
     let (attempt, _stop, reports) = attempt(600_000);
-    let attempt = attempt.named("attempt-of-an-earlier-life".into());
+    // What the far end keeps of an attempt lies under its name, also that of an earlier run of this test.
+    let name = format!("attempt-{}-{:?}", std::process::id(), std::time::SystemTime::now());
+    let attempt = attempt.named(name.as_str().into());
     let reading = tokio::spawn(collect(reports));
     {
         let running = ssh::run("127.0.0.1", &argv, &rules, &settings, &attempt);
@@ -333,14 +335,17 @@ async fn what_an_earlier_life_of_the_program_began_there_is_ended_by_the_attempt
     let text = fs::read_to_string(&file).unwrap();
     let process = text.split_whitespace().next().unwrap();
     assert!(is_alive(process));
-    let end = |id: &'static str| left_there::end("127.0.0.1", id, &rules, &settings);
-    assert_eq!(end("another-attempt").await, Ok(LeftThere::Nothing));
+    let end = |id: String| {
+        let (rules, settings) = (&rules, &settings);
+        async move { left_there::end("127.0.0.1", &id, rules, settings).await }
+    };
+    assert_eq!(end(format!("another-{name}")).await, Ok(LeftThere::Nothing));
     assert!(is_alive(process), "another attempt's is left alone");
-    assert_eq!(end("attempt-of-an-earlier-life").await, Ok(LeftThere::Ended));
+    assert_eq!(end(name.clone()).await, Ok(LeftThere::Ended));
     assert!(!is_alive(process));
-    assert_eq!(end("attempt-of-an-earlier-life").await, Ok(LeftThere::Over));
+    assert_eq!(end(name.clone()).await, Ok(LeftThere::Over));
     let unreached = SshSettings { port: 1, ..sshd.settings() };
-    assert!(left_there::end("127.0.0.1", "attempt-of-an-earlier-life", &rules, &unreached).await.is_err());
+    assert!(left_there::end("127.0.0.1", &name, &rules, &unreached).await.is_err());
 }
 
 fn playbooks() -> tempfile::TempDir {
