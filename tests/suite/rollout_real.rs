@@ -54,8 +54,8 @@ struct Shop {
 impl Shop {
     fn value(&self, at: usize, root: &Path, second: i64) -> f64 {
         let version = std::fs::read_to_string(root.join("usr/share/hypo-shop/version")).unwrap_or_default();
-        // As far apart as measured values are.
-        let noise = ((second * 7_919 + at as i64 * 104_729) % 97) as f64 / 9_700.0;
+        // The same few values over and over: with as few samples as there are here, chance alone would now and then look like harm.
+        let noise = ((second + at as i64) % 4) as f64 / 500.0;
         if version == VERSIONS[1] && at >= self.bad_from { 0.4 + noise } else { 0.01 + noise }
     }
 }
