@@ -9,7 +9,8 @@ use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
 use super::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use super::model::{
-    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, Run, RunId, SourceName, Topology,
+    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, LeftOver, Run, RunId,
+    SourceName, Topology,
 };
 use super::patches::exceptions::PatchException;
 use super::patches::rollout::KeptRollout;
@@ -32,10 +33,7 @@ pub enum Job {
         step: usize,
     },
     /// End what still runs of an attempt whose end nobody saw.
-    EndLeftOver {
-        /// Its identity.
-        attempt: std::sync::Arc<str>,
-    },
+    EndLeftOver(LeftOver),
     /// Find out who lacks a patch, and what of it is installed there; the answer is an input.
     FindNeed {
         /// What is asked.

@@ -1,18 +1,18 @@
 //! The runner of real calls: starts a task for each approved step, once, and stops it when asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::policy::{self, ApprovedStep, LeftOver};
+use super::policy::{self, ApprovedStep};
 use super::steps::run_command::{self, CommandRules};
 use super::steps::ssh::{self, left_there, left_there::LeftThere};
 use super::steps::{Attempt, IsKilled, ansible, awx, http, kubectl, left_over};
 use super::{StepReportSink, StepRunner};
 use crate::engine::input::StepProgress;
-use crate::engine::model::{BlastRadius, Call, RunId};
+use crate::engine::model::{BlastRadius, Call, LeftOver, RunId};
 use crate::engine::settings::RunbookSettings;
 
 /// How each running step is told to stop.
@@ -25,7 +25,7 @@ pub struct Executor {
     is_killed: IsKilled,
     running: Arc<Mutex<Running>>,
     /// Identities of attempts that were begun, and on which machine over ssh; none is begun again.
-    begun: Mutex<BTreeMap<Arc<str>, Option<Arc<str>>>>,
+    begun: Mutex<BTreeSet<Arc<str>>>,
 }
 
 /// What may be reached.
@@ -74,19 +74,14 @@ impl Executor {
     }
 
     /// True for the first time that this identity is begun in this process.
-    fn is_first(&self, id: &Arc<str>, call: &Call) -> bool {
-        let host = if let Call::Ssh { host, .. } = call { Some(Arc::clone(host)) } else { None };
-        self.begun().insert(Arc::clone(id), host).is_none()
-    }
-
-    fn begun(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Option<Arc<str>>>> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_first(&self, id: &Arc<str>) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(id))
     }
 
     fn begin(&self, approved: Approved, reports: StepReportSink) {
         let key = approved.of;
         let stop = Arc::new(Notify::new());
-        let is_first = self.is_first(&approved.id, &approved.call);
+        let is_first = self.is_first(&approved.id);
         if is_first {
             self.running().insert(key, Arc::clone(&stop));
         }
@@ -188,10 +183,8 @@ impl StepRunner for Executor {
         }
     }
 
-    fn end_left_over(&self, attempt: &str) {
-        // Of one that an earlier life of the program began only its probe says where it ran; it is ended before that.
-        let host = self.begun().get(attempt).cloned().flatten();
-        let (left, reach) = (LeftOver { attempt: Arc::from(attempt), host }, Arc::clone(&self.reach));
+    fn end_left_over(&self, left: &LeftOver) {
+        let (left, reach) = (left.clone(), Arc::clone(&self.reach));
         self.tasks.spawn(async move { reach.end_left_over(&left).await });
     }
 }

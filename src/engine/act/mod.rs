@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::input::StepReport;
 use super::limits::STEP_REPORT_QUEUE_MAX;
-use super::model::RunId;
+use super::model::{LeftOver, RunId};
 use policy::ApprovedStep;
 
 /// Carries approved steps out: real processes ([`executor`]), or the demo's shop.
@@ -27,9 +27,9 @@ pub trait StepRunner: Send + Sync {
     /// Stops a running step; without effect where it is over already or never began.
     fn cancel(&self, run: RunId, step: usize);
 
-    /// Ends what still runs of an attempt that an earlier life of the program began; returns at once. Without effect where
-    /// nothing does.
-    fn end_left_over(&self, attempt: &str);
+    /// Ends what still runs of an attempt that an earlier life of the program began, here or on another machine; returns at
+    /// once. Without effect where nothing does.
+    fn end_left_over(&self, left: &LeftOver);
 }
 
 /// Where a runner tells how a step is doing. Clones share one bounded queue.

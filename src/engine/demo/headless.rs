@@ -168,7 +168,7 @@ impl Play<'_> {
                 Job::Reply { .. }
                 | Job::Deliver(_)
                 | Job::Kill(_)
-                | Job::EndLeftOver { .. }
+                | Job::EndLeftOver(_)
                 | Job::FindNeed { .. }
                 | Job::LookAtAsset(_)
                 | Job::WatchClosely { .. } => {}

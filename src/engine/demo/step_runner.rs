@@ -11,7 +11,7 @@ use super::shop::Shop;
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::input::{StepProgress, StepReport};
-use crate::engine::model::RunId;
+use crate::engine::model::{LeftOver, RunId};
 
 /// The shop, shared between the source that drives it and the runner that changes it.
 pub type SharedShop = Arc<Mutex<Shop>>;
@@ -69,7 +69,7 @@ impl StepRunner for ShopStepRunner {
     }
 
     /// The shop lives and dies with the program.
-    fn end_left_over(&self, _attempt: &str) {}
+    fn end_left_over(&self, _left: &LeftOver) {}
 }
 
 fn running(steps: &Mutex<Running>) -> MutexGuard<'_, Running> {

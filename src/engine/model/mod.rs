@@ -56,7 +56,7 @@ pub use kind_guess::KindGuess;
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;
-pub use run::{Approval, Beginning, Purpose, Run, RunState, RunStep, StepState};
+pub use run::{Approval, Beginning, LeftOver, Purpose, Run, RunState, RunStep, StepState};
 pub use runbook::{Include, LabelMatcher, Misfit, ParamKind, ParamSpec, Proposal, Runbook, RunbookPlace};
 pub use safety::{AGREEMENT_MIN, AutonomyMode, AutonomyStatus, KillSwitch, Safety, ShadowRecord};
 pub use series::{BadWhen, Labels, SeriesDescriptor, SeriesRole, Unit};

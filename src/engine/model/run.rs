@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::anomaly::Band;
+use super::call::Call;
 use super::hypothesis::CauseKind;
 use super::ids::{IncidentId, RunId, ServiceName};
 use super::runbook::Runbook;
@@ -254,6 +255,15 @@ pub struct Run {
     pub was_first: bool,
 }
 
+/// An attempt of which something may still run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    /// Its identity.
+    pub attempt: Arc<str>,
+    /// The machine on which its command ran, where that was over ssh.
+    pub host: Option<Arc<str>>,
+}
+
 impl RunStep {
     /// A step that is not reached yet.
     #[must_use]
@@ -291,6 +301,16 @@ impl RunStep {
         self.begun.iter().filter(move |begun| is_act && matches!(begun.purpose, Purpose::Run | Purpose::Undo))
     }
 
+    /// The last of them, of which something may still run where its end was not seen.
+    #[must_use]
+    pub fn left_over(&self) -> Option<LeftOver> {
+        let begun = self.acts_begun().last()?;
+        let act = self.bound.spec.act()?;
+        let call = if begun.purpose == Purpose::Undo { act.undo.as_ref()? } else { &act.call };
+        let host = if let Call::Ssh { host, .. } = call { Some(Arc::clone(host)) } else { None };
+        Some(LeftOver { attempt: Arc::clone(&begun.id), host })
+    }
+
     /// Those of them that may have changed something.
     pub fn acts_done(&self) -> impl Iterator<Item = &Beginning> {
         self.acts_begun().filter(|begun| !begun.is_void)
@@ -326,10 +346,10 @@ impl Run {
         self.steps.iter().position(|step| !step.state.is_passed())
     }
 
-    /// Identities of acts that were begun and whose end nobody saw: they may still be under way.
-    pub fn left_over(&self) -> impl Iterator<Item = &Arc<str>> {
+    /// Acts that were begun and whose end nobody saw: they may still be under way.
+    pub fn left_over(&self) -> impl Iterator<Item = LeftOver> {
         let unseen = self.steps.iter().filter(|step| matches!(step.state, StepState::Unknown { .. }));
-        unseen.filter_map(|step| step.acts_begun().last().map(|begun| &begun.id))
+        unseen.filter_map(RunStep::left_over)
     }
 
     /// The step with this name, and its index.

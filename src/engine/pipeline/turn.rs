@@ -7,7 +7,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{DeliveryAttempt, RolloutId, Run, RunId};
+use crate::engine::model::{DeliveryAttempt, LeftOver, RolloutId, Run, RunId};
 use crate::engine::patches::exceptions::PatchException;
 use crate::engine::patches::rollout::KeptRollout;
 use crate::engine::request::Reply;
@@ -33,7 +33,7 @@ pub(super) struct Turn {
 enum Act {
     Execute(ApprovedStep),
     Cancel { run: RunId, step: usize },
-    EndLeftOver { attempt: Arc<str> },
+    EndLeftOver(LeftOver),
 }
 
 impl Turn {
@@ -72,8 +72,7 @@ impl Turn {
 
     /// What was begun, and may still run without anybody watching it, is to end.
     pub(super) fn end_left_over(&mut self, run: &Run) {
-        let attempts = run.left_over().map(|attempt| Act::EndLeftOver { attempt: Arc::clone(attempt) });
-        self.acts.extend(attempts);
+        self.acts.extend(run.left_over().map(Act::EndLeftOver));
     }
 
     /// Must be on disk before the acts of this turn; only its last state is written.
@@ -150,7 +149,7 @@ impl Act {
         match self {
             Self::Execute(step) => Job::Execute(step),
             Self::Cancel { run, step } => Job::Cancel { run, step },
-            Self::EndLeftOver { attempt } => Job::EndLeftOver { attempt },
+            Self::EndLeftOver(left) => Job::EndLeftOver(left),
         }
     }
 }

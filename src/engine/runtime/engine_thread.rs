@@ -363,7 +363,7 @@ impl Desk {
                 // A disk that does not answer holds the queue up, and must not hold up who stops what runs. In its turn it
                 // is told once more, for what has been queued before it and has yet to begin.
                 Job::Cancel { run, step } => self.runner.cancel(*run, *step),
-                Job::EndLeftOver { attempt } => self.runner.end_left_over(attempt),
+                Job::EndLeftOver(left) => self.runner.end_left_over(left),
                 _ => {}
             }
         }

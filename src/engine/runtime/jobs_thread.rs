@@ -97,7 +97,7 @@ impl JobsThread {
                 (Job::FindNeed { asked, exceptions }, _) => self.field_work.find_need(asked, exceptions, runtime),
                 (Job::LookAtAsset(look), _) => self.field_work.look_at(look, runtime),
                 (Job::WatchClosely { until, every_ms }, _) => self.pace.watch_closely(until, every_ms),
-                (Job::EndLeftOver { attempt }, _) => self.runner.end_left_over(&attempt),
+                (Job::EndLeftOver(left), _) => self.runner.end_left_over(&left),
                 (Job::Deliver(attempt), None) => self.couriers.send(attempt, self.deliveries.clone()),
                 (Job::Deliver(attempt), Some(problem)) => {
                     let reason = Arc::from(format!("not sent: it could not be written down first ({problem})"));

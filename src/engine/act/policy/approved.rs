@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::model::{BlastRadius, Call, Purpose, RunId};
+use crate::engine::model::{BlastRadius, Call, LeftOver, Purpose, RunId};
 
 /// A call that has passed the gate; nothing else can be executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,15 +14,6 @@ pub struct ApprovedStep {
     bounds: Bounds,
     purpose: Purpose,
     ends_first: Option<LeftOver>,
-}
-
-/// An attempt of which something may still run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOver {
-    /// Its identity.
-    pub attempt: Arc<str>,
-    /// The machine on which its command ran, where that was over ssh.
-    pub host: Option<Arc<str>>,
 }
 
 /// How long a call may take and how far it may reach.

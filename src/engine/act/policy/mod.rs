@@ -18,7 +18,7 @@ mod refusal;
 
 use approved::Bounds;
 
-pub use approved::{ApprovedStep, LeftOver};
+pub use approved::ApprovedStep;
 pub use autonomy::{Licence, would_begin};
 pub use breaker::{breaker, failures};
 pub(in crate::engine::act) use denials::whole;
@@ -39,8 +39,8 @@ use std::sync::Arc;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::APPROVAL_MS_MAX;
 use crate::engine::model::{
-    ActSpec, AutonomyMode, Call, Danger, Purpose, Repeat, Run, RunState, RunStep, StepEffect, StepKind, StepSpec,
-    StepState,
+    ActSpec, AutonomyMode, Call, Danger, LeftOver, Purpose, Repeat, Run, RunState, RunStep, StepEffect, StepKind,
+    StepSpec, StepState,
 };
 
 /// The gate's answer, each with its reason for the screen.
@@ -302,11 +302,8 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
 /// still runs may yet do what the probe is to rule out.
 fn overdue(step: &RunStep, now: Timestamp) -> Option<LeftOver> {
     let begun = step.acts_begun().last()?;
-    let act = step.bound.spec.act();
-    let call = if begun.purpose == Purpose::Undo { act?.undo.as_ref() } else { act.map(|act| &act.call) };
-    let host = call.and_then(|call| if let Call::Ssh { host, .. } = call { Some(Arc::clone(host)) } else { None });
     let is_over = now >= begun.at + step.bound.spec.timeout_ms;
-    is_over.then(|| LeftOver { attempt: Arc::clone(&begun.id), host })
+    is_over.then(|| step.left_over()).flatten()
 }
 
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {

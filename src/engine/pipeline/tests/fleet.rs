@@ -238,7 +238,7 @@ impl Fleet {
                 Job::Cancel { run, step } => {
                     self.tasks.retain(|task| task.step.run() != run || task.step.step() != step);
                 }
-                Job::EndLeftOver { attempt } => self.tasks.retain(|task| *task.step.step_id() != attempt),
+                Job::EndLeftOver(left) => self.tasks.retain(|task| *task.step.step_id() != left.attempt),
                 Job::FindNeed { asked, .. } => {
                     let names: Vec<String> = self.versions.keys().cloned().collect();
                     self.input(Input::Need { asked, found: Ok(Box::new(need(&names))) });
