@@ -144,13 +144,18 @@ fn exposure_goes_before_likelihood_and_age_decides_the_rest() {
     );
 }
 
-#[test]
-fn one_item_stands_for_all_that_its_patch_mends() {
+/// Of one package, two vulnerabilities that different versions mend, the later of them the worse.
+fn two_of_one_patch() -> Knowledge {
     let mut tracker = String::from(r#"{"p1": {"#);
     tracker.push_str(r#""CVE-2026-0001": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "2", "urgency": "low"}}},"#);
     tracker.push_str(r#""CVE-2026-0002": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3", "urgency": "high"}}}}}"#);
     let verdicts = debian::read(tracker.as_bytes(), &[]).unwrap().entries;
-    let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
+    Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts)
+}
+
+#[test]
+fn one_item_stands_for_all_that_its_patch_mends() {
+    let knowledge = two_of_one_patch();
     let fleet = fleet(&[("a", Exposure::Unknown, Environment::Unknown)], 1);
     let found = matched(&fleet, &knowledge);
     let queue =
@@ -370,11 +375,7 @@ fn an_exception_takes_out_what_it_names_and_its_end_brings_it_back_with_its_old_
 
 #[test]
 fn an_exception_from_the_worst_leaves_the_rest_of_its_patch() {
-    let mut tracker = String::from(r#"{"p1": {"#);
-    tracker.push_str(r#""CVE-2026-0001": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "2", "urgency": "low"}}},"#);
-    tracker.push_str(r#""CVE-2026-0002": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3", "urgency": "high"}}}}}"#);
-    let verdicts = debian::read(tracker.as_bytes(), &[]).unwrap().entries;
-    let knowledge = Knowledge::of(Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdicts);
+    let knowledge = two_of_one_patch();
     let fleet = fleet(&[("a", Exposure::Unknown, Environment::Unknown)], 1);
     let mut ledger = Ledger::default();
     assert_eq!(told(&fleet, &knowledge, &mut ledger, &[], Timestamp(0)).0, ["a/p1 HIGH 168"]);

@@ -24,7 +24,7 @@ use crate::engine::settings::{
 
 /// The version that every machine has, and the one that mends it.
 pub(super) const VERSIONS: [&str; 2] = ["1.0-1", "1.1-1"];
-/// How long an installation takes.
+/// How long an installation takes, unless a test has it otherwise.
 const INSTALL_MS: i64 = 8 * SECOND_MS;
 /// How long the program is gone after a crash.
 const GONE_MS: i64 = 5 * SECOND_MS;
@@ -57,6 +57,7 @@ pub(super) struct Fleet {
     pub(super) dead: BTreeSet<String>,
     /// What a look at a database says.
     pub(super) db_says: &'static str,
+    pub(super) install_ms: i64,
     /// Jobs until the program is killed.
     pub(super) crash_in: Option<usize>,
     pub(super) crashes: usize,
@@ -158,6 +159,7 @@ impl Fleet {
             unreached: BTreeSet::new(),
             dead: BTreeSet::new(),
             db_says: "ok",
+            install_ms: INSTALL_MS,
             crash_in: None,
             crashes: 0,
             replies: Vec::new(),
@@ -213,6 +215,13 @@ impl Fleet {
         panic!("{what}: {:#?}", self.rollout().rollout);
     }
 
+    /// True while packages change there, whether or not anybody waits for it.
+    pub(super) fn installing(&self, host: &str) -> bool {
+        self.tasks
+            .iter()
+            .any(|task| task.host == host && matches!(task.step.call(), Call::Ssh { argv, .. } if changes(argv)))
+    }
+
     pub(super) fn incidents(&self) -> Vec<IncidentId> {
         self.engine.world.incidents.keys().copied().collect()
     }
@@ -238,7 +247,11 @@ impl Fleet {
                 Job::Cancel { run, step } => {
                     self.tasks.retain(|task| task.step.run() != run || task.step.step() != step);
                 }
-                Job::EndLeftOver(left) => self.tasks.retain(|task| *task.step.step_id() != left.attempt),
+                Job::EndLeftOver(left) => self.tasks.retain(|task| {
+                    let is_it = *task.step.step_id() == left.attempt;
+                    assert!(!is_it || left.host.as_deref() == Some(task.host.as_str()), "{left:?}");
+                    !is_it
+                }),
                 Job::FindNeed { asked, .. } => {
                     let names: Vec<String> = self.versions.keys().cloned().collect();
                     self.input(Input::Need { asked, found: Ok(Box::new(need(&names))) });
@@ -281,7 +294,7 @@ impl Fleet {
         if let Some(before) = step.ends_first() {
             self.tasks.retain(|task| task.step.step_id() != before);
         }
-        let takes = if changes(argv) { INSTALL_MS } else { 0 };
+        let takes = if changes(argv) { self.install_ms } else { 0 };
         let busy = self.tasks.iter().any(|task| task.host == host.as_ref() && takes > 0);
         assert!(!busy, "two installations at once on {host}");
         self.tasks.push(Task { host: host.to_string(), ends_at: self.now + takes, step });

@@ -232,6 +232,23 @@ fn what_a_person_takes_back_by_hand_is_told_to_be_so() {
     assert_eq!(fleet.versions["stage-1"], VERSIONS[0]);
 }
 
+#[test]
+fn the_kill_switch_ends_on_the_machine_what_an_earlier_life_began_there() {
+    let mut fleet = Fleet::start();
+    // Longer than the program is gone for.
+    fleet.install_ms = 60_000;
+    fleet.plan_and_approve();
+    let is_installing = |fleet: &Fleet| fleet.installing("stage-1");
+    fleet.until("it is being installed", is_installing);
+    fleet.crash_in = Some(0);
+    fleet.until("the program is there again", |fleet| fleet.crashes == 1);
+    assert!(is_installing(&fleet), "what runs there goes on");
+    fleet.ask(Request::Kill { reason: "enough".into() });
+    assert!(!is_installing(&fleet));
+    fleet.seconds(60);
+    assert!(fleet.versions.values().all(|version| *version == VERSIONS[0]), "{:?}", fleet.versions);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
