@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{DeliveryReport, RolloutTarget, RunId, Signal};
+use super::patches::inventory::Reboot;
 use super::patches::picture::PatchPicture;
 use super::patches::rollout::planning::Need;
 use super::request::Request;
@@ -54,8 +55,8 @@ pub enum Input {
     AssetSeen {
         /// What was asked.
         look: AssetLook,
-        /// Why it must be rebooted, or something on it restarted; `None` where it need not. Or why it could not be looked at.
-        found: Result<Option<String>, String>,
+        /// Whether it must be rebooted, or something on it restarted; `None` where it need not. Or why it could not be looked at.
+        found: Result<Option<Reboot>, String>,
     },
 }
 

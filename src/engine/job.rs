@@ -3,6 +3,8 @@
 //! Order is a promise: a job begins only after every [`Job::Persist`] before it has reached the disk. That is how an
 //! intent is durable before its command starts, and an answer before it is given.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::act::policy::ApprovedStep;
@@ -39,7 +41,7 @@ pub enum Job {
         /// What is asked.
         asked: NeedAsked,
         /// Patches that are put off and risks that are accepted.
-        exceptions: Vec<std::sync::Arc<PatchException>>,
+        exceptions: Vec<Arc<PatchException>>,
     },
     /// Look what a machine has and runs; the answer is an input.
     LookAtAsset(AssetLook),
@@ -116,7 +118,7 @@ pub enum Record {
     /// By incident and kind.
     Document(Document),
     /// By id.
-    Rollout(Box<KeptRollout>),
+    Rollout(Arc<KeptRollout>),
     /// By number.
     PatchException(PatchException),
 }

@@ -60,11 +60,15 @@ fn of_target(
     let left = vec![pen.span(Role::TextStrong, name), pen.span(role, &format!("  {symbol} {word}"))];
     let mut lines = vec![pen.spread(left, vec![pen.span(Role::TextMuted, &target.ring)], width)];
     lines.extend(fact("Stands", &rollout_text::of_target(rollout, name, record, ctx.now)));
-    if let Some(undo) = rollout.undo.iter().find(|undo| undo.target == name) {
+    if let Some((_, undo)) = rollout.undo.of(name) {
         lines.extend(labelled(pen, Role::TextProblem, "Undo", &undo.why, width));
     }
     if let TargetState::Validating { reboot: Some(reboot), .. } = &record.state {
-        lines.extend(fact("Reboot", reboot));
+        lines.extend(fact("Reboot", &rollout_text::reboot_of(reboot)));
+    }
+    let stays = target.what_stays().trim_start_matches("; ");
+    if matches!(record.state, TargetState::RolledBack { .. }) && !stays.is_empty() {
+        lines.extend(fact("Stays", stays));
     }
     if let Some(at) = record.patched_at {
         lines.extend(fact("Patched", &stamp(at)));

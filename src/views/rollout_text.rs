@@ -5,7 +5,7 @@ use super::theme::Role;
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::engine::model::human_span;
 use crate::engine::snapshot::rollout::{
-    Acting, Hold, KeptRollout, Rollout, RolloutEnd, RolloutState, Soak, TargetRecord, TargetState,
+    Acting, Hold, KeptRollout, Reboot, Rollout, RolloutEnd, RolloutState, Soak, Target, TargetRecord, TargetState,
 };
 
 use super::patch_text::stamp;
@@ -31,7 +31,12 @@ pub fn why(rollout: &Rollout) -> Option<String> {
             Some(format!("{incident}: {why}"))
         }
         RolloutState::Paused { why, .. } | RolloutState::Ending { why, .. } => Some(why.clone()),
-        RolloutState::Ended { why, at, .. } => Some(format!("{why}, since {}", stamp(*at))),
+        RolloutState::Ended { why, at, .. } => {
+            let back =
+                rollout.targets.iter().filter(|(_, record)| matches!(record.state, TargetState::RolledBack { .. }));
+            let stays = back.filter_map(|(name, _)| rollout.plan.targets.get(name)).map(Target::what_stays).max();
+            Some(format!("{why}, since {}{}", stamp(*at), stays.unwrap_or_default()))
+        }
         RolloutState::Proposed | RolloutState::Running => None,
     }
 }
@@ -44,7 +49,8 @@ pub fn target(state: &TargetState) -> (Role, &'static str, &'static str) {
         TargetState::Validating { undecided: Some(_), .. } | TargetState::Unknown { .. } => (Role::TextProblem, "?"),
         TargetState::Validating { .. } => (Role::TextStrong, "◉"),
         TargetState::Done { .. } => (Role::Text, "✓"),
-        TargetState::RebootPending { .. } => (Role::SeverityWarning, "△"),
+        TargetState::RebootPending { why: Reboot::Needed(_), .. } => (Role::SeverityWarning, "△"),
+        TargetState::RebootPending { why: Reboot::Untold(_), .. } => (Role::SeverityWarning, "?"),
         TargetState::Failed { .. } | TargetState::CannotRollBack { .. } => (Role::TextProblem, "✗"),
         TargetState::RollingBack { .. } => (Role::SeverityWarning, "◀"),
         TargetState::RolledBack { .. } => (Role::TextMuted, "◀"),
@@ -64,14 +70,20 @@ pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Time
         TargetState::Validating { undecided: Some(report), .. } => format!("you decide: {}", report.words),
         TargetState::Validating { since: at, reboot, .. } => {
             let ends = text::clock(*at + rollout.plan.pace.validate_ms, now);
-            let reboot = if reboot.is_some() { ", must be rebooted" } else { "" };
+            // Why stands in the target's detail.
+            let reboot = match reboot {
+                None => "",
+                Some(Reboot::Needed(_)) => "; must be rebooted, or restarted",
+                Some(Reboot::Untold(_)) => "; whether it must be rebooted could not be told",
+            };
             format!("watched until {ends}{reboot}")
         }
         TargetState::Done { at } => format!("healthy, {}", since(*at)),
-        TargetState::RebootPending { why, .. }
-        | TargetState::Failed { why }
-        | TargetState::CannotRollBack { why }
-        | TargetState::RollingBack { why, .. } => why.clone(),
+        TargetState::RebootPending { why: Reboot::Needed(why), .. } => why.clone(),
+        TargetState::RebootPending { why, .. } => reboot_of(why),
+        TargetState::Failed { why } | TargetState::CannotRollBack { why } | TargetState::RollingBack { why, .. } => {
+            why.clone()
+        }
         TargetState::Unknown { was: Acting::Patching, .. } => {
             "its end was not seen; is the new version there?".to_owned()
         }
@@ -81,9 +93,17 @@ pub fn of_target(rollout: &Rollout, name: &str, record: &TargetRecord, now: Time
         TargetState::RolledBack { at } => format!("has its old versions, {}", since(*at)),
         TargetState::Skipped { by, why } => format!("{by}: {why}"),
     };
-    match rollout.undo.iter().position(|undo| undo.target == name) {
-        Some(place) => format!("{told} · to be taken back as number {}", place + 1),
+    match rollout.undo.of(name) {
+        Some((place, _)) => format!("{told} · to be taken back as number {}", place + 1),
         None => told,
+    }
+}
+
+/// What keeps what is installed from being what runs. Where that is not known it is not called so.
+pub fn reboot_of(reboot: &Reboot) -> String {
+    match reboot {
+        Reboot::Needed(why) => format!("must be rebooted, or restarted: {why}"),
+        Reboot::Untold(why) => format!("whether it must be rebooted could not be told: {why}"),
     }
 }
 
@@ -143,7 +163,7 @@ pub fn soak(rollout: &Rollout, now: Timestamp) -> (Role, String) {
 /// `6 done · 2 patching · 4 waiting`, what is under way first.
 pub fn tally(rollout: &Rollout) -> String {
     let tally = rollout.tally();
-    const ORDER: [&str; 12] = [
+    const ORDER: [&str; 13] = [
         "unknown",
         "undecided",
         "failed",
@@ -153,6 +173,7 @@ pub fn tally(rollout: &Rollout) -> String {
         "validating",
         "done",
         "reboot pending",
+        "reboot unknown",
         "rolled back",
         "skipped",
         "waiting",

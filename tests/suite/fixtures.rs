@@ -805,14 +805,15 @@ pub fn hostile() -> Snapshot {
     }
     for kept in &mut snapshot.rollouts {
         let rollout = &mut Arc::make_mut(kept).rollout;
-        rollout.plan.source = evil.into();
+        let plan = Arc::make_mut(&mut rollout.plan);
+        plan.source = evil.into();
+        for target in plan.targets.values_mut() {
+            (target.owner, target.services) = (evil.into(), vec![evil.into()]);
+        }
         rollout.soak = Soak::Decided { by: evil.into(), reason: evil.into() };
         rollout.state = RolloutState::Paused { why: evil.into(), incident: None };
         for record in rollout.targets.values_mut() {
             record.state = TargetState::Failed { why: evil.into() };
-        }
-        for target in rollout.plan.targets.values_mut() {
-            (target.owner, target.services) = (evil.into(), vec![evil.into()]);
         }
     }
     for group in patches.groups.iter_mut().flat_map(|groups| &mut groups.rows) {

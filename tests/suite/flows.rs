@@ -679,7 +679,7 @@ fn what_is_typed_on_when_a_question_is_withdrawn_is_no_command() {
     let mut console = Console::with("default", snapshot.clone());
     console.press("6 v Enter a").type_text("cu");
     assert!(matches!(console.state.ui.overlay, Overlay::Confirm(_)));
-    let plan = &mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout.plan;
+    let plan = Arc::make_mut(&mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout.plan);
     plan.stages.last_mut().unwrap().batch_max += 1;
     plan.digest = plan.computed_digest();
     console.show(snapshot);
@@ -1334,9 +1334,9 @@ fn a_patch_is_planned_and_its_plan_approved_as_it_was_shown() {
     // A plan made anew while it is asked about withdraws the question.
     let mut console = Console::with("default", snapshot.clone());
     console.press("6 v Enter a");
-    let rollout = &mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout;
-    rollout.plan.source = "openssl".into();
-    rollout.plan.digest = rollout.plan.computed_digest();
+    let plan = Arc::make_mut(&mut Arc::make_mut(&mut snapshot.rollouts[0]).rollout.plan);
+    plan.source = "openssl".into();
+    plan.digest = plan.computed_digest();
     console.show(snapshot);
     assert!(console.notice().contains("has changed"), "{}", console.notice());
     console.press("y");
@@ -1397,6 +1397,13 @@ fn each_thing_asked_of_a_rollout_says_why() {
         console.press("Enter");
         assert_eq!(asked(&console), &expected, "{keys}");
     }
+}
+
+#[test]
+fn who_takes_a_rollout_back_is_told_what_stays() {
+    let mut console = on_board(rollout_pictures::under_way());
+    let screen = console.press("z").draw();
+    assert!(screen.contains("stage-1; other packages that came along with the patch stay as they"), "{screen}");
 }
 
 #[test]

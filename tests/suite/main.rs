@@ -71,6 +71,8 @@ mod resume;
 #[cfg(test)]
 mod rollout_commands;
 #[cfg(test)]
+mod rollout_here;
+#[cfg(test)]
 mod rollout_real;
 #[cfg(test)]
 mod rpm_real;

@@ -77,10 +77,31 @@ impl Hosts {
         hosts
     }
 
+    /// One machine of this name that has the first version, and an archive with both. No server reaches it: what is handed
+    /// [`environment`](Self::environment) works on its packages.
+    pub fn here(name: &str) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        let names = vec![name.to_owned()];
+        let hosts = Self { folder: own.path().to_owned(), _own: Some(own), names, port: 0, servers: Vec::new() };
+        hosts.lay_archive();
+        hosts.lay_host(name);
+        hosts
+    }
+
+    /// What leads the package manager to a host's packages instead of this machine's own.
+    pub fn environment(&self, host: &str) -> [(&'static str, PathBuf); 2] {
+        [("APT_CONFIG", self.apt_settings(host)), ("DPKG_ADMINDIR", self.root(host).join("var/lib/dpkg"))]
+    }
+
     /// Hosts that somebody else has started and serves.
     pub fn of_others(folder: &Path, count: u8) -> Self {
         let port = fs::read_to_string(folder.join("port")).unwrap().parse().unwrap();
         Self { folder: folder.to_owned(), _own: None, names: names(count), port, servers: Vec::new() }
+    }
+
+    /// The machine that somebody else has laid with [`here`](Self::here).
+    pub fn here_of_others(folder: &Path, name: &str) -> Self {
+        Self { folder: folder.to_owned(), _own: None, names: vec![name.to_owned()], port: 0, servers: Vec::new() }
     }
 
     /// A path in the folder of the hosts.

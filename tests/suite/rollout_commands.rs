@@ -2,6 +2,7 @@
 //! patching.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hypocenter::engine::job::Record;
 use hypocenter::engine::patches::rollout::KeptRollout;
@@ -14,7 +15,7 @@ use super::fixtures::rollout_pictures;
 /// Keeps a rollout as a hypo that has ended left it.
 fn keep(home: &Path, kept: &KeptRollout) {
     let store = Store::open(&home.join("state")).unwrap();
-    store.write(&[Record::Rollout(Box::new(kept.clone()))], true).unwrap();
+    store.write(&[Record::Rollout(Arc::new(kept.clone()))], true).unwrap();
 }
 
 /// What it said where it could not be done.
@@ -118,7 +119,7 @@ fn what_went_wrong_is_reported_by_ring_and_owner_in_every_form() {
         assert!(markdown.lines().any(|told| told == line), "{line}\n{markdown}");
     }
     let listed = String::from_utf8(hypo(home.path(), &["patches", "rollouts", "RO-10"]).stdout).unwrap();
-    for line in ["  web-2 validating: watched until ", "  stage-2 reboot pending: kernel 6.1.0-26 is not booted"] {
+    for line in ["  web-2 validating: watched until ", "  stage-2 reboot pending: kernel 6.1.0-26 was not booted"] {
         assert!(listed.lines().any(|told| told.starts_with(line)), "{line}\n{listed}");
     }
     let csv = report(&["--format", "csv"]);

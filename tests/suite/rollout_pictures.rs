@@ -8,7 +8,7 @@ use hypocenter::engine::patches::inventory::{Environment, Traits};
 use hypocenter::engine::patches::risk::RiskBand;
 use hypocenter::engine::patches::rollout::{
     Acting, Candidate, ClockNote, HealthReport, HealthVerdict, Hold, Installed, KeptRollout, LeftOut, Need, Occasion,
-    OccasionKind, PlanApproval, PlanRules, Rollout, RolloutEnd, RolloutState, Soak, TargetRecord, TargetRun,
+    OccasionKind, PlanApproval, PlanRules, Reboot, Rollout, RolloutEnd, RolloutState, Soak, TargetRecord, TargetRun,
     TargetState, Undo, plan,
 };
 use hypocenter::engine::settings::{AllowSettings, MethodSettings, PatchBy, PatchSettings, ProbeSettings};
@@ -107,8 +107,9 @@ fn judged(verdict: HealthVerdict, words: &str) -> HealthReport {
 pub fn proposed() -> Arc<KeptRollout> {
     let mut rollout = proposed_rollout();
     let why = "no rule under [[patches.allow]] lets libcurl4 be patched on class db";
-    rollout.plan.left_out = vec![LeftOut { name: "db-1".into(), why: why.into() }];
-    rollout.plan.digest = rollout.plan.computed_digest();
+    let plan = Arc::make_mut(&mut rollout.plan);
+    plan.left_out = vec![LeftOut { name: "db-1".into(), why: why.into() }];
+    plan.digest = plan.computed_digest();
     let first_hold = Some(Hold::WindowShut { next: Some(now() + 11 * HOUR_MS + 27 * MINUTE_MS) });
     Arc::new(KeptRollout { first_hold, ..KeptRollout::new(rollout) })
 }
@@ -118,7 +119,7 @@ pub fn several() -> Vec<Arc<KeptRollout>> {
     let named = |number, source: &str, kept: Arc<KeptRollout>| {
         let mut kept = kept.as_ref().clone();
         kept.rollout.id = RolloutId(number);
-        kept.rollout.plan.source = source.into();
+        Arc::make_mut(&mut kept.rollout.plan).source = source.into();
         Arc::new(kept)
     };
     vec![
@@ -136,9 +137,23 @@ pub fn several() -> Vec<Arc<KeptRollout>> {
 pub fn under_way() -> Arc<KeptRollout> {
     let mut rollout = running(vec![
         ("stage-1", done(4 * DAY_MS)),
-        ("stage-2", TargetState::RebootPending { at: now() - 3 * DAY_MS, why: "kernel 6.1.0-26 is not booted".into() }),
+        (
+            "stage-2",
+            TargetState::RebootPending {
+                at: now() - 3 * DAY_MS,
+                why: Reboot::Needed("kernel 6.1.0-26 was not booted".into()),
+            },
+        ),
         ("web-1", done(40 * MINUTE_MS)),
-        ("web-2", TargetState::Validating { since: now() - 3 * MINUTE_MS, reboot: None, looks: 2, undecided: None }),
+        (
+            "web-2",
+            TargetState::Validating {
+                since: now() - 3 * MINUTE_MS,
+                reboot: Some(Reboot::Untold("12 processes could not be looked into".into())),
+                looks: 2,
+                undecided: None,
+            },
+        ),
         ("web-3", waits(Hold::BatchBefore)),
         ("web-4", waits(Hold::WindowShut { next: Some(now() + 8 * HOUR_MS) })),
     ]);
@@ -216,7 +231,7 @@ pub fn unknown() -> Arc<KeptRollout> {
     ]);
     rollout.soak = Soak::Undecided { report };
     rollout.failures = 1;
-    rollout.undo = vec![Undo { target: "web-2".into(), why: "mira: it looks bad".into() }];
+    rollout.undo = vec![Undo { target: "web-2".into(), why: "mira: it looks bad".into() }].into();
     kept(rollout)
 }
 

@@ -118,6 +118,14 @@ fn settings(hosts: &Hosts, by: PatchBy) -> EngineSettings {
     runbooks.ssh.known_hosts = Some(hosts.at("known_hosts"));
     runbooks.ssh.port = hosts.port;
     runbooks.ssh.connect_timeout = Span(5_000);
+    hasten(&mut settings);
+    let name = (by == PatchBy::Ansible).then(|| "patch.yml".to_owned());
+    settings.patches.method = vec![MethodSettings { assets: None, class: None, by, name, before: Vec::new() }];
+    settings
+}
+
+/// A pace for tests, always open windows, and leave to patch the shop.
+pub(super) fn hasten(settings: &mut EngineSettings) {
     let patches = &mut settings.patches;
     patches.rollout = RolloutSettings {
         soak: Span(15_000),
@@ -140,9 +148,6 @@ fn settings(hosts: &Hosts, by: PatchBy) -> EngineSettings {
         assets: None,
     }];
     patches.allow = vec![AllowSettings { class: "shop".to_owned(), packages: vec!["hypo-.*".to_owned()] }];
-    let name = (by == PatchBy::Ansible).then(|| "patch.yml".to_owned());
-    patches.method = vec![MethodSettings { assets: None, class: None, by, name, before: Vec::new() }];
-    settings
 }
 
 /// The configuration of the command line, which looks at the hosts.
@@ -181,6 +186,13 @@ fn take_stock(hosts: &Hosts) {
         let traits = ["--environment", environment, "--ring", ring, "--class", "shop", "--services", "shop"];
         hypo(hosts, &[&["inventory", "set", name], traits.as_slice()].concat());
     }
+    take_feeds(hosts);
+    let listed = hypo(hosts, &["patches", "list"]);
+    assert_eq!(listed.matches(PACKAGE).count(), names.len(), "{listed}");
+}
+
+/// The second version mends what the first is affected by.
+pub(super) fn take_feeds(hosts: &Hosts) {
     let os = std::fs::read_to_string("/etc/os-release").unwrap();
     let release = os.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap().trim_matches('"');
     for (feed, text) in [("debian", TRACKER.replace("RELEASE", release)), ("nvd", NVD.to_owned())] {
@@ -188,8 +200,6 @@ fn take_stock(hosts: &Hosts) {
         std::fs::write(&path, text).unwrap();
         hypo(hosts, &["advisories", "import", &path.display().to_string(), "--feed", feed]);
     }
-    let listed = hypo(hosts, &["patches", "list"]);
-    assert_eq!(listed.matches(PACKAGE).count(), names.len(), "{listed}");
 }
 
 fn runtime(hosts: &Hosts, bad_from: usize) -> Runtime {
@@ -197,7 +207,10 @@ fn runtime(hosts: &Hosts, bad_from: usize) -> Runtime {
 }
 
 fn runtime_by(hosts: &Hosts, bad_from: usize, by: PatchBy) -> Runtime {
-    let settings = settings(hosts, by);
+    runtime_of(hosts, bad_from, settings(hosts, by))
+}
+
+pub(super) fn runtime_of(hosts: &Hosts, bad_from: usize, settings: EngineSettings) -> Runtime {
     let name = SourceName::new("shop-metrics");
     let roots: Vec<(String, PathBuf)> = hosts.names.iter().map(|host| (host.clone(), hosts.root(host))).collect();
     let spec = SourceSpec {
@@ -219,14 +232,14 @@ fn runtime_by(hosts: &Hosts, bad_from: usize, by: PatchBy) -> Runtime {
     .unwrap()
 }
 
-async fn ask(handle: &EngineHandle, request: Request) -> String {
+pub(super) async fn ask(handle: &EngineHandle, request: Request) -> String {
     match handle.send("ana", request).await.unwrap() {
         Reply::Done { text } => text.to_string(),
         Reply::Refused { reason } => panic!("refused: {reason}"),
     }
 }
 
-async fn seen(handle: &EngineHandle, what: &str, is_it: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+pub(super) async fn seen(handle: &EngineHandle, what: &str, is_it: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
     let mut snapshots = handle.snapshots();
     let waited = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| is_it(snapshot))).await;
     let told = || {
@@ -239,7 +252,7 @@ async fn seen(handle: &EngineHandle, what: &str, is_it: impl Fn(&Snapshot) -> bo
     Arc::clone(&waited.unwrap_or_else(|_| panic!("{}", told())).unwrap())
 }
 
-fn rollout(snapshot: &Snapshot) -> &KeptRollout {
+pub(super) fn rollout(snapshot: &Snapshot) -> &KeptRollout {
     &snapshot.rollouts[0]
 }
 
@@ -298,7 +311,7 @@ async fn what_breaks_production_is_stopped_and_taken_back_everywhere() {
     tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
 }
 
-fn is_over(snapshot: &Snapshot) -> bool {
+pub(super) fn is_over(snapshot: &Snapshot) -> bool {
     snapshot.rollouts.first().is_some_and(|kept| kept.rollout.is_over())
 }
 

@@ -13,7 +13,9 @@ use crate::engine::clock::{HOUR_MS, Timestamp};
 use crate::engine::model::{RolloutId, human_span};
 use crate::engine::request::Request;
 use crate::engine::snapshot::AutonomyMode;
-use crate::engine::snapshot::rollout::{KeptRollout, RolloutRequest, RolloutState, Soak, StageKind, TargetState};
+use crate::engine::snapshot::rollout::{
+    KeptRollout, RolloutRequest, RolloutState, Soak, StageKind, Target, TargetState,
+};
 use crate::views::text::counted;
 use crate::views::ui_state::{Confirmation, Pane, PatchView, RowKey};
 
@@ -200,10 +202,12 @@ fn stop(kept: &KeptRollout) -> Question {
 
 fn roll_back(kept: &KeptRollout) -> Question {
     let (id, carriers) = (kept.rollout.id, kept.rollout.carriers());
+    let targets_of = carriers.iter().filter_map(|name| kept.rollout.plan.targets.get(name));
+    let stays = targets_of.map(Target::what_stays).max().unwrap_or("");
     let question = match carriers.as_slice() {
         [] => format!("Roll {id} back? No target has the patch so far, so it only ends."),
         carriers => format!(
-            "Roll {id} back? The versions from before are installed on {}, the newest first, also outside of windows: {}.",
+            "Roll {id} back? The versions from before are installed on {}, the newest first, also outside of windows: {}{stays}.",
             targets(carriers.len()),
             carriers.join(", "),
         ),

@@ -18,6 +18,7 @@ mod rollout_ends;
 mod rollout_facts;
 mod rollout_noise;
 mod rollout_orders;
+mod rollout_samples;
 mod rollouts;
 mod runs;
 mod safety;
@@ -210,7 +211,7 @@ impl Engine {
                 Record::BackfillCursor { .. } | Record::SeriesGone(_) | Record::DeliveryGone(_) => {}
                 Record::Delivery(delivery) => self.outbox.restore(delivery),
                 Record::Document(document) => self.restore_document(document),
-                Record::Rollout(kept) => self.restore_rollout(*kept),
+                Record::Rollout(kept) => self.restore_rollout(kept),
                 Record::PatchException(exception) => self.restore_exception(exception),
             }
         }
@@ -223,7 +224,7 @@ impl Engine {
         self.recover_runs(&mut turn);
         self.recover_rollouts(&mut turn);
         self.recover_deliveries(&mut turn);
-        turn.into_jobs()
+        turn.into_jobs(&self.rollouts.kept)
     }
 
     /// Numbers from these on are free; called after [`Self::restore`]. What could not be read, or was lost, keeps its number.
@@ -251,7 +252,7 @@ impl Engine {
             Input::Need { asked, found } => self.take_need(&asked, found, &mut turn),
             Input::AssetSeen { look, found } => self.take_asset_seen(&look, found, &mut turn),
         }
-        turn.into_jobs()
+        turn.into_jobs(&self.rollouts.kept)
     }
 
     /// The stages after detection, in order, and what else happens once a tick.

@@ -136,7 +136,7 @@ impl Engine {
         if let Some(problem) = self.store.problem.clone() {
             self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), &problem);
         }
-        turn.into_jobs()
+        turn.into_jobs(&self.rollouts.kept)
     }
 
     /// Everything learned and not yet kept, for the end of the program.
@@ -159,7 +159,7 @@ impl Engine {
         for alert in self.world.alerts.values() {
             turn.keep_later(Record::Alert(alert.as_ref().clone()));
         }
-        turn.into_jobs()
+        turn.into_jobs(&self.rollouts.kept)
     }
 }
 

@@ -24,15 +24,21 @@ pub(super) enum Shown {
     },
 }
 
-/// What became of a run, as far as its target waits for it. `between` is what has come between its order and now.
-pub(super) fn seen(run: &Run, state: &TargetState, between: Option<&str>, now: Timestamp) -> Option<Shown> {
+/// What became of a run, as far as its target waits for it. `between` says what has come between its order and now; it is asked only
+/// where that matters.
+pub(super) fn seen(
+    run: &Run,
+    state: &TargetState,
+    between: &dyn Fn() -> Option<String>,
+    now: Timestamp,
+) -> Option<Shown> {
     let (_, install) = run.step_named(INSTALL)?;
     let end = |end, stops| Some(Shown::End { end, stops });
     match state {
         TargetState::Patching { .. } => patching(run, install, between, now),
         TargetState::RollingBack { .. } => match &install.state {
             StepState::Undone { .. } => end(TargetEnd::RolledBack, true),
-            StepState::Failed { reason, .. } if was_not_begun(install) || between.is_some_and(is_kill) => {
+            StepState::Failed { reason, .. } if was_not_begun(install) || between().is_some_and(|it| is_kill(&it)) => {
                 end(TargetEnd::NotBegun { why: reason.to_string() }, false)
             }
             StepState::Failed { reason, .. } => end(TargetEnd::RollBackFailed { why: reason.to_string() }, false),
@@ -76,7 +82,7 @@ fn was_not_begun(step: &RunStep) -> bool {
     step.begun.last().is_some_and(|begun| begun.is_void)
 }
 
-fn patching(run: &Run, install: &RunStep, between: Option<&str>, now: Timestamp) -> Option<Shown> {
+fn patching(run: &Run, install: &RunStep, between: &dyn Fn() -> Option<String>, now: Timestamp) -> Option<Shown> {
     let may_have_changed = install.acts_done().next().is_some();
     let failed =
         |why: &str, stops| Some(Shown::End { end: TargetEnd::Failed { why: why.to_owned(), may_have_changed }, stops });
@@ -84,8 +90,11 @@ fn patching(run: &Run, install: &RunStep, between: Option<&str>, now: Timestamp)
     let is_over = matches!(run.state, RunState::Failed | RunState::Stopped | RunState::Paused);
     let current = run.current_step().and_then(|at| run.steps.get(at));
     let is_waiting = run.state == RunState::Active && current.is_some_and(|step| step.state == StepState::Waiting);
-    if let Some(between) = between.filter(|_| !may_have_changed && (is_over || is_waiting)) {
-        return not_begun(between, run.state.is_open());
+    if !may_have_changed
+        && (is_over || is_waiting)
+        && let Some(between) = between()
+    {
+        return not_begun(&between, run.state.is_open());
     }
     match run.state {
         RunState::Succeeded => Some(Shown::Installed { stops: false }),

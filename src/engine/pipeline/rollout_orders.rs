@@ -1,35 +1,26 @@
 //! Orders of rollouts carried out, and what became of the runs that they led to.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Engine;
 use super::rollout_ends::{Shown, is_running, seen};
-use super::rollout_facts::machines;
 use super::rollouts::PutOff;
 use super::turn::Turn;
 use crate::engine::act::policy::GateRefusal;
 use crate::engine::act::walk::{self, ENGINE};
-use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::correlate::{self, CorrelationEvent};
 use crate::engine::input::AssetLook;
-use crate::engine::job::Record;
 use crate::engine::model::{
     Incident, IncidentSeverity, RolloutId, RolloutTarget, Run, RunId, ServiceName, StepState, TimelineEntry,
     TimelineKind,
 };
 use crate::engine::patches::acts::{self, INSTALL, Job as PatchJob, Method, Move, Reach};
-use crate::engine::patches::inventory::Environment;
+use crate::engine::patches::inventory::{Environment, Reboot};
 use crate::engine::patches::rollout::{
-    Evidence, KeptRollout, Order, PackageManager, PatchMethod, Samples, Seen, Target, TargetEnd, TargetRun, TargetState,
+    Evidence, KeptRollout, Order, PackageManager, PatchMethod, Target, TargetEnd, TargetRun, TargetState,
 };
 
-/// The setting under which samples are kept.
-const SAMPLES: &str = "rollout samples";
-/// Between two looks at metrics while nothing is under way.
-const SAMPLE_MS: i64 = MINUTE_MS;
-/// Between two times that they are written: a hundredth of what is compared, within these.
-const KEEP_SAMPLES_MS: std::ops::RangeInclusive<i64> = 10 * SECOND_MS..=10 * MINUTE_MS;
 /// What could not be begun is tried again after this, twice this the next time, and so on up to the most.
 const PUT_OFF_MS: i64 = MINUTE_MS;
 const PUT_OFF_MS_MAX: i64 = 10 * MINUTE_MS;
@@ -37,28 +28,16 @@ const PUT_OFF_MS_MAX: i64 = 10 * MINUTE_MS;
 const TRIES_MAX: u32 = 10;
 
 impl Engine {
-    pub(super) fn restore_samples(&mut self, name: &str, value: &str) -> bool {
-        if name != SAMPLES {
-            return false;
-        }
-        match serde_json::from_str::<Samples>(value) {
-            Ok(samples) => self.rollouts.samples = samples,
-            // Health that cannot be told waits for a person, so nothing is taken for good by this.
-            Err(problem) => tracing::warn!(%problem, "samples of rollouts were not read back"),
-        }
-        true
-    }
-
     pub(super) fn carry_out(&mut self, id: RolloutId, order: Order, turn: &mut Turn) {
         match order {
             Order::BeginTarget { target, attempt, .. } => {
                 if let Err(why) = self.begin_target(id, &target, attempt, turn) {
-                    self.end_target(id, &target, attempt, &TargetEnd::Failed { why, may_have_changed: false }, turn);
+                    self.end_target(id, &target, attempt, TargetEnd::Failed { why, may_have_changed: false }, turn);
                 }
             }
             Order::RollBackTarget { target, attempt, why, .. } => {
                 if let Err(end) = self.roll_back_target(id, &target, attempt, &why, turn) {
-                    self.end_target(id, &target, attempt, &end, turn);
+                    self.end_target(id, &target, attempt, end, turn);
                 }
             }
             Order::ProbeTarget { target, .. } => self.probe_target(id, &target, turn),
@@ -79,10 +58,7 @@ impl Engine {
         self.next_run += 1;
         let proposal = acts::proposal(&job);
         // What health was before is what it is held against, so it must not be lost with what comes now.
-        if self.rollouts.samples_kept_at != turn.now {
-            let record = self.samples_record(turn);
-            turn.keep(record);
-        }
+        turn.keep(self.samples_record(name));
         let subject = crate::engine::act::policy::Subject::Rollout(&mandate);
         let outcome = self.with_gate(subject, turn.now, |gate| walk::start(run, &proposal, &by, gate));
         self.take_walk(outcome, turn, true);
@@ -212,45 +188,58 @@ impl Engine {
         }
     }
 
-    /// Tells a rollout how an order ended. What could not be begun is put off for a while, longer each time; what cannot be taken
-    /// back after many tries is told to be so.
-    pub(super) fn end_target(&mut self, id: RolloutId, name: &str, attempt: u32, end: &TargetEnd, turn: &mut Turn) {
-        let of = RolloutTarget { rollout: id, asset: Arc::from(name) };
-        let is_taken_back = self
-            .rollouts
-            .kept
-            .get(&id)
-            .and_then(|kept| kept.rollout.targets.get(name))
-            .is_some_and(|record| matches!(record.state, TargetState::RollingBack { .. }));
-        let mut given_up = None;
-        if let TargetEnd::NotBegun { why } = end {
-            let tries = self.rollouts.put_off.get(&of).map_or(0, |before| before.tries) + 1;
-            if is_taken_back && tries >= TRIES_MAX {
-                given_up = Some(TargetEnd::RollBackFailed { why: format!("{why}, {tries} times") });
-            }
-            let until = turn.now + (i64::from(tries) * PUT_OFF_MS).min(PUT_OFF_MS_MAX);
-            self.rollouts.put_off.insert(of, PutOff { why: why.clone(), until, tries });
-        } else {
-            self.rollouts.put_off.remove(&of);
-        }
-        let end = given_up.as_ref().unwrap_or(end);
+    /// Tells a rollout how an order ended.
+    pub(super) fn end_target(&mut self, id: RolloutId, name: &str, attempt: u32, end: TargetEnd, turn: &mut Turn) {
+        self.end_targets(id, vec![(Arc::from(name), attempt, end)], turn);
+    }
+
+    /// Tells a rollout how orders ended, all at once: it is one change, however many there are.
+    fn end_targets(&mut self, id: RolloutId, ends: Vec<(Arc<str>, u32, TargetEnd)>, turn: &mut Turn) {
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return };
-        let (rollout, orders) = kept.rollout.on_target(name, attempt, end, turn.now);
+        let ends: Vec<(Arc<str>, u32, TargetEnd)> = ends
+            .into_iter()
+            .map(|(name, attempt, end)| {
+                let end = self.put_off(&kept, &name, end, turn.now);
+                (name, attempt, end)
+            })
+            .collect();
+        let told = ends.iter().map(|(name, attempt, end)| (name.as_ref(), *attempt, end));
+        let (rollout, orders) = kept.rollout.on_targets(told, turn.now);
         self.take_rollout(id, rollout, orders, turn);
+    }
+
+    /// What could not be begun is put off for a while, longer each time; what cannot be taken back after many tries is told to be so.
+    fn put_off(&mut self, kept: &KeptRollout, name: &Arc<str>, end: TargetEnd, now: Timestamp) -> TargetEnd {
+        let of = RolloutTarget { rollout: kept.rollout.id, asset: Arc::clone(name) };
+        let state = kept.rollout.targets.get(name.as_ref()).map(|record| &record.state);
+        let is_taken_back = matches!(state, Some(TargetState::RollingBack { .. }));
+        let TargetEnd::NotBegun { why } = &end else {
+            self.rollouts.put_off.remove(&of);
+            return end;
+        };
+        let tries = self.rollouts.put_off.get(&of).map_or(0, |before| before.tries) + 1;
+        let until = now + (i64::from(tries) * PUT_OFF_MS).min(PUT_OFF_MS_MAX);
+        self.rollouts.put_off.insert(of, PutOff { why: why.clone(), until, tries });
+        if is_taken_back && tries >= TRIES_MAX {
+            return TargetEnd::RollBackFailed { why: format!("{why}, {tries} times") };
+        }
+        end
     }
 
     /// Holds each run against what its target is waiting for; true where something has ended.
     pub(super) fn settle_runs(&mut self, id: RolloutId, turn: &mut Turn) -> bool {
         let Some(kept) = self.rollouts.kept.get(&id).cloned() else { return false };
-        let mut has_ended = false;
+        let mut ends = Vec::new();
         for (name, of) in &kept.runs {
             let Some(record) = kept.rollout.targets.get(name).filter(|record| record.attempt == of.attempt) else {
                 continue;
             };
             let Some(run) = self.world.runs.get(&of.run).cloned() else { continue };
-            let target = RolloutTarget { rollout: id, asset: Arc::from(name.as_str()) };
-            let between = self.come_between(&target, turn.now);
-            let Some(outcome) = seen(&run, &record.state, between.as_deref(), turn.now) else { continue };
+            let between = || {
+                let target = RolloutTarget { rollout: id, asset: Arc::from(name.as_str()) };
+                self.come_between(&target, turn.now)
+            };
+            let Some(outcome) = seen(&run, &record.state, &between, turn.now) else { continue };
             match outcome {
                 Shown::Installed { stops } => {
                     if stops {
@@ -264,10 +253,13 @@ impl Engine {
                     if stops {
                         self.stop_target_run(&run, turn);
                     }
-                    self.end_target(id, name, of.attempt, &end, turn);
-                    has_ended = true;
+                    ends.push((Arc::from(name.as_str()), of.attempt, end));
                 }
             }
+        }
+        let has_ended = !ends.is_empty();
+        if has_ended {
+            self.end_targets(id, ends, turn);
         }
         has_ended
     }
@@ -289,8 +281,8 @@ impl Engine {
             PatchMethod::Local => false,
             PatchMethod::Ssh => true,
             PatchMethod::Ansible(_) | PatchMethod::Awx(_) => {
-                let reboot = Some("what runs there was not looked at; scan it".to_owned());
-                self.end_target(id, name, attempt, &TargetEnd::Patched { reboot }, turn);
+                let reboot = Some(Reboot::Untold("what runs there was not looked at; scan it".to_owned()));
+                self.end_target(id, name, attempt, TargetEnd::Patched { reboot }, turn);
                 return;
             }
         };
@@ -300,10 +292,10 @@ impl Engine {
     }
 
     /// What a look at a machine found.
-    pub(super) fn take_asset_seen(&mut self, look: &AssetLook, found: Result<Option<String>, String>, turn: &mut Turn) {
-        let reboot = found.unwrap_or_else(|why| Some(format!("what runs there is not known: {why}")));
+    pub(super) fn take_asset_seen(&mut self, look: &AssetLook, found: Result<Option<Reboot>, String>, turn: &mut Turn) {
+        let reboot = found.unwrap_or_else(|why| Some(Reboot::Untold(format!("it could not be looked at: {why}"))));
         let end = TargetEnd::Patched { reboot };
-        self.end_target(look.target.rollout, &look.target.asset, look.attempt, &end, turn);
+        self.end_target(look.target.rollout, &look.target.asset, look.attempt, end, turn);
         self.advance_rollout(look.target.rollout, turn);
     }
 
@@ -314,60 +306,5 @@ impl Engine {
         if let Ok(outcome) = stopped {
             self.take_walk(outcome, turn, true);
         }
-    }
-
-    /// Takes in what the metrics of targets are, for what is compared later.
-    pub(super) fn sample_targets(&mut self, turn: &mut Turn) {
-        let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
-        // Before anything is begun as well: what health is then is what it is compared with.
-        let every_ms = open.clone().map(|kept| kept.rollout.plan.pace.watch_ms).min();
-        let since = turn.now.since_ms(self.rollouts.sampled_at);
-        if (0..every_ms.unwrap_or(SAMPLE_MS)).contains(&since) {
-            return;
-        }
-        // Each target under the services that it carries and under its own name.
-        let mut carried: BTreeMap<ServiceName, BTreeSet<String>> = BTreeMap::new();
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        for target in open.flat_map(|kept| kept.rollout.plan.targets.values()) {
-            for name in target.services.iter().chain([&target.name]) {
-                carried.entry(ServiceName::new(name)).or_default().insert(target.name.clone());
-            }
-            names.insert(target.name.clone());
-        }
-        let wanted: BTreeSet<ServiceName> = carried.keys().cloned().collect();
-        for it in self.detection.latest_of(&wanted) {
-            let Some(carriers) = carried.get(it.service) else { continue };
-            let (of, metric) = (it.service.as_str(), it.metric.as_ref());
-            let seen = Seen { of, metric, unit: it.unit, bad_when: it.bad_when, at: it.at, value: it.value };
-            match it.instance {
-                None => carriers.iter().for_each(|name| self.rollouts.samples.take(name, &seen)),
-                Some(instance) => machines(Some(instance))
-                    .flatten()
-                    .filter(|machine| carriers.contains(*machine))
-                    .for_each(|name| self.rollouts.samples.take(name, &seen)),
-            }
-        }
-        self.rollouts.sampled_at = turn.now;
-        self.keep_samples(&names, turn);
-    }
-
-    fn keep_samples(&mut self, targets: &BTreeSet<String>, turn: &mut Turn) {
-        let open = self.rollouts.kept.values().filter(|kept| !kept.rollout.is_over());
-        let paces = open.map(|kept| kept.rollout.plan.pace.soak_ms / 100).min().unwrap_or(i64::MAX);
-        let every_ms = paces.clamp(*KEEP_SAMPLES_MS.start(), *KEEP_SAMPLES_MS.end());
-        let since = turn.now.since_ms(self.rollouts.samples_kept_at);
-        if (0..every_ms).contains(&since) {
-            return;
-        }
-        self.rollouts.samples.retain(|name| targets.contains(name));
-        let record = self.samples_record(turn);
-        turn.keep_later(record);
-    }
-
-    fn samples_record(&mut self, turn: &Turn) -> Record {
-        self.rollouts.samples_kept_at = turn.now;
-        // Plain data: it always has a text.
-        let value = serde_json::to_string(&self.rollouts.samples).unwrap_or_default();
-        Record::Setting { name: SAMPLES.to_owned(), value }
     }
 }

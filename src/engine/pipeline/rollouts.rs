@@ -49,7 +49,8 @@ pub(super) struct Rollouts {
     /// What targets' metrics were.
     pub samples: Samples,
     pub sampled_at: Timestamp,
-    pub samples_kept_at: Timestamp,
+    /// When some were written the last time, and the target that was the last of them.
+    pub samples_kept: (Timestamp, String),
     advanced_at: Timestamp,
     /// Targets on which nothing could be begun the last time.
     pub put_off: BTreeMap<RolloutTarget, PutOff>,
@@ -66,7 +67,7 @@ impl Rollouts {
             rules: PlanRules::new(&settings.patches, &settings.policy.databases)?,
             samples: Samples::default(),
             sampled_at: Timestamp(0),
-            samples_kept_at: Timestamp(0),
+            samples_kept: (Timestamp(0), String::new()),
             advanced_at: Timestamp(0),
             put_off: BTreeMap::new(),
             agenda: (Timestamp(0), Arc::default()),
@@ -99,9 +100,9 @@ impl Rollouts {
 }
 
 impl Engine {
-    pub(super) fn restore_rollout(&mut self, kept: KeptRollout) {
+    pub(super) fn restore_rollout(&mut self, kept: Arc<KeptRollout>) {
         self.rollouts.next = self.rollouts.next.max(kept.rollout.id.0 + 1);
-        self.rollouts.kept.insert(kept.rollout.id, Arc::new(kept));
+        self.rollouts.kept.insert(kept.rollout.id, kept);
     }
 
     /// What was under way when the program ended: its end will not be seen.
@@ -264,9 +265,7 @@ impl Engine {
 
     /// Written with whatever this turn begins.
     pub(super) fn keep_rollout(&mut self, id: RolloutId, turn: &mut Turn) {
-        if let Some(kept) = self.rollouts.kept.get(&id) {
-            turn.keep_rollout(kept.as_ref().clone());
-        }
+        turn.keep_rollout(id);
         self.has_changed = true;
     }
 

@@ -1,6 +1,6 @@
 //! What one input leads to, gathered while the stages run: records to keep and jobs to do, in a safe order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::act::policy::ApprovedStep;
@@ -20,8 +20,8 @@ pub(super) struct Turn {
     later: Vec<Record>,
     acts: Vec<Act>,
     kill: Option<KillWord>,
-    /// As it is at the end of the turn.
-    rollouts: BTreeMap<RolloutId, KeptRollout>,
+    /// Kept as they are at the end of the turn.
+    rollouts: BTreeSet<RolloutId>,
     /// The same, and whether it must be on disk before what the turn begins.
     runs: BTreeMap<RunId, (Run, bool)>,
     looks: Vec<Job>,
@@ -44,7 +44,7 @@ impl Turn {
             later: Vec::new(),
             acts: Vec::new(),
             kill: None,
-            rollouts: BTreeMap::new(),
+            rollouts: BTreeSet::new(),
             runs: BTreeMap::new(),
             looks: Vec::new(),
             deliveries: Vec::new(),
@@ -76,8 +76,8 @@ impl Turn {
     }
 
     /// Must be on disk before the acts of this turn; only its last state is written.
-    pub(super) fn keep_rollout(&mut self, kept: KeptRollout) {
-        self.rollouts.insert(kept.rollout.id, kept);
+    pub(super) fn keep_rollout(&mut self, id: RolloutId) {
+        self.rollouts.insert(id);
     }
 
     /// Only its last state is written: an older one, written when convenient, would come after the newer and hide that
@@ -114,12 +114,13 @@ impl Turn {
     }
 
     /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
-    /// "done" before it is on disk.
-    pub(super) fn into_jobs(mut self) -> Vec<Job> {
+    /// "done" before it is on disk. `rollouts` are those that are known at the end.
+    pub(super) fn into_jobs(mut self, rollouts: &BTreeMap<RolloutId, Arc<KeptRollout>>) -> Vec<Job> {
         let (durable, later): (Vec<_>, Vec<_>) = self.runs.into_values().partition(|(_, is_durable)| *is_durable);
         self.durable.extend(durable.into_iter().map(|(run, _)| Record::Run(run)));
         self.later.extend(later.into_iter().map(|(run, _)| Record::Run(run)));
-        self.durable.extend(self.rollouts.into_values().map(|kept| Record::Rollout(Box::new(kept))));
+        let kept = self.rollouts.iter().filter_map(|id| rollouts.get(id));
+        self.durable.extend(kept.map(|kept| Record::Rollout(Arc::clone(kept))));
         let mut jobs = Vec::new();
         if let Some(kill) = self.kill {
             jobs.push(Job::Kill(kill));

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::inventory_scan;
 use crate::engine::act::steps::asset_look;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::{AssetLook, Input, NeedAsked};
 use crate::engine::patches::exceptions::{InForce, PatchException};
-use crate::engine::patches::inventory::{AssetNews, Running, file, this_host};
+use crate::engine::patches::inventory::{AssetNews, Reboot, Running, file, this_host};
 use crate::engine::patches::office::Office;
 use crate::engine::patches::rollout::need::need_of;
 use crate::engine::patches::rollout::planning::Need;
@@ -47,10 +48,7 @@ impl FieldWork {
             let looked = if look.is_remote {
                 asset_look::look(&name, &settings).await.map(|(news, _)| (news, format!("ssh {name}")))
             } else {
-                tokio::task::spawn_blocking(this_host_news)
-                    .await
-                    .unwrap_or_else(|problem| Err(problem.to_string()))
-                    .map(|news| (news, "this host".to_owned()))
+                inventory_scan::look_here().await.map(|(news, _)| (news, this_host::ORIGIN.to_owned()))
             };
             let found = match looked {
                 Ok((news, origin)) => {
@@ -79,16 +77,9 @@ fn find(
     need_of(source, &office.fleet, &matched, &queue, &in_force)
 }
 
-fn this_host_news() -> Result<AssetNews, String> {
-    let root = Path::new("/");
-    let installed = this_host::dpkg(root).map_err(|problem| problem.to_string())?;
-    let installed = installed.ok_or("this host has no dpkg; scan it by hand")?;
-    this_host::news(root, installed.packages).map_err(|problem| problem.to_string())
-}
-
-/// Gives why the machine must be rebooted, or something on it restarted.
-fn keep(folder: Option<&Path>, name: &str, news: AssetNews, origin: &str) -> Result<Option<String>, String> {
-    let reboot = news.running.as_ref().and_then(Running::reboot_reason);
+/// Gives whether the machine must be rebooted, or something on it restarted.
+fn keep(folder: Option<&Path>, name: &str, news: AssetNews, origin: &str) -> Result<Option<Reboot>, String> {
+    let reboot = news.running.as_ref().and_then(Running::reboot);
     if let Some(folder) = folder {
         let kept = || {
             let _held = file::hold(folder)?;

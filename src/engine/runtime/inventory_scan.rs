@@ -116,7 +116,7 @@ fn own_name(name: Option<&str>) -> Option<String> {
 }
 
 /// This host: what dpkg has, or else rpm.
-async fn look_here() -> Looked {
+pub(super) async fn look_here() -> Looked {
     let root = Path::new("/");
     let installed = match this_host::dpkg(root).map_err(|problem| problem.to_string())? {
         Some(installed) => installed,

@@ -70,7 +70,7 @@ impl Stored {
         records.extend(self.changes.into_iter().map(Record::Change));
         records.extend(self.runs.into_iter().map(Record::Run));
         records.extend(self.documents.into_iter().map(Record::Document));
-        records.extend(self.rollouts.into_iter().map(|it| Record::Rollout(Box::new(it))));
+        records.extend(self.rollouts.into_iter().map(|it| Record::Rollout(Arc::new(it))));
         records.extend(self.exceptions.into_iter().map(Record::PatchException));
         records.extend(self.deliveries.into_iter().map(Record::Delivery));
         records.extend(self.audit.into_iter().map(Record::Audit));
@@ -150,7 +150,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
         Ok(Record::Change(it)) => stored.changes.push(it),
         Ok(Record::Run(it)) => stored.runs.push(it),
         Ok(Record::Document(it)) => stored.documents.push(it),
-        Ok(Record::Rollout(it)) => stored.rollouts.push(*it),
+        Ok(Record::Rollout(it)) => stored.rollouts.push(Arc::unwrap_or_clone(it)),
         Ok(Record::PatchException(it)) => stored.exceptions.push(it),
         Ok(Record::Delivery(it)) => stored.deliveries.push(it),
         Ok(Record::Topology(it)) => stored.topology = Some(it),

@@ -28,6 +28,8 @@
 //! | 0 | values had no version byte |
 //! | 1 | as above |
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -201,7 +203,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Alerts => Record::Alert(read(bytes)?),
         TreeName::Changes => Record::Change(read_change(bytes)?),
         TreeName::Runs => Record::Run(read_run(bytes)?),
-        TreeName::Rollouts => Record::Rollout(Box::new(read_json(bytes)?)),
+        TreeName::Rollouts => Record::Rollout(Arc::new(read_json(bytes)?)),
         TreeName::Audit => Record::Audit(read(bytes)?),
         TreeName::Series => Record::Series(Box::new(read_series(bytes)?)),
         TreeName::Topology => Record::Topology(read(bytes)?),

@@ -195,7 +195,7 @@ fn ask(
     request.map_reason(|reason| redact(reason).into_owned());
     let (rollout, orders) = kept.rollout.on_request(&request, at)?;
     kept.rollout = rollout;
-    let mut records = vec![Record::Rollout(Box::new(kept.clone()))];
+    let mut records = vec![Record::Rollout(Arc::new(kept.clone()))];
     let mut told = Vec::new();
     for order in orders {
         // Anything else has to be carried out, which is not done from here.

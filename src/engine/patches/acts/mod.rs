@@ -255,9 +255,11 @@ fn install(job: &Job, calls: &Calls, expected: &Arc<str>) -> StepSpec {
         call: calls.install.clone(),
         dry_run: Some(dry_run),
         undo: Some(calls.undo.clone()),
-        rollback_text: Arc::from(
-            "puts the versions of before back, where they can be had again: step way-back says so",
-        ),
+        rollback_text: format!(
+            "puts the versions of before back, where they can be had again: step way-back says so{}",
+            if job.allowed.is_empty() { "" } else { "; other packages that came along with them stay as they are" }
+        )
+        .into(),
         repeat: Repeat::Look {
             call: calls.installed.clone(),
             expect: Arc::clone(expected),

@@ -185,6 +185,15 @@ pub struct AssetNews {
     pub running: Option<Running>,
 }
 
+/// What keeps what is installed on a machine from being what runs there, or from being known to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reboot {
+    /// It must be rebooted, or what is named restarted; why.
+    Needed(String),
+    /// Whether it must could not be told; why.
+    Untold(String),
+}
+
 /// Every asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {

@@ -2,7 +2,7 @@
 
 use super::dpkg::{self, Installed};
 use super::this_host::{STALE_MAX, deleted_files, kernels, without_idle_kernels};
-use super::{AssetNews, Running, StaleProcess, rpm};
+use super::{AssetNews, Reboot, Running, StaleProcess, rpm};
 
 /// The last section of an answer.
 const END: &str = "end";
@@ -80,22 +80,28 @@ fn process(name: &str, maps: &str) -> Option<StaleProcess> {
 }
 
 impl Running {
-    /// Why the host must be rebooted or something on it restarted before what is installed is what runs, or why that is not
-    /// known; `None` where what is installed is what runs.
+    /// Whether the host must be rebooted, or something on it restarted, before what is installed is what runs; `None` where what is
+    /// installed is what runs.
     #[must_use]
-    pub fn reboot_reason(&self) -> Option<String> {
+    pub fn reboot(&self) -> Option<Reboot> {
         let kernel = self.kernel_waiting.as_ref().map(|kernel| format!("kernel {kernel} was not booted"));
         let mut names: Vec<&str> = self.stale.iter().map(|process| process.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         let stale = (!names.is_empty()).then(|| format!("{} still run on replaced files", names.join(", ")));
+        let is_needed = kernel.is_some() || stale.is_some();
         let unseen = match self.unseen_count {
             0 => None,
             1 => Some("1 process could not be looked into; look with root's rights to know".to_owned()),
             count => Some(format!("{count} processes could not be looked into; look with root's rights to know")),
         };
         let reasons: Vec<String> = kernel.into_iter().chain(stale).chain(unseen).collect();
-        (!reasons.is_empty()).then(|| reasons.join("; "))
+        let why = reasons.join("; ");
+        match (why.is_empty(), is_needed) {
+            (true, _) => None,
+            (false, true) => Some(Reboot::Needed(why)),
+            (false, false) => Some(Reboot::Untold(why)),
+        }
     }
 }
 
@@ -135,14 +141,18 @@ mod tests {
         let (news, _) = read(whole, "m").unwrap();
         let running = news.running.unwrap();
         assert_eq!(
-            running.reboot_reason().unwrap(),
-            "kernel 6.1.0-21-amd64 was not booted; nginx still run on replaced files; 1 process could not be looked into; look \
-             with root's rights to know"
+            running.reboot().unwrap(),
+            Reboot::Needed(
+                "kernel 6.1.0-21-amd64 was not booted; nginx still run on replaced files; 1 process could not be looked into; \
+                 look with root's rights to know"
+                    .to_owned()
+            )
         );
         // What was not seen may be what runs on replaced files.
         let unseen = Running { unseen_count: 12, ..Running::default() };
-        assert!(unseen.reboot_reason().unwrap().starts_with("12 processes could not be looked into"));
-        assert_eq!(Running::default().reboot_reason(), None);
+        let Some(Reboot::Untold(why)) = unseen.reboot() else { panic!("{:?}", unseen.reboot()) };
+        assert!(why.starts_with("12 processes could not be looked into"), "{why}");
+        assert_eq!(Running::default().reboot(), None);
         assert_eq!((running.unseen_count, news.packages.unwrap().len()), (1, 1));
         for (text, says) in [
             (whole.replace("m end\n", ""), "cut off"),

@@ -1,9 +1,12 @@
 //! What may begin, and what keeps the others waiting.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::calendar::{FreezeState, WindowState};
-use super::facts::{Facts, MemberHealth, Order};
+use super::facts::{Facts, Order};
+use super::fellows::Fellows;
 use super::plan::{StageKind, Target};
 use super::state::{Rollout, RolloutState, Soak};
 use super::step::Step;
@@ -21,7 +24,7 @@ impl Rollout {
         let (stage, batch) = self.turn()?;
         let step = Step::new(self, now);
         let first = step.batch(stage, batch).into_iter().find(|name| !self.is_settled(name))?;
-        step.hold_of(self.plan.targets.get(&first)?, stage, facts)
+        step.hold_of(self.plan.targets.get(&first)?, stage, facts, &OnceCell::new())
     }
 }
 
@@ -32,11 +35,16 @@ impl Step {
             return;
         }
         let Some((stage, batch)) = self.rollout.turn() else { return };
+        let plan = Arc::clone(&self.rollout.plan);
+        let mut fellows = OnceCell::new();
         for name in self.batch(stage, batch) {
             let is_waiting = self.rollout.targets.get(&name).is_some_and(|record| record.state.is_waiting());
-            let Some(target) = self.target(&name).filter(|_| is_waiting) else { continue };
-            if self.hold_of(&target, stage, facts).is_none() {
-                self.begin_one(&target);
+            let Some(target) = plan.targets.get(&name).filter(|_| is_waiting) else { continue };
+            if self.hold_of(target, stage, facts, &fellows).is_none() {
+                self.begin_one(target);
+                if let Some(fellows) = fellows.get_mut() {
+                    fellows.takes(&self.rollout, &name);
+                }
             }
         }
     }
@@ -66,13 +74,14 @@ impl Step {
     pub(super) fn hold(&mut self, facts: &dyn Facts) {
         let of_all = self.hold_of_all(facts);
         let turn = self.rollout.turn();
+        let fellows = OnceCell::new();
         let mut holds = Vec::new();
         for (stage, of) in self.rollout.plan.stages.iter().enumerate() {
             for (batch, names) in of.batches.iter().enumerate() {
                 let is_waiting =
                     |name: &&String| self.rollout.targets.get(*name).is_some_and(|record| record.state.is_waiting());
                 for name in names.iter().filter(is_waiting) {
-                    let in_turn = || self.hold_in_turn(name, (stage, batch), turn?, facts);
+                    let in_turn = || self.hold_in_turn(name, (stage, batch), turn?, facts, &fellows);
                     holds.push((name.clone(), of_all.clone().or_else(in_turn)));
                 }
             }
@@ -88,6 +97,7 @@ impl Step {
         (stage, batch): (usize, usize),
         (turn_stage, turn_batch): (usize, usize),
         facts: &dyn Facts,
+        fellows: &OnceCell<Fellows>,
     ) -> Option<Hold> {
         if stage != turn_stage {
             let before = self.rollout.plan.stages.get(turn_stage).map(|stage| stage.name.clone());
@@ -96,7 +106,7 @@ impl Step {
         if batch != turn_batch {
             return Some(Hold::BatchBefore);
         }
-        self.hold_of(self.rollout.plan.targets.get(name)?, stage, facts)
+        self.hold_of(self.rollout.plan.targets.get(name)?, stage, facts, fellows)
     }
 
     fn batch(&self, stage: usize, batch: usize) -> Vec<String> {
@@ -128,8 +138,8 @@ impl Step {
         back.or_else(|| rollout.undo.first().map(|undo| &undo.target)).map(|name| Hold::TakenBack(name.clone()))
     }
 
-    /// What keeps a target from beginning when it is its turn.
-    fn hold_of(&self, target: &Target, stage: usize, facts: &dyn Facts) -> Option<Hold> {
+    /// What keeps a target from beginning when it is its turn. `fellows` is found out when it is asked for first.
+    fn hold_of(&self, target: &Target, stage: usize, facts: &dyn Facts, fellows: &OnceCell<Fellows>) -> Option<Hold> {
         let of = self.rollout.plan.stages.get(stage)?;
         if of.kind == StageKind::Production && !self.rollout.soak.is_good() {
             return Some(match self.soak_until() {
@@ -149,7 +159,10 @@ impl Step {
             .or_else(|| facts.tried_again(target).map(|(why, at)| Hold::TriedAgain { why, at }))
             .or_else(|| facts.taken_by(target).map(Hold::Taken))
             .or_else(|| (self.rollout.under_way().count() >= most).then_some(Hold::BatchFull))
-            .or_else(|| self.hold_of_groups(&target.name, facts))
+            .or_else(|| {
+                let fellows = fellows.get_or_init(|| Fellows::of(&self.rollout, facts));
+                self.hold_of_groups(&target.name, fellows)
+            })
     }
 
     /// It must be through, validation and all, before its window closes or a freeze begins.
@@ -174,16 +187,9 @@ impl Step {
     }
 
     /// Enough others must be known to be healthy.
-    pub(super) fn hold_of_groups(&self, name: &str, facts: &dyn Facts) -> Option<Hold> {
-        let is_healthy = |member: &&String| {
-            let is_busy = self.rollout.targets.get(*member).is_some_and(|record| record.state.is_under_way());
-            *member != name
-                && !is_busy
-                && !self.rollout.is_to_be_undone(member)
-                && facts.member(member) == MemberHealth::Healthy
-        };
-        self.rollout.plan.groups_of(name).find_map(|group| {
-            let healthy = u32::try_from(group.members.iter().filter(is_healthy).count()).unwrap_or(u32::MAX);
+    pub(super) fn hold_of_groups(&self, name: &str, fellows: &Fellows) -> Option<Hold> {
+        fellows.beside(&self.rollout, name).find_map(|(group, healthy)| {
+            let healthy = u32::try_from(healthy).unwrap_or(u32::MAX);
             let least = group.healthy_min;
             (healthy < least).then(|| Hold::HealthyMin { group: group.name.clone(), healthy, least })
         })

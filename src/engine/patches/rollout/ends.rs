@@ -1,19 +1,38 @@
 //! What is told of a target: how its patch ended, how its being taken back ended, what a probe found.
 
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::facts::{Facts, Order, TargetEnd};
-use super::plan::{PackageChange, Target};
-use super::state::{Rollout, RolloutEnd, RolloutState, Undo};
+use super::fellows::Fellows;
+use super::plan::{PackageChange, Stage, Target};
+use super::state::{Rollout, RolloutEnd, RolloutState};
 use super::step::Step;
 use super::target::{Acting, TargetState};
+use super::undo::Undo;
 use crate::engine::clock::Timestamp;
+use crate::engine::patches::inventory::Reboot;
 
 impl Rollout {
     /// Takes in how order number `attempt` on a target ended. What is not waited for changes nothing: an end that comes twice, or
     /// of an earlier order, is noted only. Advance the rollout afterwards.
     #[must_use]
     pub fn on_target(&self, target: &str, attempt: u32, end: &TargetEnd, now: Timestamp) -> (Self, Vec<Order>) {
+        self.on_targets([(target, attempt, end)], now)
+    }
+
+    /// The same of several that ended at once, each with the number of its order.
+    #[must_use]
+    pub fn on_targets<'e>(
+        &self,
+        ends: impl IntoIterator<Item = (&'e str, u32, &'e TargetEnd)>,
+        now: Timestamp,
+    ) -> (Self, Vec<Order>) {
         let mut step = Step::new(self, now);
-        step.ended(target, attempt, end);
+        for (target, attempt, end) in ends {
+            step.ended(target, attempt, end);
+        }
         step.end()
     }
 }
@@ -50,7 +69,7 @@ impl Step {
         }
     }
 
-    fn patched(&mut self, name: &str, reboot: Option<String>) {
+    fn patched(&mut self, name: &str, reboot: Option<Reboot>) {
         let (now, pace_ms) = (self.now, self.rollout.plan.pace.validate_ms);
         let Some(record) = self.record(name) else { return };
         record.carries = true;
@@ -93,7 +112,8 @@ impl Step {
         let Some(record) = self.record(name) else { return };
         record.carries = false;
         record.state = TargetState::RolledBack { at };
-        self.note(&format!("{name} has the packages from before"));
+        let stays = self.rollout.plan.targets.get(name).map_or("", Target::what_stays);
+        self.note(&format!("{name} has the packages from before{stays}"));
     }
 
     fn roll_back_failed(&mut self, name: &str, why: &str) {
@@ -110,7 +130,9 @@ impl Step {
         let TargetState::Unknown { was, .. } = record.state else { return };
         record.carries = carries;
         match (was, carries) {
-            (Acting::Patching, true) => self.patched(name, None),
+            (Acting::Patching, true) => {
+                self.patched(name, Some(Reboot::Untold("what runs there was not looked at; scan it".to_owned())));
+            }
             (Acting::Patching, false) => {
                 record.state = TargetState::Waiting { hold: None };
                 self.note(&format!("{name} has the packages from before; it waits again"));
@@ -141,29 +163,43 @@ impl Step {
     /// Orders what is to be taken back: as many at once as may be patched at once. Windows, freezes and incidents do not keep a
     /// mistake; too few healthy members let one at a time go on only, since those with a bad version will not get better by waiting.
     pub(super) fn take_back(&mut self, facts: &dyn Facts) {
-        for Undo { target: name, why } in self.rollout.undo.clone() {
-            let under_way = self.rollout.targets.values().filter(|record| {
-                matches!(record.state, TargetState::RollingBack { .. } | TargetState::Patching { .. })
-            });
-            let count = under_way.count();
-            let Some(target) = self.target(&name) else { continue };
-            if count >= self.most_at_once(&name) || facts.tried_again(&target).is_some() {
+        if self.rollout.undo.is_empty() {
+            return;
+        }
+        let plan = Arc::clone(&self.rollout.plan);
+        let of_stage = |stage: &'_ Stage| usize::try_from(stage.batch_max).unwrap_or(usize::MAX);
+        let most_at_once: BTreeMap<&str, usize> = plan
+            .stages
+            .iter()
+            .flat_map(|stage| stage.batches.iter().flatten().map(move |name| (name.as_str(), of_stage(stage))))
+            .collect();
+        let is_moving =
+            |state: &TargetState| matches!(state, TargetState::RollingBack { .. } | TargetState::Patching { .. });
+        let mut count = self.rollout.targets.values().filter(|record| is_moving(&record.state)).count();
+        // What is taken back neither is a healthy member nor was one before.
+        let fellows = OnceCell::new();
+        let mut begun = BTreeSet::new();
+        for Undo { target: name, why } in &self.rollout.undo.clone() {
+            let Some(target) = plan.targets.get(name) else { continue };
+            let most = most_at_once.get(name.as_str()).copied().unwrap_or(1);
+            if count >= most || facts.tried_again(target).is_some() {
                 continue;
             }
-            if count == 0 || self.hold_of_groups(&name, facts).is_none() {
-                self.take_back_one(&target, &why);
+            let is_spared = |step: &Self| {
+                let fellows = fellows.get_or_init(|| Fellows::of(&step.rollout, facts));
+                step.hold_of_groups(name, fellows).is_none()
+            };
+            if count == 0 || is_spared(self) {
+                self.take_back_one(target, why);
+                begun.insert(name.clone());
+                count += 1;
             }
         }
-    }
-
-    fn most_at_once(&self, name: &str) -> usize {
-        let stage = self.rollout.plan.position(name).and_then(|(stage, _)| self.rollout.plan.stages.get(stage));
-        stage.and_then(|stage| usize::try_from(stage.batch_max).ok()).unwrap_or(1)
+        self.rollout.undo.remove(&begun);
     }
 
     fn take_back_one(&mut self, target: &Target, why: &str) {
         let (now, pace) = (self.now, self.rollout.plan.pace.clone());
-        self.rollout.undo.retain(|undo| undo.target != target.name);
         let Some(record) = self.record(&target.name) else { return };
         record.attempt += 1;
         record.state = TargetState::RollingBack { since: now, why: why.to_owned() };

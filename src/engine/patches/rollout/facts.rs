@@ -10,6 +10,7 @@ use super::plan::{PackageChange, Target};
 use super::rules::PatchMethod;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::IncidentId;
+use crate::engine::patches::inventory::Reboot;
 
 /// Whether a member of a service does its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,8 +134,8 @@ pub struct Evidence {
 pub enum TargetEnd {
     /// The packages are installed.
     Patched {
-        /// Why it must be rebooted, and by which process; `None` where it need not.
-        reboot: Option<String>,
+        /// Whether it must be rebooted, and by which process; `None` where it need not.
+        reboot: Option<Reboot>,
     },
     /// They are not.
     Failed {

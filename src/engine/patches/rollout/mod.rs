@@ -44,6 +44,7 @@ mod beginning;
 pub mod calendar;
 mod ends;
 pub mod facts;
+mod fellows;
 pub mod health;
 mod judging;
 pub mod kept;
@@ -58,8 +59,10 @@ pub mod samples;
 pub mod state;
 mod step;
 pub mod target;
+pub mod undo;
 pub mod unmatched;
 
+pub use super::inventory::Reboot;
 pub use calendar::{Calendar, ClockNote, FreezeState, Occasion, OccasionKind, Place, Room, WindowState};
 pub use facts::{Compared, Evidence, Facts, MemberHealth, Order, Refusal, RolloutRequest, TargetEnd};
 pub use health::{Comparison, HealthReport, HealthRules, HealthVerdict, MetricSamples};
@@ -68,8 +71,9 @@ pub use plan::{Group, LeftOut, Pace, PackageChange, Plan, Stage, StageKind, Targ
 pub use planning::{Candidate, Installed, Need, plan};
 pub use rules::{PackageManager, PatchMethod, PlanRules};
 pub use samples::{Samples, Seen};
-pub use state::{PlanApproval, Rollout, RolloutEnd, RolloutState, Soak, Undo};
+pub use state::{PlanApproval, Rollout, RolloutEnd, RolloutState, Soak};
 pub use target::{Acting, Hold, TargetRecord, TargetState};
+pub use undo::{Undo, Undos};
 
 #[cfg(test)]
 mod tests;

@@ -79,6 +79,17 @@ pub struct Target {
 }
 
 impl Target {
+    /// What taking it back leaves there: words to put behind what is said of the versions from before; empty where nothing could
+    /// have come along.
+    #[must_use]
+    pub fn what_stays(&self) -> &'static str {
+        if self.may_come_along.is_empty() {
+            ""
+        } else {
+            "; other packages that came along with the patch stay as they are"
+        }
+    }
+
     /// What of it decides which windows are for it.
     #[must_use]
     pub fn place(&self) -> super::calendar::Place<'_> {
@@ -309,7 +320,8 @@ impl Target {
     fn terms(&self) -> impl Iterator<Item = String> {
         let before = (!self.before.is_empty()).then(|| format!("installed by: {} …", command(&self.before)));
         let along = &self.may_come_along;
-        let along = (!along.is_empty()).then(|| format!("may come along: packages named {along}"));
+        let along = (!along.is_empty())
+            .then(|| format!("may come along, and stays when this is taken back: packages named {along}"));
         let proofs = self.proofs.iter().map(|proof| {
             let call = command(&proof.look);
             let says = if proof.expect.is_empty() { String::new() } else { format!(" says {:?}", proof.expect) };

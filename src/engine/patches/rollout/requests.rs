@@ -1,5 +1,8 @@
 //! What people ask of a rollout.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::facts::{Order, Refusal, RolloutRequest};
 use super::health::{HealthReport, HealthVerdict};
 use super::plan::Plan;
@@ -32,7 +35,7 @@ impl Rollout {
         }
         let mut step = Step::new(self, now);
         if plan.digest == self.plan.digest {
-            step.rollout.plan.made_at = plan.made_at;
+            Arc::make_mut(&mut step.rollout.plan).made_at = plan.made_at;
             return Ok(step.end());
         }
         let fresh = Self::new(id, plan, self.opened_at);
@@ -141,7 +144,7 @@ impl Step {
 
     fn skip(&mut self, target: &str, by: &str, reason: &str) -> Result<(), String> {
         if self.rollout.is_to_be_undone(target) {
-            self.rollout.undo.retain(|undo| undo.target != target);
+            self.rollout.undo.remove(&BTreeSet::from([target.to_owned()]));
             self.set(target, TargetState::CannotRollBack { why: format!("given up by {by}: {reason}") });
             self.note(&format!("{target} is not taken back by {by}: {reason}"));
             return Ok(());

@@ -1,6 +1,7 @@
 //! What the metrics of targets were while their rollout was known: what health before and after is compared by.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::engine::model::{BadWhen, Unit};
 const POINTS_MAX: usize = 600;
 
 /// Samples by target.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Samples {
     targets: BTreeMap<String, Vec<Track>>,
 }
@@ -25,8 +26,8 @@ struct Track {
     metric: String,
     unit: Unit,
     bad_when: BadWhen,
-    /// In the order of time.
-    points: Vec<(Timestamp, f64)>,
+    /// Milliseconds since the epoch, in the order of time, and the value then.
+    points: Vec<(i64, f64)>,
 }
 
 /// A reading of a metric that concerns a target.
@@ -68,10 +69,10 @@ impl Samples {
             tracks.len() - 1
         });
         let Some(track) = tracks.get_mut(at) else { return };
-        if track.points.last().is_some_and(|(last, _)| *last >= seen.at) {
+        if track.points.last().is_some_and(|(last, _)| *last >= seen.at.0) {
             return;
         }
-        track.points.push((seen.at, seen.value));
+        track.points.push((seen.at.0, seen.value));
         if track.points.len() > POINTS_MAX {
             track.thin();
         }
@@ -92,15 +93,49 @@ impl Samples {
         samples.filter(|one| !one.before.is_empty() || !one.after.is_empty()).collect()
     }
 
-    /// Forgets targets that are not among these.
-    pub fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) {
+    /// Forgets targets that are not wanted; gives their names.
+    pub fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let gone: Vec<String> = self.targets.keys().filter(|name| !is_wanted(name)).cloned().collect();
         self.targets.retain(|name, _| is_wanted(name));
+        gone
+    }
+
+    /// How many targets have some.
+    #[must_use]
+    pub fn target_count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// The names of so many targets, in their order, from the first one after `name` on and round to it.
+    #[must_use]
+    pub fn names_after(&self, name: &str, count: usize) -> Vec<String> {
+        let after = self.targets.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        let before = self.targets.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
+        after.chain(before).take(count).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What is known of a target, as text; nothing where nothing is.
+    #[must_use]
+    pub fn written(&self, target: &str) -> String {
+        // Plain data: it always has a text.
+        self.targets.get(target).and_then(|tracks| serde_json::to_string(tracks).ok()).unwrap_or_default()
+    }
+
+    /// Takes back what was [`written`](Self::written) of a target.
+    ///
+    /// # Errors
+    /// Where it is no such text.
+    pub fn restore(&mut self, target: &str, text: &str) -> Result<(), serde_json::Error> {
+        if !text.is_empty() {
+            self.targets.insert(target.to_owned(), serde_json::from_str(text)?);
+        }
+        Ok(())
     }
 }
 
 impl Track {
     fn within(&self, (from, until): (Timestamp, Timestamp)) -> Vec<f64> {
-        let inside = self.points.iter().filter(|(at, _)| (from..=until).contains(at));
+        let inside = self.points.iter().filter(|(at, _)| (from.0..=until.0).contains(at));
         inside.map(|(_, value)| *value).collect()
     }
 
@@ -142,7 +177,17 @@ mod tests {
         assert!(!one.before.is_empty() && one.before.len() < 50, "{}", one.before.len());
         assert!(one.before.windows(2).all(|pair| pair[0] < pair[1]), "in the order of time");
         assert_eq!(samples.health("web-2", &times((0, 1), (2, 3))), []);
-        samples.retain(|name| name != "web-1");
-        assert_eq!(samples, Samples::default());
+        let mut other = Samples::default();
+        other.restore("web-1", &samples.written("web-1")).unwrap();
+        other.restore("web-2", &samples.written("web-2")).unwrap();
+        assert_eq!(other, samples, "what is written is what comes back");
+        assert!(other.restore("web-1", "[").is_err());
+        for name in ["web-2", "web-3"] {
+            samples.take(name, &seen(1_000, 1.0));
+        }
+        assert_eq!(samples.names_after("web-2", 2), ["web-3", "web-1"]);
+        assert_eq!(samples.names_after("", 9), ["web-1", "web-2", "web-3"]);
+        assert_eq!(samples.retain(|name| name == "web-3"), ["web-1", "web-2"]);
+        assert_eq!(samples.target_count(), 1);
     }
 }

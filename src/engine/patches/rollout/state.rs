@@ -1,12 +1,14 @@
 //! A rollout as it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::health::HealthReport;
 use super::plan::{Plan, StageKind};
 use super::target::{TargetRecord, TargetState};
+use super::undo::Undos;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{IncidentId, RolloutId};
 
@@ -110,15 +112,6 @@ pub struct PlanApproval {
     pub digest: String,
 }
 
-/// A target that is to be taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undo {
-    /// Which.
-    pub target: String,
-    /// Why.
-    pub why: String,
-}
-
 /// A rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -126,8 +119,8 @@ pub struct Rollout {
     pub id: RolloutId,
     /// When it was proposed.
     pub opened_at: Timestamp,
-    /// What is done.
-    pub plan: Plan,
+    /// What is done. It changes only as a whole, and is shared by every state that the rollout comes to.
+    pub plan: Arc<Plan>,
     /// Where it stands.
     pub state: RolloutState,
     /// Who approved it; void where its digest is not the plan's.
@@ -137,7 +130,7 @@ pub struct Rollout {
     /// Whether staging proved the patch.
     pub soak: Soak,
     /// What is to be taken back, in that order.
-    pub undo: Vec<Undo>,
+    pub undo: Undos,
     /// Installations that failed.
     pub failures: u32,
     /// Targets begun so far.
@@ -156,12 +149,12 @@ impl Rollout {
         Self {
             id,
             opened_at: now,
-            plan,
+            plan: Arc::new(plan),
             state: RolloutState::Proposed,
             approval: None,
             targets,
             soak: Soak::Before,
-            undo: Vec::new(),
+            undo: Undos::default(),
             failures: 0,
             begun: 0,
             has_incident: false,
@@ -191,7 +184,7 @@ impl Rollout {
     /// Whether a target is yet to be taken back.
     #[must_use]
     pub fn is_to_be_undone(&self, target: &str) -> bool {
-        self.undo.iter().any(|undo| undo.target == target)
+        self.undo.has(target)
     }
 
     /// The stage and batch whose turn it is; `None` where every target is settled.

@@ -4,8 +4,9 @@
 use super::facts::{Evidence, Order};
 use super::health::HealthReport;
 use super::plan::Target;
-use super::state::{Rollout, RolloutEnd, RolloutState, Undo};
+use super::state::{Rollout, RolloutEnd, RolloutState};
 use super::target::{TargetRecord, TargetState};
+use super::undo::Undo;
 use crate::engine::clock::Timestamp;
 
 /// A change in the making.
@@ -90,9 +91,7 @@ impl Step {
 
     /// A target is to be taken back once; those that were asked for first go first.
     pub(super) fn undo(&mut self, target: &str, why: &str) {
-        if !self.rollout.is_to_be_undone(target) {
-            self.rollout.undo.push(Undo { target: target.to_owned(), why: why.to_owned() });
-        }
+        self.rollout.undo.push(Undo { target: target.to_owned(), why: why.to_owned() });
     }
 
     /// Everything that has the new version is taken back, the newest first, and nothing begins any more.
@@ -109,10 +108,8 @@ impl Step {
                 self.undo(&name, why);
             }
         }
-        let number = |undo: &Undo| self.rollout.targets.get(&undo.target).map_or(0, |record| record.number);
-        let mut undo = self.rollout.undo.clone();
-        undo.sort_by_key(|one| std::cmp::Reverse(number(one)));
-        self.rollout.undo = undo;
+        let Rollout { undo, targets, .. } = &mut self.rollout;
+        undo.sort_by_key(|one| std::cmp::Reverse(targets.get(&one.target).map_or(0, |record| record.number)));
     }
 
     /// Health is worse on a target, or on all of staging: whatever has the new version is taken back.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::health::HealthReport;
 use crate::engine::clock::Timestamp;
 use crate::engine::model::IncidentId;
+use crate::engine::patches::inventory::Reboot;
 
 /// Why a target waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,8 +144,8 @@ pub enum TargetState {
     Validating {
         /// Since when.
         since: Timestamp,
-        /// Why it must be rebooted, where it must.
-        reboot: Option<String>,
+        /// Whether it must be rebooted; `None` where it need not.
+        reboot: Option<Reboot>,
         /// Looks before the end so far.
         looks: u8,
         /// Where it could not be told and a person has to decide.
@@ -155,12 +156,12 @@ pub enum TargetState {
         /// Since when.
         at: Timestamp,
     },
-    /// It is patched and healthy; what it runs is still the old version.
+    /// It is patched and healthy; what it runs is still the old version, or may be.
     RebootPending {
         /// Since when.
         at: Timestamp,
         /// By what.
-        why: String,
+        why: Reboot,
     },
     /// It failed: the installation, or its health after it.
     Failed {
@@ -212,7 +213,8 @@ impl TargetState {
             Self::Validating { undecided: Some(_), .. } => "undecided",
             Self::Validating { .. } => "validating",
             Self::Done { .. } => "done",
-            Self::RebootPending { .. } => "reboot pending",
+            Self::RebootPending { why: Reboot::Needed(_), .. } => "reboot pending",
+            Self::RebootPending { why: Reboot::Untold(_), .. } => "reboot unknown",
             Self::Failed { .. } => "failed",
             Self::Unknown { .. } => "unknown",
             Self::RollingBack { .. } => "rolling back",

@@ -250,13 +250,13 @@ fn the_kill_switch_ends_on_the_machine_what_an_earlier_life_began_there() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     /// However often the program is killed, between whichever two jobs: nothing is installed twice, nothing begun is begun
     /// again, and the rollout goes on to its end.
     #[test]
     fn a_rollout_outlives_crashes_and_applies_nothing_twice(
-        crashes in prop::collection::vec(0usize..90, 1..6),
+        crashes in prop::collection::vec(0usize..90, 2..10),
         is_bad in any::<bool>(),
     ) {
         let mut fleet = Fleet::start();

@@ -7,6 +7,7 @@ use super::super::target::{Hold, TargetState};
 use super::world::{Patch, START, World, batch_of, need, rules, small_fleet};
 use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::engine::model::IncidentId;
+use crate::engine::patches::inventory::Reboot;
 
 fn by() -> (String, String) {
     World::why()
@@ -257,13 +258,31 @@ fn what_holds_a_target_is_told() {
 }
 
 #[test]
+fn what_was_not_looked_at_is_not_called_healthy_without_a_reboot() {
+    let mut world = World::small(1, Patch::Good);
+    world.approve();
+    world.advance();
+    let task = world.tasks.remove(0);
+    world.change(&task);
+    let reboot = Some(Reboot::Untold("12 processes could not be looked into".to_owned()));
+    world.tell(&task.target, task.attempt, &TargetEnd::Patched { reboot });
+    world.go_on(HOUR_MS);
+    assert_eq!(world.rollout.targets["stage-1"].state.word(), "reboot unknown");
+    assert!(world.rollout.is_settled("stage-1"));
+}
+
+#[test]
 fn a_window_must_be_long_enough_and_a_reboot_is_told() {
     let mut world = World::small(1, Patch::Good);
     world.approve();
     world.advance();
     let task = world.tasks.remove(0);
     world.change(&task);
-    world.tell(&task.target, task.attempt, &TargetEnd::Patched { reboot: Some("dbus-daemon".to_owned()) });
+    world.tell(
+        &task.target,
+        task.attempt,
+        &TargetEnd::Patched { reboot: Some(Reboot::Needed("dbus-daemon".to_owned())) },
+    );
     world.window_for_ms = None;
     world.go_on(3 * DAY_MS);
     assert_eq!(world.rollout.targets["stage-1"].state.word(), "reboot pending");

@@ -148,8 +148,10 @@ fn what_comes_along_is_in_the_plan_and_its_lines() {
     let target = &plan.targets["main-1"];
     assert_eq!((target.may_come_along.as_str(), target.before.as_slice()), ("(?:lib.*)", &*words(&["sudo", "-n"])));
     let all = "canary-1, canary-2, main-1, main-2, main-3, main-4, stage-1, stage-2";
-    let terms =
-        [format!("installed by: sudo -n … on {all}"), format!("may come along: packages named (?:lib.*) on {all}")];
+    let terms = [
+        format!("installed by: sudo -n … on {all}"),
+        format!("may come along, and stays when this is taken back: packages named (?:lib.*) on {all}"),
+    ];
     let lines = plan.lines();
     assert!(lines.windows(2).any(|two| two == terms), "{lines:?}");
 }

@@ -212,7 +212,7 @@ proptest! {
         drain(&mut world);
         for (name, record) in &world.rollout.targets {
             let word = record.state.word();
-            let is_told = ["done", "reboot pending", "failed", "rolled back", "cannot roll back", "skipped", "waiting"];
+            let is_told = ["done", "reboot unknown", "failed", "rolled back", "cannot roll back", "skipped", "waiting"];
             prop_assert!(is_told.contains(&word), "{name} ends as {word}");
             prop_assert!(record.number == 0 || word != "waiting" || !record.carries, "{name} was begun and waits");
             let truth = world.carries.contains_key(name);
