@@ -19,7 +19,7 @@ use crate::engine::model::{AuditKind, AutonomyMode, RolloutId, RolloutTarget, Se
 use crate::engine::patches::rollout::planning::Need;
 use crate::engine::patches::rollout::{
     Calendar, Facts, FreezeState, KeptRollout, Occasion, Order, PlanRules, Rollout, RolloutRequest, RolloutState,
-    Samples, TargetState, WindowState, plan,
+    Samples, Soak, TargetState, WindowState, plan,
 };
 use crate::engine::request::Reply;
 use crate::engine::settings::EngineSettings;
@@ -214,7 +214,7 @@ impl Engine {
         }
         self.rollouts.calendar.look_ahead(turn.now);
         self.sample_targets(turn);
-        let is_busy = self.rollouts.kept.values().filter(open).any(|kept| is_busy(&kept.rollout));
+        let is_busy = self.rollouts.kept.values().filter(open).any(|kept| is_busy(&kept.rollout, turn.now));
         let every_ms = if is_busy { BUSY_MS } else { IDLE_MS };
         // A clock that was set back must not hold everything up.
         let since = turn.now.since_ms(self.rollouts.advanced_at);
@@ -317,10 +317,12 @@ impl Engine {
     }
 }
 
-/// True where something is under way on a target, or watched after it.
-fn is_busy(rollout: &Rollout) -> bool {
-    rollout
-        .targets
-        .values()
-        .any(|record| record.state.is_under_way() || matches!(record.state, TargetState::Validating { .. }))
+/// True where something is under way on a target, or watched after it, and where a soak is about to end.
+fn is_busy(rollout: &Rollout, now: Timestamp) -> bool {
+    let soak_ends = matches!(rollout.soak, Soak::Running { until, .. } if until.since_ms(now) < IDLE_MS);
+    soak_ends
+        || rollout
+            .targets
+            .values()
+            .any(|record| record.state.is_under_way() || matches!(record.state, TargetState::Validating { .. }))
 }

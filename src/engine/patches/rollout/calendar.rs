@@ -19,8 +19,9 @@ use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::patches::inventory::Environment;
 use crate::engine::settings::{FreezeSettings, PatchSettings, WindowSettings};
 
-/// Windows that follow on one another are put together so often.
-const CHAIN_MAX: usize = 64;
+/// Windows that follow on one another are put together until so far ahead, which is later than anything that is begun needs: one that
+/// is always open is not followed for months, for each target anew.
+const CHAIN_MS: i64 = 8 * DAY_MS;
 /// The next window is looked for within this time: a rule for the 29th of February waits up to eight years.
 const NEXT_MS: i64 = 3_000 * DAY_MS;
 
@@ -196,11 +197,11 @@ impl Calendar {
         rules.flat_map(|rule| rule.between(now, now + 1)).max_by_key(|occasion| occasion.until)
     }
 
-    /// When the open window closes, with those that follow on it without a gap; `None` where none is open.
+    /// When the open window closes, with those of the coming days that follow on it without a gap; `None` where none is open.
     #[must_use]
     pub fn closes_at(&self, place: &Place<'_>, now: Timestamp) -> Option<Timestamp> {
         let mut until = self.open_at(place, now)?.until;
-        for _ in 0..CHAIN_MAX {
+        while until < now + CHAIN_MS {
             match self.open_at(place, until) {
                 Some(next) if next.until > until => until = next.until,
                 _ => break,
