@@ -225,9 +225,9 @@ impl Console {
             Wake::Notice(Notice::Resized) => self.resize_due = Some(Instant::now() + RESIZE_SETTLE),
             Wake::ResizeDue => {
                 self.resize_due = None;
-                if self.painter.size() != terminal_size() {
-                    self.repaint();
-                }
+                // Also where the size is what it was: a terminal that was made smaller and larger again has lost what it
+                // showed, or has broken its lines elsewhere.
+                self.repaint();
             }
             Wake::Input(None | Some(Input::Gone)) | Wake::Written(Err(_)) => self.is_left = true,
             Wake::Input(Some(Input::Key(key))) => self.tell(Message::Key(Key::from(key))),
