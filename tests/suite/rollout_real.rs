@@ -214,6 +214,7 @@ fn runtime_by(hosts: &Hosts, bad_from: usize, by: PatchBy) -> Runtime {
         settings,
         library: Library::default(),
         state_dir: Some(hosts.at("state")),
+        patch_office: None,
         record_to: None,
     })
     .unwrap()
