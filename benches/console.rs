@@ -237,6 +237,7 @@ fn child(is_loaded: bool) {
         library: Library::shipped(),
         state_dir: None,
         sources: vec![source],
+        patch_office: None,
         record_to: None,
     };
     let runtime = Runtime::start(config).expect("the engine starts");

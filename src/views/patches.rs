@@ -139,7 +139,7 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
 /// What every view of the pane says where nothing of patches is known, nor ever will be.
 pub const OFF: [&str; 2] = [
     "Patches are not looked for here: this hypo keeps nothing on this machine.",
-    "Start it without `demo` or `replay` to see what this machine lacks.",
+    "Start it without `replay` to see what this machine lacks.",
 ];
 /// Rows above the list: the feeds, the counts, the header.
 const HEAD_HEIGHT: u16 = 3;

@@ -255,6 +255,7 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
         library: Library::shipped(),
         state_dir: Some(state.clone()),
         sources: Vec::new(),
+        patch_office: None,
         record_to: None,
     })
     .unwrap();

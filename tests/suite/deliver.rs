@@ -101,6 +101,7 @@ fn telling(folder: &Path, outbound: OutboundSettings) -> Runtime {
         settings,
         library: Library::shipped(),
         state_dir: Some(folder.join("state")),
+        patch_office: None,
         record_to: None,
     })
     .unwrap()

@@ -126,6 +126,7 @@ fn start(settings: EngineSettings, state_dir: &Path) -> Runtime {
         settings,
         library: Library::shipped(),
         state_dir: Some(state_dir.to_owned()),
+        patch_office: None,
         record_to: None,
     })
     .unwrap()

@@ -24,6 +24,7 @@ async fn life(folder: &Path) -> (bool, Vec<String>) {
         library: Library::shipped(),
         state_dir: Some(folder.to_path_buf()),
         sources: Vec::new(),
+        patch_office: None,
         record_to: None,
     })
     .unwrap();

@@ -157,6 +157,7 @@ impl Watched {
             settings,
             library: Library::shipped(),
             state_dir: Some(shop.folder.join("state")),
+            patch_office: None,
             record_to: None,
         })
         .unwrap();

@@ -32,6 +32,7 @@ fn runtime(folder: &Path, recording: &str) -> Runtime {
         settings,
         library: Library::shipped(),
         state_dir: Some(folder.join("state")),
+        patch_office: None,
         record_to: Some(folder.join(recording)),
     })
     .unwrap()

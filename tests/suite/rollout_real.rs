@@ -227,6 +227,7 @@ pub(super) fn runtime_of(hosts: &Hosts, bad_from: usize, settings: EngineSetting
         settings,
         library: Library::default(),
         state_dir: Some(hosts.at("state")),
+        patch_office: None,
         record_to: None,
     })
     .unwrap()

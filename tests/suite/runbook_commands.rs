@@ -167,6 +167,7 @@ async fn a_page_that_breaks_is_a_problem_on_the_screen_and_stays_in_force_until_
         settings,
         library,
         state_dir: None,
+        patch_office: None,
         record_to: None,
     })
     .unwrap();

@@ -202,6 +202,7 @@ async fn a_loss_is_in_the_audit_log_and_its_numbers_are_not_given_again() {
         library: Library::shipped(),
         state_dir: Some(folder.path().to_path_buf()),
         sources: Vec::new(),
+        patch_office: None,
         record_to: None,
     })
     .unwrap();

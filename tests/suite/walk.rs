@@ -34,6 +34,26 @@ fn keys_alone_lead_from_the_first_symptom_to_the_resolved_incident() {
 }
 
 #[test]
+fn keys_alone_plan_a_rollout_and_begin_it_in_the_demo() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::hypo(home.path(), &["demo", "--scenario", "nightly-batch", "--seed", "1"]);
+    session.watch("1 Now");
+    session.press_from_to(b"6", "1 Now", "Patches  queue");
+    session.watch("openssl");
+    // What is exploited goes first, and its deadline has passed.
+    session.watch("late 6 h");
+    session.press_from_to(b"r", "queue by patch", "not approved");
+    session.watch("libssl3 3.0.15-1~deb12u1");
+    session.press_from_to(b"a", "not approved", "Type openssl");
+    session.press(b"openssl\r");
+    // It goes on by itself: on the first machine of staging the packages change.
+    session.watch("RO-1  ▶ running");
+    session.watch("stage-1 is validating");
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
 fn the_readme_lists_the_keys_of_the_default_keymap() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let written =

@@ -100,6 +100,7 @@ impl Ground {
             settings,
             library,
             state_dir: Some(self.state_dir()),
+            patch_office: None,
             record_to: None,
         })
         .unwrap()

@@ -94,6 +94,7 @@ pub(super) fn runtime_config(loaded: &Loaded, tasks: &Handle) -> RuntimeConfig {
         state_dir: None,
         sources: source_list::from_settings(&settings.engine),
         runner: Arc::new(executor),
+        patch_office: None,
         record_to: None,
     }
 }

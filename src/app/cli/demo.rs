@@ -43,7 +43,9 @@ fn show(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static 
     let loaded = settings(common)?;
     let tokio = tokio_runtime()?;
     let start = wall_clock::now();
-    let shop = Arc::new(Mutex::new(Shop::new(scenario, arguments.seed, start)));
+    let shop = Shop::new(scenario, arguments.seed, start);
+    let office = shop.office();
+    let shop = Arc::new(Mutex::new(shop));
     let source = SourceSpec {
         name: SourceName::new(shop::SOURCE),
         kind: SourceKind::Demo,
@@ -60,6 +62,8 @@ fn show(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static 
         // Nothing outside the program is touched unless a place for it is named.
         state_dir: common.state_dir.clone(),
         sources: vec![source],
+        // What must be patched is the shop's, and it is in memory wherever the rest is kept.
+        patch_office: Some(office),
         runner: Arc::new(ShopStepRunner::new(shop)),
         record_to: None,
     };

@@ -15,10 +15,12 @@ use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{Incident, IncidentId, IncidentState, Run, RunId, RunState, StepState};
+use crate::engine::patches::keeping::Keeping;
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::report::{self, Report};
 use crate::engine::request::Request;
 use crate::engine::runbooks::Library;
+use crate::engine::settings::PatchSettings;
 use crate::engine::snapshot::Snapshot;
 
 /// Between two ticks of the virtual clock.
@@ -84,16 +86,7 @@ pub struct DrillReport {
 /// # Errors
 /// When the engine refuses the shop's settings.
 pub fn run(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<(DrillReport, Arc<Snapshot>), EngineError> {
-    let settings = settings::settings(drill.scenario, drill.start);
-    let mut play = Play {
-        engine: Engine::new(settings, Library::shipped())?,
-        shop: Shop::new(drill.scenario, drill.seed, drill.start),
-        pending: BTreeMap::new(),
-        keep,
-        next_request: 0,
-        tried: BTreeSet::new(),
-    };
-    play.read_history(drill.start);
+    let mut play = Play::new(drill, keep)?;
     let end = drill.start + drill.lasts_ms;
     let mut now = drill.start;
     let mut snapshot = play.engine.snapshot(now);
@@ -121,6 +114,7 @@ fn is_over(snapshot: &Snapshot) -> bool {
 }
 
 struct Play<'a> {
+    patches: PatchSettings,
     engine: Engine,
     shop: Shop,
     /// What steps under way will tell, by when and in which order.
@@ -131,7 +125,22 @@ struct Play<'a> {
     tried: BTreeSet<(IncidentId, Arc<str>)>,
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    fn new(drill: &Drill, keep: &'a mut dyn FnMut(&[Record])) -> Result<Self, EngineError> {
+        let settings = settings::settings(drill.scenario, drill.start);
+        let mut play = Self {
+            patches: settings.patches.clone(),
+            engine: Engine::new(settings, Library::shipped())?,
+            shop: Shop::new(drill.scenario, drill.seed, drill.start),
+            pending: BTreeMap::new(),
+            keep,
+            next_request: 0,
+            tried: BTreeSet::new(),
+        };
+        play.read_history(drill.start);
+        Ok(play)
+    }
+
     fn read_history(&mut self, now: Timestamp) {
         let mut jobs = Vec::new();
         for signal in self.shop.history() {
@@ -162,16 +171,19 @@ impl Play<'_> {
                 Job::Persist(records) | Job::PersistLater(records) => (self.keep)(&records),
                 Job::Execute(step) => self.execute(&step, now),
                 Job::Cancel { run, step } => self.cancel(run, step, now),
+                Job::FindNeed { asked, exceptions } => {
+                    let keeping = Keeping::Memory(self.shop.office());
+                    let found = keeping.need(&asked.source, &exceptions, &self.patches, now).map(Box::new);
+                    self.hand_in(Input::Need { asked, found }, now);
+                }
+                Job::LookAtAsset(look) => {
+                    let found = self.shop.office().reboot(&look.target.asset);
+                    self.hand_in(Input::AssetSeen { look, found }, now);
+                }
                 // The stand-in sees what came of its requests in the next picture, and never pulls the kill switch; nothing
-                // outside the demo is told.
-                // Nothing of the demo's shop outlives the program, and no package of it is patched.
-                Job::Reply { .. }
-                | Job::Deliver(_)
-                | Job::Kill(_)
-                | Job::EndLeftOver(_)
-                | Job::FindNeed { .. }
-                | Job::LookAtAsset(_)
-                | Job::WatchClosely { .. } => {}
+                // outside the demo is told, and nothing of the demo's shop outlives the program.
+                Job::Reply { .. } | Job::Deliver(_) | Job::Kill(_) | Job::EndLeftOver(_) | Job::WatchClosely { .. } => {
+                }
             }
         }
     }
@@ -255,3 +267,6 @@ fn resumption(run: &Run, now: Timestamp) -> Option<Request> {
     (!has_failed && now.since_ms(step.shown_at) >= STEP_READING_MS)
         .then(|| Request::Resume { run: run.id, reason: Arc::from("looked at it") })
 }
+
+#[cfg(test)]
+mod rollout_tests;

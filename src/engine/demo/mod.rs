@@ -4,7 +4,9 @@
 //! ```text
 //! load ─▶ performance (service, resources) ─▶ telemetry, logs, alerts ─▶ signals
 //!              ▲ parameters
-//! scenarios ─▶ faults ◀─ commands (what the runbooks' steps do to it)
+//! scenarios ─▶ faults ◀─ commands (what the steps of runbooks and rollouts do to it)
+//!                          ▼
+//! advisories, machines ─▶ patch_office (what must be patched) ─▶ hosts (what is measured on each)
 //! ```
 
 pub mod scenarios;
@@ -26,6 +28,12 @@ mod telemetry;
 
 mod commands;
 mod deployments;
+
+mod advisories;
+mod hosts;
+mod machines;
+mod patch_office;
+mod patch_settings;
 
 pub mod headless;
 pub mod settings;

@@ -1,6 +1,8 @@
-//! What the engine is told about the shop: who calls whom, the nightly job, what steps may start.
+//! What the engine is told about the shop: who calls whom, the nightly job, what steps may start. How its machines are patched is
+//! in `patch_settings`.
 
 use super::layout;
+use super::patch_settings;
 use super::routine;
 use super::scenarios::Scenario;
 use crate::engine::clock::{HOUR_MS, MINUTE_MS, Timestamp};
@@ -20,9 +22,11 @@ pub fn settings(scenario: &Scenario, start: Timestamp) -> EngineSettings {
         host: HostSettings { enabled: false, ..HostSettings::default() },
         calendar: vec![nightly_batch(scenario, start)],
         runbooks: RunbookSettings {
-            allowed_programs: ["kubectl", "psql", "df"].map(str::to_owned).to_vec(),
+            allowed_programs: ["kubectl", "psql", "df", "ssh"].map(str::to_owned).to_vec(),
+            ssh: patch_settings::ssh(),
             ..RunbookSettings::default()
         },
+        patches: patch_settings::patches(start),
         ..EngineSettings::default()
     }
 }

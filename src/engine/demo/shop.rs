@@ -11,9 +11,12 @@ use rand_pcg::Pcg64;
 use super::alerts::Alerts;
 use super::deployments::Deployments;
 use super::faults::{self, ActiveFault, Effects};
+use super::hosts::Hosts;
 use super::layout;
 use super::load;
 use super::logs::Logs;
+use super::machines;
+use super::patch_office;
 use super::performance::Model;
 use super::routine;
 use super::scenarios::{ChangeSpec, Event, Happening, Scenario};
@@ -21,9 +24,10 @@ use super::telemetry::{INTERVAL_MS, Telemetry};
 use crate::engine::clock::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::limits;
 use crate::engine::model::{
-    ChangeNotice, EdgeNotice, EdgeOrigin, SampleBatch, ServiceName, Signal, SourceKind, SourceName, SourceReport,
-    SourceState,
+    ChangeNotice, EdgeNotice, EdgeOrigin, Sample, SampleBatch, ServiceName, Signal, SourceKind, SourceName,
+    SourceReport, SourceState,
 };
+use crate::engine::patches::keeping::OfficeInMemory;
 
 /// Name of the source that the shop is.
 pub const SOURCE: &str = "shop";
@@ -81,6 +85,9 @@ pub struct Shop {
     random: Pcg64,
     source: SourceName,
     telemetry: Telemetry,
+    hosts: Hosts,
+    /// Its machines, with what is installed there and what is known of that.
+    pub(super) office: Arc<OfficeInMemory>,
     logs: Logs,
     alerts: Alerts,
     decoys: Vec<(Timestamp, ChangeSpec)>,
@@ -95,6 +102,7 @@ impl Shop {
         let mut random = Pcg64::new(u128::from(seed), 3);
         let decoys = decoys(&mut random, start);
         let begin = start - HISTORY_DAYS * DAY_MS;
+        let telemetry = Telemetry::new(source.clone(), seed);
         Self {
             scenario,
             start,
@@ -109,7 +117,9 @@ impl Shop {
             surge: None,
             weather: 0.0,
             random,
-            telemetry: Telemetry::new(source.clone(), seed),
+            hosts: Hosts::new(source.clone(), telemetry.series_count(), seed),
+            telemetry,
+            office: patch_office::office(start),
             logs: Logs::new(source.clone(), seed),
             alerts: Alerts::new(source.clone()),
             source,
@@ -139,17 +149,24 @@ impl Shop {
     /// How many series the shop has.
     #[must_use]
     pub fn series_count(&self) -> usize {
-        self.telemetry.series_count()
+        self.telemetry.series_count() + self.hosts.series_count()
+    }
+
+    /// What is installed on its machines and what is known of that: rollouts change it.
+    #[must_use]
+    pub fn office(&self) -> Arc<OfficeInMemory> {
+        Arc::clone(&self.office)
     }
 
     /// Everything up to the live part, oldest first: what the series are, who calls whom, 21 days of samples, lately
     /// written log lines, and the changes of the last hours.
     pub fn history(&mut self) -> impl Iterator<Item = Signal> + '_ {
-        let steps_in_batch = (limits::BATCH_SAMPLES_MAX / self.telemetry.series_count()).max(1);
+        let steps_in_batch = (limits::BATCH_SAMPLES_MAX / self.series_count()).max(1);
         // The last minutes are left to `closing`, which takes them in the live part's small steps.
         let steps = usize::try_from(HISTORY_DAYS * DAY_MS / HISTORY_STEP_MS - 1).unwrap_or(0);
         let total = steps.div_ceil(steps_in_batch);
         let mut opening = self.telemetry.notices();
+        opening.extend(self.hosts.notices());
         opening.extend(self.edges(self.start));
         let mut done = 0;
         let mut is_closed = false;
@@ -165,11 +182,11 @@ impl Shop {
     }
 
     fn history_chunk(&mut self, steps: usize, done: usize, total: usize) -> Vec<Signal> {
-        let mut samples = Vec::with_capacity(steps * self.telemetry.series_count());
+        let mut samples = Vec::with_capacity(steps * self.series_count());
         for _ in 0..steps {
             let next = self.at + HISTORY_STEP_MS;
             self.step_to(next);
-            self.telemetry.sample(&self.model, next, HISTORY_STEP_MS, &mut samples);
+            self.sample(next, HISTORY_STEP_MS, &mut samples);
             self.sampled_at = next;
         }
         self.accepted_count += samples.len() as u64;
@@ -213,8 +230,8 @@ impl Shop {
 
     /// Everything that is sent at one instant of the live part.
     fn tell(&mut self, at: Timestamp, signals: &mut Vec<Signal>) {
-        let mut samples = Vec::with_capacity(self.telemetry.series_count());
-        self.telemetry.sample(&self.model, at, at.since_ms(self.sampled_at), &mut samples);
+        let mut samples = Vec::with_capacity(self.series_count());
+        self.sample(at, at.since_ms(self.sampled_at), &mut samples);
         self.sampled_at = at;
         self.accepted_count += samples.len() as u64;
         signals.push(Signal::Samples(SampleBatch { source: self.source.clone(), is_backfill: false, samples }));
@@ -226,6 +243,12 @@ impl Shop {
             signals.extend(self.edges(at));
         }
         signals.push(self.report(SourceState::Healthy));
+    }
+
+    fn sample(&mut self, at: Timestamp, gap_ms: i64, samples: &mut Vec<Sample>) {
+        self.telemetry.sample(&self.model, at, gap_ms, samples);
+        let office = &self.office;
+        self.hosts.sample(|machine| machines::is_broken(office, machine), at, samples);
     }
 
     /// Moves the model on to `next` in one step.
@@ -352,7 +375,7 @@ impl Shop {
             accepted_count: self.accepted_count,
             dropped: BTreeMap::new(),
             counter_reset_count: 0,
-            series_count: u32::try_from(self.telemetry.series_count()).unwrap_or(u32::MAX),
+            series_count: u32::try_from(self.series_count()).unwrap_or(u32::MAX),
             vanished_series_count: 0,
             clock_skew_ms: Some(0),
             poll_ms: Some(1),

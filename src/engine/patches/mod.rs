@@ -14,6 +14,7 @@ pub mod feeds;
 pub mod going;
 pub mod intake;
 pub mod inventory;
+pub mod keeping;
 pub mod knowledge;
 pub mod ledger;
 pub mod matching;

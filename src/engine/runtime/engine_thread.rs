@@ -28,6 +28,7 @@ use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::{DeliveryReport, Signal};
+use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
 use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
@@ -99,20 +100,13 @@ fn live(
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let patches = patch_desk::watch(
-        opened.store.as_ref().map(Store::path),
-        opened.patches.clone(),
-        ends.handle.snapshots.subscribe(),
-    );
     let folder = opened.store.as_ref().map(Store::path);
+    let in_folder = || folder.map(|folder| Keeping::Folder(folder.to_owned()));
+    let keeping = opened.patch_office.map(Keeping::Memory).or_else(in_folder);
+    let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.handle.snapshots.subscribe());
     patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
-    let field_work = FieldWork {
-        state_dir: opened.store.as_ref().map(|store| store.path().to_owned()),
-        patches: opened.patches,
-        runbooks: opened.runbooks,
-        findings: found,
-    };
+    let field_work = FieldWork { keeping, patches: opened.patches, runbooks: opened.runbooks, findings: found };
     let jobs = JobsThread {
         store: opened.store,
         runner: Arc::clone(&opened.runner),

@@ -35,6 +35,7 @@ use tokio::sync::{oneshot, watch};
 use super::act::StepRunner;
 use super::handle::EngineHandle;
 use super::ingest::{StopSignal, StopSwitch};
+use super::patches::keeping::OfficeInMemory;
 use super::pipeline::EngineError;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
@@ -54,6 +55,8 @@ pub struct RuntimeConfig {
     pub sources: Vec<SourceSpec>,
     /// Who carries approved steps out.
     pub runner: Arc<dyn StepRunner>,
+    /// Feeds, inventory and first matches in memory; `None` takes the files of `state_dir`, and none of them where that is absent.
+    pub patch_office: Option<Arc<OfficeInMemory>>,
     /// Where to record everything that comes in.
     pub record_to: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::job::{Job, Record};
 use crate::engine::model::position_setting;
+use crate::engine::patches::keeping::OfficeInMemory;
 use crate::engine::pipeline::Engine;
 use crate::engine::settings::{OutboundSettings, PatchSettings, RunbookSettings};
 use crate::engine::snapshot::StoreStatus;
@@ -27,6 +28,7 @@ pub(super) struct Opened {
     pub runner: Arc<dyn StepRunner>,
     pub outbound: OutboundSettings,
     pub patches: PatchSettings,
+    pub patch_office: Option<Arc<OfficeInMemory>>,
     pub runbooks: RunbookSettings,
     pub first_jobs: Vec<Job>,
     pub now: Timestamp,
@@ -77,8 +79,21 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     };
     let sources = config.sources.into_iter().map(with_resume).collect();
     let (outbound, patches, runbooks) = (config.settings.outbound, config.settings.patches, config.settings.runbooks);
-    let runner = config.runner;
-    Ok(Opened { engine, store, status, recorder, sources, runner, outbound, patches, runbooks, first_jobs, now })
+    let (runner, patch_office) = (config.runner, config.patch_office);
+    Ok(Opened {
+        engine,
+        store,
+        status,
+        recorder,
+        sources,
+        runner,
+        outbound,
+        patches,
+        patch_office,
+        runbooks,
+        first_jobs,
+        now,
+    })
 }
 
 /// All that happened on opening, what was lost first: it belongs together. Of entries that cannot be read, the first.

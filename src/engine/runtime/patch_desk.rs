@@ -1,4 +1,4 @@
-//! The thread that finds what must be patched: it reads feeds and inventory whenever their files change, and hands the queue to
+//! The thread that finds what must be patched: it reads feeds and inventory whenever they change, and hands the queue to
 //! the engine as an input. What it read is let go of again; only the picture stays.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::causes;
 use crate::engine::patches::exceptions::{InForce, PatchException};
 use crate::engine::patches::inventory::file;
-use crate::engine::patches::office::{Office, OfficeError};
+use crate::engine::patches::keeping::Keeping;
+use crate::engine::patches::office::OfficeError;
 use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
 use crate::engine::patches::shelf::Shelf;
 use crate::engine::settings::PatchSettings;
@@ -26,16 +27,24 @@ use crate::engine::snapshot::Snapshot;
 /// What a file looked like from outside: enough to see that it changed.
 type Mark = (PathBuf, Option<(SystemTime, u64)>);
 
-/// Finds what must be patched by the files in the state directory `folder`, for as long as somebody listens. Without a folder
-/// nothing comes.
+/// What was read, seen from outside: it differs once something of it has changed.
+#[derive(PartialEq)]
+enum Marks {
+    /// Files.
+    Files(Vec<Mark>),
+    /// The number of changes in memory.
+    Revision(u64),
+}
+
+/// Finds what must be patched by what is kept, for as long as somebody listens. Where nothing is kept nothing comes.
 pub(super) fn watch(
-    folder: Option<&Path>,
+    keeping: Option<Keeping>,
     settings: PatchSettings,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> mpsc::Receiver<Arc<PatchPicture>> {
     let (pictures, receiver) = mpsc::channel(1);
-    if let Some(folder) = folder {
-        let desk = Desk { folder: folder.to_owned(), settings, snapshots, last: PatchPicture::default() };
+    if let Some(keeping) = keeping {
+        let desk = Desk { keeping, settings, snapshots, last: PatchPicture::default() };
         // Not waited for at the end: it changes nothing but the ledger, which is replaced as a whole or not at all.
         let spawned = thread::Builder::new().name("hypo-patches".to_owned()).spawn(move || desk.work(&pictures));
         if let Err(problem) = spawned {
@@ -46,7 +55,7 @@ pub(super) fn watch(
 }
 
 struct Desk {
-    folder: PathBuf,
+    keeping: Keeping,
     settings: PatchSettings,
     /// For the exceptions that people make, and the incidents.
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -67,14 +76,14 @@ impl Desk {
         self.last.state = PictureState::Loading;
         // It errs once the engine is gone, and then nobody is left to look for.
         while pictures.blocking_send(Arc::new(self.last.clone())).is_ok() {
-            let (marks, said, started) = (marks(&self.folder), self.said(), Instant::now());
+            let (marks, said, started) = (marks(&self.keeping), self.said(), Instant::now());
             let next_at = self.look(&said, wall_clock::now());
             if pictures.blocking_send(Arc::new(self.last.clone())).is_err() {
                 return;
             }
             // What takes long is done less often, so that it never takes more than its share of a core.
             thread::sleep(Duration::from_millis(PATCH_PAUSE_MS_MIN).max(started.elapsed() * PATCH_WORK_SHARE));
-            let is_same = || marks == self::marks(&self.folder) && said == self.said();
+            let is_same = || marks == self::marks(&self.keeping) && said == self.said();
             while is_same() && wall_clock::now() < next_at {
                 if pictures.is_closed() {
                     return;
@@ -107,12 +116,12 @@ impl Desk {
 
     fn found(&self, said: &Said, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
         let exceptions = &said.exceptions;
-        let mut office = Office::load(&self.folder)?;
+        let mut office = self.keeping.office()?;
         office.knowledge = office.knowledge.with_causes(said.causes.clone());
         let matched = office.matched();
         let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
-        let queue = office.queue(&matched, &self.folder, &in_force, &self.settings.risk, now)?;
-        let feeds = Shelf::of(&self.folder).report(now, self.settings.feeds.stale_after.0);
+        let queue = self.keeping.queue(&office, &matched, &in_force, &self.settings.risk, now)?;
+        let feeds = self.keeping.feeds(now, self.settings.feeds.stale_after.0);
         let made = Made {
             fleet: &office.fleet,
             knowledge: &office.knowledge,
@@ -127,13 +136,20 @@ impl Desk {
         let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
         let next_at = (now + PATCH_AGAIN_MS).min(next.unwrap_or(Timestamp(i64::MAX)));
         let mut picture = picture::made(&made, now);
-        picture::note_looks(&mut picture, &file::tries(&self.folder));
+        picture::note_looks(&mut picture, &self.keeping.looks());
         Ok((picture, next_at))
     }
 }
 
 /// The inventory and the feeds. What is only noted here, such as first matches, is not among them.
-fn marks(folder: &Path) -> Vec<Mark> {
+fn marks(keeping: &Keeping) -> Marks {
+    match keeping {
+        Keeping::Folder(folder) => Marks::Files(file_marks(folder)),
+        Keeping::Memory(memory) => Marks::Revision(memory.revision()),
+    }
+}
+
+fn file_marks(folder: &Path) -> Vec<Mark> {
     let shelf = Shelf::of(folder);
     let mut files = vec![folder.join("inventory"), folder.join(file::TRIES)];
     let feeds = std::fs::read_dir(shelf.folder()).into_iter().flatten().filter_map(Result::ok);
@@ -169,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         keep_asset(folder.path(), "one");
         let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty()));
-        let mut pictures = watch(Some(folder.path()), PatchSettings::default(), receiver);
+        let mut pictures = watch(Some(Keeping::Folder(folder.path().to_owned())), PatchSettings::default(), receiver);
         assert_eq!(next(&mut pictures).state, PictureState::Loading);
         let first = next(&mut pictures);
         assert_eq!((first.state, first.asset_count, first.feeds.len()), (PictureState::Ready, 1, 5));
@@ -190,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_folder_nothing_comes() {
+    fn where_nothing_is_kept_nothing_comes() {
         let (_snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty()));
         assert!(watch(None, PatchSettings::default(), receiver).blocking_recv().is_none());
     }

@@ -1,8 +1,9 @@
-//! What the steps of runbooks do to the shop: the few commands they use, understood and carried out on the model. The
+//! What the steps of runbooks and rollouts do to the shop: the few commands they use, understood and carried out on the model. The
 //! right one mends it; the wrong one does what it says and mends nothing.
 
 mod disk;
 mod kubectl;
+mod machine;
 mod psql;
 mod table;
 
@@ -74,8 +75,10 @@ impl Shop {
             "kubectl" => self.kubectl(&call),
             "psql" => self.psql(&call),
             "df" => self.disk_free(None),
+            "ssh" => self.on_machine(&call),
             other => {
-                let line = format!("{other}: command not found in the simulated shop; it knows kubectl, psql and df");
+                let line =
+                    format!("{other}: command not found in the simulated shop; it knows kubectl, psql, df and ssh");
                 Executed::failed(127, &line)
             }
         }

@@ -7,7 +7,7 @@ use super::target::{Acting, TargetState};
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 
 /// Between two probes of a target of which nothing is known.
-const PROBE_MS: i64 = 10 * MINUTE_MS;
+const PROBE_MS: i64 = MINUTE_MS;
 
 impl Rollout {
     /// Looks at everything and says what is to be done. Call it whenever something happened, and every ten seconds while
@@ -20,6 +20,8 @@ impl Rollout {
             step.pause_for_incidents(facts);
             step.validate(facts);
             step.soak(facts);
+            // A soak that begins now may begin into an incident.
+            step.pause_for_incidents(facts);
             if facts.kill_switch().is_none() {
                 step.probe(facts);
                 step.take_back(facts);

@@ -32,7 +32,7 @@ const MAGIC: &str = "hypo feed 1 ";
 const LINE_BYTES_MAX: u64 = 65_536;
 
 /// Where a feed's entries are from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FeedHead {
     /// When they were taken.
     pub taken_at: Timestamp,

@@ -9,6 +9,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::engine::clock::HOUR_MS;
+use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::{FeedState, PatchPicture};
 use crate::engine::runtime::patch_desk;
 use crate::engine::settings::{
@@ -140,7 +141,7 @@ async fn what_became_of_it_is_on_the_pane() {
     // The others have no server: `404` is what wiremock answers.
     let (_snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty()));
     let (stop, signal) = StopSignal::pair();
-    let mut pictures = patch_desk::watch(Some(folder.path()), wanted.clone(), receiver);
+    let mut pictures = patch_desk::watch(Some(Keeping::Folder(folder.path().to_owned())), wanted.clone(), receiver);
     begin(Some(folder.path()), &wanted, &RunbookSettings::default(), &signal);
     let is_told = |picture: &PatchPicture| {
         let feed = |title: &str| picture.feeds.iter().find(|feed| feed.title.as_ref() == title).unwrap();
