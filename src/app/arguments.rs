@@ -1,6 +1,7 @@
 //! The command line: every command and flag, in one definition that also makes the help, the completions and the man page.
 
 mod advisories;
+mod ask;
 mod eval;
 mod inventory;
 mod patches;
@@ -14,6 +15,7 @@ use crate::engine::model::IncidentId;
 pub use advisories::{
     AdvisoriesCommand, AdvisoriesImportArguments, AdvisoriesListArguments, AdvisoriesSyncArguments, FeedName,
 };
+pub use ask::AskArguments;
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
 pub use inventory::{InventoryCommand, InventorySetArguments};
 pub use patches::{
@@ -87,6 +89,8 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Keep everything that comes in, in a file for `hypo replay`.
     Record(RecordArguments),
+    /// Ask a question in plain words; every number of the answer is from what is known here.
+    Ask(AskArguments),
     /// List incidents: from the store, or from the hypo that runs on it.
     Incidents(ListArguments),
     /// List anomalies: from the store, or from the hypo that runs on it.

@@ -25,6 +25,7 @@ pub mod snapshot;
 pub mod world;
 
 pub mod act;
+pub mod ask;
 pub mod audit;
 pub mod correlate;
 pub mod deliver;

@@ -61,6 +61,8 @@ mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod real_service;
 #[cfg(test)]
 mod redaction;

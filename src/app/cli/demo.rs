@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Exit, Failure, console, output, printing, settings, tokio_runtime};
 use crate::app::arguments::{Approve, CommonArguments, DemoArguments};
-use crate::engine::clock::Timestamp;
+use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::demo::headless::{self, Drill};
 use crate::engine::demo::scenarios::{self, SCENARIOS, Scenario};
 use crate::engine::demo::shop::{self, Shop};
@@ -16,6 +16,7 @@ use crate::engine::model::{SourceKind, SourceName};
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::RuntimeConfig;
 use crate::engine::runtime::source_list::SourceSpec;
+use crate::engine::snapshot::Snapshot;
 use crate::engine::store::{Store, StoreError};
 
 /// The live part of a drill begins on Tuesday 2026-11-17 at 14:30 UTC, so that a seed always gives the same drill.
@@ -96,4 +97,17 @@ fn drill(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static
         printing::report(&report.report)?;
     }
     Ok(Exit::Done)
+}
+
+/// How long after its beginning a scenario that nobody does anything about is at its height, in milliseconds.
+const HEIGHT_MS: i64 = 3 * MINUTE_MS;
+/// The scenario that questions are asked in.
+const ASKED_IN: &str = "firewall-rule";
+
+/// The picture of the scenario that questions are asked in, when everything that it breaks is broken.
+pub(super) fn at_its_height() -> Result<Arc<Snapshot>, Failure> {
+    let scenario = scenarios::find(ASKED_IN).unwrap_or_else(scenarios::default);
+    let drill = Drill { lasts_ms: HEIGHT_MS, ..Drill::new(scenario, 1, DRILL_START, headless::Approve::None) };
+    let (_, snapshot) = headless::run(&drill, &mut |_| {})?;
+    Ok(snapshot)
 }

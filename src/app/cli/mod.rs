@@ -1,6 +1,7 @@
 //! Commands without a screen, and the way from the command line to each of them.
 
 mod advisories;
+mod ask;
 mod audit;
 mod config;
 mod console;
@@ -66,6 +67,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Demo(demo)) => demo::run(common, demo),
         Some(Command::Replay(replay)) => replay::run(common, replay),
         Some(Command::Record(record)) => record::run(common, record),
+        Some(Command::Ask(ask)) => ask::run(common, ask),
         Some(Command::Incidents(list)) => list::incidents(common, list),
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
         Some(Command::Postmortem(postmortem)) => documents::post_mortem(common, postmortem),

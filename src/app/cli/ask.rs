@@ -1,0 +1,123 @@
+//! `hypo ask`: questions in plain words, answered from what the engine knows.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{Exit, Failure, demo, list, output};
+use crate::app::arguments::{AskArguments, CommonArguments};
+use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
+use crate::engine::ask::conversation::Conversation;
+use crate::engine::ask::ground::Ground;
+use crate::engine::ask::intent::Intent;
+use crate::engine::ask::slots::Slots;
+use crate::engine::snapshot::Snapshot;
+
+/// An answer as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    state: AnswerState,
+    intent: Intent,
+    slots: &'a Slots,
+    answer: String,
+    claims: Vec<ToldClaim>,
+    confidence: Option<f64>,
+    window: Option<ToldWindow>,
+    missing: Vec<String>,
+    next: &'a [Arc<str>],
+}
+
+#[derive(Serialize)]
+struct ToldClaim {
+    text: String,
+    citations: Vec<Citation>,
+}
+
+#[derive(Serialize)]
+struct ToldWindow {
+    from: String,
+    to: String,
+}
+
+pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<Exit, Failure> {
+    let written = arguments.question.join(" ");
+    let is_silent = written.trim().is_empty() && io::stdin().is_terminal();
+    if is_silent {
+        return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
+    }
+    let snapshot = if arguments.demo { demo::at_its_height()? } else { list::picture(common)? };
+    let zone = arguments.zone.unwrap_or_else(local_zone);
+    let mut conversation = Conversation::default();
+    let mut is_unknown = false;
+    let mut ask = |question: &str| -> Result<(), Failure> {
+        let answer = answered(&mut conversation, &snapshot, zone, question);
+        is_unknown |= answer.state != AnswerState::Answered;
+        if arguments.json {
+            output::json(&told(&answer))?;
+        } else {
+            print(&answer, zone)?;
+        }
+        Ok(())
+    };
+    if written.trim().is_empty() {
+        for line in io::stdin().lock().lines() {
+            let line = line.map_err(|problem| format!("cannot read standard input: {problem}"))?;
+            if !line.trim().is_empty() {
+                ask(&line)?;
+            }
+        }
+    } else {
+        ask(&written)?;
+    }
+    Ok(if is_unknown { Exit::Found } else { Exit::Done })
+}
+
+fn answered(conversation: &mut Conversation, snapshot: &Snapshot, zone: Tz, question: &str) -> Answer {
+    conversation.ask(question, &Ground { snapshot, zone, focus: None })
+}
+
+fn told(answer: &Answer) -> Told<'_> {
+    let claims = std::iter::once(&answer.lead).chain(&answer.claims);
+    Told {
+        state: answer.state,
+        intent: answer.intent,
+        slots: &answer.slots,
+        answer: answer.lead.text(),
+        claims: claims.map(|claim| ToldClaim { text: claim.text(), citations: claim.citations() }).collect(),
+        confidence: answer.confidence,
+        window: answer.window.map(|span| ToldWindow { from: span.from.to_string(), to: span.to.to_string() }),
+        missing: answer.missing.iter().map(Claim::text).collect(),
+        next: &answer.next,
+    }
+}
+
+fn print(answer: &Answer, zone: Tz) -> io::Result<()> {
+    output::line(&answer.lead.text())?;
+    for claim in &answer.claims {
+        output::line(&format!("  - {}", claim.text()))?;
+    }
+    if let Some(window) = answer.window {
+        output::line(&format!("  time: {} to {} UTC, told in {zone}", window.from, window.to))?;
+    }
+    for claim in &answer.missing {
+        output::line(&format!("  not known: {}", claim.text()))?;
+    }
+    if !answer.next.is_empty() {
+        let word = if answer.state == AnswerState::Ambiguous { "one of" } else { "next" };
+        output::line(&format!("  {word}: {}", answer.next.join(" · ")))?;
+    }
+    Ok(())
+}
+
+/// This machine's zone: what TZ says, else where /etc/localtime points to, else UTC.
+fn local_zone() -> Tz {
+    let of_variable = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
+    let of_link = || {
+        let target = std::fs::read_link("/etc/localtime").ok()?;
+        let (_, name) = target.to_str()?.split_once("zoneinfo/")?;
+        name.parse().ok()
+    };
+    of_variable.or_else(of_link).unwrap_or(Tz::UTC)
+}

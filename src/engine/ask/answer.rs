@@ -1,0 +1,263 @@
+//! What is answered: claims made of fixed words and of facts, each fact with where it is from.
+//!
+//! Numbers and names can come into a claim as a [`Fact`] only: what an answer says by itself is `&'static str`. So a claim
+//! without a citation says nothing that could be wrong.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::intent::Intent;
+use super::slots::Slots;
+use super::time::span::Span;
+use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId};
+
+/// Where a fact is from; Enter opens it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Citation {
+    /// An incident.
+    Incident(IncidentId),
+    /// An anomaly.
+    Anomaly(AnomalyId),
+    /// Alerts of a rule, by its name.
+    Alert(Arc<str>),
+    /// A change.
+    Change(ChangeId),
+    /// A run, or one of its steps, from 0.
+    Run(RunId, Option<usize>),
+    /// An entry of the audit log, by its number.
+    Audit(u64),
+    /// A runbook.
+    Runbook(Arc<str>),
+    /// A source of signals.
+    Source(Arc<str>),
+    /// A service in the topology.
+    Service(Arc<str>),
+    /// A patch of the queue, by its key.
+    Patch(Arc<str>),
+    /// A rollout.
+    Rollout(RolloutId),
+    /// A maintenance window or a freeze, by its name.
+    Occasion(Arc<str>),
+    /// How much the engine may do by itself.
+    Autonomy,
+    /// The totals of all that is watched.
+    Totals,
+    /// The question itself: a word that the asker used.
+    Question,
+}
+
+/// Something known, as it is said, and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// As it is said, with its unit.
+    pub text: Arc<str>,
+    /// Where it is from.
+    pub from: Citation,
+}
+
+impl Fact {
+    /// A fact.
+    pub fn new(text: impl fmt::Display, from: Citation) -> Self {
+        Self { text: Arc::from(text.to_string()), from }
+    }
+}
+
+/// A piece of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Word(&'static str),
+    Known(Fact),
+}
+
+/// One sentence of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claim {
+    parts: Vec<Part>,
+}
+
+impl Claim {
+    /// A claim of `pattern`, whose `{}` stand for the facts in turn. Facts beyond the last place are added as citations alone.
+    #[must_use]
+    pub fn of(pattern: &'static str, facts: impl IntoIterator<Item = Fact>) -> Self {
+        let (mut parts, mut facts) = (Vec::new(), facts.into_iter());
+        let mut pieces = pattern.split("{}").peekable();
+        while let Some(piece) = pieces.next() {
+            if !piece.is_empty() {
+                parts.push(Part::Word(piece));
+            }
+            if pieces.peek().is_some()
+                && let Some(fact) = facts.next()
+            {
+                parts.push(Part::Known(fact));
+            }
+        }
+        Self { parts }
+    }
+
+    /// The same with another claim after it.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.parts.extend(other.parts);
+        self
+    }
+
+    /// As a person reads it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let of = |part: &Part| match part {
+            Part::Word(word) => (*word).to_owned(),
+            Part::Known(fact) => fact.text.to_string(),
+        };
+        self.parts.iter().map(of).collect()
+    }
+
+    /// What it rests on, each once, in order of mention.
+    #[must_use]
+    pub fn citations(&self) -> Vec<Citation> {
+        let mut all = Vec::new();
+        for fact in self.facts() {
+            if !all.contains(&fact.from) {
+                all.push(fact.from.clone());
+            }
+        }
+        all
+    }
+
+    /// Its facts, in order.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.parts.iter().filter_map(|part| if let Part::Known(fact) = part { Some(fact) } else { None })
+    }
+
+    /// What it says by itself.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.parts.iter().filter_map(|part| if let Part::Word(word) = part { Some(*word) } else { None })
+    }
+}
+
+/// Several facts in a row, as a person lists them.
+#[must_use]
+pub fn listed(facts: Vec<Fact>) -> Claim {
+    let count = facts.len();
+    let mut parts = Vec::new();
+    for (at, fact) in facts.into_iter().enumerate() {
+        match (at, count - at) {
+            (0, _) => {}
+            (_, 1) => parts.push(Part::Word(" and ")),
+            _ => parts.push(Part::Word(", ")),
+        }
+        parts.push(Part::Known(fact));
+    }
+    Claim { parts }
+}
+
+/// What kind of answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerState {
+    /// The question is answered from what is known.
+    Answered,
+    /// It is not known, and the answer says what is missing.
+    Unknown,
+    /// Something has to be asked back.
+    Ambiguous,
+    /// It asks for an act or a secret.
+    Refused,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What kind of answer.
+    pub state: AnswerState,
+    /// What the question was after.
+    pub intent: Intent,
+    /// What it said beside that.
+    pub slots: Slots,
+    /// The answer in one sentence.
+    pub lead: Claim,
+    /// What it rests on, the most telling first.
+    pub claims: Vec<Claim>,
+    /// How sure it is, from 0 to 1, where it is a judgement.
+    pub confidence: Option<f64>,
+    /// The time that was looked at.
+    pub window: Option<Span>,
+    /// What could not be told.
+    pub missing: Vec<Claim>,
+    /// Questions that may follow, or the choices of one that is asked back.
+    pub next: Vec<Arc<str>>,
+}
+
+impl Answer {
+    /// An answer of one sentence.
+    #[must_use]
+    pub fn new(state: AnswerState, lead: Claim) -> Self {
+        Self {
+            state,
+            intent: Intent::OutOfScope,
+            slots: Slots::default(),
+            lead,
+            claims: Vec::new(),
+            confidence: None,
+            window: None,
+            missing: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
+    /// An answer from what is known.
+    #[must_use]
+    pub fn known(lead: Claim) -> Self {
+        Self::new(AnswerState::Answered, lead)
+    }
+
+    /// That it is not known.
+    #[must_use]
+    pub fn unknown(lead: Claim) -> Self {
+        Self::new(AnswerState::Unknown, lead)
+    }
+
+    /// The same with what it rests on.
+    #[must_use]
+    pub fn with(mut self, claims: impl IntoIterator<Item = Claim>) -> Self {
+        self.claims.extend(claims);
+        self
+    }
+
+    /// The same for a span of time.
+    #[must_use]
+    pub fn over(mut self, window: Option<Span>) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same with questions that may follow.
+    #[must_use]
+    pub fn then(mut self, next: &[&'static str]) -> Self {
+        self.next.extend(next.iter().map(|text| Arc::from(*text)));
+        self
+    }
+
+    /// Every claim, the lead first.
+    pub fn all_claims(&self) -> impl Iterator<Item = &Claim> {
+        std::iter::once(&self.lead).chain(&self.claims).chain(&self.missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_stand_in_their_places_and_are_cited_once() {
+        let fact = |text: &str, number| Fact::new(text, Citation::Audit(number));
+        let claim = Claim::of("{} did {}; {} saw it.", [fact("mira", 1), fact("it", 2), fact("jonas", 1)]);
+        assert_eq!(claim.text(), "mira did it; jonas saw it.");
+        assert_eq!(claim.citations(), [Citation::Audit(1), Citation::Audit(2)]);
+        assert_eq!(claim.words().collect::<String>(), " did ;  saw it.");
+        let list = listed(vec![fact("a", 1), fact("b", 2), fact("c", 3)]);
+        assert_eq!(list.text(), "a, b and c");
+    }
+}

@@ -1,0 +1,147 @@
+//! Why something is as it is: what root cause says of the incident, and what is known of the service itself.
+
+use std::sync::Arc;
+
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::slots::Slots;
+use crate::engine::model::{Evidence, EvidenceTarget, Hypothesis, Incident};
+
+/// How many pieces of evidence are told.
+const EVIDENCE_MAX: usize = 4;
+/// How many candidates are told.
+const CANDIDATES_MAX: usize = 3;
+
+/// The cause of the incident, and what comes after it.
+pub(super) fn root_cause(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let Some(incident) = ground.incident(slots) else { return no_incident() };
+    let Some(cause) = incident.ranking.cause() else { return unresolved(incident) };
+    let mut answer = Answer::known(named(incident, cause)).with(evidence(incident, &cause.evidence_for));
+    answer.confidence = Some(cause.confidence.get());
+    if let Some(other) = incident.ranking.hypotheses.get(1) {
+        answer.claims.push(Claim::of("Next is {}, with {}.", [title(incident, other), sure(incident, other)]));
+    }
+    answer.then(&["how sure are you", "what is affected", "what should I do next"])
+}
+
+/// What speaks for the cause, what against it, what would disprove it.
+pub(super) fn confidence(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let Some(incident) = ground.incident(slots) else { return no_incident() };
+    let Some(cause) = incident.ranking.cause() else { return unresolved(incident) };
+    let lead = Claim::of("{} is the cause with {}.", [title(incident, cause), sure(incident, cause)]);
+    let mut answer = Answer::known(lead).with(evidence(incident, &cause.evidence_for));
+    for piece in cause.evidence_against.iter().take(EVIDENCE_MAX) {
+        answer.claims.push(Claim::of("Against it: {}.", [piece_of(incident, piece)]));
+    }
+    if !cause.disproved_by.is_empty() {
+        let what = Fact::new(&cause.disproved_by, Citation::Incident(incident.id));
+        answer.claims.push(Claim::of("It would be disproved by this: {}.", [what]));
+    }
+    for other in incident.ranking.hypotheses.iter().skip(1).take(CANDIDATES_MAX - 1) {
+        answer.claims.push(Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
+    }
+    answer.confidence = Some(cause.confidence.get());
+    answer.then(&["what changed before the incident", "what is affected"])
+}
+
+/// Why a service is slow, fails, or a metric of it is where it is.
+pub(super) fn why(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let Some(service) = slots.service.first() else {
+        return root_cause(ground, slots);
+    };
+    let found = ground.anomalies(service, slots.metric);
+    let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
+    if found.is_empty() {
+        let lead = Claim::of("Nothing unusual is known of {}: no anomaly of it is recorded.", [name()]);
+        return Answer::known(lead).then(&["what is broken now", "is the data fresh"]);
+    }
+    let incident =
+        found.iter().find_map(|anomaly| anomaly.incident).and_then(|id| ground.snapshot.incident(id)).map(Arc::as_ref);
+    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| {
+        let metric = Fact::new(&anomaly.metric, Citation::Anomaly(anomaly.id));
+        let at = ground.at(anomaly.started_at, Citation::Anomaly(anomaly.id));
+        let pattern = if anomaly.ended_at.is_some() {
+            "{} was at {} where {} is usual, from {} on; it is over."
+        } else {
+            "{} is at {} where {} is usual, since {}."
+        };
+        Claim::of(pattern, [metric, ground::value(anomaly), ground::usual(anomaly), at])
+    });
+    let Some(incident) = incident else {
+        let lead = Claim::of("Why {} departs from the usual is not known: it belongs to no incident.", [name()]);
+        return Answer::unknown(lead).with(departed);
+    };
+    let Some(cause) = incident.ranking.cause() else {
+        return unresolved(incident).with(departed);
+    };
+    let is_itself = cause.service.as_str() == service.as_ref();
+    let lead = if is_itself {
+        Claim::of(
+            "{} is where {} starts: {}, with {}.",
+            [name(), id(incident), title(incident, cause), sure(incident, cause)],
+        )
+    } else {
+        Claim::of(
+            "{} suffers from {}: {}, with {}.",
+            [name(), id(incident), title(incident, cause), sure(incident, cause)],
+        )
+    };
+    let mut answer = Answer::known(lead).with(departed);
+    let at = cause.impact_chain.iter().position(|name| name.as_str() == service.as_ref());
+    if let Some(at) = at.filter(|at| *at > 0) {
+        let way = cause
+            .impact_chain
+            .iter()
+            .take(at + 1)
+            .map(|name| Fact::new(name, Citation::Incident(incident.id)))
+            .collect();
+        answer.claims.push(Claim::of("It gets there by ", []).and(listed(way)).and(Claim::of(".", [])));
+    }
+    answer.confidence = Some(cause.confidence.get());
+    answer.then(&["how sure are you", "what changed before the incident", "what should I do next"])
+}
+
+fn named(incident: &Incident, cause: &Hypothesis) -> Claim {
+    let id = id(incident);
+    Claim::of("{} was most likely caused by {}, with {}.", [id, title(incident, cause), sure(incident, cause)])
+}
+
+fn id(incident: &Incident) -> Fact {
+    Fact::new(incident.id, Citation::Incident(incident.id))
+}
+
+fn title(incident: &Incident, cause: &Hypothesis) -> Fact {
+    let from = cause.change.map_or(Citation::Incident(incident.id), Citation::Change);
+    Fact::new(&cause.title, from)
+}
+
+fn sure(incident: &Incident, cause: &Hypothesis) -> Fact {
+    Fact::new(format!("{:.0} % confidence", 100.0 * cause.confidence.get()), Citation::Incident(incident.id))
+}
+
+fn evidence<'i>(incident: &'i Incident, pieces: &'i [Evidence]) -> impl Iterator<Item = Claim> + 'i {
+    pieces.iter().take(EVIDENCE_MAX).map(|piece| Claim::of("For it: {}.", [piece_of(incident, piece)]))
+}
+
+fn piece_of(incident: &Incident, piece: &Evidence) -> Fact {
+    let from = match &piece.target {
+        Some(EvidenceTarget::Anomaly(id)) => Citation::Anomaly(*id),
+        Some(EvidenceTarget::Change(id)) => Citation::Change(*id),
+        _ => Citation::Incident(incident.id),
+    };
+    Fact::new(&piece.text, from)
+}
+
+/// Nothing has happened that had a cause.
+fn no_incident() -> Answer {
+    Answer::known(Claim::of("There is no incident, so there is no cause to name.", [])).then(&["what changed today"])
+}
+
+fn unresolved(incident: &Incident) -> Answer {
+    let why = incident.ranking.unresolved.clone().unwrap_or_else(|| Arc::from("nothing has been found yet"));
+    let why = Fact::new(why, Citation::Incident(incident.id));
+    let lead = Claim::of("The cause of {} is not known: {}.", [id(incident), why]);
+    let candidates = incident.ranking.hypotheses.iter().take(CANDIDATES_MAX);
+    let candidates = candidates.map(|other| Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
+    Answer::unknown(lead).with(candidates)
+}

@@ -1,0 +1,65 @@
+//! From what was asked to an answer: one plan for each intent, which only reads.
+
+mod cause;
+mod changes;
+mod incident;
+mod machine;
+mod patches;
+mod runs;
+mod service;
+mod unanswered;
+
+use super::answer::{Answer, AnswerState};
+use super::ground::Ground;
+use super::intent::Intent;
+use super::reading::{Reading, Standing};
+
+/// Answers what was read.
+#[must_use]
+pub fn answer(ground: &Ground<'_>, reading: &Reading) -> Answer {
+    let mut answer = match &reading.standing {
+        Standing::Clear => planned(ground, reading),
+        Standing::Refused => unanswered::refused(),
+        Standing::OutOfScope => unanswered::out_of_scope(),
+        Standing::UnknownName => unanswered::unknown_name(ground, &reading.slots),
+        Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt),
+    };
+    answer.intent = reading.intent;
+    answer.slots.clone_from(&reading.slots);
+    if answer.state == AnswerState::Answered && answer.window.is_none() {
+        answer.window = ground.span(&reading.slots).ok().flatten();
+    }
+    answer
+}
+
+fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
+    let slots = &reading.slots;
+    if let Err(problem) = ground.span(slots) {
+        return unanswered::no_such_time(problem);
+    }
+    match reading.intent {
+        Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike => cause::why(ground, slots),
+        Intent::RootCause => cause::root_cause(ground, slots),
+        Intent::CauseConfidence => cause::confidence(ground, slots),
+        Intent::WhatChanged => changes::what_changed(ground, slots),
+        Intent::ChangeLookup => changes::lookup(ground, slots),
+        Intent::BlastRadius => incident::blast_radius(ground, slots),
+        Intent::Dependency => service::dependency(ground, slots),
+        Intent::NextStep => runs::next_step(ground, slots),
+        Intent::Trend | Intent::VerifyRecovery => incident::recovery(ground, slots),
+        Intent::CurrentStatus => incident::status(ground, slots),
+        Intent::ServiceHealth => service::health(ground, slots),
+        Intent::AlertExplain => incident::alert(ground, slots),
+        Intent::AlertSuppressed => incident::suppressed(ground, slots),
+        Intent::IncidentTimeline => incident::timeline(ground, slots),
+        Intent::IncidentSummary => incident::summary(ground, slots),
+        Intent::RunbookFind => runs::find(ground, slots),
+        Intent::RunbookStatus => runs::status(ground, slots),
+        Intent::ActionAudit => runs::audit(ground, slots),
+        Intent::PatchStatus | Intent::PatchPriority => patches::queue(ground, slots),
+        Intent::PatchRollout => patches::rollout(ground, slots),
+        Intent::AutonomyPolicy => machine::autonomy(ground),
+        Intent::DataQuality => machine::data(ground, slots),
+        other => unanswered::not_kept(other),
+    }
+}

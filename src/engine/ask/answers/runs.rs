@@ -1,0 +1,188 @@
+//! What to do, where a run stands, and who did what.
+
+use std::sync::Arc;
+
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
+use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::slots::Slots;
+use crate::engine::model::{AuditKind, Run, RunStep, StepState};
+
+/// How many lines are told.
+const LINES_MAX: usize = 8;
+
+/// What to do next: the open step, else the runbook that fits best.
+pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let Some(incident) = ground.incident(slots).filter(|incident| incident.state.is_live()) else {
+        return Answer::known(Claim::of("Nothing has to be done: no incident is open.", []));
+    };
+    let open = ground.snapshot.runs.iter().find(|run| run.incident() == Some(incident.id) && run.state.is_open());
+    if let Some((run, (at, step))) = open.and_then(|run| Some((run, current(run)?))) {
+        let cited = || Citation::Run(run.id, Some(at));
+        let lead = Claim::of(
+            "Look at the step that is offered: {}, which touches {}.",
+            [Fact::new(&step.bound.spec.title, cited()), Fact::new(&step.bound.spec.touches, cited())],
+        );
+        return Answer::known(lead).with([gate(run, at, step)]);
+    }
+    let id = Fact::new(incident.id, Citation::Incident(incident.id));
+    let proposals = ground.snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
+    let Some(best) = proposals.first() else {
+        let lead = Claim::of("No runbook fits {}. Look at its evidence first.", [id]);
+        return Answer::known(lead).then(&["what is the root cause", "what changed before the incident"]);
+    };
+    let cited = || Citation::Runbook(Arc::clone(&best.runbook.id));
+    let lead = Claim::of(
+        "Begin the runbook {} for {}; every step of it waits for your approval.",
+        [Fact::new(&best.runbook.title, cited()), id],
+    );
+    let mut answer = Answer::known(lead).with([Claim::of("It fits because {}.", [Fact::new(&best.reason, cited())])]);
+    for step in best.steps.iter().take(LINES_MAX) {
+        answer.claims.push(Claim::of("Step: {}.", [Fact::new(&step.spec.title, cited())]));
+    }
+    answer.then(&["how sure are you", "what is affected"])
+}
+
+/// Which procedure there is.
+pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let incident = ground.incident(slots);
+    let proposals = incident
+        .and_then(|incident| ground.snapshot.proposals.get(&incident.id))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let wanted = |id: &str| slots.runbook.as_deref().is_none_or(|name| name == id);
+    let found: Vec<_> = proposals.iter().filter(|proposal| wanted(&proposal.runbook.id)).collect();
+    if found.is_empty() {
+        return Answer::unknown(Claim::of("No runbook that fits is proposed now.", []))
+            .then(&["what should I do next"]);
+    }
+    let cited = |id: &Arc<str>| Citation::Runbook(Arc::clone(id));
+    let lead = Claim::of(
+        "{} runbooks fit, the best is {}.",
+        [
+            ground::count(found.len(), Citation::Totals),
+            found
+                .first()
+                .map_or(Fact::new("", Citation::Totals), |best| Fact::new(&best.runbook.id, cited(&best.runbook.id))),
+        ],
+    );
+    let claims = found.iter().take(LINES_MAX).map(|proposal| {
+        let id = &proposal.runbook.id;
+        Claim::of(
+            "{}: {}; it fits because {}.",
+            [
+                Fact::new(id, cited(id)),
+                Fact::new(&proposal.runbook.title, cited(id)),
+                Fact::new(&proposal.reason, cited(id)),
+            ],
+        )
+    });
+    Answer::known(lead).with(claims)
+}
+
+/// Where a run stands.
+pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let is_it = |run: &&Arc<Run>| slots.runbook.as_deref().is_none_or(|name| name == run.runbook.id.as_ref());
+    let runs = || ground.snapshot.runs.iter().filter(is_it);
+    let Some(run) = runs().find(|run| run.state.is_open()).or_else(|| runs().next()) else {
+        return Answer::known(Claim::of("No runbook was run.", [])).then(&["what should I do next"]);
+    };
+    let whole = || Citation::Run(run.id, None);
+    if let Some(number) = slots.step {
+        let at = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+        let Some(step) = run.steps.get(at) else {
+            let lead = Claim::of(
+                "{} has only {} steps.",
+                [Fact::new(&run.runbook.id, whole()), ground::count(run.steps.len(), whole())],
+            );
+            return Answer::unknown(lead);
+        };
+        return of_step(run, at, step);
+    }
+    let passed = run.steps.iter().filter(|step| step.state.is_passed()).count();
+    let lead = Claim::of(
+        "{}: {}; {} of {} steps are passed.",
+        [
+            Fact::new(&run.runbook.id, whole()),
+            Fact::new(&run.word, whole()),
+            ground::count(passed, whole()),
+            ground::count(run.steps.len(), whole()),
+        ],
+    );
+    let mut answer = Answer::known(lead);
+    if let Some((at, step)) = current(run) {
+        let cited = Citation::Run(run.id, Some(at));
+        answer.claims.push(Claim::of("It is at: {}.", [Fact::new(&step.bound.spec.title, cited)]));
+        answer.claims.push(gate(run, at, step));
+    }
+    answer
+}
+
+fn of_step(run: &Run, at: usize, step: &RunStep) -> Answer {
+    let cited = || Citation::Run(run.id, Some(at));
+    let title = Fact::new(&step.bound.spec.title, cited());
+    let lead = match &step.state {
+        StepState::Succeeded { .. } => Claim::of("{}: done.", [title]),
+        StepState::Running { .. } => Claim::of("{}: it runs.", [title]),
+        StepState::Waiting => Claim::of("{}: it waits for a person.", [title]),
+        StepState::Failed { reason, .. } => Claim::of("{}: failed, {}.", [title, Fact::new(reason, cited())]),
+        StepState::Skipped { by, reason, .. } => {
+            Claim::of("{}: skipped by {}, {}.", [title, Fact::new(by, cited()), Fact::new(reason, cited())])
+        }
+        StepState::Unknown { .. } => Claim::of("{}: it was begun, and nobody saw its end.", [title]),
+        _ => Claim::of("{}: not done.", [title]),
+    };
+    let printed = step
+        .output
+        .iter()
+        .rev()
+        .take(LINES_MAX)
+        .rev()
+        .map(|line| Claim::of("It printed: {}", [Fact::new(line, cited())]));
+    let mut answer = Answer::known(lead).with(printed);
+    if step.output.is_empty() {
+        answer.claims.push(Claim::of("It printed nothing.", []));
+    }
+    answer
+}
+
+fn current(run: &Run) -> Option<(usize, &RunStep)> {
+    let at = run.current_step()?;
+    Some((at, run.steps.get(at)?))
+}
+
+fn gate(run: &Run, at: usize, step: &RunStep) -> Claim {
+    Claim::of("The gate says: {}.", [Fact::new(&step.gate_text, Citation::Run(run.id, Some(at)))])
+}
+
+/// Who did what.
+pub(super) fn audit(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    let window = ground.span(slots).ok().flatten();
+    let within = |at| window.is_none_or(|span| span.from <= at && at <= span.to);
+    let is_act = |kind: AuditKind| {
+        matches!(kind, AuditKind::Operator | AuditKind::Approval | AuditKind::Intent | AuditKind::Outcome)
+    };
+    let of_owner = |by: &str| slots.owner.as_deref().is_none_or(|owner| owner == by);
+    let says = |text: &str| slots.service.iter().all(|service| text.contains(service.as_ref()));
+    let found: Vec<_> = ground
+        .snapshot
+        .audit
+        .iter()
+        .filter(|entry| is_act(entry.kind) && within(entry.at) && of_owner(&entry.by) && says(&entry.text))
+        .collect();
+    if found.is_empty() {
+        let count = ground::count(ground.snapshot.audit.len(), Citation::Totals);
+        let lead = Claim::of("Nobody did anything of the kind, as far as the audit log says.", []);
+        return Answer::known(lead).with([Claim::of("Its newest {} entries were looked at.", [count])]).over(window);
+    }
+    let lead = Claim::of("{} acts are in the audit log.", [ground::count(found.len(), Citation::Totals)]);
+    let claims = found.iter().take(LINES_MAX).map(|entry| {
+        let cited = || Citation::Audit(entry.sequence);
+        Claim::of(
+            "{}, {}: {}.",
+            [ground.at(entry.at, cited()), Fact::new(&entry.by, cited()), Fact::new(&entry.text, cited())],
+        )
+    });
+    let mut answer = Answer::known(lead).with(claims).over(window);
+    answer.missing.push(Claim::of("Whether the log is intact is told by `hypo audit verify`.", []));
+    answer
+}

@@ -1,0 +1,219 @@
+//! What answers are made from: a picture of everything that is known, the time, the asker's zone, and what is on the screen.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, TimeZone};
+use chrono_tz::Tz;
+
+use super::answer::{Citation, Fact};
+use super::metric::Concept;
+use super::names::{Kind, Name};
+use super::slots::Slots;
+use super::time::span::{self, Anchors, Span, Untold};
+use crate::engine::clock::Timestamp;
+use crate::engine::model::{Anomaly, Change, Incident, IncidentId, human, human_count};
+use crate::engine::snapshot::Snapshot;
+
+/// What answers are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'s> {
+    /// Everything that is known now.
+    pub snapshot: &'s Snapshot,
+    /// The asker's zone.
+    pub zone: Tz,
+    /// The incident that is looked at, where one is.
+    pub focus: Option<IncidentId>,
+}
+
+impl<'s> Ground<'s> {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.snapshot.at
+    }
+
+    /// The day in the asker's zone.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.zone.timestamp_millis_opt(self.now().0).earliest().map_or(NaiveDate::MIN, |at| at.date_naive())
+    }
+
+    /// The incident that a question is about: the one it names, the one on the screen, the worst live one, the last.
+    #[must_use]
+    pub fn incident(&self, slots: &Slots) -> Option<&'s Incident> {
+        let named = slots.incident.as_deref().filter(|name| *name != "this");
+        let all = &self.snapshot.incidents;
+        match named {
+            Some(name) => all.iter().find(|incident| incident.id.to_string() == name),
+            None => {
+                let focused = all.iter().find(|incident| Some(incident.id) == self.focus);
+                focused.or_else(|| all.iter().find(|incident| incident.state.is_live())).or_else(|| all.first())
+            }
+        }
+        .map(Arc::as_ref)
+    }
+
+    /// What times are told by, for this incident.
+    #[must_use]
+    pub fn anchors(&self, incident: Option<&Incident>) -> Anchors {
+        Anchors {
+            incident: incident.map(|incident| (incident.started_at, incident.resolved_at)),
+            deploy: self.snapshot.changes.iter().map(|change| change.notice.at).max(),
+        }
+    }
+
+    /// The span that a question speaks of.
+    ///
+    /// # Errors
+    /// When what it is told by did not happen.
+    pub fn span(&self, slots: &Slots) -> Result<Option<Span>, Untold> {
+        let Some(time) = slots.time else { return Ok(None) };
+        let anchors = self.anchors(self.incident(slots));
+        span::span(time, self.now(), self.zone, &anchors).map(|(span, _)| Some(span))
+    }
+
+    /// A clock time in the asker's zone, with its day where that is not today.
+    #[must_use]
+    pub fn clock(&self, at: Timestamp) -> String {
+        let Some(local) = self.zone.timestamp_millis_opt(at.0).earliest() else { return at.to_string() };
+        if local.date_naive() == self.today() {
+            local.format("%H:%M:%S").to_string()
+        } else {
+            local.format("%Y-%m-%d %H:%M").to_string()
+        }
+    }
+
+    /// A clock time as a fact.
+    #[must_use]
+    pub fn at(&self, at: Timestamp, from: Citation) -> Fact {
+        Fact::new(self.clock(at), from)
+    }
+
+    /// Changes within a span, oldest first; those of a service where one is named.
+    #[must_use]
+    pub fn changes(&self, within: Option<Span>, slots: &Slots) -> Vec<&'s Change> {
+        let of_service = |change: &&Change| {
+            slots.service.is_empty()
+                || change
+                    .notice
+                    .service
+                    .as_ref()
+                    .is_some_and(|name| slots.service.iter().any(|wanted| **wanted == *name.as_str()))
+        };
+        let of_author = |change: &&Change| {
+            slots.owner.as_ref().is_none_or(|owner| change.notice.author.as_deref() == Some(owner.as_ref()))
+        };
+        let in_span =
+            |change: &&Change| within.is_none_or(|span| span.from <= change.notice.at && change.notice.at <= span.to);
+        let mut found: Vec<&Change> = self
+            .snapshot
+            .changes
+            .iter()
+            .map(Arc::as_ref)
+            .filter(in_span)
+            .filter(of_service)
+            .filter(of_author)
+            .collect();
+        found.sort_by_key(|change| (change.notice.at, change.id));
+        found
+    }
+
+    /// Anomalies of a service, those that go on first, the worst first; of one concept where `metric` says which.
+    #[must_use]
+    pub fn anomalies(&self, service: &str, metric: Option<Concept>) -> Vec<&'s Anomaly> {
+        let is_of = |anomaly: &&Anomaly| {
+            anomaly.service.as_str() == service
+                && metric.is_none_or(|metric| Concept::of_metric(&anomaly.metric, anomaly.role) == Some(metric))
+        };
+        self.snapshot.anomalies.iter().map(Arc::as_ref).filter(is_of).collect()
+    }
+
+    /// Every name that questions may speak of.
+    #[must_use]
+    pub fn names(&self) -> Vec<Name> {
+        let mut names = Vec::new();
+        let mut add = |kind: Kind, text: &dyn Display| names.push(Name { kind, text: Arc::from(text.to_string()) });
+        let snapshot = self.snapshot;
+        for service in snapshot.topology.services() {
+            add(Kind::Service, &service);
+        }
+        for anomaly in &snapshot.anomalies {
+            add(Kind::Service, &anomaly.service);
+            if let Some(instance) = &anomaly.instance {
+                add(Kind::Host, instance);
+            }
+        }
+        for alert in &snapshot.alerts {
+            add(Kind::Alert, &alert.notice.name);
+            if let Some(service) = &alert.notice.service {
+                add(Kind::Service, service);
+            }
+            for (label, value) in alert.notice.labels.iter() {
+                if matches!(label, "region" | "zone" | "datacenter" | "cluster") {
+                    add(Kind::Region, &value);
+                }
+            }
+        }
+        for change in &snapshot.changes {
+            let notice = &change.notice;
+            if let Some(version) = &notice.version {
+                // What is named after itself, such as a policy, is spoken of as a change.
+                let is_name = version.contains('-');
+                add(if is_name { Kind::Change } else { Kind::Version }, version);
+            }
+            if let Some(author) = &notice.author {
+                add(Kind::Owner, author);
+            }
+            if let Some(service) = &notice.service {
+                add(Kind::Service, service);
+            }
+        }
+        for incident in &snapshot.incidents {
+            add(Kind::Incident, &incident.id);
+            if let Some(owner) = &incident.owner {
+                add(Kind::Owner, owner);
+            }
+            for service in incident.services.keys() {
+                add(Kind::Service, service);
+            }
+        }
+        let proposed = snapshot.proposals.values().flatten().map(|proposal| &proposal.runbook);
+        for runbook in proposed.chain(snapshot.runs.iter().map(|run| &run.runbook)) {
+            add(Kind::Runbook, &runbook.id);
+        }
+        for entry in &snapshot.audit {
+            if entry.incident.is_some() {
+                add(Kind::Owner, &entry.by);
+            }
+        }
+        for patch in &snapshot.patches.patches {
+            add(Kind::Package, &patch.package);
+            for advisory in &patch.advisories {
+                add(Kind::Advisory, &advisory.id);
+            }
+            for asset in &patch.assets {
+                add(Kind::Host, &asset.name);
+            }
+        }
+        names
+    }
+}
+
+/// How many, as a fact.
+#[must_use]
+pub fn count(count: usize, from: Citation) -> Fact {
+    Fact::new(human_count(u64::try_from(count).unwrap_or(u64::MAX)), from)
+}
+
+/// The value of an anomaly with its unit, as a fact.
+#[must_use]
+pub fn value(anomaly: &Anomaly) -> Fact {
+    Fact::new(human(anomaly.value, anomaly.unit), Citation::Anomaly(anomaly.id))
+}
+
+/// What is usual for an anomaly's metric, as a fact.
+#[must_use]
+pub fn usual(anomaly: &Anomaly) -> Fact {
+    Fact::new(human(anomaly.expected.centre, anomaly.unit), Citation::Anomaly(anomaly.id))
+}

@@ -1,0 +1,391 @@
+//! Finds names, times, metrics and numbers among the words of a question, and mends slips on the way.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::metric::{self, Concept};
+use super::names::{Fit, Kind, Name, NameBook, WORDS_MAX};
+use super::spelling::Speller;
+use super::time::expression::TimeExpression;
+use super::time::grammar;
+use super::words::{Word, Words};
+
+/// What some words stand for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mention {
+    /// A time, and whether something is compared with it.
+    Time(TimeExpression, bool),
+    /// A known name, or several that are written alike.
+    Names(Vec<Name>),
+    /// What is measured, and which percentile of it.
+    Metric(Concept, Option<&'static str>),
+    /// A vulnerability or advisory, in upper case.
+    Advisory(Arc<str>),
+    /// An incident, in upper case.
+    Incident(Arc<str>),
+    /// A version.
+    Version(Arc<str>),
+    /// A region by the look of it.
+    Region(Arc<str>),
+    /// How bad an incident is.
+    Severity(Arc<str>),
+    /// A number.
+    Number(u32),
+    /// The number of a step.
+    Step(u32),
+}
+
+/// One or more words that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// Which words.
+    pub at: Range<usize>,
+    /// What the classifier sees: the word, or a placeholder in angle brackets.
+    pub text: String,
+    /// What it stands for.
+    pub mention: Option<Mention>,
+}
+
+/// A question whose names and times are known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Marked {
+    /// The words, slips mended.
+    pub words: Vec<Word>,
+    /// The same as tokens.
+    pub tokens: Vec<Token>,
+    /// What stood in quotation marks.
+    pub quoted: Vec<String>,
+    /// What was written, and what it was taken for.
+    pub mended: Vec<(String, String)>,
+}
+
+impl Marked {
+    /// What the classifier sees.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        let quoted = self.quoted.iter().map(|_| "<quoted>".to_owned());
+        self.tokens.iter().map(|token| token.text.clone()).chain(quoted).collect()
+    }
+
+    /// The mentions, in order.
+    pub fn mentions(&self) -> impl Iterator<Item = &Mention> {
+        self.tokens.iter().filter_map(|token| token.mention.as_ref())
+    }
+
+    /// The names of a kind, in order.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &Name> {
+        self.mentions()
+            .filter_map(|mention| if let Mention::Names(names) = mention { Some(names) } else { None })
+            .filter_map(move |names| names.iter().find(|name| name.kind == kind))
+    }
+}
+
+/// Marks a question that is asked `today`. Without a `speller` nothing is mended.
+#[must_use]
+pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: NaiveDate) -> Marked {
+    let Words { words, quoted, .. } = Words::of(text);
+    let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new() };
+    marker.patterns();
+    marker.slips();
+    marker.times();
+    marker.names();
+    marker.metrics();
+    marker.numbers();
+    marker.finish(quoted)
+}
+
+struct Marker<'b> {
+    book: &'b NameBook,
+    speller: Option<&'b Speller>,
+    today: NaiveDate,
+    words: Vec<Word>,
+    found: Vec<(Range<usize>, Mention)>,
+    mended: Vec<(String, String)>,
+}
+
+impl Marker<'_> {
+    fn is_free(&self, at: &Range<usize>) -> bool {
+        self.found.iter().all(|(taken, _)| at.end <= taken.start || taken.end <= at.start)
+    }
+
+    fn text(&self, at: usize) -> &str {
+        self.words.get(at).map_or("", |word| word.text.as_str())
+    }
+
+    /// What a single word shows by its form.
+    fn patterns(&mut self) {
+        for at in 0..self.words.len() {
+            let word = self.text(at);
+            let follows = |any: &[&str]| at > 0 && any.contains(&self.text(at - 1));
+            let numbered = |prefix: &str| {
+                let rest = word.strip_prefix(prefix)?;
+                (!rest.is_empty() && rest.len() < 10 && rest.chars().all(|c| c.is_ascii_digit())).then_some(rest)
+            };
+            let mention = if is_advisory(word) {
+                Mention::Advisory(word.to_uppercase().into())
+            } else if let Some(number) = numbered("inc-").or_else(|| numbered("inc")).or_else(|| {
+                let is_led = follows(&["incident", "inc"]) && word.chars().all(|c| c.is_ascii_digit());
+                is_led.then_some(word).filter(|word| !word.is_empty())
+            }) {
+                Mention::Incident(format!("INC-{number}").into())
+            } else if let Some(number) = numbered("sev").or_else(|| numbered("sev-")) {
+                Mention::Severity(format!("SEV{number}").into())
+            } else if is_version(word) {
+                Mention::Version(Arc::from(word))
+            } else if is_region(word) && (word.contains('-') || follows(&["in", "vs", "region", "and", "from"])) {
+                Mention::Region(Arc::from(word))
+            } else {
+                continue;
+            };
+            self.found.push((at..at + 1, mention));
+        }
+    }
+
+    /// Words that nobody knows become the nearest that somebody does.
+    fn slips(&mut self) {
+        let Some(speller) = self.speller else { return };
+        for at in 0..self.words.len() {
+            let Some(word) = self.words.get(at) else { continue };
+            let text = word.text.clone();
+            let is_known = speller.knows(&text) || self.book.meant(&[&text]).is_some();
+            if is_known
+                || !self.is_free(&(at..at + 1))
+                || text.chars().any(|c| c.is_ascii_digit()) && !text.contains('-')
+            {
+                continue;
+            }
+            // Parts of a name that is written in several words are right as they are.
+            let is_part = (2..=WORDS_MAX).any(|length| {
+                (at.saturating_sub(length - 1)..=at).any(|from| {
+                    let texts: Option<Vec<&str>> = self
+                        .words
+                        .get(from..from + length)
+                        .map(|words| words.iter().map(|word| word.text.as_str()).collect());
+                    texts.is_some_and(|texts| self.book.meant(&texts).is_some())
+                })
+            });
+            if is_part {
+                continue;
+            }
+            let plain = speller.nearest(&text, false).map(|(word, edits)| (word.to_owned(), edits));
+            let name = self.book.guessed(&text);
+            let mended = match (plain, name) {
+                // Of two that are as near the name is meant: people write names more often wrong than words.
+                (Some((_, edits)), Some((names, _, of_name))) if of_name <= edits => first_text(&names),
+                (Some((word, _)), _) => Some(word),
+                (None, Some((names, ..))) => first_text(&names),
+                (None, None) => None,
+            };
+            if let Some(mended) = mended
+                && let Some(word) = self.words.get_mut(at)
+            {
+                self.mended.push((word.raw.clone(), mended.clone()));
+                word.text = mended.to_lowercase();
+            }
+        }
+    }
+
+    fn times(&mut self) {
+        let texts: Vec<&str> = self.words.iter().map(|word| word.text.as_str()).collect();
+        for found in grammar::times(&texts, self.today) {
+            if self.is_free(&found.at) {
+                self.found.push((found.at, Mention::Time(found.expression, found.is_versus)));
+            }
+        }
+    }
+
+    /// Known names, the longest first.
+    fn names(&mut self) {
+        for length in (1..=WORDS_MAX).rev() {
+            for from in 0..self.words.len().saturating_sub(length - 1) {
+                let at = from..from + length;
+                if !self.is_free(&at) || (length == 1 && self.is_plain_word(from)) {
+                    continue;
+                }
+                let texts: Vec<&str> = self.words[at.clone()].iter().map(|word| word.text.as_str()).collect();
+                // What is measured goes before a name that is made of the same words with a slip.
+                let Some((names, fit)) = self.book.meant(&texts) else { continue };
+                if fit != Fit::Exact && length == 1 && metric::at_start(&texts).is_some() {
+                    continue;
+                }
+                let mut names: Vec<Name> = names.into_iter().cloned().collect();
+                names.sort();
+                self.found.push((at, Mention::Names(names)));
+            }
+        }
+    }
+
+    /// True where a word that is also a name means what it means in any other sentence.
+    fn is_plain_word(&self, at: usize) -> bool {
+        let (before, word, after) = (if at > 0 { self.text(at - 1) } else { "" }, self.text(at), self.text(at + 1));
+        match word {
+            "search" => {
+                matches!(after, "the" | "for" | "logs" | "all" | "through")
+                    || (matches!(before, "to" | "i" | "can") && !after.is_empty())
+            }
+            "order" => (before == "in" && after == "to") || matches!(after, "of" | "the" | "them" | "by" | "a"),
+            "queue" | "cache" => matches!(after, "depth" | "length" | "size") || before == "patch" || after == "like",
+            "payment" => after == "provider",
+            "logs" | "traces" | "alerts" => true,
+            _ => false,
+        }
+    }
+
+    fn metrics(&mut self) {
+        for at in 0..self.words.len() {
+            if !self.is_free(&(at..at + 1)) {
+                continue;
+            }
+            if let Some(quantile) = metric::quantile(self.text(at)) {
+                let names_latency = ["latency", "latencies", "response"].contains(&self.text(at + 1));
+                let end = at + 1 + usize::from(names_latency);
+                self.found.push((at..end, Mention::Metric(Concept::Latency, Some(quantile))));
+                continue;
+            }
+            let rest: Vec<&str> = self
+                .words
+                .iter()
+                .enumerate()
+                .skip(at)
+                .take(3)
+                .take_while(|(at, _)| self.is_free(&(*at..*at + 1)))
+                .map(|(_, word)| word.text.as_str())
+                .collect();
+            // A budget of errors is no metric.
+            let is_budget = matches!(rest.as_slice(), [_, "budget" | "budgets", ..]);
+            if let Some((concept, length)) = metric::at_start(&rest).filter(|_| !is_budget) {
+                self.found.push((at..at + length, Mention::Metric(concept, None)));
+            }
+        }
+    }
+
+    fn numbers(&mut self) {
+        const SPELLED: [(&str, u32); 10] = [
+            ("one", 1),
+            ("two", 2),
+            ("three", 3),
+            ("four", 4),
+            ("five", 5),
+            ("six", 6),
+            ("seven", 7),
+            ("eight", 8),
+            ("nine", 9),
+            ("ten", 10),
+        ];
+        for at in 0..self.words.len() {
+            if !self.is_free(&(at..at + 1)) {
+                continue;
+            }
+            let word = self.text(at).to_owned();
+            let word = word.as_str();
+            let digits = word.strip_prefix('#').unwrap_or(word);
+            let spelled = || SPELLED.iter().find(|(name, _)| *name == word && word != "one").map(|(_, number)| *number);
+            let Some(number) = digits.parse().ok().or_else(spelled) else { continue };
+            let leads_name =
+                self.found.iter().any(|(found, mention)| found.start == at + 1 && matches!(mention, Mention::Names(_)));
+            if word == "4"
+                && leads_name
+                && at > 0
+                && !matches!(self.text(at - 1), "top" | "last" | "first" | "to" | "the")
+            {
+                if let Some(word) = self.words.get_mut(at) {
+                    "for".clone_into(&mut word.text);
+                }
+                continue;
+            }
+            let is_step = at > 0 && matches!(self.text(at - 1), "step" | "steps");
+            self.found.push((at..at + 1, if is_step { Mention::Step(number) } else { Mention::Number(number) }));
+        }
+    }
+
+    fn finish(mut self, quoted: Vec<String>) -> Marked {
+        self.found.sort_by_key(|(at, _)| at.start);
+        let (mut tokens, mut at) = (Vec::new(), 0);
+        let mut found = self.found.into_iter().peekable();
+        while at < self.words.len() {
+            if let Some((range, mention)) = found.next_if(|(range, _)| range.start == at) {
+                at = range.end.max(at + 1);
+                tokens.push(Token { at: range, text: placeholder(&mention).to_owned(), mention: Some(mention) });
+                continue;
+            }
+            let text = self.words.get(at).map(|word| word.text.clone()).unwrap_or_default();
+            tokens.push(Token { at: at..at + 1, text, mention: None });
+            at += 1;
+        }
+        Marked { words: self.words, tokens, quoted, mended: self.mended }
+    }
+}
+
+fn first_text(names: &[&Name]) -> Option<String> {
+    names.first().map(|name| name.text.to_string())
+}
+
+/// What the classifier sees in place of a mention.
+fn placeholder(mention: &Mention) -> &'static str {
+    match mention {
+        Mention::Time(expression, _) => match expression {
+            TimeExpression::Now => "<now>",
+            TimeExpression::Next(_) => "<ahead>",
+            TimeExpression::Before(_) => "<before>",
+            _ => "<time>",
+        },
+        Mention::Names(names) => match names.first().map(|name| name.kind) {
+            Some(Kind::Host) => "<host>",
+            Some(Kind::Region) => "<region>",
+            Some(Kind::Runbook) => "<runbook>",
+            Some(Kind::Alert) => "<alert>",
+            Some(Kind::Package) => "<package>",
+            Some(Kind::Ring) => "<ring>",
+            Some(Kind::Owner) => "<owner>",
+            Some(Kind::Change) => "<change>",
+            Some(Kind::Version) => "<version>",
+            Some(Kind::Incident) => "<incident>",
+            Some(Kind::Advisory) => "<advisory>",
+            Some(Kind::Service) | None => "<service>",
+        },
+        Mention::Metric(concept, _) => match concept {
+            Concept::Latency => "<latency>",
+            Concept::Errors | Concept::ConnectErrors => "<errors>",
+            Concept::Traffic => "<traffic>",
+            Concept::Cpu => "<cpu>",
+            Concept::Memory => "<memory>",
+            Concept::Disk => "<disk>",
+            Concept::Connections => "<connections>",
+            Concept::Queue => "<backlog>",
+            Concept::Availability => "<availability>",
+        },
+        Mention::Advisory(_) => "<advisory>",
+        Mention::Incident(_) => "<incident>",
+        Mention::Version(_) => "<version>",
+        Mention::Region(_) => "<region>",
+        Mention::Severity(_) => "<severity>",
+        Mention::Number(_) => "<number>",
+        Mention::Step(_) => "<number>",
+    }
+}
+
+fn is_advisory(word: &str) -> bool {
+    let lead = word.split('-').next().unwrap_or_default();
+    matches!(lead, "cve" | "dsa" | "usn" | "ghsa" | "rhsa" | "dla") && word.len() > lead.len() + 1
+}
+
+/// `v5.3`, `1.2.3`; a bare number is none.
+fn is_version(word: &str) -> bool {
+    let rest = word.strip_prefix('v').unwrap_or(word);
+    let is_digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    let parts = rest.split('.').count();
+    rest.split('.').all(is_digits) && (rest.len() < word.len() || parts > 2)
+}
+
+/// `eu-1`, `us-east-2`, `eu`.
+fn is_region(word: &str) -> bool {
+    let mut parts = word.split('-');
+    let area = parts.next().unwrap_or_default();
+    let is_area = matches!(
+        area,
+        "eu" | "us" | "ap" | "sa" | "af" | "me" | "ca" | "apac" | "emea" | "west" | "east" | "north" | "south"
+    );
+    is_area && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}

@@ -1,0 +1,261 @@
+//! The names that are known here, and how they are found among words: exactly, in parts, shortened, or with a slip.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::spelling::Speller;
+
+/// What a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A service.
+    Service,
+    /// A machine.
+    Host,
+    /// A region.
+    Region,
+    /// A runbook.
+    Runbook,
+    /// An alert's rule.
+    Alert,
+    /// A package.
+    Package,
+    /// A ring of a rollout.
+    Ring,
+    /// A team or a person.
+    Owner,
+    /// A change that has a name of its own.
+    Change,
+    /// A version that runs or ran.
+    Version,
+    /// An incident.
+    Incident,
+    /// A vulnerability or advisory.
+    Advisory,
+}
+
+impl Kind {
+    /// The kind of this name, as files call it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "service" => Self::Service,
+            "host" => Self::Host,
+            "region" => Self::Region,
+            "runbook" => Self::Runbook,
+            "alert" => Self::Alert,
+            "package" => Self::Package,
+            "ring" => Self::Ring,
+            "owner" => Self::Owner,
+            "change" => Self::Change,
+            "version" => Self::Version,
+            _ => return None,
+        })
+    }
+}
+
+/// A known name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// What it is of.
+    pub kind: Kind,
+    /// As it is written where it belongs.
+    pub text: Arc<str>,
+}
+
+/// How sure it is that words mean a name: the first is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Letter by letter, separators and case aside.
+    Exact,
+    /// With a plural or "database" for "db".
+    Form,
+    /// Shortened: letters left out.
+    Short,
+    /// With a slip of the hand.
+    Slip,
+}
+
+/// Longest name in words.
+pub const WORDS_MAX: usize = 4;
+
+/// Shortest abbreviation that is taken for a name.
+const SHORT_CHARS_MIN: usize = 4;
+
+/// The names.
+#[derive(Debug, Clone, Default)]
+pub struct NameBook {
+    by_key: BTreeMap<String, BTreeSet<Name>>,
+    speller: Speller,
+    /// Keys by their first and last letter, for abbreviations.
+    by_ends: BTreeMap<(char, char), Vec<String>>,
+}
+
+/// A name without case and separators.
+#[must_use]
+pub fn key(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The first and the last letter.
+fn ends(key: &str) -> Option<(char, char)> {
+    Some((key.chars().next()?, key.chars().next_back()?))
+}
+
+/// True where `short` is `key` with letters left out, though no more than half of them.
+fn shortens(short: &str, key: &str) -> bool {
+    let mut rest = key.chars();
+    let (kept, all) = (short.chars().count(), key.chars().count());
+    kept < all && 2 * kept >= all && short.chars().all(|c| rest.any(|other| other == c))
+}
+
+impl NameBook {
+    /// A book of these names.
+    #[must_use]
+    pub fn of(names: impl IntoIterator<Item = Name>) -> Self {
+        let mut book = Self::default();
+        for name in names {
+            let key = key(&name.text);
+            if !key.is_empty() {
+                book.by_key.entry(key).or_default().insert(name);
+            }
+        }
+        let is_common = |name: &Name| matches!(name.kind, Kind::Version | Kind::Incident | Kind::Advisory);
+        let of_words = book.by_key.iter().filter(|(_, names)| !names.iter().all(is_common));
+        let keys: Vec<&String> = of_words.map(|(key, _)| key).collect();
+        book.speller = Speller::of(keys.iter().map(|key| key.as_str()));
+        for key in keys {
+            if let Some(ends) = ends(key) {
+                book.by_ends.entry(ends).or_default().push(key.clone());
+            }
+        }
+        book
+    }
+
+    /// The names with exactly this key.
+    pub fn exact(&self, key: &str) -> impl Iterator<Item = &Name> {
+        self.by_key.get(key).into_iter().flatten()
+    }
+
+    /// True where something of this kind has exactly this name.
+    #[must_use]
+    pub fn has(&self, kind: Kind, text: &str) -> bool {
+        self.exact(&key(text)).any(|name| name.kind == kind)
+    }
+
+    /// Every name of a kind, in order.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Name> {
+        self.by_key.values().flatten().filter(move |name| name.kind == kind)
+    }
+
+    /// The names that `words`, taken together, mean exactly or in another form.
+    #[must_use]
+    pub fn meant(&self, words: &[&str]) -> Option<(Vec<&Name>, Fit)> {
+        let joined: String = words.iter().map(|word| key(word)).collect();
+        let found = |key: &str| -> Option<Vec<&Name>> {
+            let names: Vec<&Name> = self.exact(key).collect();
+            (!names.is_empty()).then_some(names)
+        };
+        if let Some(names) = found(&joined) {
+            return Some((names, Fit::Exact));
+        }
+        forms(words).iter().find_map(|form| found(form)).map(|names| (names, Fit::Form))
+    }
+
+    /// The names that a single word means shortened or with a slip, with the number of edits; `None` where several are as near.
+    #[must_use]
+    pub fn guessed(&self, word: &str) -> Option<(Vec<&Name>, Fit, usize)> {
+        let written = key(word);
+        if written.chars().count() < SHORT_CHARS_MIN || written.chars().all(|c| c.is_ascii_digit()) {
+            return None;
+        }
+        let slip = self.speller.nearest(&written, true);
+        if let Some((key, edits)) = slip.filter(|(_, edits)| *edits <= 1) {
+            return Some((self.exact(key).collect(), Fit::Slip, edits));
+        }
+        let alike = ends(&written).and_then(|ends| self.by_ends.get(&ends)).into_iter().flatten();
+        let mut longer = alike.filter(|key| shortens(&written, key));
+        if let (Some(key), None) = (longer.next(), longer.next()) {
+            return Some((self.exact(key).collect(), Fit::Short, 1));
+        }
+        slip.map(|(key, edits)| (self.exact(key).collect(), Fit::Slip, edits))
+    }
+
+    /// Known names of a kind that look like `written`, the nearest first, for "did you mean".
+    #[must_use]
+    pub fn alike(&self, written: &str, kind: Kind, count: usize) -> Vec<Arc<str>> {
+        let written = key(written);
+        let mut near: Vec<(usize, &Name)> = self
+            .of_kind(kind)
+            .map(|name| (strsim::osa_distance(&written, &key(&name.text)), name))
+            .filter(|(edits, name)| *edits <= 1 + written.chars().count().max(name.text.chars().count()) / 2)
+            .collect();
+        near.sort();
+        near.into_iter().take(count).map(|(_, name)| Arc::clone(&name.text)).collect()
+    }
+}
+
+/// Other ways to write the same name: without a plural, with "db" for "database", without "service" after it.
+fn forms(words: &[&str]) -> Vec<String> {
+    let singular = |word: &str| word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word).to_owned();
+    let short = |word: &str| match word {
+        "database" | "databases" | "postgres" => "db".to_owned(),
+        other => other.to_owned(),
+    };
+    let plural = |word: &str| if word.ends_with('s') { word.to_owned() } else { format!("{word}s") };
+    let Some((last, before)) = words.split_last() else { return Vec::new() };
+    let before_as = |form: &dyn Fn(&str) -> String| before.iter().map(|word| key(&form(word))).collect::<String>();
+    let mut forms =
+        vec![before_as(&str::to_owned) + &key(&singular(last)), before_as(&str::to_owned) + &key(&plural(last))];
+    if words.len() > 1 {
+        for form in [&str::to_owned as &dyn Fn(&str) -> String, &singular, &plural] {
+            forms.push(before_as(form) + &key(&short(last)));
+        }
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book() -> NameBook {
+        let service = |text: &str| Name { kind: Kind::Service, text: text.into() };
+        let names =
+            ["checkout", "payment", "payments-db", "auth", "auth-db", "orders-db", "test-61", "test-611", "inventory"];
+        NameBook::of(names.map(service))
+    }
+
+    fn meant(book: &NameBook, words: &str) -> Option<String> {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (names, _) = book.meant(&words).or_else(|| {
+            let [word] = words.as_slice() else { return None };
+            book.guessed(word).map(|(names, fit, _)| (names, fit))
+        })?;
+        names.first().map(|name| name.text.to_string())
+    }
+
+    #[test]
+    fn names_are_found_as_people_write_them() {
+        let book = book();
+        for (words, expected) in [
+            ("auth-db", Some("auth-db")),
+            ("auth db", Some("auth-db")),
+            ("auth database", Some("auth-db")),
+            ("order database", Some("orders-db")),
+            ("payment db", Some("payments-db")),
+            ("payments", Some("payment")),
+            ("chkout", Some("checkout")),
+            ("chekcout", Some("checkout")),
+            ("pymnt", Some("payment")),
+            ("invntory", Some("inventory")),
+            ("test-61", Some("test-61")),
+            ("test-6111", None),
+            ("banana", None),
+            ("db", None),
+        ] {
+            assert_eq!(meant(&book, words).as_deref(), expected, "{words}");
+        }
+        assert_eq!(book.alike("paymint", Kind::Service, 2).first().map(AsRef::as_ref), Some("payment"));
+    }
+}
