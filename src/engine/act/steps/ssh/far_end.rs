@@ -17,6 +17,8 @@ use crate::engine::act::steps::quoting::for_posix_shell;
 
 /// Between asking the command to end and ending it, there, in seconds: a package manager needs some to leave things in order.
 pub(super) const END_GRACE_S: u64 = 10;
+/// How long the script there is waited for to write down how a command ended that is gone, in seconds.
+const STATUS_WAIT_S: u64 = 10;
 /// Bytes of a mark; as many are not guessed.
 const MARK_BYTES: usize = 12;
 /// Bytes of each kind of output that are kept there for whoever comes back: a command may write more than its disk has room for.
@@ -82,11 +84,12 @@ pub(super) fn follow_script(mark: &str, from: u64) -> String {
         "m={mark}; d=${{TMPDIR:-/tmp}}/$m; printf '%s ready\\n' \"$m\" >&2; \
          read -r w && [ \"$w\" = \"$m go\" ] || exit 254; exec 3<&0; \
          gone() {{ printf '\\n%s gone\\n' \"$m\" >&2; exit 253; }}; \
-         [ -e \"$d/process\" ] || gone; read -r p g b <\"$d/process\"; g=${{g%\"$p\"}}; \
+         {BEGUN}[ -e \"$d/process\" ] || gone; read -r p g b <\"$d/process\"; g=${{g%\"$p\"}}; \
          i=0; until [ \"$(wc -l <\"$d/out\")\" -ge {before} ] || [ $i -ge 20 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done 2>/dev/null; \
          tail -n +{from} -f \"$d/out\" 3<&- & t=$!; tail -n +1 -f \"$d/err\" 3<&- >&2 & e=$!; \
          {STOP}\
-         until [ -e \"$d/status\" ]; do kill -0 \"$p\" 2>/dev/null || {{ sleep 1; break; }}; sleep 0.2 2>/dev/null || sleep 1; done; \
+         until [ -e \"$d/status\" ]; do kill -0 \"$p\" 2>/dev/null || break; sleep 0.2 2>/dev/null || sleep 1; done; \
+         i=0; until [ -e \"$d/status\" ] || [ $i -ge {STATUS_WAIT_S} ]; do sleep 1; i=$((i+1)); done; \
          sleep 2; kill \"$t\" \"$e\" \"$q\" 2>/dev/null; \
          [ -e \"$d/status\" ] || gone; read -r s <\"$d/status\"; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
          read -r w <&3 && rm -rf \"$d\"; exit \"$s\""
@@ -99,7 +102,7 @@ pub(super) fn follow_script(mark: &str, from: u64) -> String {
 pub(super) fn end_script(mark: &str) -> String {
     format!(
         "m={mark}; d=${{TMPDIR:-/tmp}}/$m; say() {{ printf '%s %s\\n' \"$m\" \"$1\"; exit 0; }}; {BORN}\
-         set -- $(ls -ldn \"$d\" 2>/dev/null); [ \"$3\" = \"$(id -u)\" ] && [ -e \"$d/process\" ] || say nothing; \
+         set -- $(ls -ldn \"$d\" 2>/dev/null); [ \"$3\" = \"$(id -u)\" ] || say nothing; {BEGUN}[ -e \"$d/process\" ] || say nothing; \
          [ -e \"$d/status\" ] && say over; \
          read -r p g b <\"$d/process\"; [ \"$b\" ] && [ \"$b\" = \"$(born \"$p\")\" ] || say nothing; \
          runs() {{ kill -s 0 -- \"$g\" || [ \"$b\" = \"$(born \"$p\")\" ]; }} 2>/dev/null; \
@@ -108,6 +111,9 @@ pub(super) fn end_script(mark: &str) -> String {
          runs && say runs; say ended"
     )
 }
+
+/// Waits, where the folder is there, until the process is noted in it: the command has begun a moment before.
+const BEGUN: &str = "i=0; until [ -e \"$d/process\" ] || ! [ -d \"$d\" ] || [ $i -ge 50 ]; do sleep 0.1 2>/dev/null || sleep 1; i=$((i+1)); done; ";
 
 /// When a process began, in ticks since the machine did; nothing where it has ended, or where the system does not say.
 const BORN: &str = "born() { read -r x </proc/\"$1\"/stat && set -- ${x##*) } && [ \"$1\" != Z ] && shift 19 && printf %s \"$1\"; } 2>/dev/null; ";
