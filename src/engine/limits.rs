@@ -256,3 +256,8 @@ pub const AGENDA_DAYS: u32 = 14;
 pub const ENDED_EXCEPTIONS_MAX: usize = 100;
 /// Matches that went and are still kept for reports, the newest of them: a few megabytes.
 pub const MENDED_MAX: usize = 50_000;
+
+/// Between two gatherings of the latest values for questions, in milliseconds.
+pub const VITALS_EVERY_MS: i64 = 10_000;
+/// Series beyond which the latest values are not gathered: a picture would be too large to be written every few seconds.
+pub const VITAL_SERIES_MAX: usize = 20_000;

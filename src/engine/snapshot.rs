@@ -12,7 +12,7 @@ pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyStatus, Change, CompoundAnomaly, Document, EarlyWarning, Incident,
     IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
-    SuppressionRule, Topology,
+    SuppressionRule, Topology, Vital,
 };
 pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
@@ -117,6 +117,9 @@ pub struct Snapshot {
     /// What kind of failure live incidents resemble, by those that were confirmed.
     #[serde(default)]
     pub kind_guesses: BTreeMap<IncidentId, Arc<KindGuess>>,
+    /// The latest values by service and metric, in that order; empty where too much is watched for that.
+    #[serde(default)]
+    pub vitals: Arc<Vec<Vital>>,
     /// Anomalies that are forecasts, soonest first.
     pub predictions: Vec<AnomalyId>,
     /// Past incidents whose signs are here again, the oldest warning first.
@@ -196,6 +199,7 @@ impl Snapshot {
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             kind_guesses: BTreeMap::new(),
+            vitals: Arc::default(),
             predictions: Vec::new(),
             warnings: Vec::new(),
             suppression_rules: Vec::new(),

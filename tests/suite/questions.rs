@@ -3,13 +3,21 @@
 //! The half in `unseen.toml` was written and split off before the first rule, and is not read by whoever writes rules. How much
 //! of each half is understood is asked for with `--nocapture`; the bounds below are what was reached when they were written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
+use hypocenter::engine::ask::answer::{AnswerState, Claim};
+use hypocenter::engine::ask::conversation::Conversation;
+use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::intent::Intent;
 use hypocenter::engine::ask::names::{Kind, Name};
 use hypocenter::engine::ask::reading::{Reader, Reading, Standing};
+use hypocenter::engine::clock::Timestamp;
+use hypocenter::engine::demo::headless::{self, Approve, Drill};
+use hypocenter::engine::demo::scenarios;
+use hypocenter::engine::snapshot::Snapshot;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -208,4 +216,87 @@ fn the_half_that_nobody_read_is_understood() {
     told("unseen", &total);
     let [intents, slots, states] = shares(&total);
     assert!(intents >= 88.0 && slots >= 94.0 && states >= 95.0, "{intents:.1} {slots:.1} {states:.1}");
+}
+
+/// The simulated shop when everything that the scenario breaks is broken.
+fn at_its_height() -> Arc<Snapshot> {
+    let scenario = scenarios::find("firewall-rule").unwrap();
+    let start = Timestamp(1_794_925_800_000);
+    let drill = Drill { lasts_ms: 180_000, ..Drill::new(scenario, 1, start, Approve::None) };
+    headless::run(&drill, &mut |_| {}).unwrap().1
+}
+
+/// What an answer says by itself must hold nothing that could be wrong: numbers and names come from facts alone.
+#[test]
+fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
+    let snapshot = at_its_height();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let names: BTreeSet<String> = ground.names().iter().map(|name| name.text.to_lowercase()).collect();
+    // Services are called by words that any sentence may have.
+    let is_plain = |word: &str| ["order", "search", "queue", "cache", "web", "cart", "inventory"].contains(&word);
+    let (mut claims, mut facts) = (0, 0);
+    for file in [include_str!("../questions/seen.toml"), include_str!("../questions/unseen.toml")] {
+        let questions: File = toml::from_str(file).unwrap();
+        for question in questions.question {
+            let answer = Conversation::default().ask(&question.ask, &ground);
+            for claim in answer.all_claims() {
+                let words: String = claim.words().collect();
+                assert!(!words.chars().any(|c| c.is_ascii_digit()), "{}: {words}", question.id);
+                let named = words.split(|c: char| !c.is_alphanumeric() && c != '-').map(str::to_lowercase);
+                for word in named {
+                    assert!(!names.contains(&word) || is_plain(&word), "{}: {word} in {words}", question.id);
+                }
+                claims += 1;
+                facts += claim.facts().count();
+            }
+            assert!(!answer.lead.text().is_empty(), "{}", question.id);
+        }
+    }
+    println!("{claims} claims, {facts} facts");
+    assert!(facts > 2_000, "{facts}");
+}
+
+#[test]
+fn the_shop_s_questions_are_answered_from_what_happens_there() {
+    let snapshot = at_its_height();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let told = |questions: &[&str]| {
+        let mut conversation = Conversation::default();
+        let answers: Vec<_> = questions.iter().map(|question| conversation.ask(question, &ground)).collect();
+        let last = answers.last().unwrap();
+        (last.state, last.all_claims().map(Claim::text).collect::<Vec<_>>().join("\n"))
+    };
+    for (questions, state, says) in [
+        (
+            &["what is the root cause"][..],
+            AnswerState::Answered,
+            "INC-1 was most likely caused by network policy prod-egress-v847",
+        ),
+        (&["root cause?", "how sure are you"], AnswerState::Answered, "confidence"),
+        (&["y is chkout failing"], AnswerState::Answered, "checkout suffers from INC-1"),
+        (
+            &["what changed before the incident"],
+            AnswerState::Answered,
+            "network policy prod-egress-v847 applied, by netops",
+        ),
+        (&["who calls auth"], AnswerState::Answered, "It is called by cart, checkout, payment and web"),
+        (&["does cart call payment"], AnswerState::Answered, "No way leads from cart to payment"),
+        (&["error rate of web"], AnswerState::Answered, "error_ratio of web is"),
+        (&["rps of cart", "and search?"], AnswerState::Answered, "request_rate of search is"),
+        (&["p99 of cart"], AnswerState::Answered, "The p99 is not measured here"),
+        (&["top 3 by errors"], AnswerState::Answered, "comes first"),
+        (&["what should i do next"], AnswerState::Answered, "Begin the runbook"),
+        (&["generate a fix for auth without a restart"], AnswerState::Answered, "nothing has been done"),
+        (&["what happens if i restart auth now"], AnswerState::Answered, "services depend on it"),
+        (&["has this happened before"], AnswerState::Answered, "Nothing like INC-1 is known"),
+        (&["is the kill switch on"], AnswerState::Answered, "the kill switch is off"),
+        (&["cpu of the db"], AnswerState::Ambiguous, "Which db is meant?"),
+        (&["latency of wallet"], AnswerState::Unknown, "Nothing here is called wallet"),
+        (&["restart auth now"], AnswerState::Refused, "Nothing is done from here"),
+        (&["tell me a joke"], AnswerState::Unknown, "about nothing that is watched here"),
+        (&["rps of cart yesterday"], AnswerState::Unknown, "I don't know the values of that time"),
+    ] {
+        let (found, text) = told(questions);
+        assert!(found == state && text.contains(says), "{questions:?}: {found:?}\n{text}");
+    }
 }

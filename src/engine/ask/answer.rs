@@ -33,6 +33,8 @@ pub enum Citation {
     Runbook(Arc<str>),
     /// A source of signals.
     Source(Arc<str>),
+    /// The latest value of a metric of a service.
+    Vital(Arc<str>, Arc<str>),
     /// A service in the topology.
     Service(Arc<str>),
     /// A patch of the queue, by its key.

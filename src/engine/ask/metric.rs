@@ -185,6 +185,21 @@ pub fn quantile(word: &str) -> Option<&'static str> {
     })
 }
 
+/// What is measured where only an adjective or a verb says so.
+#[must_use]
+pub fn implied<'w>(mut words: impl Iterator<Item = &'w str>) -> Option<Concept> {
+    words.find_map(|word| {
+        Some(match word {
+            "slow" | "slower" | "slowest" | "laggiest" | "fastest" => Concept::Latency,
+            "busy" | "busiest" | "loaded" | "used" => Concept::Traffic,
+            "worst" | "failing" | "fails" | "broken" | "unhealthiest" | "flakiest" => Concept::Errors,
+            "hungriest" | "hottest" => Concept::Cpu,
+            "fullest" => Concept::Disk,
+            _ => return None,
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use super::follow_up;
 use super::intent::Intent;
 use super::lexicon;
 use super::marking::{self, Marked, Mention};
-use super::metric;
+use super::metric::{self, Concept};
 use super::names::{Kind, Name, NameBook};
 use super::orders;
 use super::slots::Slots;
@@ -49,6 +49,8 @@ pub struct Reading {
     pub intent: Intent,
     /// What it says beside that.
     pub slots: Slots,
+    /// What is measured, where only an adjective says so: "slowest", "busiest".
+    pub implied: Option<Concept>,
     /// Whether it can be answered.
     pub standing: Standing,
     /// How likely the intent is, from 0 to 1.
@@ -109,6 +111,7 @@ impl Reader {
         let mut reading = Reading {
             intent,
             slots: Slots::default(),
+            implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
             standing: Standing::Clear,
             confidence,
             others,

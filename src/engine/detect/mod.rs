@@ -39,6 +39,7 @@ mod tracking;
 mod traffic;
 mod trend;
 mod verdict;
+mod vitals;
 mod warm_up;
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub mod subject;
 pub mod suppression_rule;
 pub mod topology;
 pub mod verdict;
+pub mod vital;
 
 pub use act::{ActSpec, ActionKind, BlastRadius, DATABASE_PROOFS, Danger, Repeat};
 pub use alert::{Alert, AlertNotice, AlertState};
@@ -71,3 +72,4 @@ pub use subject::{RolloutTarget, RunSubject};
 pub use suppression_rule::{SuppressionRule, SuppressionStage};
 pub use topology::{EdgeFacts, EdgeNotice, EdgeOrigin, Topology};
 pub use verdict::CauseVerdict;
+pub use vital::Vital;

@@ -37,7 +37,7 @@ use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
 use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
-use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety};
+use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety, Vital};
 use super::outbox::Outbox;
 use super::patches::exceptions::PatchException;
 use super::patches::picture::PatchPicture;
@@ -88,6 +88,9 @@ pub struct Engine {
     rollouts: Rollouts,
     exceptions: BTreeMap<u64, Arc<PatchException>>,
     next_exception: u64,
+    /// The latest values, and when they were gathered.
+    vitals: Arc<Vec<Vital>>,
+    vitals_at: Timestamp,
     last_kept_at: Timestamp,
     revision: u64,
     has_changed: bool,
@@ -137,6 +140,8 @@ impl Engine {
             rollouts: Rollouts::new(&settings).map_err(EngineError::Patches)?,
             exceptions: BTreeMap::new(),
             next_exception: 1,
+            vitals: Arc::default(),
+            vitals_at: Timestamp(0),
             last_kept_at: Timestamp(0),
             revision: 0,
             has_changed: true,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect;
-use crate::engine::limits::{CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX};
+use crate::engine::limits::{CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, VITALS_EVERY_MS};
 use crate::engine::model::{Alert, AlertState, Anomaly, AnomalyState, Change, Incident, Run};
 use crate::engine::snapshot::{Counts, Snapshot};
 
@@ -30,6 +30,9 @@ impl Engine {
             .map(|(at, anomaly)| (at, anomaly.id))
             .collect();
         predictions.sort_unstable();
+        if now.since_ms(self.vitals_at).abs() >= VITALS_EVERY_MS {
+            (self.vitals, self.vitals_at) = (Arc::new(self.detection.vitals()), now);
+        }
         Arc::new(Snapshot {
             revision: self.revision,
             at: now,
@@ -43,6 +46,7 @@ impl Engine {
                 anomalies.iter().map(Arc::as_ref).filter(|anomaly| anomaly.state != AnomalyState::Ended),
             ),
             predictions: predictions.into_iter().map(|(_, id)| id).collect(),
+            vitals: Arc::clone(&self.vitals),
             kind_guesses: self.world.kind_guesses.clone(),
             warnings: self.precursors.warnings(),
             suppression_rules: self.correlator.suppression_rules(),

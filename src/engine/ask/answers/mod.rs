@@ -2,12 +2,17 @@
 
 mod cause;
 mod changes;
+mod history;
 mod incident;
 mod machine;
+mod metrics;
+mod noise;
 mod patches;
+mod remedy;
 mod runs;
 mod service;
 mod unanswered;
+mod what_if;
 
 use super::answer::{Answer, AnswerState};
 use super::ground::Ground;
@@ -58,6 +63,18 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::ActionAudit => runs::audit(ground, slots),
         Intent::PatchStatus | Intent::PatchPriority => patches::queue(ground, slots),
         Intent::PatchRollout => patches::rollout(ground, slots),
+        Intent::AlertNoise => noise::noisy(ground, slots),
+        Intent::SilenceState => noise::silences(ground, slots),
+        Intent::LogNovelty | Intent::LogSearch => noise::logs(ground, slots),
+        Intent::ImpactPredict => what_if::predict(ground, slots),
+        Intent::Remediation => remedy::draft(ground, slots),
+        Intent::MetricValue => metrics::value(ground, slots),
+        Intent::MetricCompare => metrics::compare(ground, slots),
+        Intent::TopN => metrics::top(ground, slots, reading.implied),
+        Intent::CapacityForecast => metrics::forecast(ground, slots),
+        Intent::IncidentSimilar => history::similar(ground, slots),
+        Intent::IncidentMetrics => history::figures(ground, slots),
+        Intent::Ownership => history::owner(ground, slots),
         Intent::AutonomyPolicy => machine::autonomy(ground),
         Intent::DataQuality => machine::data(ground, slots),
         other => unanswered::not_kept(other),
