@@ -80,12 +80,7 @@ fn features(tokens: &[String]) -> Vec<String> {
     }
     for token in tokens {
         all.push(token.clone());
-        let stem = stem(token);
-        if stem != *token {
-            all.push(format!("{stem}~"));
-        } else {
-            all.push(format!("{token}~"));
-        }
+        all.push(format!("{}~", stem(token)));
     }
     all.sort();
     all.dedup();

@@ -58,9 +58,12 @@ pub(super) fn thread(marked: &Marked, before: &Reading, guess: &Guess) -> Option
         let intent = if share >= OWN_SHARE_MIN && own != Intent::OutOfScope { own } else { before.intent };
         return Some(Thread { intent, slots: before.slots.clone() });
     }
-    // A question of its own about what was spoken of: only what it leaves open is taken over.
+    // A question of its own that points back: only what it leaves open is taken over.
+    let points_back =
+        texts.iter().any(|word| matches!(*word, "it" | "its" | "that" | "there" | "them" | "they" | "their"));
+    let asks_on = own == Intent::CauseConfidence;
     let has_own = marked.mentions().any(|mention| !matches!(mention, Mention::Time(..)));
-    (!has_own && own != Intent::OutOfScope).then(|| Thread {
+    (!has_own && (points_back || asks_on) && own != Intent::OutOfScope).then(|| Thread {
         intent: own,
         slots: Slots {
             incident: before.slots.incident.clone(),

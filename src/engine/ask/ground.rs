@@ -1,5 +1,6 @@
 //! What answers are made from: a picture of everything that is known, the time, the asker's zone, and what is on the screen.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::names::{Kind, Name};
 use super::slots::Slots;
 use super::time::span::{self, Anchors, Span, Untold};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, Change, Incident, IncidentId, human, human_count};
+use crate::engine::model::{Anomaly, Change, Incident, IncidentId, SourceState, SuppressionReason, human, human_count};
 use crate::engine::snapshot::Snapshot;
 
 /// What answers are made from.
@@ -44,14 +45,27 @@ impl<'s> Ground<'s> {
     pub fn incident(&self, slots: &Slots) -> Option<&'s Incident> {
         let named = slots.incident.as_deref().filter(|name| *name != "this");
         let all = &self.snapshot.incidents;
-        match named {
+        let found = match named {
             Some(name) => all.iter().find(|incident| incident.id.to_string() == name),
             None => {
                 let focused = all.iter().find(|incident| Some(incident.id) == self.focus);
                 focused.or_else(|| all.iter().find(|incident| incident.state.is_live())).or_else(|| all.first())
             }
-        }
-        .map(Arc::as_ref)
+        };
+        // One that became a part of another is told as that.
+        let whole = found.and_then(|incident| incident.merged_into).and_then(|id| self.snapshot.incident(id));
+        whole.or(found).map(Arc::as_ref)
+    }
+
+    /// True where nothing that watches answers, so that what happens now may not be seen.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        !self.snapshot.sources.iter().any(|source| {
+            matches!(
+                source.state,
+                SourceState::Healthy | SourceState::Degraded { .. } | SourceState::Backfilling { .. }
+            )
+        })
     }
 
     /// What times are told by, for this incident.
@@ -129,11 +143,13 @@ impl<'s> Ground<'s> {
         self.snapshot.anomalies.iter().map(Arc::as_ref).filter(is_of).collect()
     }
 
-    /// Every name that questions may speak of.
+    /// Every name that questions may speak of, each once.
     #[must_use]
-    pub fn names(&self) -> Vec<Name> {
-        let mut names = Vec::new();
-        let mut add = |kind: Kind, text: &dyn Display| names.push(Name { kind, text: Arc::from(text.to_string()) });
+    pub fn names(&self) -> BTreeSet<Name> {
+        let mut names = BTreeSet::new();
+        let mut add = |kind: Kind, text: &dyn Display| {
+            names.insert(Name { kind, text: Arc::from(text.to_string()) });
+        };
         let snapshot = self.snapshot;
         for service in snapshot.topology.services() {
             add(Kind::Service, &service);
@@ -150,8 +166,11 @@ impl<'s> Ground<'s> {
                 add(Kind::Service, service);
             }
             for (label, value) in alert.notice.labels.iter() {
-                if matches!(label, "region" | "zone" | "datacenter" | "cluster") {
-                    add(Kind::Region, &value);
+                match label {
+                    "region" | "zone" | "datacenter" | "cluster" => add(Kind::Region, &value),
+                    // Without the port.
+                    "instance" | "pod" | "host" | "node" => add(Kind::Host, &value.split(':').next().unwrap_or(value)),
+                    _ => {}
                 }
             }
         }
@@ -194,10 +213,25 @@ impl<'s> Ground<'s> {
             }
             for asset in &patch.assets {
                 add(Kind::Host, &asset.name);
+                if !asset.ring.is_empty() {
+                    add(Kind::Ring, &asset.ring);
+                }
+                if !asset.owner.is_empty() {
+                    add(Kind::Owner, &asset.owner);
+                }
             }
         }
         names
     }
+}
+
+/// True for what is set aside because it does not matter; what is set aside as part of an incident does.
+#[must_use]
+pub fn is_excused(anomaly: &Anomaly) -> bool {
+    let is_part = |reason: &SuppressionReason| {
+        matches!(reason, SuppressionReason::Folded { .. } | SuppressionReason::DownstreamOf { .. })
+    };
+    anomaly.suppressed.as_ref().is_some_and(|reason| !is_part(reason))
 }
 
 /// How many, as a fact.
@@ -206,10 +240,11 @@ pub fn count(count: usize, from: Citation) -> Fact {
     Fact::new(human_count(u64::try_from(count).unwrap_or(u64::MAX)), from)
 }
 
-/// The value of an anomaly with its unit, as a fact.
+/// The value of an anomaly with its unit, as a fact; of one that is over the one farthest away.
 #[must_use]
 pub fn value(anomaly: &Anomaly) -> Fact {
-    Fact::new(human(anomaly.value, anomaly.unit), Citation::Anomaly(anomaly.id))
+    let value = if anomaly.ended_at.is_some() { anomaly.peak_value } else { anomaly.value };
+    Fact::new(human(value, anomaly.unit), Citation::Anomaly(anomaly.id))
 }
 
 /// What is usual for an anomaly's metric, as a fact.

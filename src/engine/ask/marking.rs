@@ -1,12 +1,16 @@
 //! Finds names, times, metrics and numbers among the words of a question, and mends slips on the way.
 
+mod forms;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use self::forms::{is_advisory, is_region, is_version, placeholder};
+use super::lexicon;
 use super::metric::{self, Concept};
-use super::names::{Fit, Kind, Name, NameBook, WORDS_MAX};
+use super::names::{self, Fit, Kind, Name, NameBook, WORDS_MAX};
 use super::spelling::Speller;
 use super::time::expression::TimeExpression;
 use super::time::grammar;
@@ -85,7 +89,8 @@ impl Marked {
 /// Marks a question that is asked `today`. Without a `speller` nothing is mended.
 #[must_use]
 pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: NaiveDate) -> Marked {
-    let Words { words, quoted, .. } = Words::of(text);
+    let is_name = |word: &str| book.exact(&names::key(word)).next().is_some();
+    let Words { words, quoted, .. } = Words::of(text, &is_name);
     let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new() };
     marker.patterns();
     marker.slips();
@@ -126,7 +131,9 @@ impl Marker<'_> {
             let mention = if is_advisory(word) {
                 Mention::Advisory(word.to_uppercase().into())
             } else if let Some(number) = numbered("inc-").or_else(|| numbered("inc")).or_else(|| {
-                let is_led = follows(&["incident", "inc"]) && word.chars().all(|c| c.is_ascii_digit());
+                let is_span =
+                    matches!(self.text(at + 1), "hours" | "hour" | "minutes" | "days" | "day" | "weeks" | "h" | "m");
+                let is_led = !is_span && follows(&["incident", "inc"]) && word.chars().all(|c| c.is_ascii_digit());
                 is_led.then_some(word).filter(|word| !word.is_empty())
             }) {
                 Mention::Incident(format!("INC-{number}").into())
@@ -205,6 +212,10 @@ impl Marker<'_> {
                     continue;
                 }
                 let texts: Vec<&str> = self.words[at.clone()].iter().map(|word| word.text.as_str()).collect();
+                // "check out": words of any sentence that would be a name if they were one.
+                if length > 1 && texts.iter().all(|word| lexicon::common().any(|common| common == *word)) {
+                    continue;
+                }
                 // What is measured goes before a name that is made of the same words with a slip.
                 let Some((names, fit)) = self.book.meant(&texts) else { continue };
                 if fit != Fit::Exact && length == 1 && metric::at_start(&texts).is_some() {
@@ -212,6 +223,9 @@ impl Marker<'_> {
                 }
                 let mut names: Vec<Name> = names.into_iter().cloned().collect();
                 names.sort();
+                if length == 1 && self.is_word_rather_than_person(from, &names) {
+                    continue;
+                }
                 self.found.push((at, Mention::Names(names)));
             }
         }
@@ -231,6 +245,14 @@ impl Marker<'_> {
             "logs" | "traces" | "alerts" => true,
             _ => false,
         }
+    }
+
+    /// True for people who are called like a word: root, will, mark. With a capital, or after "by", they are meant.
+    fn is_word_rather_than_person(&self, at: usize, names: &[Name]) -> bool {
+        let is_person = names.iter().all(|name| name.kind == Kind::Owner);
+        let is_word = self.speller.is_some_and(|speller| speller.knows(self.text(at)));
+        let is_capital = self.words.get(at).is_some_and(|word| word.raw.starts_with(char::is_uppercase));
+        is_person && is_word && !is_capital && !(at > 0 && matches!(self.text(at - 1), "by" | "did" | "has" | "for"))
     }
 
     fn metrics(&mut self) {
@@ -314,78 +336,18 @@ impl Marker<'_> {
             tokens.push(Token { at: at..at + 1, text, mention: None });
             at += 1;
         }
+        // A name in quotation marks is a name.
+        let is_name = |text: &String| self.book.exact(&names::key(text)).next().is_some();
+        let (named, quoted): (Vec<String>, Vec<String>) = quoted.into_iter().partition(is_name);
+        for text in named {
+            let mention = Mention::Names(self.book.exact(&names::key(&text)).cloned().collect());
+            let end = self.words.len();
+            tokens.push(Token { at: end..end, text: placeholder(&mention).to_owned(), mention: Some(mention) });
+        }
         Marked { words: self.words, tokens, quoted, mended: self.mended }
     }
 }
 
 fn first_text(names: &[&Name]) -> Option<String> {
     names.first().map(|name| name.text.to_string())
-}
-
-/// What the classifier sees in place of a mention.
-fn placeholder(mention: &Mention) -> &'static str {
-    match mention {
-        Mention::Time(expression, _) => match expression {
-            TimeExpression::Now => "<now>",
-            TimeExpression::Next(_) => "<ahead>",
-            TimeExpression::Before(_) => "<before>",
-            _ => "<time>",
-        },
-        Mention::Names(names) => match names.first().map(|name| name.kind) {
-            Some(Kind::Host) => "<host>",
-            Some(Kind::Region) => "<region>",
-            Some(Kind::Runbook) => "<runbook>",
-            Some(Kind::Alert) => "<alert>",
-            Some(Kind::Package) => "<package>",
-            Some(Kind::Ring) => "<ring>",
-            Some(Kind::Owner) => "<owner>",
-            Some(Kind::Change) => "<change>",
-            Some(Kind::Version) => "<version>",
-            Some(Kind::Incident) => "<incident>",
-            Some(Kind::Advisory) => "<advisory>",
-            Some(Kind::Service) | None => "<service>",
-        },
-        Mention::Metric(concept, _) => match concept {
-            Concept::Latency => "<latency>",
-            Concept::Errors | Concept::ConnectErrors => "<errors>",
-            Concept::Traffic => "<traffic>",
-            Concept::Cpu => "<cpu>",
-            Concept::Memory => "<memory>",
-            Concept::Disk => "<disk>",
-            Concept::Connections => "<connections>",
-            Concept::Queue => "<backlog>",
-            Concept::Availability => "<availability>",
-        },
-        Mention::Advisory(_) => "<advisory>",
-        Mention::Incident(_) => "<incident>",
-        Mention::Version(_) => "<version>",
-        Mention::Region(_) => "<region>",
-        Mention::Severity(_) => "<severity>",
-        Mention::Number(_) => "<number>",
-        Mention::Step(_) => "<number>",
-    }
-}
-
-fn is_advisory(word: &str) -> bool {
-    let lead = word.split('-').next().unwrap_or_default();
-    matches!(lead, "cve" | "dsa" | "usn" | "ghsa" | "rhsa" | "dla") && word.len() > lead.len() + 1
-}
-
-/// `v5.3`, `1.2.3`; a bare number is none.
-fn is_version(word: &str) -> bool {
-    let rest = word.strip_prefix('v').unwrap_or(word);
-    let is_digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    let parts = rest.split('.').count();
-    rest.split('.').all(is_digits) && (rest.len() < word.len() || parts > 2)
-}
-
-/// `eu-1`, `us-east-2`, `eu`.
-fn is_region(word: &str) -> bool {
-    let mut parts = word.split('-');
-    let area = parts.next().unwrap_or_default();
-    let is_area = matches!(
-        area,
-        "eu" | "us" | "ap" | "sa" | "af" | "me" | "ca" | "apac" | "emea" | "west" | "east" | "north" | "south"
-    );
-    is_area && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()))
 }

@@ -106,7 +106,8 @@ fn ends(key: &str) -> Option<(char, char)> {
 fn shortens(short: &str, key: &str) -> bool {
     let mut rest = key.chars();
     let (kept, all) = (short.chars().count(), key.chars().count());
-    kept < all && 2 * kept >= all && short.chars().all(|c| rest.any(|other| other == c))
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    kept < all && 2 * kept >= all && digits(short) == digits(key) && short.chars().all(|c| rest.any(|other| other == c))
 }
 
 impl NameBook {
@@ -188,7 +189,7 @@ impl NameBook {
         let mut near: Vec<(usize, &Name)> = self
             .of_kind(kind)
             .map(|name| (strsim::osa_distance(&written, &key(&name.text)), name))
-            .filter(|(edits, name)| *edits <= 1 + written.chars().count().max(name.text.chars().count()) / 2)
+            .filter(|(edits, _)| *edits <= 1 + written.chars().count() / 3)
             .collect();
         near.sort();
         near.into_iter().take(count).map(|(_, name)| Arc::clone(&name.text)).collect()

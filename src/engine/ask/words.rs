@@ -26,16 +26,16 @@ pub struct Words {
 }
 
 impl Words {
-    /// Cleans `text` and takes it apart.
+    /// Cleans `text` and takes it apart. What `is_name` knows is no abbreviation.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn of(text: &str, is_name: &dyn Fn(&str) -> bool) -> Self {
         let mut chars = text.chars().filter(|c| !c.is_control() || c.is_whitespace());
         let kept: String = chars.by_ref().take(QUESTION_CHARS_MAX).map(plain).collect();
         let is_cut = chars.next().is_some();
         let (rest, quoted) = without_quotations(&kept);
         let mut words = Vec::new();
         for written in rest.split_whitespace() {
-            take(written, &mut words);
+            take(written, is_name, &mut words);
         }
         Self { words, quoted, is_cut }
     }
@@ -80,13 +80,13 @@ fn without_quotations(text: &str) -> (String, Vec<String>) {
 }
 
 /// Adds the words that something written between two blanks stands for.
-fn take(written: &str, into: &mut Vec<Word>) {
+fn take(written: &str, is_name: &dyn Fn(&str) -> bool, into: &mut Vec<Word>) {
     let raw = written.trim_matches(|c: char| !c.is_alphanumeric() && c != '%' && c != '>' && c != '<');
     if raw.is_empty() {
         return;
     }
     let lower = raw.to_lowercase();
-    if let Some(expansion) = lexicon::expansion(&lower) {
+    if let Some(expansion) = lexicon::expansion(&lower).filter(|_| !is_name(&lower)) {
         into.extend(expansion.split_whitespace().map(|text| Word { text: text.to_owned(), raw: text.to_owned() }));
         return;
     }
@@ -104,7 +104,7 @@ fn take(written: &str, into: &mut Vec<Word>) {
         && lower.split('/').all(|part| part.len() > 2 && part.chars().all(char::is_alphabetic));
     if is_pair {
         for part in raw.split('/') {
-            take(part, into);
+            take(part, is_name, into);
         }
         return;
     }
@@ -117,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn texts(text: &str) -> Vec<String> {
-        Words::of(text).texts().map(str::to_owned).collect()
+        Words::of(text, &|_| false).texts().map(str::to_owned).collect()
     }
 
     #[test]
@@ -125,22 +125,22 @@ mod tests {
         assert_eq!(texts("Why's auth-db DOWN rn??"), ["why", "is", "auth-db", "down", "now"]);
         assert_eq!(texts("isn’t payment's p99, (10:00) ok?"), ["is", "not", "payment", "p99", "10:00", "ok"]);
         assert_eq!(texts("cart/checkout w/o restart"), ["cart", "checkout", "without", "restart"]);
-        let quoted = Words::of("find \"connection refused\" in `cart` logs 5\"");
+        let quoted = Words::of("find \"connection refused\" in `cart` logs 5\"", &|_| false);
         assert_eq!(quoted.quoted, ["connection refused", "cart"]);
         assert_eq!(quoted.words.last().unwrap().text, "5");
     }
 
     #[test]
     fn what_is_too_long_is_cut_and_said_to_be() {
-        let long = Words::of(&"a ".repeat(600));
+        let long = Words::of(&"a ".repeat(600), &|_| false);
         assert!(long.is_cut && long.words.len() == 250);
-        assert!(!Words::of("a").is_cut);
+        assert!(!Words::of("a", &|_| false).is_cut);
     }
 
     proptest! {
         #[test]
         fn any_text_becomes_words(text in ".{0,600}") {
-            let words = Words::of(&text);
+            let words = Words::of(&text, &|_| false);
             prop_assert!(words.words.iter().all(|word| !word.text.contains(char::is_whitespace)));
         }
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
 use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::intent::Intent;
+use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
-use crate::engine::model::{Evidence, EvidenceTarget, Hypothesis, Incident};
+use crate::engine::model::{Anomaly, Evidence, EvidenceTarget, Hypothesis, Incident};
 
 /// How many pieces of evidence are told.
 const EVIDENCE_MAX: usize = 4;
@@ -44,29 +46,51 @@ pub(super) fn confidence(ground: &Ground<'_>, slots: &Slots) -> Answer {
     answer.then(&["what changed before the incident", "what is affected"])
 }
 
+/// What must depart for a question to be right about it, where it names no metric; empty where anything does.
+fn spoken_of(intent: Intent) -> &'static [Concept] {
+    match intent {
+        Intent::WhySlow => &[Concept::Latency, Concept::Queue],
+        Intent::WhyErrors => &[Concept::Errors, Concept::ConnectErrors, Concept::Availability],
+        _ => &[],
+    }
+}
+
 /// Why a service is slow, fails, or a metric of it is where it is.
-pub(super) fn why(ground: &Ground<'_>, slots: &Slots) -> Answer {
+pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer {
     let Some(service) = slots.service.first() else {
-        return root_cause(ground, slots);
+        let mut answer = root_cause(ground, slots);
+        answer.missing.push(Claim::of("No service was named; this is about the incident as a whole.", []));
+        return answer;
     };
-    let found = ground.anomalies(service, slots.metric);
     let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
+    let mut all = ground.anomalies(service, None);
+    // What goes on is told before what is over.
+    all.sort_by_key(|anomaly| anomaly.ended_at.is_some());
+    let concepts = spoken_of(intent);
+    let is_spoken_of = |anomaly: &&&Anomaly| {
+        let concept = Concept::of_metric(&anomaly.metric, anomaly.role);
+        match slots.metric {
+            Some(metric) => concept == Some(metric),
+            None => concepts.is_empty() || concept.is_some_and(|concept| concepts.contains(&concept)),
+        }
+    };
+    let found: Vec<&Anomaly> = all.iter().filter(is_spoken_of).copied().collect();
     if found.is_empty() {
-        let lead = Claim::of("Nothing unusual is known of {}: no anomaly of it is recorded.", [name()]);
-        return Answer::known(lead).then(&["what is broken now", "is the data fresh"]);
+        let lead = match (slots.metric, intent) {
+            (Some(metric), _) => {
+                let what = Fact::new(metric.name(), Citation::Question);
+                Claim::of("Nothing unusual is known of the {} of {}.", [what, name()])
+            }
+            (None, Intent::WhySlow) => Claim::of("{} is not known to be slow: no latency of it departs.", [name()]),
+            (None, Intent::WhyErrors) => Claim::of("{} is not known to fail: no errors of it depart.", [name()]),
+            (None, _) => Claim::of("Nothing unusual is known of {}.", [name()]),
+        };
+        let others = all.iter().take(EVIDENCE_MAX).map(|anomaly| departure(ground, anomaly));
+        return Answer::known(lead).with(others).then(&["what is broken now", "is the data fresh"]);
     }
     let incident =
         found.iter().find_map(|anomaly| anomaly.incident).and_then(|id| ground.snapshot.incident(id)).map(Arc::as_ref);
-    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| {
-        let metric = Fact::new(&anomaly.metric, Citation::Anomaly(anomaly.id));
-        let at = ground.at(anomaly.started_at, Citation::Anomaly(anomaly.id));
-        let pattern = if anomaly.ended_at.is_some() {
-            "{} was at {} where {} is usual, from {} on; it is over."
-        } else {
-            "{} is at {} where {} is usual, since {}."
-        };
-        Claim::of(pattern, [metric, ground::value(anomaly), ground::usual(anomaly), at])
-    });
+    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| departure(ground, anomaly));
     let Some(incident) = incident else {
         let lead = Claim::of("Why {} departs from the usual is not known: it belongs to no incident.", [name()]);
         return Answer::unknown(lead).with(departed);
@@ -101,6 +125,18 @@ pub(super) fn why(ground: &Ground<'_>, slots: &Slots) -> Answer {
     answer.then(&["how sure are you", "what changed before the incident", "what should I do next"])
 }
 
+/// How a metric departed.
+fn departure(ground: &Ground<'_>, anomaly: &Anomaly) -> Claim {
+    let metric = Fact::new(&anomaly.metric, Citation::Anomaly(anomaly.id));
+    let at = ground.at(anomaly.started_at, Citation::Anomaly(anomaly.id));
+    let pattern = if anomaly.ended_at.is_some() {
+        "{} was at {} where {} is usual, from {} on; it is over."
+    } else {
+        "{} is at {} where {} is usual, since {}."
+    };
+    Claim::of(pattern, [metric, ground::value(anomaly), ground::usual(anomaly), at])
+}
+
 fn named(incident: &Incident, cause: &Hypothesis) -> Claim {
     let id = id(incident);
     Claim::of("{} was most likely caused by {}, with {}.", [id, title(incident, cause), sure(incident, cause)])
@@ -116,7 +152,7 @@ fn title(incident: &Incident, cause: &Hypothesis) -> Fact {
 }
 
 fn sure(incident: &Incident, cause: &Hypothesis) -> Fact {
-    Fact::new(format!("{:.0} % confidence", 100.0 * cause.confidence.get()), Citation::Incident(incident.id))
+    Fact::new(format!("{} % confidence", cause.confidence.percent()), Citation::Incident(incident.id))
 }
 
 fn evidence<'i>(incident: &'i Incident, pieces: &'i [Evidence]) -> impl Iterator<Item = Claim> + 'i {

@@ -8,7 +8,7 @@ use crate::engine::ask::slots::Slots;
 use crate::engine::ask::time::expression::{Anchor, TimeExpression};
 use crate::engine::ask::time::span;
 use crate::engine::clock::DAY_MS;
-use crate::engine::model::Change;
+use crate::engine::model::{Change, ChangeKind};
 
 /// How many changes are told one by one.
 const CHANGES_MAX: usize = 8;
@@ -33,9 +33,19 @@ pub(super) fn what_changed(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let found = ground.changes(Some(window), slots);
     let (from, to) = (ground.at(window.from, Citation::Totals), ground.at(window.to, Citation::Totals));
     let mut answer = if found.is_empty() {
-        let known = ground::count(ground.snapshot.changes.len(), Citation::Totals);
-        let lead = Claim::of("No change is known between {} and {}.", [from, to]);
-        Answer::known(lead).with([Claim::of("Of {} changes that are known, none lies in that time.", [known])])
+        let others = ground::count(ground.changes(Some(window), &Slots::default()).len(), Citation::Totals);
+        let lead = match (slots.service.first(), &slots.owner) {
+            (Some(service), _) => {
+                let name = Fact::new(service, Citation::Service(Arc::clone(service)));
+                Claim::of("No change of {} is known between {} and {}.", [name, from, to])
+            }
+            (None, Some(owner)) => {
+                let name = Fact::new(owner, Citation::Question);
+                Claim::of("No change by {} is known between {} and {}.", [name, from, to])
+            }
+            (None, None) => Claim::of("No change is known between {} and {}.", [from, to]),
+        };
+        Answer::known(lead).with([Claim::of("In all {} changes are known in that time.", [others])])
     } else {
         let count = ground::count(found.len(), Citation::Totals);
         let pattern = if found.len() == 1 {
@@ -82,7 +92,13 @@ pub(super) fn lookup(ground: &Ground<'_>, slots: &Slots) -> Answer {
         return answer;
     };
     let mut answer = Answer::known(told(ground, last));
-    if let (Some(version), Some(service)) = (&last.notice.version, &last.notice.service) {
+    let is_version = |change: &&&Change| {
+        matches!(change.notice.kind, ChangeKind::Deploy | ChangeKind::Release) && change.notice.has_taken_effect
+    };
+    let running = found.iter().rev().find(is_version);
+    if let Some(last) = running
+        && let (Some(version), Some(service)) = (&last.notice.version, &last.notice.service)
+    {
         let from = Citation::Change(last.id);
         let claim = Claim::of("So {} runs {}.", [Fact::new(service, from.clone()), Fact::new(version, from)]);
         answer.claims.push(claim);

@@ -1,6 +1,6 @@
 //! What is known of incidents: what is broken, who is hit, what happened when, whether it gets better, what alerts said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
@@ -66,7 +66,7 @@ pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
 pub(super) fn blast_radius(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let Some(incident) = ground.incident(slots) else { return none() };
     let from = || Citation::Incident(incident.id);
-    let buckets = incident.ranking.hypotheses.first().map(|cause| &cause.buckets);
+    let buckets = incident.ranking.cause().map(|cause| &cause.buckets);
     if let Some(service) = slots.service.first() {
         let name = ServiceName::new(service);
         let callers = ground.snapshot.topology.dependents(&name, usize::MAX);
@@ -132,6 +132,8 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
     };
     let lead = if mine.is_empty() {
         Claim::of("Nothing unusual is known of {}.", [what])
+    } else if going == 0 && mine.iter().any(|anomaly| anomaly.ended_at.is_none()) {
+        Claim::of("{} is on its way back, which has not held for long enough yet.", [what])
     } else if going == 0 {
         Claim::of("{} is back to the usual: nothing departs any more.", [what])
     } else if is_over {
@@ -148,11 +150,11 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
     }
     for anomaly in mine.iter().filter(|anomaly| anomaly.ended_at.is_none()).take(LINES_MAX) {
         let cited = || Citation::Anomaly(anomaly.id);
-        let is_easing = anomaly.deviation_sigma.abs() < 0.8 * anomaly.peak_sigma.abs();
+        let is_easing = anomaly.deviation_sigma.abs() < 0.95 * anomaly.peak_sigma.abs();
         let pattern = if is_easing {
             "{} of {} is at {}, nearer to its usual {} than it was."
         } else {
-            "{} of {} is at {}, as far from its usual {} as ever."
+            "{} of {} is at {}, about as far from its usual {} as it ever was."
         };
         answer.claims.push(Claim::of(
             pattern,
@@ -192,7 +194,7 @@ pub(super) fn timeline(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let cited = entry.anomaly.map_or(from(), Citation::Anomaly);
         Claim::of("{}: {}.", [ground.at(entry.at, cited.clone()), Fact::new(&entry.text, cited)])
     });
-    let mut answer = Answer::known(lead).with(claims);
+    let mut answer = Answer::known(lead).with(claims).over(window);
     if entries.len() > LINES_MAX {
         let rest = ground::count(entries.len() - LINES_MAX, from());
         answer.claims.push(Claim::of("{} later entries are on the timeline.", [rest]));
@@ -233,8 +235,14 @@ pub(super) fn summary(ground: &Ground<'_>, slots: &Slots) -> Answer {
     } else {
         answer.claims.push(Claim::of("The cause is not known yet.", []));
     }
-    let services = incident.services.keys().take(LINES_MAX).map(|name| Fact::new(name, from())).collect();
-    answer.claims.push(Claim::of("Affected: ", []).and(listed(services)).and(Claim::of(".", [])));
+    let mut services: Vec<_> = incident.services.iter().collect();
+    services.sort_by_key(|(name, since)| (**since, (*name).clone()));
+    let named = services.iter().take(LINES_MAX).map(|(name, _)| Fact::new(name, from())).collect();
+    answer.claims.push(Claim::of("Affected, in the order of onset: ", []).and(listed(named)).and(Claim::of(".", [])));
+    if services.len() > LINES_MAX {
+        let rest = ground::count(services.len() - LINES_MAX, from());
+        answer.claims.push(Claim::of("{} more came after them.", [rest]));
+    }
     let folded = Fact::new(human_count(incident.folded_count), from());
     answer.claims.push(Claim::of("{} alerts and anomalies are folded into it.", [folded]));
     let runs: Vec<_> = ground.snapshot.runs.iter().filter(|run| run.incident() == Some(incident.id)).collect();
@@ -276,13 +284,15 @@ pub(super) fn alert(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let cited = || Citation::Alert(Arc::from(*name));
         let summary = alerts.first().map(|alert| Arc::clone(&alert.notice.summary)).unwrap_or_default();
         let since = alerts.iter().map(|alert| alert.notice.starts_at).min().unwrap_or(ground.now());
+        let places: BTreeSet<&ServiceName> = alerts.iter().filter_map(|alert| alert.notice.service.as_ref()).collect();
         let claim = Claim::of(
-            "{} says: {}; {} times, since {}",
+            "{}: {} alerts on {} services, since {}; one says: {}",
             [
                 Fact::new(name, cited()),
-                Fact::new(summary, cited()),
                 ground::count(alerts.len(), cited()),
+                ground::count(places.len(), cited()),
                 ground.at(since, cited()),
+                Fact::new(summary, cited()),
             ],
         );
         match alerts.iter().find_map(|alert| alert.incident) {

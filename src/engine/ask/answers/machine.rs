@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
 use crate::engine::ask::ground::{self, Ground};
-use crate::engine::ask::slots::Slots;
 use crate::engine::model::{SourceState, human_count, human_span};
+
+/// How many sources are told.
+const LINES_MAX: usize = 8;
 
 /// What the engine may do by itself.
 pub(super) fn autonomy(ground: &Ground<'_>) -> Answer {
@@ -48,7 +50,7 @@ pub(super) fn autonomy(ground: &Ground<'_>) -> Answer {
 }
 
 /// Whether the data can be relied on.
-pub(super) fn data(ground: &Ground<'_>, _slots: &Slots) -> Answer {
+pub(super) fn data(ground: &Ground<'_>) -> Answer {
     let snapshot = ground.snapshot;
     let ill: Vec<_> = snapshot.sources.iter().filter(|source| !matches!(source.state, SourceState::Healthy)).collect();
     let lead = match (snapshot.sources.len(), ill.len()) {
@@ -59,7 +61,10 @@ pub(super) fn data(ground: &Ground<'_>, _slots: &Slots) -> Answer {
             [ground::count(ill, Citation::Totals), ground::count(count, Citation::Totals)],
         ),
     };
-    let claims = snapshot.sources.iter().take(8).map(|source| {
+    // What does not answer is told first.
+    let mut ordered: Vec<_> = snapshot.sources.iter().collect();
+    ordered.sort_by_key(|source| matches!(source.state, SourceState::Healthy));
+    let claims = ordered.into_iter().take(LINES_MAX).map(|source| {
         let cited = || Citation::Source(Arc::from(source.source.as_str()));
         let name = Fact::new(&source.source, cited());
         match (&source.state, source.last_ok_at) {
@@ -85,4 +90,19 @@ pub(super) fn data(ground: &Ground<'_>, _slots: &Slots) -> Answer {
     let days = Fact::new(format!("{:.0} days", counts.history_days), Citation::Totals);
     let history = Claim::of("The typical series has {} of history.", [days]);
     Answer::known(lead).with(claims).with([totals, history])
+}
+
+/// How the console is used.
+pub(super) fn help() -> Answer {
+    let keys = "Keys that work now are on the last line of the screen; the question mark shows all of them.";
+    Answer::known(Claim::of(keys, []))
+        .with([
+            Claim::of(
+                "Ask why something is slow or fails, what changed, who is affected, what to do, what to patch.",
+                [],
+            ),
+            Claim::of("A follow-up takes over what was asked before it.", []),
+            Claim::of("Nothing is ever done from here: acts go through runbooks and their approval.", []),
+        ])
+        .then(&["what is broken now", "what changed today", "what should I do next"])
 }

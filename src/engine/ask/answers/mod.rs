@@ -2,6 +2,7 @@
 
 mod cause;
 mod changes;
+mod heed;
 mod history;
 mod incident;
 mod machine;
@@ -14,7 +15,7 @@ mod service;
 mod unanswered;
 mod what_if;
 
-use super::answer::{Answer, AnswerState};
+use super::answer::{Answer, AnswerState, Citation, Claim, Fact};
 use super::ground::Ground;
 use super::intent::Intent;
 use super::reading::{Reading, Standing};
@@ -31,8 +32,15 @@ pub fn answer(ground: &Ground<'_>, reading: &Reading) -> Answer {
     };
     answer.intent = reading.intent;
     answer.slots.clone_from(&reading.slots);
-    if answer.state == AnswerState::Answered && answer.window.is_none() {
-        answer.window = ground.span(&reading.slots).ok().flatten();
+    if matches!(reading.standing, Standing::Clear) {
+        answer.missing.extend(heed::unheeded(reading.intent, &reading.slots));
+        if ground.is_blind() && answer.state == AnswerState::Answered {
+            answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
+        }
+    }
+    for (written, meant) in &reading.mended {
+        let meant = Fact::new(meant, Citation::Question);
+        answer.claims.push(Claim::of("{} was read as {}.", [Fact::new(written, Citation::Question), meant]));
     }
     answer
 }
@@ -43,7 +51,7 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         return unanswered::no_such_time(problem);
     }
     match reading.intent {
-        Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike => cause::why(ground, slots),
+        Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike => cause::why(ground, reading.intent, slots),
         Intent::RootCause => cause::root_cause(ground, slots),
         Intent::CauseConfidence => cause::confidence(ground, slots),
         Intent::WhatChanged => changes::what_changed(ground, slots),
@@ -76,7 +84,8 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::IncidentMetrics => history::figures(ground, slots),
         Intent::Ownership => history::owner(ground, slots),
         Intent::AutonomyPolicy => machine::autonomy(ground),
-        Intent::DataQuality => machine::data(ground, slots),
+        Intent::DataQuality => machine::data(ground),
+        Intent::ProductHelp => machine::help(),
         other => unanswered::not_kept(other),
     }
 }

@@ -44,11 +44,16 @@ pub(super) fn queue(ground: &Ground<'_>, slots: &Slots) -> Answer {
     } else {
         let overdue = found.iter().map(|patch| patch.tally.overdue).sum();
         let lead = Claim::of(
-            "{} patches are to be installed; {} of the machines that lack them are past the deadline.",
+            "{} patches are to be installed; {} installations are past their deadline.",
             [ground::count(found.len(), totals()), ground::count(overdue, totals())],
         );
         Answer::known(lead).with(found.iter().take(LINES_MAX).map(|patch| told(ground, patch)))
     };
+    let is_cut = picture.patches.iter().any(|patch| patch.assets.len() < lacking(patch));
+    if is_cut && (slots.host.is_some() || slots.ring.is_some()) {
+        let where_all = "Not every machine of every patch was looked through; `hypo patches show` has them all.";
+        answer.missing.push(Claim::of(where_all, []));
+    }
     if picture.patches_left_out > 0 {
         answer.missing.push(Claim::of(
             "{} less urgent patches were not looked through.",
@@ -58,12 +63,17 @@ pub(super) fn queue(ground: &Ground<'_>, slots: &Slots) -> Answer {
     answer.then(&["why is it critical", "is a freeze active"])
 }
 
+/// Machines that lack a patch.
+fn lacking(patch: &Patch) -> usize {
+    let tally = &patch.tally;
+    tally.critical + tally.high + tally.medium + tally.low + tally.unknown
+}
+
 fn told(ground: &Ground<'_>, patch: &Patch) -> Claim {
     let cited = || Citation::Patch(Arc::clone(&patch.key));
     let band = Fact::new(patch.band.map_or("of unknown urgency", |band| band.word()), cited());
     let name = Fact::new(&patch.package, cited());
-    let tally = &patch.tally;
-    let count = tally.critical + tally.high + tally.medium + tally.low + tally.unknown;
+    let count = lacking(patch);
     let mut claim = match &patch.fix {
         Some(fix) => Claim::of(
             "{} {} is {}, lacking on {} machines",

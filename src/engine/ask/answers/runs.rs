@@ -56,15 +56,16 @@ pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
             .then(&["what should I do next"]);
     }
     let cited = |id: &Arc<str>| Citation::Runbook(Arc::clone(id));
-    let lead = Claim::of(
-        "{} runbooks fit, the best is {}.",
-        [
-            ground::count(found.len(), Citation::Totals),
-            found
-                .first()
-                .map_or(Fact::new("", Citation::Totals), |best| Fact::new(&best.runbook.id, cited(&best.runbook.id))),
-        ],
-    );
+    let lead = match (found.first(), incident) {
+        (Some(best), Some(incident)) => Claim::of(
+            "For {}, {} fits best.",
+            [
+                Fact::new(incident.id, Citation::Incident(incident.id)),
+                Fact::new(&best.runbook.id, cited(&best.runbook.id)),
+            ],
+        ),
+        _ => Claim::of("No runbook fits.", []),
+    };
     let claims = found.iter().take(LINES_MAX).map(|proposal| {
         let id = &proposal.runbook.id;
         Claim::of(
@@ -76,7 +77,9 @@ pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ],
         )
     });
-    Answer::known(lead).with(claims)
+    let mut answer = Answer::known(lead).with(claims);
+    answer.missing.push(Claim::of("Runbooks for other problems are listed by `hypo runbook list`.", []));
+    answer
 }
 
 /// Where a run stands.
@@ -84,7 +87,7 @@ pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let is_it = |run: &&Arc<Run>| slots.runbook.as_deref().is_none_or(|name| name == run.runbook.id.as_ref());
     let runs = || ground.snapshot.runs.iter().filter(is_it);
     let Some(run) = runs().find(|run| run.state.is_open()).or_else(|| runs().next()) else {
-        return Answer::known(Claim::of("No runbook was run.", [])).then(&["what should I do next"]);
+        return Answer::known(Claim::of("No such runbook was run.", [])).then(&["what should I do next"]);
     };
     let whole = || Citation::Run(run.id, None);
     if let Some(number) = slots.step {
@@ -162,17 +165,31 @@ pub(super) fn audit(ground: &Ground<'_>, slots: &Slots) -> Answer {
         matches!(kind, AuditKind::Operator | AuditKind::Approval | AuditKind::Intent | AuditKind::Outcome)
     };
     let of_owner = |by: &str| slots.owner.as_deref().is_none_or(|owner| owner == by);
-    let says = |text: &str| slots.service.iter().all(|service| text.contains(service.as_ref()));
+    let is_word = |text: &str, name: &str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').any(|word| word == name)
+    };
+    let says = |text: &str| slots.service.iter().all(|service| is_word(text, service));
     let found: Vec<_> = ground
         .snapshot
         .audit
         .iter()
         .filter(|entry| is_act(entry.kind) && within(entry.at) && of_owner(&entry.by) && says(&entry.text))
         .collect();
+    let is_narrow = slots.owner.is_some() || !slots.service.is_empty();
+    let outside = if is_narrow { ground.changes(window, slots) } else { Vec::new() };
+    let outside = outside.iter().rev().take(LINES_MAX).map(|change| {
+        let cited = || Citation::Change(change.id);
+        let by = change.notice.author.clone().unwrap_or_else(|| Arc::from("somebody"));
+        Claim::of(
+            "Outside hypo, {}: {}, by {}.",
+            [ground.at(change.notice.at, cited()), Fact::new(&change.notice.title, cited()), Fact::new(by, cited())],
+        )
+    });
     if found.is_empty() {
         let count = ground::count(ground.snapshot.audit.len(), Citation::Totals);
-        let lead = Claim::of("Nobody did anything of the kind, as far as the audit log says.", []);
-        return Answer::known(lead).with([Claim::of("Its newest {} entries were looked at.", [count])]).over(window);
+        let lead = Claim::of("Nobody did anything of the kind, by hypo, as far as the audit log says.", []);
+        let looked = Claim::of("Its newest {} entries were looked at.", [count]);
+        return Answer::known(lead).with([looked]).with(outside).over(window);
     }
     let lead = Claim::of("{} acts are in the audit log.", [ground::count(found.len(), Citation::Totals)]);
     let claims = found.iter().take(LINES_MAX).map(|entry| {
@@ -182,7 +199,7 @@ pub(super) fn audit(ground: &Ground<'_>, slots: &Slots) -> Answer {
             [ground.at(entry.at, cited()), Fact::new(&entry.by, cited()), Fact::new(&entry.text, cited())],
         )
     });
-    let mut answer = Answer::known(lead).with(claims).over(window);
+    let mut answer = Answer::known(lead).with(claims).with(outside).over(window);
     answer.missing.push(Claim::of("Whether the log is intact is told by `hypo audit verify`.", []));
     answer
 }

@@ -38,7 +38,7 @@ fn one(ground: &Ground<'_>, service: &Arc<str>, slots: &Slots) -> Answer {
     let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
     let found = ground.anomalies(service, slots.metric);
     let going: Vec<_> =
-        found.into_iter().filter(|anomaly| anomaly.ended_at.is_none() && anomaly.suppressed.is_none()).collect();
+        found.into_iter().filter(|anomaly| anomaly.ended_at.is_none() && !ground::is_excused(anomaly)).collect();
     if going.is_empty() {
         return Answer::known(Claim::of("{} is as usual: nothing of it departs.", [name()]));
     }
