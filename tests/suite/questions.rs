@@ -300,3 +300,30 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
         assert!(found == state && text.contains(says), "{questions:?}: {found:?}\n{text}");
     }
 }
+
+/// What an answer proposes to ask next is answered when it is asked.
+#[test]
+fn every_question_that_is_proposed_is_answered() {
+    let snapshot = at_its_height();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let questions: File = toml::from_str(include_str!("../questions/seen.toml")).unwrap();
+    let mut wrong = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for question in questions.question {
+        let mut conversation = Conversation::default();
+        let answer = conversation.ask(&question.ask, &ground);
+        // Names that are alike, and the choices of what is asked back, are no questions.
+        let are_names = conversation
+            .last()
+            .is_some_and(|reading| matches!(reading.standing, Standing::UnknownName | Standing::Ambiguous(_)));
+        for next in answer.next.iter().filter(|_| !are_names) {
+            if seen.insert((answer.intent, Arc::clone(next))) {
+                let answered = conversation.clone().ask(next, &ground);
+                if answered.state != AnswerState::Answered {
+                    wrong.insert(format!("{next} after {}: {}", question.ask, answered.lead.text()));
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 40 && wrong.is_empty(), "{} of {}:\n{wrong:#?}", wrong.len(), seen.len());
+}

@@ -20,11 +20,7 @@ pub(super) fn refused() -> Answer {
         "Nothing is done from here, and no secret is shown: acts go through runbooks and their approval.",
         [],
     );
-    Answer::new(AnswerState::Refused, lead).then(&[
-        "what should I do next",
-        "which runbook fits",
-        "what would happen if I restarted it now",
-    ])
+    Answer::new(AnswerState::Refused, lead).then(&["what should I do next", "which runbook fits"])
 }
 
 /// It is about something else.
