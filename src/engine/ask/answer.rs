@@ -65,6 +65,16 @@ impl Fact {
     pub fn new(text: impl fmt::Display, from: Citation) -> Self {
         Self { text: Arc::from(text.to_string()), from }
     }
+
+    /// The name of a service, from the topology.
+    pub fn service(name: &str) -> Self {
+        Self::new(name, Citation::Service(Arc::from(name)))
+    }
+
+    /// The name of an incident.
+    pub fn incident(id: IncidentId) -> Self {
+        Self::new(id, Citation::Incident(id))
+    }
 }
 
 /// A piece of a claim.

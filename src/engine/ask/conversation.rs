@@ -25,7 +25,7 @@ impl Conversation {
             _ => Reader::new(names.iter().cloned()),
         };
         let reading = reader.read(text, self.last.as_ref(), ground.today());
-        let answer = answers::answer(ground, &reading);
+        let answer = answers::answer(ground, reader.book(), &reading);
         self.reader = Some((names, reader));
         // What was about something else is no thread to take up.
         if reading.standing != Standing::OutOfScope {

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
 
-use super::answer::{Citation, Fact};
+use super::answer::{Citation, Claim, Fact};
 use super::metric::Concept;
 use super::names::{Kind, Name};
 use super::slots::Slots;
 use super::time::span::{self, Anchors, Span, Untold};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{Anomaly, Change, Incident, IncidentId, SourceState, SuppressionReason, human, human_count};
+use crate::engine::model::{
+    Alert, Anomaly, Change, Incident, IncidentId, ServiceName, SourceState, SuppressionReason, human, human_count,
+};
 use crate::engine::snapshot::Snapshot;
 
 /// What answers are made from.
@@ -107,14 +109,7 @@ impl<'s> Ground<'s> {
     /// Changes within a span, oldest first; those of a service where one is named.
     #[must_use]
     pub fn changes(&self, within: Option<Span>, slots: &Slots) -> Vec<&'s Change> {
-        let of_service = |change: &&Change| {
-            slots.service.is_empty()
-                || change
-                    .notice
-                    .service
-                    .as_ref()
-                    .is_some_and(|name| slots.service.iter().any(|wanted| **wanted == *name.as_str()))
-        };
+        let of_service = |change: &&Change| slots.is_about(change.notice.service.as_ref().map(ServiceName::as_str));
         let of_author = |change: &&Change| {
             slots.owner.as_ref().is_none_or(|owner| change.notice.author.as_deref() == Some(owner.as_ref()))
         };
@@ -141,6 +136,36 @@ impl<'s> Ground<'s> {
                 && metric.is_none_or(|metric| Concept::of_metric(&anomaly.metric, anomaly.role) == Some(metric))
         };
         self.snapshot.anomalies.iter().map(Arc::as_ref).filter(is_of).collect()
+    }
+
+    /// Alerts that a question names, or those of its services; those that fire first.
+    #[must_use]
+    pub fn alerts(&self, slots: &Slots) -> Vec<&'s Alert> {
+        let is_named = |alert: &&Alert| slots.alert.as_deref().is_none_or(|name| name == alert.notice.name.as_ref());
+        let of_service = |alert: &&Alert| slots.is_about(alert.notice.service.as_ref().map(ServiceName::as_str));
+        self.snapshot.alerts.iter().map(Arc::as_ref).filter(is_named).filter(of_service).collect()
+    }
+
+    /// How something departed from the usual, in a sentence; of what is over, when it was farthest away.
+    #[must_use]
+    pub fn departure(&self, anomaly: &Anomaly) -> Claim {
+        let from = || Citation::Anomaly(anomaly.id);
+        let at = self.at(anomaly.started_at, from());
+        if let Some((_, text)) = &anomaly.template {
+            let pattern = if anomaly.ended_at.is_some() {
+                "It logged something unusual, from {} on: {}"
+            } else {
+                "It logs something unusual, since {}: {}"
+            };
+            return Claim::of(pattern, [at, Fact::new(text, from())]);
+        }
+        let metric = Fact::new(&anomaly.metric, from());
+        let pattern = if anomaly.ended_at.is_some() {
+            "{} was at {} where {} is usual, from {} on; it is over."
+        } else {
+            "{} is at {} where {} is usual, since {}."
+        };
+        Claim::of(pattern, [metric, value(anomaly), usual(anomaly), at])
     }
 
     /// Every name that questions may speak of, each once.

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use self::forms::{is_advisory, is_region, is_version, placeholder};
 use super::lexicon;
 use super::metric::{self, Concept};
-use super::names::{self, Fit, Kind, Name, NameBook, WORDS_MAX};
+use super::names::{self, Kind, Name, NameBook, WORDS_MAX};
 use super::spelling::Speller;
 use super::time::expression::TimeExpression;
 use super::time::grammar;
@@ -63,6 +63,8 @@ pub struct Marked {
     pub quoted: Vec<String>,
     /// What was written, and what it was taken for.
     pub mended: Vec<(String, String)>,
+    /// True where the question is longer than what is read.
+    pub is_cut: bool,
 }
 
 impl Marked {
@@ -90,7 +92,7 @@ impl Marked {
 #[must_use]
 pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: NaiveDate) -> Marked {
     let is_name = |word: &str| book.exact(&names::key(word)).next().is_some();
-    let Words { words, quoted, .. } = Words::of(text, &is_name);
+    let Words { words, quoted, is_cut } = Words::of(text, &is_name);
     let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new() };
     marker.patterns();
     marker.slips();
@@ -98,7 +100,7 @@ pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: Naive
     marker.names();
     marker.metrics();
     marker.numbers();
-    marker.finish(quoted)
+    Marked { is_cut, ..marker.finish(quoted) }
 }
 
 struct Marker<'b> {
@@ -180,9 +182,9 @@ impl Marker<'_> {
             let name = self.book.guessed(&text);
             let mended = match (plain, name) {
                 // Of two that are as near the name is meant: people write names more often wrong than words.
-                (Some((_, edits)), Some((names, _, of_name))) if of_name <= edits => first_text(&names),
+                (Some((_, edits)), Some((names, of_name))) if of_name <= edits => first_text(&names),
                 (Some((word, _)), _) => Some(word),
-                (None, Some((names, ..))) => first_text(&names),
+                (None, Some((names, _))) => first_text(&names),
                 (None, None) => None,
             };
             if let Some(mended) = mended
@@ -212,13 +214,13 @@ impl Marker<'_> {
                     continue;
                 }
                 let texts: Vec<&str> = self.words[at.clone()].iter().map(|word| word.text.as_str()).collect();
+                // What is measured goes before a name that is made of the same words with a slip.
+                let Some((names, is_exact)) = self.book.meant(&texts) else { continue };
                 // "check out": words of any sentence that would be a name if they were one.
                 if length > 1 && texts.iter().all(|word| lexicon::common().any(|common| common == *word)) {
                     continue;
                 }
-                // What is measured goes before a name that is made of the same words with a slip.
-                let Some((names, fit)) = self.book.meant(&texts) else { continue };
-                if fit != Fit::Exact && length == 1 && metric::at_start(&texts).is_some() {
+                if !is_exact && length == 1 && metric::at_start(&texts).is_some() {
                     continue;
                 }
                 let mut names: Vec<Name> = names.into_iter().cloned().collect();
@@ -344,7 +346,7 @@ impl Marker<'_> {
             let end = self.words.len();
             tokens.push(Token { at: end..end, text: placeholder(&mention).to_owned(), mention: Some(mention) });
         }
-        Marked { words: self.words, tokens, quoted, mended: self.mended }
+        Marked { words: self.words, tokens, quoted, mended: self.mended, is_cut: false }
     }
 }
 

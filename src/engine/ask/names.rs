@@ -63,19 +63,6 @@ pub struct Name {
     pub text: Arc<str>,
 }
 
-/// How sure it is that words mean a name: the first is the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fit {
-    /// Letter by letter, separators and case aside.
-    Exact,
-    /// With a plural or "database" for "db".
-    Form,
-    /// Shortened: letters left out.
-    Short,
-    /// With a slip of the hand.
-    Slip,
-}
-
 /// Longest name in words.
 pub const WORDS_MAX: usize = 4;
 
@@ -149,37 +136,38 @@ impl NameBook {
         self.by_key.values().flatten().filter(move |name| name.kind == kind)
     }
 
-    /// The names that `words`, taken together, mean exactly or in another form.
+    /// The names that `words`, taken together, mean, and whether letter by letter rather than in another form (a plural, "database"
+    /// for "db"); separators and case aside.
     #[must_use]
-    pub fn meant(&self, words: &[&str]) -> Option<(Vec<&Name>, Fit)> {
+    pub fn meant(&self, words: &[&str]) -> Option<(Vec<&Name>, bool)> {
         let joined: String = words.iter().map(|word| key(word)).collect();
         let found = |key: &str| -> Option<Vec<&Name>> {
             let names: Vec<&Name> = self.exact(key).collect();
             (!names.is_empty()).then_some(names)
         };
         if let Some(names) = found(&joined) {
-            return Some((names, Fit::Exact));
+            return Some((names, true));
         }
-        forms(words).iter().find_map(|form| found(form)).map(|names| (names, Fit::Form))
+        forms(words).iter().find_map(|form| found(form)).map(|names| (names, false))
     }
 
     /// The names that a single word means shortened or with a slip, with the number of edits; `None` where several are as near.
     #[must_use]
-    pub fn guessed(&self, word: &str) -> Option<(Vec<&Name>, Fit, usize)> {
+    pub fn guessed(&self, word: &str) -> Option<(Vec<&Name>, usize)> {
         let written = key(word);
         if written.chars().count() < SHORT_CHARS_MIN || written.chars().all(|c| c.is_ascii_digit()) {
             return None;
         }
         let slip = self.speller.nearest(&written, true);
         if let Some((key, edits)) = slip.filter(|(_, edits)| *edits <= 1) {
-            return Some((self.exact(key).collect(), Fit::Slip, edits));
+            return Some((self.exact(key).collect(), edits));
         }
         let alike = ends(&written).and_then(|ends| self.by_ends.get(&ends)).into_iter().flatten();
         let mut longer = alike.filter(|key| shortens(&written, key));
         if let (Some(key), None) = (longer.next(), longer.next()) {
-            return Some((self.exact(key).collect(), Fit::Short, 1));
+            return Some((self.exact(key).collect(), 1));
         }
-        slip.map(|(key, edits)| (self.exact(key).collect(), Fit::Slip, edits))
+        slip.map(|(key, edits)| (self.exact(key).collect(), edits))
     }
 
     /// Known names of a kind that look like `written`, the nearest first, for "did you mean".
@@ -231,7 +219,7 @@ mod tests {
         let words: Vec<&str> = words.split(' ').collect();
         let (names, _) = book.meant(&words).or_else(|| {
             let [word] = words.as_slice() else { return None };
-            book.guessed(word).map(|(names, fit, _)| (names, fit))
+            book.guessed(word).map(|(names, _)| (names, false))
         })?;
         names.first().map(|name| name.text.to_string())
     }

@@ -55,8 +55,8 @@ pub struct Reading {
     pub standing: Standing,
     /// How likely the intent is, from 0 to 1.
     pub confidence: f32,
-    /// The next intents, with how likely they are.
-    pub others: Vec<(Intent, f32)>,
+    /// True where only the beginning of the question was read.
+    pub is_cut: bool,
     /// What was written, and what it was taken for.
     pub mended: Vec<(String, String)>,
 }
@@ -107,14 +107,13 @@ impl Reader {
         let marked = marking::mark(text, &self.book, Some(&language.speller), today);
         let guess = language.classifier.guess(&marked.texts());
         let (intent, confidence) = overruled(&marked, &guess);
-        let others = guess.ranked.get(1..4).unwrap_or_default().to_vec();
         let mut reading = Reading {
             intent,
             slots: Slots::default(),
             implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
             standing: Standing::Clear,
             confidence,
-            others,
+            is_cut: marked.is_cut,
             mended: marked.mended.clone(),
         };
         let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));

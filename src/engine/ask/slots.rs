@@ -129,3 +129,11 @@ pub struct Slots {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_name: Option<Arc<str>>,
 }
+
+impl Slots {
+    /// True where no service is named, or this one among others.
+    #[must_use]
+    pub fn is_about(&self, service: Option<&str>) -> bool {
+        self.service.is_empty() || self.service.iter().any(|name| service == Some(name.as_ref()))
+    }
+}

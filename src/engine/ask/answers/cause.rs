@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
-use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
@@ -62,7 +62,7 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
         answer.missing.push(Claim::of("No service was named; this is about the incident as a whole.", []));
         return answer;
     };
-    let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
+    let name = || Fact::service(service);
     let mut all = ground.anomalies(service, None);
     // What goes on is told before what is over.
     all.sort_by_key(|anomaly| anomaly.ended_at.is_some());
@@ -85,12 +85,12 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
             (None, Intent::WhyErrors) => Claim::of("{} is not known to fail: no errors of it depart.", [name()]),
             (None, _) => Claim::of("Nothing unusual is known of {}.", [name()]),
         };
-        let others = all.iter().take(EVIDENCE_MAX).map(|anomaly| departure(ground, anomaly));
+        let others = all.iter().take(EVIDENCE_MAX).map(|anomaly| ground.departure(anomaly));
         return Answer::known(lead).with(others).then(&["what is broken now", "is the data fresh"]);
     }
     let incident =
         found.iter().find_map(|anomaly| anomaly.incident).and_then(|id| ground.snapshot.incident(id)).map(Arc::as_ref);
-    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| departure(ground, anomaly));
+    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| ground.departure(anomaly));
     let Some(incident) = incident else {
         let lead = Claim::of("Why {} departs from the usual is not known: it belongs to no incident.", [name()]);
         return Answer::unknown(lead).with(departed);
@@ -102,12 +102,12 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
     let lead = if is_itself {
         Claim::of(
             "{} is where {} starts: {}, with {}.",
-            [name(), id(incident), title(incident, cause), sure(incident, cause)],
+            [name(), Fact::incident(incident.id), title(incident, cause), sure(incident, cause)],
         )
     } else {
         Claim::of(
             "{} suffers from {}: {}, with {}.",
-            [name(), id(incident), title(incident, cause), sure(incident, cause)],
+            [name(), Fact::incident(incident.id), title(incident, cause), sure(incident, cause)],
         )
     };
     let mut answer = Answer::known(lead).with(departed);
@@ -125,25 +125,9 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
     answer.then(&["how sure are you", "what changed before the incident", "what should I do next"])
 }
 
-/// How a metric departed.
-fn departure(ground: &Ground<'_>, anomaly: &Anomaly) -> Claim {
-    let metric = Fact::new(&anomaly.metric, Citation::Anomaly(anomaly.id));
-    let at = ground.at(anomaly.started_at, Citation::Anomaly(anomaly.id));
-    let pattern = if anomaly.ended_at.is_some() {
-        "{} was at {} where {} is usual, from {} on; it is over."
-    } else {
-        "{} is at {} where {} is usual, since {}."
-    };
-    Claim::of(pattern, [metric, ground::value(anomaly), ground::usual(anomaly), at])
-}
-
 fn named(incident: &Incident, cause: &Hypothesis) -> Claim {
-    let id = id(incident);
+    let id = Fact::incident(incident.id);
     Claim::of("{} was most likely caused by {}, with {}.", [id, title(incident, cause), sure(incident, cause)])
-}
-
-fn id(incident: &Incident) -> Fact {
-    Fact::new(incident.id, Citation::Incident(incident.id))
 }
 
 fn title(incident: &Incident, cause: &Hypothesis) -> Fact {
@@ -176,7 +160,7 @@ fn no_incident() -> Answer {
 fn unresolved(incident: &Incident) -> Answer {
     let why = incident.ranking.unresolved.clone().unwrap_or_else(|| Arc::from("nothing has been found yet"));
     let why = Fact::new(why, Citation::Incident(incident.id));
-    let lead = Claim::of("The cause of {} is not known: {}.", [id(incident), why]);
+    let lead = Claim::of("The cause of {} is not known: {}.", [Fact::incident(incident.id), why]);
     let candidates = incident.ranking.hypotheses.iter().take(CANDIDATES_MAX);
     let candidates = candidates.map(|other| Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
     Answer::unknown(lead).with(candidates)

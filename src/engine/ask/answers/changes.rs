@@ -36,7 +36,7 @@ pub(super) fn what_changed(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let others = ground::count(ground.changes(Some(window), &Slots::default()).len(), Citation::Totals);
         let lead = match (slots.service.first(), &slots.owner) {
             (Some(service), _) => {
-                let name = Fact::new(service, Citation::Service(Arc::clone(service)));
+                let name = Fact::service(service);
                 Claim::of("No change of {} is known between {} and {}.", [name, from, to])
             }
             (None, Some(owner)) => {
@@ -79,7 +79,7 @@ pub(super) fn lookup(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let earliest = ground.snapshot.changes.iter().map(|change| change.notice.at).min();
         let mut answer = match slots.service.first() {
             Some(service) => {
-                let name = Fact::new(service, Citation::Service(Arc::clone(service)));
+                let name = Fact::service(service);
                 Answer::unknown(Claim::of("No change of {} is known, so its version is not either.", [name]))
             }
             None => Answer::unknown(Claim::of("No change is known.", [])),
@@ -91,20 +91,24 @@ pub(super) fn lookup(ground: &Ground<'_>, slots: &Slots) -> Answer {
         }
         return answer;
     };
-    let mut answer = Answer::known(told(ground, last));
     let is_version = |change: &&&Change| {
         matches!(change.notice.kind, ChangeKind::Deploy | ChangeKind::Release) && change.notice.has_taken_effect
     };
-    let running = found.iter().rev().find(is_version);
-    if let Some(last) = running
-        && let (Some(version), Some(service)) = (&last.notice.version, &last.notice.service)
-    {
-        let from = Citation::Change(last.id);
-        let claim = Claim::of("So {} runs {}.", [Fact::new(service, from.clone()), Fact::new(version, from)]);
-        answer.claims.push(claim);
+    let version =
+        found.iter().rev().find(is_version).and_then(|change| Some((*change, change.notice.version.as_ref()?)));
+    let listed = found.iter().rev().take(CHANGES_MAX).map(|change| told(ground, change));
+    match (slots.service.first(), version) {
+        (Some(service), Some((change, version))) => {
+            let version = Fact::new(version, Citation::Change(change.id));
+            let at = ground.at(change.notice.at, Citation::Change(change.id));
+            Answer::known(Claim::of("{} runs {}, since {}.", [Fact::service(service), version, at])).with(listed)
+        }
+        (Some(service), None) => {
+            let lead = "What was changed last on {} is told; which version runs is not known, as no change says it.";
+            Answer::known(Claim::of(lead, [Fact::service(service)])).with(listed)
+        }
+        (None, _) => Answer::known(told(ground, last)).with(listed.skip(1)),
     }
-    let earlier = found.iter().rev().skip(1).take(CHANGES_MAX).map(|change| told(ground, change));
-    answer.with(earlier)
 }
 
 /// A change in a sentence.

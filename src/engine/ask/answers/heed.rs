@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::engine::ask::answer::{Citation, Claim, Fact};
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::slots::Slots;
+use crate::engine::ask::time::expression::TimeExpression;
 
 /// What a question may narrow its answer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(super) fn unheeded(intent: Intent, slots: &Slots) -> Vec<Claim> {
     let said: [(Narrowed, Option<String>, &'static str); 8] = [
         (
             Time,
-            slots.time.map(|time| time.to_string()),
+            slots.time.filter(|time| *time != TimeExpression::Now).map(|time| time.to_string()),
             "The time that was named ({}) is not looked at: this is what is known now.",
         ),
         (Region, slots.region.first().map(ToString::to_string), "The region {} is not told apart."),

@@ -30,7 +30,7 @@ pub(super) fn similar(ground: &Ground<'_>, slots: &Slots) -> Answer {
     alike.retain(|(likeness, _)| *likeness >= LIKENESS_MIN);
     alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(other.1.id.cmp(&one.1.id)));
     let looked = Claim::of("{} earlier incidents were compared.", [ground::count(past.len(), Citation::Totals)]);
-    let id = Fact::new(incident.id, Citation::Incident(incident.id));
+    let id = Fact::incident(incident.id);
     if alike.is_empty() {
         return Answer::known(Claim::of("Nothing like {} is known from before.", [id]))
             .with([looked])
@@ -149,7 +149,7 @@ pub(super) fn figures(ground: &Ground<'_>, slots: &Slots) -> Answer {
 /// Whose it is.
 pub(super) fn owner(ground: &Ground<'_>, slots: &Slots) -> Answer {
     if let Some(service) = slots.service.first() {
-        let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
+        let name = || Fact::service(service);
         let mut owners: BTreeMap<&str, Citation> = BTreeMap::new();
         for patch in &ground.snapshot.patches.patches {
             let carries = patch.services.iter().any(|carried| carried == service);
@@ -168,7 +168,7 @@ pub(super) fn owner(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let Some(incident) = ground.incident(slots) else {
         return Answer::unknown(Claim::of("I don't know: no on-call schedule is kept here.", []));
     };
-    let id = Fact::new(incident.id, Citation::Incident(incident.id));
+    let id = Fact::incident(incident.id);
     let mut answer = match &incident.owner {
         Some(owner) => Answer::known(Claim::of(
             "{} is in the hands of {}.",

@@ -1,6 +1,5 @@
 //! What is known of incidents: what is broken, who is hit, what happened when, whether it gets better, what alerts said.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
@@ -8,8 +7,7 @@ use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
 use crate::engine::model::{
-    Alert, AlertState, Anomaly, AnomalyState, Incident, IncidentState, ServiceName, TimelineKind, human_count,
-    human_span,
+    Anomaly, AnomalyState, Incident, IncidentState, ServiceName, TimelineKind, human_count, human_span,
 };
 
 /// How many entries are told one by one.
@@ -41,13 +39,13 @@ pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
         if live.len() == 1 { "{} incident is open: " } else { "{} incidents are open: " },
         [ground::count(live.len(), totals())],
     );
-    let names = listed(live.iter().map(|incident| id(incident)).collect());
+    let names = listed(live.iter().map(|incident| Fact::incident(incident.id)).collect());
     let claims = live.iter().take(LINES_MAX).map(|incident| {
         let from = Citation::Incident(incident.id);
         Claim::of(
             "{}, {}: {}, {} since {}.",
             [
-                id(incident),
+                Fact::incident(incident.id),
                 Fact::new(incident.severity, from.clone()),
                 Fact::new(&incident.title, from.clone()),
                 Fact::new(incident.state.word(), from.clone()),
@@ -72,18 +70,21 @@ pub(super) fn blast_radius(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let callers = ground.snapshot.topology.dependents(&name, usize::MAX);
         let hit = callers.keys().filter(|caller| incident.services.contains_key(*caller));
         let hit: Vec<Fact> = hit.map(|caller| Fact::new(caller, Citation::Incident(incident.id))).collect();
-        let asked = Fact::new(service, Citation::Service(Arc::clone(service)));
+        let asked = Fact::service(service);
         if hit.is_empty() {
-            return Answer::known(Claim::of("Nothing that depends on {} belongs to {}.", [asked, id(incident)]));
+            return Answer::known(Claim::of(
+                "Nothing that depends on {} belongs to {}.",
+                [asked, Fact::incident(incident.id)],
+            ));
         }
-        let lead = Claim::of("Of what depends on {}, this is part of {}: ", [asked, id(incident)])
+        let lead = Claim::of("Of what depends on {}, this is part of {}: ", [asked, Fact::incident(incident.id)])
             .and(listed(hit))
             .and(Claim::of(".", []));
         return Answer::known(lead).then(&["what should I do next"]);
     }
     let lead = Claim::of(
         if incident.services.len() == 1 { "{} service is part of {}." } else { "{} services are part of {}." },
-        [ground::count(incident.services.len(), from()), id(incident)],
+        [ground::count(incident.services.len(), from()), Fact::incident(incident.id)],
     );
     let mut answer = Answer::known(lead);
     if let Some(buckets) = buckets {
@@ -109,9 +110,8 @@ pub(super) fn blast_radius(ground: &Ground<'_>, slots: &Slots) -> Answer {
 pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let Some(incident) = ground.incident(slots) else { return none() };
     let of_service = |anomaly: &&Anomaly| {
-        let is_named = slots.service.is_empty() || slots.service.iter().any(|name| **name == *anomaly.service.as_str());
         let metric = Concept::of_metric(&anomaly.metric, anomaly.role);
-        is_named && slots.metric.is_none_or(|wanted| metric == Some(wanted))
+        slots.is_about(Some(anomaly.service.as_str())) && slots.metric.is_none_or(|wanted| metric == Some(wanted))
     };
     let mine: Vec<&Anomaly> = ground
         .snapshot
@@ -127,8 +127,8 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let back = mine.len() - going;
     let is_over = !incident.state.is_live();
     let what = match slots.service.first() {
-        Some(service) => Fact::new(service, Citation::Service(Arc::clone(service))),
-        None => id(incident),
+        Some(service) => Fact::service(service),
+        None => Fact::incident(incident.id),
     };
     let lead = if mine.is_empty() {
         Claim::of("Nothing unusual is known of {}.", [what])
@@ -167,7 +167,7 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
         ));
     }
     if incident.state == IncidentState::Mitigated {
-        answer.claims.push(Claim::of("{} counts as mitigated.", [id(incident)]));
+        answer.claims.push(Claim::of("{} counts as mitigated.", [Fact::incident(incident.id)]));
     }
     answer.then(&["what should I do next", "what happened when"])
 }
@@ -178,11 +178,10 @@ pub(super) fn timeline(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let from = || Citation::Incident(incident.id);
     let window = ground.span(slots).ok().flatten();
     let within = |at| window.is_none_or(|span| span.from <= at && at <= span.to);
-    let of_service =
-        |service: Option<&str>| slots.service.is_empty() || slots.service.iter().any(|name| service == Some(name));
+    let of_service = |service: Option<&str>| slots.is_about(service);
     let lead = Claim::of(
         "{} began at {} and was opened at {}.",
-        [id(incident), ground.at(incident.started_at, from()), ground.at(incident.opened_at, from())],
+        [Fact::incident(incident.id), ground.at(incident.started_at, from()), ground.at(incident.opened_at, from())],
     );
     let mut entries: Vec<_> = incident
         .timeline
@@ -219,7 +218,7 @@ pub(super) fn summary(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let lead = Claim::of(
         "{}, {}: {}; {}, began at {}.",
         [
-            id(incident),
+            Fact::incident(incident.id),
             Fact::new(incident.severity, from()),
             Fact::new(&incident.title, from()),
             Fact::new(incident.state.word(), from()),
@@ -259,93 +258,6 @@ pub(super) fn summary(ground: &Ground<'_>, slots: &Slots) -> Answer {
         None => answer.claims.push(Claim::of("Nobody owns it yet.", [])),
     }
     answer.then(&["what happened when", "what is the root cause"])
-}
-
-/// Why an alert fires.
-pub(super) fn alert(ground: &Ground<'_>, slots: &Slots) -> Answer {
-    let found = alerts(ground, slots);
-    if found.is_empty() {
-        return Answer::known(Claim::of("No such alert fires, and none has lately.", [])).then(&["what is broken now"]);
-    }
-    let mut rules: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
-    for alert in &found {
-        rules.entry(alert.notice.name.as_ref()).or_default().push(alert);
-    }
-    let firing = found.iter().filter(|alert| alert.notice.state == AlertState::Firing).count();
-    let lead = Claim::of(
-        "{} alerts of {} rules are known, {} of them fire.",
-        [
-            ground::count(found.len(), Citation::Totals),
-            ground::count(rules.len(), Citation::Totals),
-            ground::count(firing, Citation::Totals),
-        ],
-    );
-    let claims = rules.iter().take(LINES_MAX).map(|(name, alerts)| {
-        let cited = || Citation::Alert(Arc::from(*name));
-        let summary = alerts.first().map(|alert| Arc::clone(&alert.notice.summary)).unwrap_or_default();
-        let since = alerts.iter().map(|alert| alert.notice.starts_at).min().unwrap_or(ground.now());
-        let places: BTreeSet<&ServiceName> = alerts.iter().filter_map(|alert| alert.notice.service.as_ref()).collect();
-        let claim = Claim::of(
-            "{}: {} alerts on {} services, since {}; one says: {}",
-            [
-                Fact::new(name, cited()),
-                ground::count(alerts.len(), cited()),
-                ground::count(places.len(), cited()),
-                ground.at(since, cited()),
-                Fact::new(summary, cited()),
-            ],
-        );
-        match alerts.iter().find_map(|alert| alert.incident) {
-            Some(incident) => {
-                claim.and(Claim::of(", as part of {}.", [Fact::new(incident, Citation::Incident(incident))]))
-            }
-            None => claim.and(Claim::of(".", [])),
-        }
-    });
-    Answer::known(lead).with(claims).then(&["what is the root cause", "which alerts were suppressed"])
-}
-
-/// What was set aside, and why.
-pub(super) fn suppressed(ground: &Ground<'_>, slots: &Slots) -> Answer {
-    let mut reasons: BTreeMap<String, (usize, Citation)> = BTreeMap::new();
-    for alert in alerts(ground, slots) {
-        if let Some(reason) = &alert.suppressed {
-            reasons.entry(reason.to_string()).or_insert((0, Citation::Alert(Arc::clone(&alert.notice.name)))).0 += 1;
-        }
-    }
-    let of_service = |anomaly: &&Arc<Anomaly>| {
-        slots.service.is_empty() || slots.service.iter().any(|name| **name == *anomaly.service.as_str())
-    };
-    for anomaly in ground.snapshot.anomalies.iter().filter(of_service) {
-        if let Some(reason) = &anomaly.suppressed {
-            reasons.entry(reason.to_string()).or_insert((0, Citation::Anomaly(anomaly.id))).0 += 1;
-        }
-    }
-    let folded = Fact::new(human_count(ground.snapshot.counts.folded_count), Citation::Totals);
-    let folded = Claim::of("{} alerts, anomalies and repeats are folded into live incidents.", [folded]);
-    if reasons.is_empty() {
-        return Answer::known(Claim::of("Nothing of that is suppressed now.", [])).with([folded]);
-    }
-    let count = reasons.values().map(|(count, _)| count).sum();
-    let lead = Claim::of("{} alerts and anomalies are suppressed.", [ground::count(count, Citation::Totals)]);
-    let claims = reasons.into_iter().take(LINES_MAX).map(|(reason, (count, from))| {
-        Claim::of("{}: {}.", [ground::count(count, from.clone()), Fact::new(reason, from)])
-    });
-    Answer::known(lead).with(claims).with([folded])
-}
-
-/// Alerts that a question names, those that fire first.
-fn alerts<'s>(ground: &Ground<'s>, slots: &Slots) -> Vec<&'s Alert> {
-    let is_named = |alert: &&Alert| slots.alert.as_deref().is_none_or(|name| name == alert.notice.name.as_ref());
-    let of_service = |alert: &&Alert| {
-        let service = alert.notice.service.as_ref().map(ServiceName::as_str);
-        slots.service.is_empty() || slots.service.iter().any(|name| service == Some(name))
-    };
-    ground.snapshot.alerts.iter().map(Arc::as_ref).filter(is_named).filter(of_service).collect()
-}
-
-fn id(incident: &Incident) -> Fact {
-    Fact::new(incident.id, Citation::Incident(incident.id))
 }
 
 fn none() -> Answer {

@@ -83,7 +83,7 @@ pub(super) fn top(ground: &Ground<'_>, slots: &Slots, implied: Option<Concept>) 
 
 /// When something runs out.
 pub(super) fn forecast(ground: &Ground<'_>, slots: &Slots) -> Answer {
-    let wanted = |service: &str| slots.service.is_empty() || slots.service.iter().any(|name| name.as_ref() == service);
+    let wanted = |service: &str| slots.is_about(Some(service));
     let of_concept =
         |metric: &str, role| slots.metric.is_none_or(|wanted| Concept::of_metric(metric, role) == Some(wanted));
     let coming: Vec<_> = ground

@@ -1,13 +1,14 @@
 //! From what was asked to an answer: one plan for each intent, which only reads.
 
+mod alerts;
 mod cause;
 mod changes;
 mod heed;
 mod history;
 mod incident;
+mod logs;
 mod machine;
 mod metrics;
-mod noise;
 mod patches;
 mod remedy;
 mod runs;
@@ -18,16 +19,17 @@ mod what_if;
 use super::answer::{Answer, AnswerState, Citation, Claim, Fact};
 use super::ground::Ground;
 use super::intent::Intent;
+use super::names::NameBook;
 use super::reading::{Reading, Standing};
 
-/// Answers what was read.
+/// Answers what was read by the names of `book`.
 #[must_use]
-pub fn answer(ground: &Ground<'_>, reading: &Reading) -> Answer {
+pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer {
     let mut answer = match &reading.standing {
         Standing::Clear => planned(ground, reading),
         Standing::Refused => unanswered::refused(),
         Standing::OutOfScope => unanswered::out_of_scope(),
-        Standing::UnknownName => unanswered::unknown_name(ground, &reading.slots),
+        Standing::UnknownName => unanswered::unknown_name(book, &reading.slots),
         Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt),
     };
     answer.intent = reading.intent;
@@ -37,6 +39,9 @@ pub fn answer(ground: &Ground<'_>, reading: &Reading) -> Answer {
         if ground.is_blind() && answer.state == AnswerState::Answered {
             answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
         }
+    }
+    if reading.is_cut {
+        answer.missing.push(Claim::of("Only the beginning of so long a question was read.", []));
     }
     for (written, meant) in &reading.mended {
         let meant = Fact::new(meant, Citation::Question);
@@ -62,8 +67,8 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::Trend | Intent::VerifyRecovery => incident::recovery(ground, slots),
         Intent::CurrentStatus => incident::status(ground, slots),
         Intent::ServiceHealth => service::health(ground, slots),
-        Intent::AlertExplain => incident::alert(ground, slots),
-        Intent::AlertSuppressed => incident::suppressed(ground, slots),
+        Intent::AlertExplain => alerts::explain(ground, slots),
+        Intent::AlertSuppressed => alerts::suppressed(ground, slots),
         Intent::IncidentTimeline => incident::timeline(ground, slots),
         Intent::IncidentSummary => incident::summary(ground, slots),
         Intent::RunbookFind => runs::find(ground, slots),
@@ -71,9 +76,9 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::ActionAudit => runs::audit(ground, slots),
         Intent::PatchStatus | Intent::PatchPriority => patches::queue(ground, slots),
         Intent::PatchRollout => patches::rollout(ground, slots),
-        Intent::AlertNoise => noise::noisy(ground, slots),
-        Intent::SilenceState => noise::silences(ground, slots),
-        Intent::LogNovelty | Intent::LogSearch => noise::logs(ground, slots),
+        Intent::AlertNoise => alerts::noisy(ground, slots),
+        Intent::SilenceState => alerts::silences(ground, slots),
+        Intent::LogNovelty | Intent::LogSearch => logs::unusual(ground, slots),
         Intent::ImpactPredict => what_if::predict(ground, slots),
         Intent::Remediation => remedy::draft(ground, slots),
         Intent::MetricValue => metrics::value(ground, slots),

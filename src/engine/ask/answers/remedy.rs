@@ -17,9 +17,7 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         return Answer::unknown(Claim::of("There is nothing to mend: no incident is open.", []))
             .then(&["which runbook fits"]);
     };
-    let of_service = |proposal: &&Arc<Proposal>| {
-        slots.service.is_empty() || slots.service.iter().any(|name| name.as_ref() == proposal.service.as_str())
-    };
+    let of_service = |proposal: &&Arc<Proposal>| slots.is_about(Some(proposal.service.as_str()));
     let all = ground.snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
     let mut fits: Vec<&Arc<Proposal>> = all.iter().filter(of_service).collect();
     let is_elsewhere = fits.is_empty() && !all.is_empty();

@@ -24,7 +24,7 @@ pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
         );
         return Answer::known(lead).with([gate(run, at, step)]);
     }
-    let id = Fact::new(incident.id, Citation::Incident(incident.id));
+    let id = Fact::incident(incident.id);
     let proposals = ground.snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
     let Some(best) = proposals.first() else {
         let lead = Claim::of("No runbook fits {}. Look at its evidence first.", [id]);
@@ -59,10 +59,7 @@ pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let lead = match (found.first(), incident) {
         (Some(best), Some(incident)) => Claim::of(
             "For {}, {} fits best.",
-            [
-                Fact::new(incident.id, Citation::Incident(incident.id)),
-                Fact::new(&best.runbook.id, cited(&best.runbook.id)),
-            ],
+            [Fact::incident(incident.id), Fact::new(&best.runbook.id, cited(&best.runbook.id))],
         ),
         _ => Claim::of("No runbook fits.", []),
     };

@@ -35,7 +35,7 @@ pub(super) fn health(ground: &Ground<'_>, slots: &Slots) -> Answer {
 }
 
 fn one(ground: &Ground<'_>, service: &Arc<str>, slots: &Slots) -> Answer {
-    let name = || Fact::new(service, Citation::Service(Arc::clone(service)));
+    let name = || Fact::service(service);
     let found = ground.anomalies(service, slots.metric);
     let going: Vec<_> =
         found.into_iter().filter(|anomaly| anomaly.ended_at.is_none() && !ground::is_excused(anomaly)).collect();
@@ -49,21 +49,10 @@ fn one(ground: &Ground<'_>, service: &Arc<str>, slots: &Slots) -> Answer {
     } else {
         "{} departs from the usual, harmlessly: {} anomalies go on."
     };
-    let claims = going.iter().take(LINES_MAX).map(|anomaly| {
-        let cited = || Citation::Anomaly(anomaly.id);
-        Claim::of(
-            "{} is at {} where {} is usual, since {}.",
-            [
-                Fact::new(&anomaly.metric, cited()),
-                ground::value(anomaly),
-                ground::usual(anomaly),
-                ground.at(anomaly.started_at, cited()),
-            ],
-        )
-    });
+    let claims = going.iter().take(LINES_MAX).map(|anomaly| ground.departure(anomaly));
     let mut answer = Answer::known(Claim::of(pattern, [name(), count])).with(claims);
     if let Some(id) = going.iter().find_map(|anomaly| anomaly.incident) {
-        answer.claims.push(Claim::of("It is part of {}.", [Fact::new(id, Citation::Incident(id))]));
+        answer.claims.push(Claim::of("It is part of {}.", [Fact::incident(id)]));
     }
     answer.then(&["what is the root cause", "who is affected"])
 }
@@ -71,7 +60,7 @@ fn one(ground: &Ground<'_>, service: &Arc<str>, slots: &Slots) -> Answer {
 /// Who calls whom.
 pub(super) fn dependency(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let topology = &ground.snapshot.topology;
-    let fact = |name: &ServiceName| Fact::new(name, Citation::Service(Arc::from(name.as_str())));
+    let fact = |name: &ServiceName| Fact::service(name.as_str());
     match slots.service.as_slice() {
         [from, to, ..] => {
             let (one, other) = (ServiceName::new(from), ServiceName::new(to));

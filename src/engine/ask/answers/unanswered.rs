@@ -47,9 +47,8 @@ pub(super) fn not_kept(intent: Intent) -> Answer {
 }
 
 /// A name that nothing here has.
-pub(super) fn unknown_name(ground: &Ground<'_>, slots: &Slots) -> Answer {
+pub(super) fn unknown_name(book: &NameBook, slots: &Slots) -> Answer {
     let written = slots.unknown_name.clone().unwrap_or_default();
-    let book = NameBook::of(ground.names());
     let kinds = [Kind::Service, Kind::Host, Kind::Alert, Kind::Runbook, Kind::Package, Kind::Incident, Kind::Advisory];
     let mut near: Vec<Arc<str>> = kinds.iter().flat_map(|kind| book.alike(&written, *kind, CHOICES_MAX)).collect();
     near.sort_by_key(|name| strsim::osa_distance(&written.to_lowercase(), &name.to_lowercase()));

@@ -42,15 +42,11 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
     if let Some(incident) = live {
         reasons.push(Claim::of(
             "{} is part of {}, which is open.",
-            [Fact::new(service, cited()), Fact::new(incident.id, Citation::Incident(incident.id))],
+            [Fact::new(service, cited()), Fact::incident(incident.id)],
         ));
     }
     if !ill.is_empty() {
-        let names = ill
-            .iter()
-            .take(NAMES_MAX)
-            .map(|name| Fact::new(name, Citation::Service(Arc::from(name.as_str()))))
-            .collect();
+        let names = ill.iter().take(NAMES_MAX).map(|name| Fact::service(name.as_str())).collect();
         reasons.push(Claim::of("Not well now: ", []).and(listed(names)).and(Claim::of(".", [])));
     }
     let held = holds(ground);
@@ -75,11 +71,7 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
     answer.claims.push(if dependents.is_empty() {
         Claim::of("Nobody who is known depends on {}.", [subject()])
     } else {
-        let names = dependents
-            .iter()
-            .take(NAMES_MAX)
-            .map(|name| Fact::new(name, Citation::Service(Arc::from(name.as_str()))))
-            .collect();
+        let names = dependents.iter().take(NAMES_MAX).map(|name| Fact::service(name.as_str())).collect();
         let count = ground::count(dependents.len(), cited());
         Claim::of("{} services depend on it: ", [count]).and(listed(names)).and(Claim::of(".", []))
     });

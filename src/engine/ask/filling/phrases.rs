@@ -36,6 +36,32 @@ const SPLIT: [(&str, &str, Deed); 3] = [
     ("roll rolled rolling", "out", Deed::Deploy),
 ];
 
+/// Words that deny what comes after them, and how many words later at most.
+const DENIALS: &str = "no zero 0 without not never any avoid avoids";
+const DENIED_WITHIN: usize = 4;
+/// What a remedy may have to do without.
+const DOWNTIME: &str = "downtime interruption interruptions outage";
+const RESTART: &str = "restart restarts restarting reboot rebooting bouncing bounce bounces";
+/// Words and phrases for a few at a time, and for what can be taken back.
+const GRADUAL: (&str, &[&str]) = (
+    "gradual gradually canary slowly stepwise incremental incrementally progressive progressively",
+    &["step by step", "bit by bit", "one by one", "little by little", "one at a time", "in stages", "in small steps"],
+);
+const REVERSIBLE: (&str, &[&str]) = (
+    "reversible revertible revertable undoable",
+    &[
+        "undo later",
+        "can undo",
+        "be undone",
+        "be reverted",
+        "can revert",
+        "take back",
+        "taken back",
+        "rolled back",
+        "roll back",
+    ],
+);
+
 /// Words before what is looked for in logs.
 const LEADS: &str = "for containing contain contains mentioning mention mentions matching saying grep like with about";
 /// Words after it.
@@ -99,58 +125,21 @@ impl Filler<'_> {
     }
 
     fn constraints(&self) -> BTreeSet<Constraint> {
-        let mut all = BTreeSet::new();
-        let is_downtime = self.has(&["downtime", "interruption", "outage-free"]) || self.says("without outage");
-        if is_downtime && (self.has(&["zero", "no", "without", "0", "any"]) || self.has(&["not"]))
-            || self.has(&["zero-downtime"])
-        {
-            all.insert(Constraint::ZeroDowntime);
-        }
-        if self.has(&[
-            "gradual",
-            "gradually",
-            "canary",
-            "slowly",
-            "stepwise",
-            "incremental",
-            "incrementally",
-            "progressive",
-            "progressively",
-        ]) || self.says("step by step")
-            || self.says("bit by bit")
-            || self.says("one by one")
-            || self.says("little by little")
-            || self.says("one at a time")
-            || self.says("in stages")
-            || self.says("in small steps")
-        {
-            all.insert(Constraint::Gradual);
-        }
-        let restart = ["restart", "restarts", "restarting", "reboot", "rebooting", "bouncing", "bounce", "bounces"];
-        let is_denied = |word: &&str| {
-            ["no", "without", "not", "never", "avoid", "avoids"].iter().any(|no| {
-                let texts: Vec<&str> = self.marked.words.iter().map(|word| word.text.as_str()).collect();
-                let at = texts.iter().position(|text| text == no);
-                at.is_some_and(|at| texts.iter().skip(at + 1).take(4).any(|text| text == word))
-            })
+        let texts: Vec<&str> = self.marked.words.iter().map(|word| word.text.as_str()).collect();
+        let denied = |nouns: &str| {
+            let mut noes = texts.iter().enumerate().filter(|(_, word)| holds(DENIALS, word));
+            noes.any(|(at, _)| texts.iter().skip(at + 1).take(DENIED_WITHIN).any(|word| holds(nouns, word)))
         };
-        if restart.iter().any(is_denied) || self.has(&["restart-free"]) {
-            all.insert(Constraint::NoRestart);
-        }
-        if self.has(&["reversible", "revertible", "revertable", "undoable"])
-            || self.says("undo later")
-            || self.says("can undo")
-            || self.says("be undone")
-            || self.says("be reverted")
-            || self.says("can revert")
-            || self.says("take back")
-            || self.says("taken back")
-            || self.says("rolled back")
-            || self.says("roll back")
-        {
-            all.insert(Constraint::Reversible);
-        }
-        all
+        let says = |words: &str, phrases: &[&str]| {
+            texts.iter().any(|word| holds(words, word)) || phrases.iter().any(|phrase| self.says(phrase))
+        };
+        let found = [
+            (Constraint::ZeroDowntime, denied(DOWNTIME) || says("zero-downtime", &[])),
+            (Constraint::Gradual, says(GRADUAL.0, GRADUAL.1)),
+            (Constraint::NoRestart, denied(RESTART) || says("restart-free", &[])),
+            (Constraint::Reversible, says(REVERSIBLE.0, REVERSIBLE.1)),
+        ];
+        found.into_iter().filter(|(_, is_said)| *is_said).map(|(constraint, _)| constraint).collect()
     }
 
     /// A negation whose truth is asked for: "nothing was deployed, right?"
