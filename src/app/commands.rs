@@ -25,6 +25,8 @@ pub enum Scope {
     Prompt,
     /// While a note is written.
     Note,
+    /// While a question in plain words is typed.
+    Asking,
     /// While a question is asked.
     Confirm,
 }
@@ -110,6 +112,12 @@ pub enum Command {
     AnswerNo,
     ShortenSoak,
     ResetBreaker,
+    Ask,
+    NoteAnswer,
+    DraftRunbook,
+    Complete,
+    EarlierQuestion,
+    LaterQuestion,
     Submit,
     SaveNote,
     NewLine,
@@ -144,13 +152,17 @@ pub struct CommandInfo {
 
 const EVERY: Scope = Scope::Panes(&Pane::ALL);
 const LISTS: Scope =
-    Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident, Pane::Runbook, Pane::Patches, Pane::Log]);
+    Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident, Pane::Runbook, Pane::Patches, Pane::Ask, Pane::Log]);
 const ANOMALIES: Scope = Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident]);
 const OF_INCIDENT: Scope = Scope::Panes(&[Pane::Now, Pane::Incident, Pane::Chain, Pane::Runbook]);
 const WALKING: Scope = Scope::Panes(&[Pane::Incident, Pane::Runbook]);
 const CHAIN: Scope = Scope::Panes(&[Pane::Chain]);
 const RUNBOOK: Scope = Scope::Panes(&[Pane::Runbook]);
 const PATCHES: Scope = Scope::Panes(&[Pane::Patches]);
+const ASK: Scope = Scope::Panes(&[Pane::Ask]);
+/// Panes whose rows a filter leaves out; a conversation is read as a whole.
+const FILTERED: Scope =
+    Scope::Panes(&[Pane::Now, Pane::Anomalies, Pane::Incident, Pane::Runbook, Pane::Patches, Pane::Log]);
 
 const fn row(
     command: Command,
@@ -214,9 +226,12 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::DeferPatch, "defer-patch", "Defer the patch", "defer", "Puts the selected patch or vulnerability off until a date, with a reason; it comes back with the deadline it had", PATCHES, Incident),
     row(C::AcceptRisk, "accept-risk", "Accept the risk", "accept risk", "Takes the selected patch or vulnerability out of the queue until a date, with a reason and an owner", PATCHES, Incident),
     row(C::WithdrawException, "withdraw-exception", "Withdraw the exception", "withdraw", "Ends the selected exception before its time", PATCHES, Incident),
+    row(C::Ask, "ask", "Ask a question", "ask", "Puts the cursor into the prompt, which has the keys until Esc; Enter on an empty line opens what is selected", ASK, Observes),
+    row(C::NoteAnswer, "note-answer", "Save the answer as a note", "note", "Opens a note for the timeline with the question and its answer in it", ASK, Incident),
+    row(C::DraftRunbook, "draft-runbook", "Draft a runbook of the answer", "draft", "Opens a runbook page made of what the answer proposes; saved, it is kept as a draft and nothing runs", ASK, Incident),
     row(C::Open, "open", "Open", "open", "Goes into what is selected", EVERY, Observes),
     row(C::Back, "back", "Back", "back", "Goes back one; nothing is lost", EVERY, Observes),
-    row(C::Filter, "filter", "Filter the rows", "filter", "Lists only rows that contain these words; !word leaves rows out", LISTS, Observes),
+    row(C::Filter, "filter", "Filter the rows", "filter", "Lists only rows that contain these words; !word leaves rows out", FILTERED, Observes),
     row(C::Palette, "palette", "Command palette", "command", "Finds a command by a few of its letters and gives it", EVERY, Observes),
     row(C::Help, "help", "Help for this pane", "help", "Lists the keys of this pane and runs what it lists", EVERY, Observes),
     row(C::Copy, "copy", "Copy", "copy", "Copies what is selected to the clipboard of your terminal", EVERY, Observes),
@@ -240,6 +255,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Pane(Pane::Chain), "pane-chain", "Go to Chain", "Chain", "The dependency chain, its cause marked", EVERY, Observes),
     row(C::Pane(Pane::Runbook), "pane-runbook", "Go to Runbook", "Runbook", "One step at a time", EVERY, Observes),
     row(C::Pane(Pane::Patches), "pane-patches", "Go to Patches", "Patches", "What must be patched, why in this order, by when", EVERY, Observes),
+    row(C::Pane(Pane::Ask), "pane-ask", "Go to Ask", "Ask", "Questions in plain words, answered with what the answer rests on", EVERY, Observes),
     row(C::Pane(Pane::Log), "pane-log", "Go to Log", "Log", "Who did what, when, and what came of it", EVERY, Observes),
     row(C::NextPane, "next-pane", "Next pane", "next", "Goes to the pane to the right", EVERY, Observes),
     row(C::PreviousPane, "previous-pane", "Pane before", "before", "Goes to the pane to the left", EVERY, Observes),
@@ -253,6 +269,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Suspend, "suspend", "Suspend", "suspend", "Back to the shell; `fg` returns", EVERY, Observes),
     row(C::Quit, "quit", "Back, in the end nowhere", "back", "Goes back one, as Esc does", EVERY, Observes),
     row(C::Leave, "leave", "Leave", "leave", "Ends the console", EVERY, Observes),
+    row(C::Complete, "complete", "Complete the word", "complete", "Puts the selected name in place of the word", Scope::Asking, Observes),
     row(C::Submit, "submit", "Take it", "take", "Takes what was typed", Scope::Prompt, Observes),
     row(C::SaveNote, "save-note", "Save the text", "save", "Writes a note into the timeline, sends an update, keeps a post-mortem", Scope::Note, Observes),
     row(C::NewLine, "new-line", "New line", "new line", "Begins a new line of the text", Scope::Note, Observes),
@@ -262,6 +279,8 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::DeleteChar, "delete-char", "Delete a character", "delete", "Deletes the character before", Scope::Prompt, Observes),
     row(C::DeleteWord, "delete-word", "Delete a word", "delete", "Deletes the word before", Scope::Prompt, Observes),
     row(C::DeleteLine, "delete-line", "Delete the line", "delete", "Deletes everything typed before", Scope::Prompt, Observes),
+    row(C::EarlierQuestion, "earlier-question", "The question before", "earlier", "Brings back what was asked before", Scope::Asking, Observes),
+    row(C::LaterQuestion, "later-question", "The question after", "later", "Goes on to what was asked after that", Scope::Asking, Observes),
     row(C::Yes, "yes", "Yes", "yes", "Does what the question says", Scope::Confirm, Observes),
     row(C::No, "no", "No", "no", "Leaves everything as it is", Scope::Confirm, Observes),
 ];

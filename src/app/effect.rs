@@ -1,5 +1,6 @@
 //! Everything the console's core may ask of its driver.
 
+use crate::engine::inquiry::Inquiry;
 use crate::engine::request::Request;
 
 /// One wish.
@@ -7,6 +8,10 @@ use crate::engine::request::Request;
 pub enum Effect {
     /// Ask the engine.
     Request(Request),
+    /// Ask this question, by its number.
+    Ask(u64, Inquiry),
+    /// A question is about to be typed.
+    PrepareToAsk,
     /// Put text on the clipboard.
     Copy(String),
     /// End the console.

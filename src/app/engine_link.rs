@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::engine::handle::EngineHandle;
+use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
@@ -25,6 +26,17 @@ impl EngineLink {
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.
     pub fn send(&self, request: Request) -> oneshot::Receiver<Reply> {
         self.handle.send(&self.by, request)
+    }
+
+    /// Asks in plain words; what comes back ends when all is said.
+    #[must_use]
+    pub fn ask(&self, inquiry: Inquiry) -> mpsc::Receiver<Telling> {
+        self.handle.ask(inquiry)
+    }
+
+    /// Says that a question is about to be typed.
+    pub fn prepare_to_ask(&self) {
+        self.handle.prepare_to_ask();
     }
 
     /// The newest picture, and a note of each newer one.

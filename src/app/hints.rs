@@ -4,6 +4,7 @@ use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::Layer;
 use super::picture;
 use super::state::AppState;
+use crate::engine::ask::intent::Intent;
 use crate::engine::model::{IncidentState, RunState, StepState};
 use crate::engine::snapshot::patches::Grouping;
 use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
@@ -15,6 +16,7 @@ use crate::views::ui_state::{Overlay, PatchView, RowKey};
 pub fn layers(state: &AppState) -> &'static [Layer] {
     match &state.ui.overlay {
         Overlay::Note { .. } => &[Layer::Note, Layer::Prompt],
+        Overlay::Asking => &[Layer::Asking, Layer::Prompt],
         _ if state.is_typing() => &[Layer::Prompt],
         Overlay::Confirm(_) => &[Layer::Confirm, Layer::Global],
         Overlay::None => Layer::of_pane(state.ui.pane),
@@ -33,6 +35,7 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
         Overlay::Note { .. } => {
             info.scope == Scope::Note || info.scope == Scope::Prompt && info.command != Command::Submit
         }
+        Overlay::Asking => matches!(info.scope, Scope::Asking | Scope::Prompt),
         _ if state.is_typing() => info.scope == Scope::Prompt,
         // What stops everything is one key away wherever keys are keys.
         _ if info.command == Command::Kill && state.snapshot.kill.is_none() => true,
@@ -87,6 +90,13 @@ pub fn refresh(state: &mut AppState) {
 
 /// What a key is called where it stands for more than one thing: by what it would do now.
 fn short(state: &AppState, info: &CommandInfo) -> &'static str {
+    if state.ui.overlay == Overlay::Asking {
+        match info.command {
+            Command::Submit if state.ui.talk.prompt.text.is_empty() => return "open",
+            Command::Submit => return "ask",
+            _ => {}
+        }
+    }
     let Some(kept) = picture::rollout(&state.snapshot, &state.ui) else { return info.short };
     let rollout = &kept.rollout;
     let is_unknown = || {
@@ -190,6 +200,17 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
             let kept = picture::rollout(&state.snapshot, &state.ui).filter(|kept| !kept.rollout.is_over());
             kept.is_some_and(|kept| is_of_use_on(state, kept, command))
         }
+        Command::NoteAnswer => {
+            incident().is_some() && state.ui.talk.exchanges.iter().any(|asked| asked.answer().is_some())
+        }
+        Command::DraftRunbook => state
+            .ui
+            .talk
+            .exchanges
+            .last()
+            .and_then(|asked| asked.answer())
+            .is_some_and(|answer| answer.intent == Intent::Remediation),
+        Command::Complete => !state.ui.talk.prompt.matches.is_empty(),
         Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
         _ => true,
     }

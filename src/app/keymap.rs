@@ -44,25 +44,31 @@ pub enum Layer {
     Runbook,
     /// In Patches.
     Patches,
+    /// In Ask, where no question is being typed.
+    Ask,
     /// While text is typed.
     Prompt,
     /// While a note is written, over [`Layer::Prompt`].
     Note,
+    /// While a question in plain words is typed, over [`Layer::Prompt`].
+    Asking,
     /// While a question is asked.
     Confirm,
 }
 
 impl Layer {
     /// Every layer with its name in files.
-    pub const ALL: [(&str, Self); 9] = [
+    pub const ALL: [(&str, Self); 11] = [
         ("global", Self::Global),
         ("list", Self::List),
         ("incident", Self::Incident),
         ("chain", Self::Chain),
         ("runbook", Self::Runbook),
         ("patches", Self::Patches),
+        ("ask", Self::Ask),
         ("prompt", Self::Prompt),
         ("note", Self::Note),
+        ("asking", Self::Asking),
         ("confirm", Self::Confirm),
     ];
 
@@ -74,6 +80,7 @@ impl Layer {
             Pane::Chain => &[Self::Chain, Self::List, Self::Global],
             Pane::Runbook => &[Self::Runbook, Self::List, Self::Global],
             Pane::Patches => &[Self::Patches, Self::List, Self::Global],
+            Pane::Ask => &[Self::Ask, Self::List, Self::Global],
             Pane::Now | Pane::Anomalies | Pane::Log => &[Self::List, Self::Global],
         }
     }
@@ -82,6 +89,7 @@ impl Layer {
         match self {
             Self::Prompt => info.scope == Scope::Prompt,
             Self::Note => matches!(info.scope, Scope::Note | Scope::Prompt),
+            Self::Asking => matches!(info.scope, Scope::Asking | Scope::Prompt),
             Self::Confirm => info.scope == Scope::Confirm,
             _ => matches!(info.scope, Scope::Panes(_)),
         }
@@ -194,6 +202,7 @@ impl Keymap {
             let right = match command.info().scope {
                 Scope::Prompt => "[prompt]",
                 Scope::Note => "[note]",
+                Scope::Asking => "[asking]",
                 Scope::Confirm => "[confirm]",
                 Scope::Panes(_) => "[global], [list] or the layer of a pane",
             };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::key::Key;
+use crate::engine::inquiry::Telling;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 use crate::views::ui_state::{Pane, RowKey};
@@ -20,6 +21,8 @@ pub enum Message {
     Snapshot(Arc<Snapshot>),
     /// The engine answered.
     Reply(Request, Reply),
+    /// Something came back to the question of this number; `None` once nothing more does.
+    Told(u64, Option<Telling>),
     /// A minute is over.
     Minute,
     /// What was to go by itself may have to go: see `AppState::due_at`.

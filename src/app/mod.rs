@@ -9,6 +9,7 @@ pub mod state;
 pub mod update;
 
 pub mod commands;
+pub mod completion;
 pub mod hints;
 pub mod key;
 pub mod key_table;

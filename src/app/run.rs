@@ -10,9 +10,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use crossterm::event::{MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{self, BoxStream, FuturesUnordered, SelectAll};
 use ratatui::layout::{Rect, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -33,6 +34,7 @@ use super::terminal::screen::{Output, Painter};
 use super::terminal::signals::{Notice, Signals};
 use super::update::update;
 use crate::engine::clock::{MINUTE_MS, Timestamp};
+use crate::engine::inquiry::Telling;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::{Glyphs, ViewContext};
@@ -71,6 +73,8 @@ pub struct ConsoleOptions {
     pub is_remote: bool,
     /// True in tmux.
     pub is_tmux: bool,
+    /// In which zone questions are asked and answered.
+    pub zone: Tz,
     /// Keymaps and themes that could not be read.
     pub file_problems: Vec<FileProblem>,
 }
@@ -111,6 +115,7 @@ enum Wake {
     Notice(Notice),
     Input(Option<Input>),
     Reply(Request, Reply),
+    Told(u64, Option<Telling>),
     Written(io::Result<()>),
     Picture(bool),
     LiveDue,
@@ -125,6 +130,7 @@ struct Console {
     state: AppState,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     replies: FuturesUnordered<Answer>,
+    tellings: SelectAll<BoxStream<'static, (u64, Option<Telling>)>>,
     guard: TerminalGuard,
     painter: Painter,
     output: Output,
@@ -140,7 +146,8 @@ struct Console {
 
 impl Console {
     fn new(link: EngineLink, options: ConsoleOptions, guard: TerminalGuard, output: Output) -> Self {
-        let state = AppState::new(options.keymap.clone(), options.is_read_only, options.file_problems.clone());
+        let mut state = AppState::new(options.keymap.clone(), options.is_read_only, options.file_problems.clone());
+        state.zone = options.zone;
         let painter = Painter::new(terminal_size(), options.depth, options.glyphs.is_ascii);
         let mut snapshots = link.snapshots();
         // The picture of this moment is drawn with the first frame.
@@ -150,6 +157,7 @@ impl Console {
             state,
             snapshots,
             replies: FuturesUnordered::new(),
+            tellings: SelectAll::new(),
             guard,
             painter,
             output,
@@ -202,6 +210,7 @@ impl Console {
             input = inputs.recv() => Wake::Input(input),
             outcome = self.output.written(), if self.output.is_busy() => Wake::Written(outcome),
             Some((request, reply)) = self.replies.next() => Wake::Reply(request, reply),
+            Some((number, telling)) = self.tellings.next() => Wake::Told(number, telling),
             () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
             () = sleep_until(due.unwrap_or(minute)), if due.is_some() => Wake::Due,
             () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
@@ -239,6 +248,7 @@ impl Console {
             }
             Wake::Written(Ok(())) => {}
             Wake::Reply(request, reply) => self.tell(Message::Reply(request, reply)),
+            Wake::Told(number, telling) => self.tell(Message::Told(number, telling)),
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
                 self.is_engine_alive = false;
@@ -275,6 +285,13 @@ impl Console {
                     (request, answer.await.unwrap_or_else(lost))
                 }));
             }
+            Effect::Ask(number, inquiry) => {
+                let mut told = self.link.ask(inquiry);
+                let told = stream::poll_fn(move |context| told.poll_recv(context)).map(Some);
+                let told = told.chain(stream::once(async { None })).map(move |telling| (number, telling));
+                self.tellings.push(told.boxed());
+            }
+            Effect::PrepareToAsk => self.link.prepare_to_ask(),
             Effect::Copy(text) => {
                 self.output.write(copy_sequence(&text, self.options.is_tmux));
                 let (taken, whole) = (copied_part(&text).chars().count(), text.chars().count());

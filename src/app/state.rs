@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use tui_textarea::TextArea;
 
 use super::commands::Command;
@@ -153,6 +154,18 @@ pub struct AppState {
     pub pending_at: Timestamp,
     /// The note being written.
     pub note: Option<TextArea<'static>>,
+    /// True where the prompt of Ask has the keys whenever that pane is on the screen and nothing lies over it.
+    pub is_prompt_on: bool,
+    /// The question that is being typed, as it is edited.
+    pub prompt: TextArea<'static>,
+    /// Names that a question may speak of.
+    pub names: Vec<Arc<str>>,
+    /// Which earlier question is in the prompt; `None` for one of its own.
+    pub history_at: Option<usize>,
+    /// What was typed before an earlier question was looked at.
+    pub begun: String,
+    /// In which zone questions are asked and answered.
+    pub zone: Tz,
     /// When what was being typed was over, or a key pressed right after it was last held back, and how it came to be over.
     pub text_over: Option<(Timestamp, TextOver)>,
     /// Texts begun and not sent, by incident and kind.
@@ -209,6 +222,12 @@ impl AppState {
             pending: Vec::new(),
             pending_at: Timestamp::default(),
             note: None,
+            is_prompt_on: false,
+            prompt: TextArea::default(),
+            names: Vec::new(),
+            history_at: None,
+            begun: String::new(),
+            zone: Tz::UTC,
             text_over: None,
             drafts: BTreeMap::new(),
             note_begun: Vec::new(),
@@ -319,7 +338,7 @@ impl AppState {
     #[must_use]
     pub fn is_typing(&self) -> bool {
         match &self.ui.overlay {
-            Overlay::Palette { .. } | Overlay::Filter | Overlay::Note { .. } => true,
+            Overlay::Palette { .. } | Overlay::Filter | Overlay::Asking | Overlay::Note { .. } => true,
             Overlay::Confirm(question) => question.typed_target.is_some() || question.line.is_some(),
             _ => false,
         }

@@ -1,11 +1,12 @@
-//! The one way to a running engine: requests in, pictures out. Both are plain data, so that an engine behind a socket
-//! can take its place.
+//! The one way to a running engine: requests in, pictures out, questions and answers beside them. All of it is plain data, so
+//! that an engine behind a socket can take its place.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::limits::REQUEST_QUEUE_MAX;
+use super::inquiry::{Inquiry, Telling};
+use super::limits::{INQUIRY_QUEUE_MAX, REQUEST_QUEUE_MAX, TELLING_QUEUE_MAX};
 use super::request::{Reply, Request};
 use super::snapshot::Snapshot;
 
@@ -28,11 +29,22 @@ impl Envelope {
     }
 }
 
+/// What who answers questions is told.
+#[derive(Debug)]
+pub enum Question {
+    /// Somebody is about to ask.
+    Prepare,
+    /// A question on its way, with where its answer goes.
+    Ask(Inquiry, mpsc::Sender<Telling>),
+}
+
 /// The engine's ends of a handle.
 #[derive(Debug)]
 pub struct HandleEnds {
     /// What consoles ask for.
     pub requests: mpsc::Receiver<Envelope>,
+    /// What consoles want to know.
+    pub questions: mpsc::Receiver<Question>,
     /// Where pictures go.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
 }
@@ -41,6 +53,7 @@ pub struct HandleEnds {
 #[derive(Debug, Clone)]
 pub struct EngineHandle {
     requests: mpsc::Sender<Envelope>,
+    questions: mpsc::Sender<Question>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -49,8 +62,33 @@ impl EngineHandle {
     #[must_use]
     pub fn pair(first: Arc<Snapshot>) -> (Self, HandleEnds) {
         let (requests_sender, requests) = mpsc::channel(REQUEST_QUEUE_MAX);
+        let (questions_sender, questions) = mpsc::channel(INQUIRY_QUEUE_MAX);
         let (snapshots, snapshots_receiver) = watch::channel(first);
-        (Self { requests: requests_sender, snapshots: snapshots_receiver }, HandleEnds { requests, snapshots })
+        let handle = Self { requests: requests_sender, questions: questions_sender, snapshots: snapshots_receiver };
+        (handle, HandleEnds { requests, questions, snapshots })
+    }
+
+    /// Asks a question. What comes back ends when all is said.
+    #[must_use]
+    pub fn ask(&self, inquiry: Inquiry) -> mpsc::Receiver<Telling> {
+        let (tell, told) = mpsc::channel(TELLING_QUEUE_MAX);
+        if let Err(refused) = self.questions.try_send(Question::Ask(inquiry, tell)) {
+            let reason = match &refused {
+                mpsc::error::TrySendError::Full(_) => "too many questions wait for their answer; ask again in a moment",
+                mpsc::error::TrySendError::Closed(_) => "the engine has ended; start hypo again",
+            };
+            if let Question::Ask(_, tell) = refused.into_inner() {
+                // The other end is held right here, and the queue is empty.
+                let _nobody = tell.try_send(Telling::Failed { reason: Arc::from(reason) });
+            }
+        }
+        told
+    }
+
+    /// Says that a question may come soon, so that what the first one takes longer for is done by then.
+    pub fn prepare_to_ask(&self) {
+        // One that is busy is prepared.
+        let _busy = self.questions.try_send(Question::Prepare);
     }
 
     /// Asks for something. The answer comes once what it speaks of is on disk; when the engine is overloaded or gone it

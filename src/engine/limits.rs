@@ -261,3 +261,9 @@ pub const MENDED_MAX: usize = 50_000;
 pub const VITALS_EVERY_MS: i64 = 10_000;
 /// Series beyond which the latest values are not gathered: a picture would be too large to be written every few seconds.
 pub const VITAL_SERIES_MAX: usize = 20_000;
+
+/// Questions that wait for their answer.
+pub const INQUIRY_QUEUE_MAX: usize = 64;
+
+/// Pieces of an answer that wait to be read.
+pub const TELLING_QUEUE_MAX: usize = 256;

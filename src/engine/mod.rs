@@ -17,6 +17,7 @@ pub mod settings;
 
 pub mod handle;
 pub mod input;
+pub mod inquiry;
 pub mod job;
 pub mod remedies;
 pub mod report;

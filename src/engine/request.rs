@@ -83,6 +83,13 @@ pub enum Request {
         /// The whole of it.
         text: Arc<str>,
     },
+    /// Save the text of a runbook page as a draft; it is text, and nothing of it is offered or run.
+    SaveRunbookDraft {
+        /// Of which incident.
+        incident: IncidentId,
+        /// The whole of it.
+        text: Arc<str>,
+    },
     /// Send a status update to stakeholders: it goes into the timeline and to whoever outside is told.
     SendUpdate {
         /// On which incident.
@@ -252,6 +259,7 @@ impl Request {
         | Self::Release { reason: text }
         | Self::WithdrawException { reason: text, .. }
         | Self::SavePostMortem { text, .. }
+        | Self::SaveRunbookDraft { text, .. }
         | Self::SendUpdate { text, .. } = &mut self
         {
             *text = redact(text).into();

@@ -20,6 +20,8 @@ pub enum Language {
     Json,
     /// Any other line of a log: its strings and numbers are what stands out, as in most scripts.
     Log,
+    /// A line of a manifest.
+    Yaml,
 }
 
 impl Language {
@@ -33,6 +35,7 @@ impl Language {
             Self::Shell => "bash",
             Self::Json => "json",
             Self::Log => "py",
+            Self::Yaml => "yaml",
         }
     }
 }
@@ -57,16 +60,27 @@ pub const PROMPT: &str = "$ ";
 pub fn wrapped(pen: Pen<'_>, language: Language, label: &str, content: &str, width: usize) -> Vec<Line<'static>> {
     let indent = text::width(&text::clean(label, pen.glyphs));
     let cleaned = text::clean(content, pen.glyphs).into_owned();
-    let whole = spans(pen, language, &cleaned);
+    let broken = broken(pen, &spans(pen, language, &cleaned), width.saturating_sub(indent));
+    let head = |row: usize| if row == 0 { pen.span(Role::TextMuted, label) } else { Span::raw(" ".repeat(indent)) };
+    broken.into_iter().enumerate().map(|(row, spans)| Line::from([vec![head(row)], spans].concat())).collect()
+}
+
+/// Spans that stand one behind the other, broken into lines of at most `width` columns; each keeps its style.
+pub fn broken(pen: Pen<'_>, spans: &[Span<'static>], width: usize) -> Vec<Vec<Span<'static>>> {
+    let whole: String = spans.iter().map(|span| span.content.as_ref()).collect();
     let mut lines = Vec::new();
     let mut from = 0;
-    for line in text::wrap(&cleaned, width.saturating_sub(indent), pen.glyphs) {
-        let start = from + cleaned.get(from..).and_then(|rest| rest.find(&line)).unwrap_or(0);
-        let head = if lines.is_empty() { pen.span(Role::TextMuted, label) } else { Span::raw(" ".repeat(indent)) };
+    for line in text::wrap(&whole, width, pen.glyphs) {
+        let start = from + whole.get(from..).and_then(|rest| rest.find(&line)).unwrap_or(0);
         from = start + line.len();
-        lines.push(Line::from([vec![head], part(&whole, start, from)].concat()));
+        lines.push(part(spans, start, from));
     }
     lines
+}
+
+/// One line of a manifest, coloured.
+pub fn yaml(pen: Pen<'_>, line: &str) -> Vec<Span<'static>> {
+    spans(pen, Language::Yaml, line)
 }
 
 /// The bytes from `start` to `end` of spans that stand one behind the other.

@@ -7,12 +7,15 @@ pub mod chain;
 pub mod context;
 pub mod focus;
 pub mod list;
+pub mod suggestions;
+pub mod talk;
 pub mod text;
 pub mod theme;
 pub mod ui_state;
 
 mod anomalies;
 mod anomaly_text;
+mod ask;
 mod banner;
 mod calendar;
 mod canvas;
@@ -143,6 +146,7 @@ fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Span<'
         Pane::Incident => incident::title(pen, ctx),
         Pane::Runbook => runbook::title(pen, ctx),
         Pane::Patches => patch_views::title(pen, ctx),
+        Pane::Ask => ask::title(pen, ctx),
         Pane::Log => log::title(pen, ctx),
         pane @ (Pane::Now | Pane::Chain) => (vec![pen.span(Role::PaneTitle, pane.title())], Vec::new()),
     };
@@ -160,6 +164,7 @@ fn draw_pane(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) -> Win
         Pane::Chain => chain::draw(canvas, inner, ctx),
         Pane::Runbook => runbook::draw(canvas, inner, ctx),
         Pane::Patches => patch_views::draw(canvas, inner, ctx),
+        Pane::Ask => ask::draw(canvas, inner, ctx),
         Pane::Log => log::draw(canvas, inner, ctx),
         Pane::Now => now::draw(canvas, inner, ctx),
     }
@@ -173,6 +178,7 @@ fn list_area(inner: Rect, ctx: &ViewContext<'_>) -> Rect {
         Pane::Chain => chain::list_area(inner, ctx),
         Pane::Runbook => runbook::laid_out(inner, ctx).list,
         Pane::Patches => patch_views::list_area(inner, ctx),
+        Pane::Ask => ask::laid_out(inner, ctx).list,
         Pane::Log => inner,
         Pane::Now => now::list_area(inner),
     }
@@ -189,6 +195,7 @@ fn keys(pane: Pane, snapshot: &Snapshot, ui: &UiState) -> Vec<Option<RowKey>> {
         Pane::Chain => of(chain::entries(snapshot, ui)),
         Pane::Runbook => of(runbook::entries(snapshot, ui, 0)),
         Pane::Patches => patch_views::keys(snapshot, ui),
+        Pane::Ask => of(ask::entries(snapshot, ui)),
         Pane::Log => of(log::entries(snapshot, ui)),
         Pane::Now => of(now::entries(snapshot, ui)),
     }
@@ -258,6 +265,9 @@ pub fn hit(area: Rect, ctx: &ViewContext<'_>, column: u16, row: u16) -> Option<H
         patch_views::on_screen(banner_split(screen.inner, banner.len()).1, ctx)
     } else if ctx.ui.pane == Pane::Runbook {
         let laid_out = runbook::laid_out(banner_split(screen.inner, banner.len()).1, ctx);
+        (laid_out.entries.into_iter().map(|entry| entry.key).collect(), laid_out.state)
+    } else if ctx.ui.pane == Pane::Ask {
+        let laid_out = ask::laid_out(banner_split(screen.inner, banner.len()).1, ctx);
         (laid_out.entries.into_iter().map(|entry| entry.key).collect(), laid_out.state)
     } else {
         (keys(ctx.ui.pane, ctx.snapshot, ctx.ui), ctx.ui.list())

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::ask;
 use super::canvas::Canvas;
 use super::context::ViewContext;
 use super::entry;
@@ -40,7 +41,8 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> Exten
 /// Draws what is no question; returns how far its lines can be scrolled.
 fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize {
     match &ctx.ui.overlay {
-        Overlay::None | Overlay::Filter | Overlay::Confirm(_) => {}
+        Overlay::None | Overlay::Filter | Overlay::Asking | Overlay::Confirm(_) => {}
+        Overlay::Sources { number, place, selected } => sources(canvas, body, ctx, (*number, *place), *selected),
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
         Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
@@ -159,6 +161,17 @@ fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: us
     });
 }
 
+/// What a claim rests on: the box that Enter opens where that is more than one thing.
+fn sources(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, (number, place): (u64, usize), selected: usize) {
+    let sources = ask::sources(ctx.snapshot, ctx.ui, number, place);
+    let height = u16::try_from(sources.len().min(14) + 2).unwrap_or(16);
+    let inner = open(canvas, body, (60, height), "What this rests on", &scroll_keys(ctx, &[("open", "go there")]));
+    let pen = canvas.pen;
+    choose(canvas, inner, sources.len(), selected, |index| {
+        sources.get(index).map(|source| Line::from(pen.plain(source))).unwrap_or_default()
+    });
+}
+
 fn palette(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, input: &str, selected: usize) {
     let keys = keys_line(ctx.hints, &[("take", "do it"), ("up", "up"), ("down", "down"), ("back", "back")]);
     let inner = open(canvas, body, (64, 16), "Command", &keys);
@@ -198,6 +211,7 @@ fn note(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, incident: In
     let (title, size) = match what {
         Written::Note => (format!("Note for {incident}"), (72, 10)),
         Written::Update => (format!("Status update on {incident}: what stakeholders are told"), (90, 14)),
+        Written::Draft => (format!("Draft of a runbook of {incident}; nothing of it runs"), (120, 60)),
         Written::PostMortem => (format!("Post-mortem of {incident}, in Markdown"), (120, 60)),
     };
     let inner = open(canvas, body, size, &title, &keys_line(ctx.hints, &keys));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::talk::Talk;
 use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId, ServiceName};
 use crate::engine::snapshot::patches::Grouping;
 
@@ -25,14 +26,16 @@ pub enum Pane {
     Runbook,
     /// What must be patched.
     Patches,
+    /// Questions in plain words.
+    Ask,
     /// The audit log and every change.
     Log,
 }
 
 impl Pane {
     /// Every pane, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Patches, Self::Log];
+    pub const ALL: [Self; 8] =
+        [Self::Now, Self::Anomalies, Self::Incident, Self::Chain, Self::Runbook, Self::Patches, Self::Ask, Self::Log];
 
     /// True where the newest row is the last one: a pane on which nothing is selected shows that row and follows it.
     #[must_use]
@@ -50,6 +53,7 @@ impl Pane {
             Self::Chain => "Chain",
             Self::Runbook => "Runbook",
             Self::Patches => "Patches",
+            Self::Ask => "Ask",
             Self::Log => "Log",
         }
     }
@@ -114,6 +118,12 @@ pub enum RowKey {
     PlanLine(usize),
     /// A window or freeze, by its first instant and its name.
     Occasion(i64, Arc<str>),
+    /// A question that was asked, by its number.
+    Asked(u64),
+    /// A claim of the answer to it, by its place there.
+    Claim(u64, usize),
+    /// A question that may be asked.
+    Next(Arc<str>),
     /// A file that could not be read, by its place among them; the list stays the same while the program runs.
     File(usize),
 }
@@ -159,6 +169,8 @@ pub enum Written {
     Update,
     /// The post-mortem.
     PostMortem,
+    /// A draft of a runbook page.
+    Draft,
 }
 
 impl Written {
@@ -169,6 +181,7 @@ impl Written {
             Self::Note => "note",
             Self::Update => "status update",
             Self::PostMortem => "post-mortem",
+            Self::Draft => "draft of a runbook",
         }
     }
 }
@@ -193,6 +206,17 @@ pub enum Overlay {
     },
     /// The filter line of the pane is being typed.
     Filter,
+    /// A question is being typed; it is in [`UiState::talk`].
+    Asking,
+    /// What a claim rests on.
+    Sources {
+        /// The number of its question.
+        number: u64,
+        /// Its place in the answer.
+        place: usize,
+        /// Selected source.
+        selected: usize,
+    },
     /// A text is being written; it is in `ViewContext::note`.
     Note {
         /// For which incident.
@@ -245,7 +269,7 @@ pub struct Notice {
 }
 
 /// Everything the screen remembers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct UiState {
     /// The pane on the screen.
     pub pane: Pane,
@@ -269,6 +293,8 @@ pub struct UiState {
     pub patch_view: PatchView,
     /// Selection, scroll and filter of its views that are not on the screen.
     pub patch_lists: BTreeMap<PatchView, ListState>,
+    /// What was asked in plain words, and what is being asked.
+    pub talk: Talk,
     /// First line of the runbook's output shown, from its end: 0 follows.
     pub output_scroll: usize,
     /// True where keys that change the world are taken away.

@@ -19,16 +19,32 @@ struct Row {
 
 /// Draws the text that is being written, and the cursor in it.
 pub fn draw(canvas: &mut Canvas<'_>, inner: Rect, ctx: &ViewContext<'_>) {
-    let Some(note) = ctx.note else { return };
+    if let Some(note) = ctx.note {
+        let cursor = note.cursor();
+        draw_text(canvas, inner, note.lines(), (cursor.0, cursor.1), true);
+    }
+}
+
+/// How many rows a line takes.
+pub fn rows_of(line: &str, width: u16, glyphs: Glyphs) -> usize {
+    wrap(line, usize::from(width), glyphs).len()
+}
+
+/// Draws a text so that `cursor` (line and character) is in sight, and the cursor itself where it is typed at.
+pub fn draw_text(
+    canvas: &mut Canvas<'_>,
+    inner: Rect,
+    lines: &[String],
+    (line, column): (usize, usize),
+    is_typed_at: bool,
+) {
     let glyphs = canvas.pen.glyphs;
-    let (lines, cursor) = (note.lines(), note.cursor());
-    let (line, column) = (cursor.0, cursor.1);
     let (rows, at) = visible(lines, (line, column), usize::from(inner.width), usize::from(inner.height), glyphs);
     for (y, row) in (0..inner.height).zip(&rows) {
         let shown: String = lines.get(row.line).map(|line| part(line, &row.characters)).unwrap_or_default();
         let span = canvas.pen.span(Role::Input, &shown);
         canvas.line(inner, y, span);
-        if usize::from(y) == at {
+        if usize::from(y) == at && is_typed_at {
             let before: String = shown.chars().take(column.saturating_sub(row.characters.start)).collect();
             let columns = u16::try_from(text::width(&text::clean(&before, glyphs))).unwrap_or(u16::MAX);
             canvas.put_cursor(inner.x.saturating_add(columns.min(inner.width.saturating_sub(1))), inner.y + y);

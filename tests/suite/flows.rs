@@ -29,15 +29,15 @@ use ratatui::backend::TestBackend;
 use super::fixtures::{self, rollout_pictures};
 
 /// A console without a terminal, whose clock moves a second with every key.
-struct Console {
-    state: AppState,
+pub struct Console {
+    pub state: AppState,
     now: Timestamp,
-    effects: Vec<Effect>,
+    pub effects: Vec<Effect>,
     size: (u16, u16),
 }
 
 impl Console {
-    fn with(keymap: &str, snapshot: Snapshot) -> Self {
+    pub fn with(keymap: &str, snapshot: Snapshot) -> Self {
         let (keymap, problems) = Keymap::load(keymap, None);
         assert_eq!(problems, []);
         let state = AppState::new(keymap, false, Vec::new());
@@ -47,21 +47,21 @@ impl Console {
     }
 
     /// `INC-42` under way, the default keymap.
-    fn live() -> Self {
+    pub fn live() -> Self {
         Self::with("default", fixtures::live())
     }
 
-    fn tell(&mut self, message: Message) {
+    pub fn tell(&mut self, message: Message) {
         self.effects.extend(update(&mut self.state, message, self.now));
     }
 
-    fn show(&mut self, snapshot: Snapshot) {
+    pub fn show(&mut self, snapshot: Snapshot) {
         self.tell(Message::Snapshot(Arc::new(snapshot)));
         self.draw();
     }
 
     /// Presses keys, a second and a frame apart.
-    fn press(&mut self, keys: &str) -> &mut Self {
+    pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse_sequence(keys).unwrap() {
             self.now = self.now + SECOND_MS;
             self.tell(Message::Key(key));
@@ -71,7 +71,7 @@ impl Console {
     }
 
     /// Draws a frame, tells the core of it as the driver does, and returns what is on the screen.
-    fn draw(&mut self) -> String {
+    pub fn draw(&mut self) -> String {
         let theme = Theme::default();
         let context = ViewContext {
             snapshot: &self.state.snapshot,
@@ -105,14 +105,14 @@ impl Console {
         self
     }
 
-    fn type_text(&mut self, text: &str) -> &mut Self {
+    pub fn type_text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             self.tell(Message::Key(Key::plain(crossterm::event::KeyCode::Char(c))));
         }
         self
     }
 
-    fn requests(&self) -> Vec<&Request> {
+    pub fn requests(&self) -> Vec<&Request> {
         self.effects
             .iter()
             .filter_map(|effect| match effect {
@@ -122,11 +122,11 @@ impl Console {
             .collect()
     }
 
-    fn notice(&self) -> &str {
+    pub fn notice(&self) -> &str {
         self.state.ui.notice.as_ref().map_or("", |notice| &notice.text)
     }
 
-    fn selected(&self) -> Option<RowKey> {
+    pub fn selected(&self) -> Option<RowKey> {
         self.state.selected().map(|(_, row)| row)
     }
 }
@@ -154,7 +154,12 @@ fn keys_lead_to_panes_and_esc_leads_back() {
         ("default", "4", Pane::Chain),
         ("default", "5", Pane::Runbook),
         ("default", "6", Pane::Patches),
-        ("default", "7", Pane::Log),
+        ("default", "7", Pane::Ask),
+        ("default", "8", Pane::Log),
+        ("default", "7 8", Pane::Log),
+        ("default", "7 2", Pane::Anomalies),
+        ("default", "7 Esc", Pane::Now),
+        ("default", "7 Tab", Pane::Log),
         ("default", "6 1", Pane::Now),
         ("default", "Tab", Pane::Anomalies),
         ("default", "BackTab", Pane::Log),
@@ -171,7 +176,8 @@ fn keys_lead_to_panes_and_esc_leads_back() {
         let mut console = Console::with(keymap, fixtures::live());
         console.press(keys);
         assert_eq!(console.state.ui.pane, expected, "{keymap}: {keys}");
-        assert_eq!(console.state.ui.overlay, Overlay::None, "{keymap}: {keys}");
+        let open = if keys == "7" { Overlay::Asking } else { Overlay::None };
+        assert_eq!(console.state.ui.overlay, open, "{keymap}: {keys}");
         assert_eq!(console.requests(), Vec::<&Request>::new(), "{keymap}: {keys}");
     }
 }
@@ -236,7 +242,7 @@ fn what_cannot_be_done_is_said_and_not_asked_for() {
         ("3 +", "as far as it goes"),
         ("3 U", "not resolved"),
         ("5 H", "nothing to settle"),
-        ("7 a", "a does nothing here"),
+        ("8 a", "a does nothing here"),
         ("5 Z", "Z does nothing here"),
         ("g x", "g x does nothing here"),
     ] {
@@ -353,9 +359,9 @@ fn a_frozen_picture_says_so_with_its_age_for_as_long_as_it_is() {
 #[test]
 fn esc_and_a_key_that_arrive_as_one_are_two() {
     let mut console = Console::live();
-    console.press("2 ? Alt-7");
+    console.press("2 ? Alt-8");
     assert_eq!((console.state.ui.pane, console.state.ui.overlay.clone()), (Pane::Log, Overlay::None));
-    console.press("2 / a u Alt-7");
+    console.press("2 / a u Alt-8");
     assert_eq!((console.state.ui.pane, console.state.ui.list().filter.as_str()), (Pane::Log, ""));
     // What has a meaning keeps it.
     console.press("3 n a Space b Alt-b");
@@ -378,7 +384,7 @@ fn keys_that_wait_are_shown_and_let_go() {
     console.now = console.now + 1;
     console.tell(Message::Due);
     assert!(!console.draw().contains("g …"));
-    console.rush("7");
+    console.rush("8");
     assert_eq!((console.selected() == before, console.state.ui.pane), (false, Pane::Log));
     // Esc lets go at once, and does no more than that; a key that comes too late is a key by itself.
     console.press("g Esc");
@@ -710,7 +716,7 @@ fn what_else_would_fit_withdraws_no_question_about_a_step() {
 
 #[test]
 fn a_paste_never_acts() {
-    for keys in ["1", "2", "3", "4", "5", "6", "7", "5 a", "5 x", "?", "3 e"] {
+    for keys in ["1", "2", "3", "4", "5", "6", "6 Tab", "8", "5 a", "5 x", "?", "3 e"] {
         let mut console = Console::live();
         console.press(keys);
         let before = console.state.ui.clone();
@@ -918,7 +924,7 @@ fn the_timeline_follows_its_newest_line_until_another_is_chosen() {
 #[test]
 fn a_row_of_the_log_opens_whole_and_esc_leads_back() {
     let mut console = Console::live();
-    console.press("7 Enter");
+    console.press("8 Enter");
     let open = Overlay::Entry { row: RowKey::Audit(6), offset: 0 };
     assert_eq!((console.state.ui.overlay.clone(), console.state.ui.pane), (open, Pane::Log));
     console.rush("j j j j");
@@ -944,7 +950,7 @@ fn the_incident_that_is_read_stays_when_it_ends() {
         snapshot
     };
     // Not from Now, where going in chooses the incident: here it is only the worst one.
-    for (key, expected) in [("2 3", 42), ("2 4", 42), ("2 5", 42), ("7", 50)] {
+    for (key, expected) in [("2 3", 42), ("2 4", 42), ("2 5", 42), ("8", 50)] {
         let mut console = Console::live();
         console.press(key);
         console.show(ended());
@@ -987,7 +993,7 @@ fn leaving_asks_while_a_command_runs_and_ctrl_c_takes_two() {
 #[test]
 fn help_runs_what_it_lists() {
     let mut console = Console::live();
-    console.press("7 ?");
+    console.press("8 ?");
     let log = console.state.hints.iter().position(|hint| hint.short == "Anomalies").unwrap();
     for _ in 0..log {
         console.press("j");
@@ -999,7 +1005,7 @@ fn help_runs_what_it_lists() {
 #[test]
 fn every_command_of_a_pane_is_reached_by_key_palette_and_help() {
     for keymap in ["default", "vim", "emacs"] {
-        for (key, pane) in ["1", "2", "3", "4", "5", "6", "7"].into_iter().zip(Pane::ALL) {
+        for (key, pane) in ["1", "2", "3", "4", "5", "6", "6 Tab", "8"].into_iter().zip(Pane::ALL) {
             let mut console = Console::with(keymap, fixtures::live());
             console.press(key);
             let commands = hypocenter::app::commands::COMMANDS.iter().filter(|info| info.fits(pane));
@@ -1106,6 +1112,7 @@ fn message() -> impl Strategy<Value = Message> {
         "5",
         "6",
         "7",
+        "8",
         "j",
         "k",
         "h",

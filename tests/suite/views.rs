@@ -105,6 +105,11 @@ pub fn on(pane: Pane) -> UiState {
     UiState { pane, ..UiState::default() }
 }
 
+/// The same in ASCII.
+pub fn shown_in_ascii(snapshot: &Snapshot, ui: &UiState, width: u16, height: u16) -> String {
+    text(&Shot { glyphs: ASCII, ..Shot::of(snapshot, ui) }.draw(width, height).0)
+}
+
 pub fn shown(snapshot: &Snapshot, ui: &UiState, width: u16, height: u16) -> String {
     text(&Shot::of(snapshot, ui).draw(width, height).0)
 }
@@ -142,6 +147,8 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ("entry", Overlay::Entry { row: RowKey::Audit(4), offset: 0 }),
         ("habits", Overlay::Habits { offset: 0 }),
         ("policy", Overlay::Policy { offset: 0 }),
+        ("asking", Overlay::Asking),
+        ("sources", Overlay::Sources { number: 0, place: 0, selected: 0 }),
     ]
 }
 
@@ -376,10 +383,10 @@ fn the_cursor_stands_on_the_selected_row_and_a_click_finds_it() {
 fn a_click_on_a_name_finds_the_pane() {
     let (snapshot, ui) = (fixtures::empty(), on(Pane::Now));
     let shot = Shot::of(&snapshot, &ui);
-    let hit = |column| shot.with_context(|context| views::hit(Rect::new(0, 0, 80, 24), context, column, 1));
+    let hit = |column| shot.with_context(|context| views::hit(Rect::new(0, 0, 100, 24), context, column, 1));
     assert_eq!(hit(1), Some(Hit::Tab(Pane::Now)));
     assert_eq!(hit(10), Some(Hit::Tab(Pane::Anomalies)));
-    assert_eq!((hit(70), hit(75)), (None, Some(Hit::Help)));
+    assert_eq!((hit(80), hit(95)), (None, Some(Hit::Help)));
 }
 
 #[test]
@@ -589,7 +596,7 @@ fn a_broken_file_is_told_with_what_would_be_right_and_where_all_of_it_is() {
         problem(9, "there is no layer `lsit`; did you mean `list`?"),
     ];
     let screen = shown(&snapshot, &on(Pane::Now), 80, 24);
-    for part in ["△ keymaps/mine.toml:3: there", "`severity-up`?", "and 1 more", "`hypo doctor`", "7 Log"] {
+    for part in ["△ keymaps/mine.toml:3: there", "`severity-up`?", "and 1 more", "`hypo doctor`", "8 Log"] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
     let log = shown(&snapshot, &on(Pane::Log), 80, 24);

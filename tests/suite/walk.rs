@@ -22,7 +22,7 @@ fn keys_alone_lead_from_the_first_symptom_to_the_resolved_incident() {
     // The exact command is on the screen before the answer.
     session.watch("deployment/payment");
     session.press_from_to(b"y", "This changes the world", "step 3 of 3");
-    session.press_from_to(b"7", "step 3 of 3", "RUN-1 done");
+    session.press_from_to(b"8", "step 3 of 3", "RUN-1 done");
     session.press_from_to(b"3", "RUN-1 done", "Timeline");
     session.press_from_to(b"R", "Timeline", "Resolve INC-1");
     session.press_from_to(b"y", "Resolve INC-1", "resolved");

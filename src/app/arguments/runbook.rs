@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::engine::model::IncidentId;
+
 /// `hypo runbook`
 #[derive(Debug, Subcommand)]
 pub enum RunbookCommand {
@@ -25,6 +27,8 @@ pub enum RunbookCommand {
     },
     /// Show every step as it would be run, with what the gate says to it; nothing is changed.
     Run(RunbookRunArguments),
+    /// Print the draft of a page that was saved from an answer in Ask, or one of the runbook that fits best.
+    Draft(RunbookDraftArguments),
     /// Write a page to begin from; lint tells what is still to be filled in.
     New(RunbookNewArguments),
 }
@@ -59,6 +63,14 @@ pub struct RunbookRunArguments {
     /// Also carry out the checks, and what each act declares as its dry run.
     #[arg(long)]
     pub execute_dry_runs: bool,
+}
+
+/// `hypo runbook draft`
+#[derive(Debug, Args)]
+pub struct RunbookDraftArguments {
+    /// Of which incident, such as INC-1.
+    #[arg(value_parser = super::incident_id)]
+    pub incident: IncidentId,
 }
 
 /// `hypo runbook new`

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{Exit, Failure, demo, list, output};
+use super::{Exit, Failure, demo, list, output, variable};
 use crate::app::arguments::{AskArguments, CommonArguments};
+use crate::app::settings::zone;
 use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
@@ -48,7 +49,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
     let snapshot = if arguments.demo { demo::at_its_height()? } else { list::picture(common)? };
-    let zone = arguments.zone.unwrap_or_else(local_zone);
+    let zone = arguments.zone.unwrap_or_else(|| zone(&variable));
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
@@ -109,15 +110,4 @@ fn print(answer: &Answer, zone: Tz) -> io::Result<()> {
         output::line(&format!("  {word}: {}", answer.next.join(" · ")))?;
     }
     Ok(())
-}
-
-/// This machine's zone: what TZ says, else where /etc/localtime points to, else UTC.
-fn local_zone() -> Tz {
-    let of_variable = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
-    let of_link = || {
-        let target = std::fs::read_link("/etc/localtime").ok()?;
-        let (_, name) = target.to_str()?.split_once("zoneinfo/")?;
-        name.parse().ok()
-    };
-    of_variable.or_else(of_link).unwrap_or(Tz::UTC)
 }

@@ -1,5 +1,6 @@
 //! `hypo runbook`: pages checked, listed, shown, tried and begun.
 
+mod draft;
 mod lint;
 mod new;
 mod show;
@@ -26,6 +27,7 @@ pub(super) fn run(common: &CommonArguments, command: &RunbookCommand) -> Result<
         RunbookCommand::List { json } => list(common, *json),
         RunbookCommand::Show { id, json } => show::run(common, id, *json),
         RunbookCommand::Run(arguments) => trial::run(common, arguments),
+        RunbookCommand::Draft(arguments) => draft::run(common, arguments.incident),
         RunbookCommand::New(arguments) => new::run(arguments),
     }
 }

@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::{AsciiChoice, ConsoleSettings, Variable};
 use crate::app::keymap::Keymap;
 use crate::app::run::ConsoleOptions;
@@ -34,8 +36,21 @@ pub fn look(settings: &ConsoleSettings, config_dir: &Path, variable: Variable<'_
         is_mouse_on: settings.mouse,
         is_remote: is_tmux || variable("SSH_CONNECTION").is_some_and(|value| !value.is_empty()),
         is_tmux,
+        zone: zone(variable),
         file_problems,
     }
+}
+
+/// This machine's zone: what TZ says, else where /etc/localtime points to, else UTC.
+#[must_use]
+pub fn zone(variable: Variable<'_>) -> Tz {
+    let of_variable = variable("TZ").and_then(|name| name.trim_start_matches(':').parse().ok());
+    let of_link = || {
+        let target = std::fs::read_link("/etc/localtime").ok()?;
+        let (_, name) = target.to_str()?.split_once("zoneinfo/")?;
+        name.parse().ok()
+    };
+    of_variable.or_else(of_link).unwrap_or(Tz::UTC)
 }
 
 /// A shipped theme, or one's own file of that name; the file goes on top of the shipped one of the same name.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
-pub use look::look;
+pub use look::{look, zone};
 pub use paths::Paths;
 
 use super::keymap::line_of;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answers;
 use super::runbook;
 use crate::app::effect::Effect;
 use crate::app::picture;
@@ -63,6 +64,9 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
             let (version, author, url) = (&change.version, &change.author, &change.url);
             format!("{} {}{}{}{}", change.at, change.title, or_nothing(version), or_nothing(author), or_nothing(url))
         }
+        RowKey::Asked(number) => answers::text_of(state.ui.talk.exchange(*number)?),
+        RowKey::Claim(number, place) => state.ui.talk.claim(*number, *place)?.text(),
+        RowKey::Next(question) => question.to_string(),
         RowKey::OverduePatches => format!("{} patches past their deadline", snapshot.patches.tally.overdue),
         RowKey::PatchException(number) => {
             snapshot.patch_exceptions.iter().find(|known| known.number == *number)?.to_string()

@@ -127,17 +127,26 @@ fn set_aside(state: &mut AppState) -> Vec<Effect> {
 /// Opens the box for texts: with what was begun, else with what the record gives.
 fn write(state: &mut AppState, incident: IncidentId, what: Written) -> Vec<Effect> {
     let begun = state.drafts.get(&(incident, what)).cloned();
-    let lines = begun.clone().unwrap_or_else(|| given(state, incident, what));
+    let is_begun = begun.is_some();
+    let lines = begun.unwrap_or_else(|| given(state, incident, what));
+    begin(state, incident, what, lines);
+    if is_begun {
+        // What was begun before stays a draft, changed or not.
+        state.note_begun.clear();
+    }
+    Vec::new()
+}
+
+/// Opens the box for texts with these lines in it.
+pub(super) fn begin(state: &mut AppState, incident: IncidentId, what: Written, lines: Vec<String>) {
     let mut note = TextArea::new(lines.clone());
     if what == Written::Note {
         note.move_cursor(tui_textarea::CursorMove::Bottom);
         note.move_cursor(tui_textarea::CursorMove::End);
     }
     state.note = Some(note);
-    // What was begun before stays a draft, changed or not.
-    state.note_begun = if begun.is_some() { Vec::new() } else { lines };
+    state.note_begun = lines;
     state.ui.overlay = Overlay::Note { incident, what };
-    Vec::new()
 }
 
 /// What the record gives to begin with: the saved post-mortem or a draft of it, a draft of the next update.
@@ -146,6 +155,9 @@ fn given(state: &AppState, incident: IncidentId, what: Written) -> Vec<String> {
     let text = match what {
         Written::Note => None,
         Written::Update => postmortem::status_update(snapshot, incident, postmortem::next_update(snapshot, incident)),
+        Written::Draft => {
+            postmortem::saved(snapshot, incident, DocumentKind::RunbookDraft).map(|saved| saved.text.to_string())
+        }
         Written::PostMortem => match postmortem::saved(snapshot, incident, DocumentKind::PostMortem) {
             Some(saved) => Some(saved.text.to_string()),
             None => postmortem::post_mortem(snapshot, incident),

@@ -3,6 +3,8 @@
 //! Three rules hold here, in one place each: a key that acts is inert for a moment after what it acts on has changed
 //! ([`give`]), a paste never acts ([`paste`]), and selections follow what a row *is* ([`take_picture`]).
 
+mod answers;
+mod asking;
 mod copying;
 mod home;
 mod incidents;
@@ -11,19 +13,19 @@ mod moving;
 mod overlays;
 mod panes;
 mod patches;
+mod pressing;
 mod rollouts;
 mod runbook;
+mod texts;
 
 use std::sync::Arc;
 
 use super::commands::{Command, CommandInfo};
 use super::effect::Effect;
 use super::hints::{self, key_of};
-use super::key::Key;
-use super::keymap::Lookup;
 use super::message::Message;
 use super::state::{AppState, Asked, Offered, Question, TextOver};
-use crate::engine::clock::{SECOND_MS, Timestamp};
+use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
@@ -32,7 +34,7 @@ use crate::views::ui_state::{Confirmation, Overlay, Pane};
 /// Takes one message in.
 pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Effect> {
     let effects = match message {
-        Message::Key(key) => press(state, key, now),
+        Message::Key(key) => pressing::press(state, key, now),
         Message::Paste(text) => paste(state, &text),
         Message::Mouse(click) => mouse::click(state, click, now),
         Message::Snapshot(snapshot) => arrive(state, snapshot, now),
@@ -44,6 +46,10 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
                 String::new()
             };
             state.say(format!("copied {taken}{cut} characters"));
+            Vec::new()
+        }
+        Message::Told(number, telling) => {
+            asking::take(state, number, telling);
             Vec::new()
         }
         Message::Minute => Vec::new(),
@@ -66,110 +72,12 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
         Message::Terminate => vec![Effect::Quit],
         Message::Stop => vec![Effect::Suspend],
     };
+    asking::refocus(state);
     if std::mem::take(&mut state.is_notice_new) {
         state.notice_at = now;
     }
     state.ui.pending = super::key::display_sequence(&state.pending);
     hints::refresh(state);
-    effects
-}
-
-fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
-    state.let_go(now);
-    state.ui.notice = None;
-    if key.to_string() == "Ctrl-c" {
-        return interrupt(state, now);
-    }
-    if is_typed_on(state, key, now) {
-        return Vec::new();
-    }
-    state.pending.push(key);
-    state.pending_at = now;
-    let keys = state.pending.clone();
-    let effects = match state.keymap.lookup(hints::layers(state), &keys, |info| hints::fits(state, info)) {
-        Lookup::Prefix => return Vec::new(),
-        Lookup::Command(command) => {
-            state.pending.clear();
-            give(state, command, now)
-        }
-        Lookup::Nothing => {
-            state.pending.clear();
-            unbound(state, &keys, now)
-        }
-    };
-    // What the operator brought on the screen has been looked for; only a refresh surprises.
-    state.offered = Offered::of(&state.snapshot, &state.ui);
-    effects
-}
-
-/// Holds back what is typed on when a note has just been sent, or a question withdrawn: it was meant as text or as the answer,
-/// so none of it is a command until the hand has rested for a moment.
-fn is_typed_on(state: &mut AppState, key: Key, now: Timestamp) -> bool {
-    let is_text = key.typed_char().is_some() || key.code == crossterm::event::KeyCode::Enter;
-    let is_soon = |sent: Timestamp| (0..ACT_KEY_INERT_MS).contains(&now.since_ms(sent));
-    let Some((_, over)) = state.text_over.filter(|(at, _)| is_soon(*at)) else { return false };
-    if state.is_typing() || !is_text {
-        return false;
-    }
-    state.text_over = Some((now, over));
-    let what = match over {
-        TextOver::Sent => "the note is sent",
-        TextOver::Withdrawn => "what you were asked about has changed; nothing was done",
-    };
-    state.refuse(format!("{what}; what was typed after it was not taken for commands"));
-    true
-}
-
-/// Ctrl-C leaves at the second press within a second: one press is an accident too often.
-fn interrupt(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    state.pending.clear();
-    if state.interrupted_at.is_some_and(|before| now.since_ms(before) <= SECOND_MS) {
-        return vec![Effect::Quit];
-    }
-    state.interrupted_at = Some(now);
-    state.say("Ctrl-C once more within a second leaves");
-    Vec::new()
-}
-
-fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
-    if let Some(key) = keys.last().filter(|key| key.is_alt && is_apart(state, **key)) {
-        return apart(state, keys.len() > 1, *key, now);
-    }
-    if state.is_typing() {
-        if let [key] = keys {
-            overlays::type_key(state, *key);
-        }
-        return Vec::new();
-    }
-    let is_esc = keys.last().is_some_and(|key| key.to_string() == "Esc");
-    if is_esc && keys.len() == 1 {
-        // Esc always goes back one, whatever a keymap says.
-        return give(state, Command::Back, now);
-    }
-    let text = super::key::display_sequence(keys);
-    if state.ui.is_read_only
-        && let Lookup::Command(command) =
-            state.keymap.lookup(hints::layers(state), keys, |info| info.fits(state.ui.pane))
-    {
-        state.refuse(read_only(command.info()));
-    } else if !is_esc && !matches!(state.ui.overlay, Overlay::Confirm(_)) {
-        state.say(format!("{text} does nothing here; {} lists the keys", key_of(state, Command::Help)));
-    }
-    Vec::new()
-}
-
-/// True for what may be two keys: functions of a terminal's own come with Alt in a shape that no two keys give.
-fn is_apart(state: &AppState, key: Key) -> bool {
-    use crossterm::event::KeyCode;
-    matches!(key.code, KeyCode::Char(_) | KeyCode::Enter) && !overlays::takes(state, key)
-}
-
-/// Esc and a key right after it reach us as one, that key with Alt: where that means nothing, they are two. An Esc
-/// within a sequence only ends it.
-fn apart(state: &mut AppState, is_in_sequence: bool, key: Key, now: Timestamp) -> Vec<Effect> {
-    let esc = Key::plain(crossterm::event::KeyCode::Esc);
-    let mut effects = if is_in_sequence { Vec::new() } else { press(state, esc, now) };
-    effects.extend(press(state, Key { is_alt: false, ..key }, now));
     effects
 }
 
@@ -247,6 +155,12 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::AnswerYes
         | Command::AnswerNo
         | Command::ShortenSoak => rollouts::give(state, command, now),
+        Command::Ask
+        | Command::Complete
+        | Command::EarlierQuestion
+        | Command::LaterQuestion
+        | Command::NoteAnswer
+        | Command::DraftRunbook => asking::give(state, command),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;
@@ -306,14 +220,14 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
 
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
-        (request, Reply::Done { text }) if overlays::written(request).is_some() => {
-            if let Some(draft) = overlays::written(request) {
+        (request, Reply::Done { text }) if texts::written(request).is_some() => {
+            if let Some(draft) = texts::written(request) {
                 state.drafts.remove(&draft);
             }
             state.say(text.as_ref());
         }
-        (request, Reply::Refused { reason }) if overlays::written(request).is_some() => {
-            let what = overlays::written(request).map_or("text", |(_, what)| what.word());
+        (request, Reply::Refused { reason }) if texts::written(request).is_some() => {
+            let what = texts::written(request).map_or("text", |(_, what)| what.word());
             state.refuse(format!("{reason}; the {what} is kept as a draft"));
         }
         (Request::PlanRollout { source }, Reply::Done { text }) => {

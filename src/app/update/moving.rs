@@ -45,19 +45,10 @@ fn output_lines(state: &AppState) -> usize {
 pub(super) fn by(state: &mut AppState, rows: isize) {
     let lines = overlay_lines(state);
     match &mut state.ui.overlay {
-        Overlay::None => {
-            let all = state.rows();
-            let Some((index, _)) = state.selected() else { return };
-            let index = moved(index, rows, all.len());
-            if let Some(row) = all.get(index) {
-                state.select(index, row.clone());
-            }
-            if state.ui.pane.starts_at_end() && index + 1 == all.len() {
-                // Whoever goes to the newest row follows it.
-                state.list_mut().selected = None;
-            }
+        Overlay::None => self::rows(state, rows),
+        Overlay::Help { selected } | Overlay::Palette { selected, .. } | Overlay::Sources { selected, .. } => {
+            *selected = moved(*selected, rows, lines)
         }
-        Overlay::Help { selected } | Overlay::Palette { selected, .. } => *selected = moved(*selected, rows, lines),
         Overlay::Evidence { offset, .. }
         | Overlay::Why { offset, .. }
         | Overlay::Entry { offset, .. }
@@ -66,7 +57,21 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }
-        Overlay::Filter | Overlay::Note { .. } | Overlay::Confirm(_) => {}
+        Overlay::Filter | Overlay::Asking | Overlay::Note { .. } | Overlay::Confirm(_) => {}
+    }
+}
+
+/// Moves the selection of the pane.
+pub(super) fn rows(state: &mut AppState, by: isize) {
+    let all = state.rows();
+    let Some((index, _)) = state.selected() else { return };
+    let index = moved(index, by, all.len());
+    if let Some(row) = all.get(index) {
+        state.select(index, row.clone());
+    }
+    if state.ui.pane.starts_at_end() && index + 1 == all.len() {
+        // Whoever goes to the newest row follows it.
+        state.list_mut().selected = None;
     }
 }
 
@@ -79,6 +84,7 @@ fn overlay_lines(state: &AppState) -> usize {
     match &state.ui.overlay {
         Overlay::Help { .. } => state.hints.len(),
         Overlay::Palette { .. } => state.palette.commands.len(),
+        Overlay::Sources { number, place, .. } => state.ui.talk.sources(*number, *place).len(),
         _ => 0,
     }
 }

@@ -2,17 +2,15 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{give as give_command, panes, patches, rollouts, settle_selection};
+use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::key::Key;
 use crate::app::palette::{Palette, pane_of};
-use crate::app::state::{AppState, Asked, TextOver};
+use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
-use crate::engine::model::IncidentId;
-use crate::engine::request::Request;
 use crate::views::ui_state::{Overlay, RowKey, Written};
 
 /// Characters that a line typed here may have.
@@ -50,7 +48,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             });
         }
         Command::Submit => return submit(state, now),
-        Command::SaveNote => return save_note(state, now),
+        Command::SaveNote => return texts::save(state, now),
         Command::NewLine => type_text(state, "\n"),
         Command::Cancel | Command::No => cancel(state),
         Command::PromptUp => prompt_move(state, -1),
@@ -102,8 +100,11 @@ fn find(state: &mut AppState) {
 
 /// A key that is bound to nothing while text is typed: the text.
 pub(super) fn type_key(state: &mut AppState, key: Key) {
-    if let (Overlay::Note { .. }, None) = (&state.ui.overlay, key.typed_char()) {
-        if let (Some(note), Some(text_key)) = (&mut state.note, text_key(key)) {
+    if let (Overlay::Note { .. } | Overlay::Asking, None) = (&state.ui.overlay, key.typed_char()) {
+        let Some(text_key) = text_key(key) else { return };
+        if state.ui.overlay == Overlay::Asking {
+            asking::type_key(state, text_key, (key.is_ctrl, key.is_alt, key.is_shift));
+        } else if let Some(note) = &mut state.note {
             note.input(Input { key: text_key, ctrl: key.is_ctrl, alt: key.is_alt, shift: key.is_shift });
         }
     } else if let Some(c) = key.typed_char() {
@@ -116,7 +117,7 @@ pub(super) fn takes(state: &AppState, key: Key) -> bool {
     use crossterm::event::KeyCode;
     // With Alt, letters move by words or mean nothing.
     let is_letter = matches!(key.code, KeyCode::Char(c) if !matches!(c, 'f' | 'b'));
-    matches!(state.ui.overlay, Overlay::Note { .. }) && text_key(key).is_some() && !is_letter
+    matches!(state.ui.overlay, Overlay::Note { .. } | Overlay::Asking) && text_key(key).is_some() && !is_letter
 }
 
 /// Keys that move within a note.
@@ -138,9 +139,13 @@ pub(super) fn type_text(state: &mut AppState, text: &str) {
     let is_note = matches!(state.ui.overlay, Overlay::Note { .. });
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', " ");
     let clean = |c: &char| !c.is_control() || (is_note && *c == '\n');
+    if state.ui.overlay == Overlay::Asking {
+        return asking::type_text(state, &text.replace('\n', " ").chars().filter(clean).collect::<String>());
+    }
     match &mut state.ui.overlay {
         Overlay::Note { what, .. } => {
-            let chars_max = if *what == Written::PostMortem { POST_MORTEM_CHARS_MAX } else { NOTE_CHARS_MAX };
+            let is_long = matches!(what, Written::PostMortem | Written::Draft);
+            let chars_max = if is_long { POST_MORTEM_CHARS_MAX } else { NOTE_CHARS_MAX };
             if let Some(note) = &mut state.note {
                 let room = chars_max.saturating_sub(note.lines().iter().map(|line| line.chars().count()).sum());
                 note.insert_str(text.chars().filter(clean).take(room).collect::<String>());
@@ -176,6 +181,7 @@ fn delete(state: &mut AppState, command: Command) {
             }
             return;
         }
+        Overlay::Asking => return asking::delete(state, command),
         Overlay::Palette { input, .. } => {
             shorten(input, command);
             find(state);
@@ -205,6 +211,7 @@ fn shorten(line: &mut String, command: Command) {
 fn prompt_move(state: &mut AppState, by: isize) {
     match &state.ui.overlay {
         Overlay::Palette { .. } => super::moving::by(state, by),
+        Overlay::Asking => asking::prompt_move(state, by),
         Overlay::Filter if by < 0 && !state.filter_last.is_empty() => {
             state.list_mut().filter = state.filter_last.clone();
             settle_selection(state);
@@ -225,39 +232,13 @@ fn cancel(state: &mut AppState) {
             state.list_mut().filter = std::mem::take(&mut state.filter_before);
             settle_selection(state);
         }
-        Overlay::Note { incident, what } => keep_draft(state, incident, what),
+        Overlay::Note { incident, what } => texts::keep_draft(state, incident, what),
+        Overlay::Asking => asking::cancel(state),
         Overlay::Confirm(_) => {
             state.question = None;
             state.say("nothing was done");
         }
         _ => {}
-    }
-}
-
-/// Closes the box and keeps what was written; a text that was only looked at is none.
-fn keep_draft(state: &mut AppState, incident: IncidentId, what: Written) {
-    let lines = state.note.take().map(|note| note.lines().to_vec()).unwrap_or_default();
-    let draft = (incident, what);
-    if lines.iter().all(|line| line.trim().is_empty()) {
-        state.drafts.remove(&draft);
-    } else if lines != state.note_begun {
-        state.drafts.insert(draft, lines);
-        let command = match what {
-            Written::Note => Command::Note,
-            Written::Update => Command::StatusUpdate,
-            Written::PostMortem => Command::PostMortem,
-        };
-        state.say(format!("the {} is kept as a draft; {} goes on with it", what.word(), key_of(state, command)));
-    }
-}
-
-/// What this request was written as, and about which incident; `None` where nothing was.
-pub(super) fn written(request: &Request) -> Option<(IncidentId, Written)> {
-    match request {
-        Request::Note { incident, .. } => Some((*incident, Written::Note)),
-        Request::SendUpdate { incident, .. } => Some((*incident, Written::Update)),
-        Request::SavePostMortem { incident, .. } => Some((*incident, Written::PostMortem)),
-        _ => None,
     }
 }
 
@@ -274,6 +255,7 @@ fn submit(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             state.offered_at = now;
             effects
         }
+        Overlay::Asking => asking::give(state, Command::Submit),
         Overlay::Filter => {
             state.ui.overlay = Overlay::None;
             state.offered_at = now;
@@ -310,29 +292,6 @@ fn give_anywhere(state: &mut AppState, command: Command, now: Timestamp) -> Vec<
         return Vec::new();
     }
     give_command(state, command, now)
-}
-
-/// Sends the text; it stays a draft until the engine has it on disk.
-fn save_note(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    let Overlay::Note { incident, what } = state.ui.overlay else { return Vec::new() };
-    state.text_over = Some((now, TextOver::Sent));
-    let text = state.note.as_ref().map(|note| note.lines().join("\n")).unwrap_or_default();
-    state.ui.overlay = Overlay::None;
-    // What is sent as it was given is a draft too, until it is known to be kept.
-    state.note_begun.clear();
-    keep_draft(state, incident, what);
-    state.ui.notice = None;
-    let text = text.trim();
-    if text.is_empty() {
-        state.say(format!("an empty {0} is no {0}", what.word()));
-        return Vec::new();
-    }
-    let text = text.into();
-    vec![Effect::Request(match what {
-        Written::Note => Request::Note { incident, text },
-        Written::Update => Request::SendUpdate { incident, text },
-        Written::PostMortem => Request::SavePostMortem { incident, text },
-    })]
 }
 
 /// Does what was asked about; inert for a moment after the question came up, so that keys typed ahead do not answer it.

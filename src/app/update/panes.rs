@@ -1,13 +1,13 @@
 //! Going in, going back, and leaving.
 
-use super::{ask, home, rollouts, settle_selection, take_picture};
+use super::{answers, ask, asking, home, rollouts, settle_selection, take_picture};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::picture;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::{AnomalyId, IncidentId, TimelineEntry, TimelineKind};
+use crate::engine::model::{AnomalyId, IncidentId, RolloutId, TimelineEntry, TimelineKind};
 use crate::engine::snapshot::patches::Grouping;
 use crate::views::ui_state::{Confirmation, Overlay, Pane, PatchView, RowKey};
 
@@ -16,6 +16,7 @@ const BACK_MAX: usize = 32;
 
 pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
     match command {
+        Command::Pane(Pane::Ask) => return asking::open(state),
         Command::Pane(pane) => go(state, pane),
         Command::NextPane => step(state, 1),
         Command::PreviousPane => step(state, Pane::ALL.len() - 1),
@@ -48,7 +49,7 @@ pub(super) fn go(state: &mut AppState, pane: Pane) {
 }
 
 /// Makes an incident the one that panes speak of; the timeline of another one begins at its newest line.
-fn focus(state: &mut AppState, id: IncidentId) {
+pub(super) fn focus(state: &mut AppState, id: IncidentId) {
     if picture::incident(&state.snapshot, &state.ui).map(|shown| shown.id) != Some(id) {
         state.ui.lists.remove(&Pane::Incident);
         home::forget(state);
@@ -148,10 +149,17 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             }
             return Vec::new();
         }
+        Overlay::Sources { number, place, selected } => {
+            answers::open_selected(state, number, place, selected);
+            return Vec::new();
+        }
         _ => return Vec::new(),
     }
     let Some((index, row)) = state.selected() else { return Vec::new() };
     state.select(index, row.clone());
+    if state.ui.pane == Pane::Ask {
+        return answers::open_row(state, &row);
+    }
     open_row(state, row);
     Vec::new()
 }
@@ -182,6 +190,8 @@ fn open_row(state: &mut AppState, row: RowKey) {
         },
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
+        // Rows of Ask are opened there.
+        RowKey::Asked(_) | RowKey::Claim(..) | RowKey::Next(_) => {}
         row @ (RowKey::Warning(_)
         | RowKey::Proposal(_)
         | RowKey::Step(_)
@@ -200,11 +210,11 @@ fn open_row(state: &mut AppState, row: RowKey) {
     }
 }
 
-fn why(state: &mut AppState, anomaly: AnomalyId) {
+pub(super) fn why(state: &mut AppState, anomaly: AnomalyId) {
     state.ui.overlay = Overlay::Why { anomaly, offset: 0 };
 }
 
-fn filtered(state: &mut AppState, pane: Pane, filter: &str) {
+pub(super) fn filtered(state: &mut AppState, pane: Pane, filter: &str) {
     go(state, pane);
     let list = state.list_mut();
     list.filter = filter.to_owned();
@@ -220,6 +230,18 @@ pub(super) fn timeline_anomaly(state: &AppState, at: i64, number: u32) -> Option
 pub(super) fn timeline_entry(state: &AppState, at: i64, number: u32) -> Option<&TimelineEntry> {
     let mut of_that_time = state.incident()?.timeline.iter().filter(|entry| entry.at.0 == at);
     of_that_time.nth(usize::try_from(number).ok()?)
+}
+
+/// Shows the board of a rollout.
+pub(super) fn open_rollout(state: &mut AppState, id: RolloutId) {
+    rollouts::show(state, PatchView::Board(id));
+    go(state, Pane::Patches);
+}
+
+/// Shows windows and freezes.
+pub(super) fn open_calendar(state: &mut AppState) {
+    rollouts::show(state, PatchView::Calendar);
+    go(state, Pane::Patches);
 }
 
 fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {

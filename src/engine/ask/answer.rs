@@ -51,6 +51,43 @@ pub enum Citation {
     Question,
 }
 
+impl fmt::Display for Citation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incident(id) => write!(out, "{id}"),
+            Self::Anomaly(id) => write!(out, "{id}"),
+            Self::Change(id) => write!(out, "{id}"),
+            Self::Rollout(id) => write!(out, "{id}"),
+            Self::Run(id, None) => write!(out, "{id}"),
+            Self::Run(id, Some(step)) => write!(out, "{id} step {}", step + 1),
+            Self::Alert(name) => write!(out, "alert {name}"),
+            Self::Audit(number) => write!(out, "log {number}"),
+            Self::Runbook(id) => write!(out, "runbook {id}"),
+            Self::Source(name) => write!(out, "source {name}"),
+            Self::Vital(service, metric) => write!(out, "{service} {metric}"),
+            Self::Service(name) => write!(out, "service {name}"),
+            Self::Patch(key) => write!(out, "patch {key}"),
+            Self::Occasion(name) => write!(out, "calendar {name}"),
+            Self::Autonomy => out.write_str("policy"),
+            Self::Totals => out.write_str("totals"),
+            Self::Question => out.write_str("your question"),
+        }
+    }
+}
+
+/// How a fact is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Within a sentence.
+    #[default]
+    Words,
+    /// A command, as a shell takes it.
+    Command,
+    /// A Kubernetes manifest, of several lines.
+    Manifest,
+}
+
 /// Something known, as it is said, and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -58,12 +95,21 @@ pub struct Fact {
     pub text: Arc<str>,
     /// Where it is from.
     pub from: Citation,
+    /// How it is written.
+    #[serde(default)]
+    pub form: Form,
 }
 
 impl Fact {
     /// A fact.
     pub fn new(text: impl fmt::Display, from: Citation) -> Self {
-        Self { text: Arc::from(text.to_string()), from }
+        Self { text: Arc::from(text.to_string()), from, form: Form::Words }
+    }
+
+    /// The same, written in another form.
+    #[must_use]
+    pub fn written(self, form: Form) -> Self {
+        Self { form, ..self }
     }
 
     /// The name of a service, from the topology.
@@ -114,6 +160,14 @@ impl Claim {
     pub fn and(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
         self
+    }
+
+    /// Its pieces in order: words without a fact, and facts.
+    pub fn pieces(&self) -> impl Iterator<Item = Result<&Fact, &'static str>> {
+        self.parts.iter().map(|part| match part {
+            Part::Word(word) => Err(*word),
+            Part::Known(fact) => Ok(fact),
+        })
     }
 
     /// As a person reads it.

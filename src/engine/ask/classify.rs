@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::intent::Intent;
 
 /// Passes over the phrasings.
-const PASSES: usize = 12;
+const PASSES: usize = 8;
 /// Size of a step before AdaGrad shortens it.
 const STEP: f32 = 0.3;
 /// Pulls weights towards zero, a share of each at every use.

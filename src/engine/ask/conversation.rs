@@ -17,21 +17,26 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Reads `text` and answers it.
+    /// Reads `text` with what was asked before in mind, and answers it.
     pub fn ask(&mut self, text: &str, ground: &Ground<'_>) -> Answer {
+        let before = self.last.take();
+        let (reading, answer) = self.ask_after(text, before.as_ref(), ground);
+        // What was about something else is no thread to take up.
+        self.last = if reading.standing == Standing::OutOfScope { before } else { Some(reading) };
+        answer
+    }
+
+    /// Reads `text` as said after `before`, whoever keeps that, and answers it.
+    pub fn ask_after(&mut self, text: &str, before: Option<&Reading>, ground: &Ground<'_>) -> (Reading, Answer) {
         let names = ground.names();
         let reader = match self.reader.take() {
             Some((known, reader)) if known == names => reader,
             _ => Reader::new(names.iter().cloned()),
         };
-        let reading = reader.read(text, self.last.as_ref(), ground.today());
+        let reading = reader.read(text, before, ground.today());
         let answer = answers::answer(ground, reader.book(), &reading);
         self.reader = Some((names, reader));
-        // What was about something else is no thread to take up.
-        if reading.standing != Standing::OutOfScope {
-            self.last = Some(reading);
-        }
-        answer
+        (reading, answer)
     }
 
     /// How the last question was read.

@@ -181,6 +181,11 @@ fn standing(reading: &Reading, marked: &Marked, doubt: Option<Doubt>, strange: f
     doubt.map_or(Standing::Clear, Standing::Ambiguous)
 }
 
+/// Learns what every reader shares, where that has not been done: the first question need not wait for it then.
+pub fn prepare() {
+    language();
+}
+
 /// The classifier and the speller, made at the first question.
 fn language() -> &'static Language {
     static LANGUAGE: OnceLock<Language> = OnceLock::new();

@@ -131,6 +131,16 @@ pub struct Slots {
 }
 
 impl Slots {
+    /// What a question that follows takes up, each in a word or two: names, and the time where one was said.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let named = self.service.iter().chain(&self.region).chain(&self.host).chain(&self.incident);
+        let named = named.chain(&self.package).chain(&self.advisory).chain(&self.owner);
+        let mut words: Vec<String> = named.map(ToString::to_string).collect();
+        words.extend(self.time.map(|time| time.to_string()));
+        words
+    }
+
     /// True where no service is named, or this one among others.
     #[must_use]
     pub fn is_about(&self, service: Option<&str>) -> bool {

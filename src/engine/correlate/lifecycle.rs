@@ -97,6 +97,7 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         }
         Request::JudgeCause { .. }
         | Request::SavePostMortem { .. }
+        | Request::SaveRunbookDraft { .. }
         | Request::SendUpdate { .. }
         | Request::Merge { .. }
         | Request::SplitOff { .. }

@@ -15,6 +15,8 @@ pub enum DocumentKind {
     PostMortem,
     /// What stakeholders were last told.
     StatusUpdate,
+    /// A runbook page that was begun from an answer.
+    RunbookDraft,
 }
 
 /// The newest text of one kind about one incident.

@@ -1,4 +1,4 @@
-//! Documents that people write about incidents: post-mortems, and status updates with when the next one is due.
+//! Documents that people write about incidents: post-mortems, drafts of runbooks, and status updates with when the next one is due.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,22 @@ impl Engine {
         let said = format!("post-mortem of {id} saved ({} lines)", text.lines().count());
         self.record(turn, AuditKind::Operator, by, id, &said);
         self.keep_document(id, DocumentKind::PostMortem, text, by, turn);
+        Ok(said)
+    }
+
+    /// Saves a draft of a runbook page in place of the one before.
+    pub(super) fn save_runbook_draft(
+        &mut self,
+        id: IncidentId,
+        text: &str,
+        by: &Arc<str>,
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        self.incident_known(id)?;
+        let text = readable(text, "a draft")?;
+        let said = format!("draft of a runbook of {id} saved; `hypo runbook draft {id}` prints it");
+        self.record(turn, AuditKind::Operator, by, id, &said);
+        self.keep_document(id, DocumentKind::RunbookDraft, text, by, turn);
         Ok(said)
     }
 

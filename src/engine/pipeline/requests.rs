@@ -32,6 +32,7 @@ impl Engine {
             Request::JudgeCause { incident, is_right } => self.judge_cause(*incident, *is_right, by, turn),
             Request::Merge { .. } | Request::SplitOff { .. } => self.move_border(by, request, turn),
             Request::SavePostMortem { incident, text } => self.save_post_mortem(*incident, text, by, turn),
+            Request::SaveRunbookDraft { incident, text } => self.save_runbook_draft(*incident, text, by, turn),
             Request::SendUpdate { incident, text } => self.send_update(*incident, text, by, turn),
             Request::SetAside { anomaly } => self.set_aside(*anomaly, by, turn),
             Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),

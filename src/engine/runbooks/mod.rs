@@ -18,6 +18,7 @@
 //! ```
 
 pub mod bind;
+pub mod draft;
 mod fill;
 mod include;
 pub mod library;

@@ -22,7 +22,7 @@ use crate::engine::act::kill_file::KillFile;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
-use crate::engine::handle::{Envelope, HandleEnds};
+use crate::engine::handle::Envelope;
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
@@ -39,7 +39,8 @@ const FINDINGS_MAX: usize = 64;
 
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
-    pub handle: HandleEnds,
+    pub requests: mpsc::Receiver<Envelope>,
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
     pub ending: watch::Receiver<Ending>,
     pub stop_signal: StopSignal,
     pub started: oneshot::Sender<Result<(), RuntimeError>>,
@@ -97,13 +98,13 @@ fn live(
     let couriers = Couriers::new(&opened.outbound, sources_run_on.clone());
     let (status, store_status) = watch::channel(opened.status);
     // Only whoever holds a store has a folder to put it into.
-    let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.handle.snapshots));
+    let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
     let folder = opened.store.as_ref().map(Store::path);
     let in_folder = || folder.map(|folder| Keeping::Folder(folder.to_owned()));
     let keeping = opened.patch_office.map(Keeping::Memory).or_else(in_folder);
-    let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.handle.snapshots.subscribe());
+    let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.snapshots.subscribe());
     patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
     let field_work = FieldWork { keeping, patches: opened.patches, runbooks: opened.runbooks, findings: found };
@@ -132,7 +133,7 @@ fn live(
         engine: opened.engine,
         _picture: picture,
         work,
-        snapshots: ends.handle.snapshots,
+        snapshots: ends.snapshots,
         recorder: opened.recorder,
         next_request: 1,
         last_now: opened.now,
@@ -147,7 +148,7 @@ fn live(
     let _nobody = ends.started.send(Ok(()));
     let inbox = Inbox {
         signals,
-        requests: ends.handle.requests,
+        requests: ends.requests,
         reports,
         deliveries,
         patches,

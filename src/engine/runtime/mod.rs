@@ -6,12 +6,14 @@
 //! runner  ──▶ reports ─┤   (the core)       └─▶ snapshots (watch): every console
 //! patches ──▶ queue ───┤
 //! couriers ─▶ reports ─┘
+//! questions ─▶ ask desk, which looks at the newest picture ─▶ answers
 //! ```
 //!
 //! The engine thread opens the store, then owns the core. It never waits for the disk after that: what is to be done
 //! goes, in order, to the jobs thread. Requests are taken
 //! before signals, so that a flood of samples does not delay a key.
 
+mod ask_desk;
 mod engine_thread;
 mod field_work;
 pub mod inventory_scan;
@@ -33,7 +35,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
 use super::act::StepRunner;
-use super::handle::EngineHandle;
+use super::handle::{EngineHandle, HandleEnds};
 use super::ingest::{StopSignal, StopSwitch};
 use super::patches::keeping::OfficeInMemory;
 use super::pipeline::EngineError;
@@ -113,12 +115,13 @@ impl Runtime {
     /// # Errors
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let (handle, handle_ends) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        ask_desk::spawn(questions, handle.snapshots()).map_err(RuntimeError::Thread)?;
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
         let ends =
-            engine_thread::Ends { handle: handle_ends, ending: told_to_end, stop_signal, started: started_sender };
+            engine_thread::Ends { requests, snapshots, ending: told_to_end, stop_signal, started: started_sender };
         let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
         Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread) })
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::ask_desk;
 use super::recorder::{RECORDING_VERSION, RecordingLine};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds};
@@ -136,7 +137,9 @@ impl Replay {
     /// When no thread can be started.
     pub fn start_paced(mut self, speed: f64) -> std::io::Result<EngineHandle> {
         let start = self.first.as_ref().map_or(Timestamp(0), |input| input.now);
-        let (handle, HandleEnds { mut requests, snapshots }) = EngineHandle::pair(self.picture(start, speed, false));
+        let first = self.picture(start, speed, false);
+        let (handle, HandleEnds { mut requests, questions, snapshots }) = EngineHandle::pair(first);
+        ask_desk::spawn(questions, handle.snapshots())?;
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {
             let mut last = start;
             loop {

@@ -183,6 +183,7 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
             let kind = match it.kind {
                 DocumentKind::PostMortem => 0,
                 DocumentKind::StatusUpdate => 1,
+                DocumentKind::RunbookDraft => 2,
             };
             (TreeName::Documents, [number(it.incident.0), vec![kind]].concat(), value(it)?)
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, Form};
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::slots::{Constraint, Slots};
 use crate::engine::model::{Proposal, StepEffect, StepSpec};
@@ -56,11 +56,47 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
     for step in proposal.steps.iter().take(STEPS_MAX) {
         let title = Fact::new(&step.spec.title, from());
         answer.claims.push(match call(&step.spec) {
-            Some(words) => Claim::of("{}: {}", [title, Fact::new(words, from())]),
+            Some(words) => Claim::of("{}: {}", [title, Fact::new(words, from()).written(Form::Command)]),
             None => Claim::of("{}.", [title]),
         });
     }
+    let is_careful = |constraint: &Constraint| matches!(constraint, Constraint::ZeroDowntime | Constraint::Gradual);
+    if slots.constraint.iter().any(is_careful)
+        && let Some(workload) = proposal.steps.iter().find_map(|step| workload(&step.spec))
+    {
+        let manifest = Fact::new(workload.manifest(), from()).written(Form::Manifest);
+        let lead = "Apply this first, so that no instance goes before another one is ready; look its numbers over: {}";
+        answer.claims.push(Claim::of(lead, [manifest]));
+    }
     answer.with(refused).then(&["what would happen if I did that now", "how sure are you"])
+}
+
+/// A deployment that a step acts on, as its command names it.
+struct Workload {
+    name: String,
+    namespace: Option<String>,
+}
+
+impl Workload {
+    /// What makes every later rollout of it gradual: one instance more, none less, and each looked at for a while.
+    fn manifest(&self) -> String {
+        let namespace = self.namespace.as_ref().map(|name| format!("  namespace: {name}\n")).unwrap_or_default();
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {}\n{namespace}spec:\n  minReadySeconds: 30\n  \
+             progressDeadlineSeconds: 600\n  strategy:\n    type: RollingUpdate\n    rollingUpdate:\n      \
+             maxUnavailable: 0\n      maxSurge: 1\n",
+            self.name
+        )
+    }
+}
+
+/// The deployment that a step of kubectl changes.
+fn workload(step: &StepSpec) -> Option<Workload> {
+    let words = step.act()?.call.words();
+    let is_kubectl = words.first().is_some_and(|program| program.as_ref() == "kubectl");
+    let name = words.iter().find_map(|word| word.strip_prefix("deployment/")).filter(|_| is_kubectl)?.to_owned();
+    let after = |flag: &str| words.iter().skip_while(|word| word.as_ref() != flag).nth(1).map(ToString::to_string);
+    Some(Workload { name, namespace: after("-n").or_else(|| after("--namespace")) })
 }
 
 /// The command of a step, as it would be called.

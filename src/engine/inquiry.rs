@@ -1,0 +1,39 @@
+//! A question on its way to who answers it, and what comes back. Plain data, so that it may cross a socket.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::ask::answer::Answer;
+use super::ask::reading::Reading;
+use super::model::IncidentId;
+
+/// A question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inquiry {
+    /// As it was typed.
+    pub text: Arc<str>,
+    /// How the question before it was read, which it may take up.
+    pub before: Option<Arc<Reading>>,
+    /// In which zone times are meant and told.
+    pub zone: Tz,
+    /// The incident on the screen.
+    pub focus: Option<IncidentId>,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Telling {
+    /// The answer from what is known.
+    Answer {
+        /// How the question was read; to be sent along with the next.
+        reading: Arc<Reading>,
+        /// What is answered.
+        answer: Arc<Answer>,
+    },
+    /// It could not be answered.
+    Failed {
+        /// Why, and what to do.
+        reason: Arc<str>,
+    },
+}

@@ -1,0 +1,100 @@
+//! The conversation of the pane Ask: what was asked, what came back, and the question that is being typed. Plain data.
+
+use std::sync::Arc;
+
+use crate::engine::ask::answer::{Answer, Citation, Claim};
+use crate::engine::ask::reading::Reading;
+use crate::engine::clock::Timestamp;
+
+/// Questions that are remembered; the oldest go first.
+pub const EXCHANGES_MAX: usize = 50;
+
+/// Everything that was asked, and what is being asked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Talk {
+    /// Questions with their answers, oldest first.
+    pub exchanges: Vec<Exchange>,
+    /// The number of the next question.
+    pub next_number: u64,
+    /// The question that is being typed.
+    pub prompt: Prompt,
+}
+
+/// A question and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// Its number, from 0; never given twice.
+    pub number: u64,
+    /// What was asked.
+    pub question: Arc<str>,
+    /// When, by the picture that was on the screen.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Nothing yet.
+    Waiting,
+    /// An answer.
+    Answered(Arc<Reading>, Arc<Answer>),
+    /// None can be had: why, and what to do.
+    Failed(Arc<str>),
+}
+
+/// The question that is being typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Prompt {
+    /// The text.
+    pub text: String,
+    /// Where the cursor is in it, in characters.
+    pub cursor: usize,
+    /// Names that the word at the cursor may stand for, best first.
+    pub matches: Vec<Arc<str>>,
+    /// Which of them Tab takes.
+    pub selected: usize,
+}
+
+impl Exchange {
+    /// Its answer, where there is one.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.outcome {
+            Outcome::Answered(_, answer) => Some(answer),
+            _ => None,
+        }
+    }
+}
+
+impl Talk {
+    /// The exchange of this number.
+    #[must_use]
+    pub fn exchange(&self, number: u64) -> Option<&Exchange> {
+        self.exchanges.iter().find(|exchange| exchange.number == number)
+    }
+
+    /// A claim by its exchange and its place in the answer, the lead being the first.
+    #[must_use]
+    pub fn claim(&self, number: u64, place: usize) -> Option<&Claim> {
+        self.exchange(number)?.answer()?.all_claims().nth(place)
+    }
+
+    /// What a claim rests on that can be opened: what the asker said is no source.
+    #[must_use]
+    pub fn sources(&self, number: u64, place: usize) -> Vec<Citation> {
+        let all = self.claim(number, place).map(Claim::citations).unwrap_or_default();
+        all.into_iter().filter(|citation| *citation != Citation::Question).collect()
+    }
+
+    /// How the last question was read that the next may take up: one about something else is passed over.
+    #[must_use]
+    pub fn thread(&self) -> Option<&Arc<Reading>> {
+        use crate::engine::ask::reading::Standing;
+        self.exchanges.iter().rev().find_map(|exchange| match &exchange.outcome {
+            Outcome::Answered(reading, _) if reading.standing != Standing::OutOfScope => Some(reading),
+            _ => None,
+        })
+    }
+}
