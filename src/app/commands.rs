@@ -274,7 +274,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::SaveNote, "save-note", "Save the text", "save", "Writes a note into the timeline, sends an update, keeps a post-mortem", Scope::Note, Observes),
     row(C::NewLine, "new-line", "New line", "new line", "Begins a new line of the text", Scope::Note, Observes),
     row(C::Cancel, "cancel", "Back", "back", "Closes the line; a text is kept as a draft", Scope::Prompt, Observes),
-    row(C::PromptUp, "prompt-up", "Match above", "up", "Selects the match above, or brings the last filter back", Scope::Prompt, Observes),
+    row(C::PromptUp, "prompt-up", "Match above", "up", "Selects the match above, in Ask the row above or an earlier question, or brings the last filter back", Scope::Prompt, Observes),
     row(C::PromptDown, "prompt-down", "Match below", "down", "Selects the match below", Scope::Prompt, Observes),
     row(C::DeleteChar, "delete-char", "Delete a character", "delete", "Deletes the character before", Scope::Prompt, Observes),
     row(C::DeleteWord, "delete-word", "Delete a word", "delete", "Deletes the word before", Scope::Prompt, Observes),

@@ -8,10 +8,12 @@ use super::keymap::Keymap;
 pub fn key_table(keymap: &Keymap) -> String {
     let in_panes = rows(keymap, |scope| matches!(scope, Scope::Panes(_)));
     let in_notes = rows(keymap, |scope| scope == Scope::Note);
+    let in_questions = rows(keymap, |scope| scope == Scope::Asking);
     let in_text = rows(keymap, |scope| scope == Scope::Prompt);
     let asked = rows(keymap, |scope| scope == Scope::Confirm);
     format!(
-        "{HEAD}{in_panes}\nWhile a text of several lines is written:\n\n{HEAD}{in_notes}\nWhile any text is typed:\n\n{HEAD}{in_text}\n\
+        "{HEAD}{in_panes}\nWhile a text of several lines is written:\n\n{HEAD}{in_notes}\nWhile a question is typed in Ask:\n\n{HEAD}{in_questions}\nWhile any \
+         text is typed:\n\n{HEAD}{in_text}\n\
          While a question is asked:\n\n{HEAD}{asked}"
     )
 }

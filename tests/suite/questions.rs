@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use hypocenter::engine::ask::answer::{AnswerState, Claim};
+use hypocenter::engine::ask::answer::{AnswerState, Citation, Claim};
 use hypocenter::engine::ask::conversation::Conversation;
 use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::intent::Intent;
@@ -17,6 +17,8 @@ use hypocenter::engine::ask::reading::{Reader, Reading, Standing};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::demo::headless::{self, Approve, Drill};
 use hypocenter::engine::demo::scenarios;
+use hypocenter::engine::model::Vital;
+use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::snapshot::Snapshot;
 use serde::Deserialize;
 use serde_json::Value;
@@ -215,7 +217,16 @@ fn the_half_that_nobody_read_is_understood() {
     }
     told("unseen", &total);
     let [intents, slots, states] = shares(&total);
-    assert!(intents >= 88.0 && slots >= 94.0 && states >= 95.0, "{intents:.1} {slots:.1} {states:.1}");
+    assert!(intents >= 95.0 && slots >= 94.0 && states >= 96.0, "{intents:.1} {slots:.1} {states:.1}");
+}
+
+/// Written by somebody else, from the list of what may be asked alone, when phrasings and rules were there.
+#[test]
+fn what_another_writer_asked_afterwards_is_understood() {
+    let (total, _) = score(include_str!("../questions/fresh.toml"), false);
+    told("fresh", &total);
+    let [intents, slots, states] = shares(&total);
+    assert!(intents >= 95.0 && slots >= 92.0 && states >= 95.0, "{intents:.1} {slots:.1} {states:.1}");
 }
 
 /// The simulated shop when everything that the scenario breaks is broken.
@@ -254,6 +265,82 @@ fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
     }
     println!("{claims} claims, {facts} facts");
     assert!(facts > 2_000, "{facts}");
+}
+
+/// What a citation stands for, as JSON: everything that could be read there.
+fn cited(snapshot: &Snapshot, citation: &Citation) -> Option<String> {
+    fn json(value: &impl serde::Serialize) -> Option<String> {
+        serde_json::to_string(value).ok()
+    }
+    match citation {
+        Citation::Incident(id) => json(snapshot.incident(*id)?.as_ref()),
+        Citation::Anomaly(id) => json(snapshot.anomaly(*id)?),
+        Citation::Alert(name) => {
+            let named: Vec<_> = snapshot.alerts.iter().filter(|alert| alert.notice.name == *name).collect();
+            if named.is_empty() { None } else { json(&named) }
+        }
+        Citation::Change(id) => json(snapshot.changes.iter().find(|change| change.id == *id)?.as_ref()),
+        Citation::Run(id, step) => {
+            let run = snapshot.runs.iter().find(|run| run.id == *id)?;
+            if step.is_some_and(|step| step >= run.steps.len()) { None } else { json(run.as_ref()) }
+        }
+        Citation::Audit(number) => json(snapshot.audit.iter().find(|entry| entry.sequence == *number)?.as_ref()),
+        Citation::Runbook(id) => {
+            let proposed = snapshot.proposals.values().flatten().find(|proposal| proposal.runbook.id == *id);
+            let shipped = || Library::shipped().get(id).and_then(|runbook| json(runbook.as_ref()));
+            proposed.and_then(|proposal| json(proposal.as_ref())).or_else(shipped)
+        }
+        Citation::Source(name) => {
+            json(snapshot.sources.iter().find(|source| source.source.as_str() == name.as_ref())?.as_ref())
+        }
+        Citation::Vital(service, metric) => {
+            let is_it = |vital: &&Vital| vital.service.as_str() == service.as_ref() && vital.metric == *metric;
+            json(snapshot.vitals.iter().find(is_it)?)
+        }
+        Citation::Service(name) => {
+            let is_known = snapshot.topology.services().iter().any(|service| service.as_str() == name.as_ref());
+            if is_known { json(snapshot.topology.as_ref()) } else { None }
+        }
+        Citation::Patch(key) => json(snapshot.patches.patch(key)?),
+        Citation::Rollout(id) => json(&snapshot.rollouts.iter().find(|kept| kept.rollout.id == *id)?.rollout.plan),
+        Citation::Occasion(_) => json(snapshot.agenda.as_ref()),
+        Citation::Autonomy => json(&snapshot.autonomy),
+        Citation::Totals | Citation::Question => Some(String::new()),
+    }
+}
+
+/// A citation that leads nowhere is worse than none; and what is called by a name is called so where it is from.
+#[test]
+fn every_citation_leads_somewhere_and_names_stand_in_what_is_cited() {
+    let snapshot = at_its_height();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let names: BTreeSet<Arc<str>> = ground.names().into_iter().map(|name| name.text).collect();
+    let (mut kinds, mut checked, mut dangling, mut elsewhere) =
+        (std::collections::HashSet::new(), 0, BTreeSet::new(), BTreeSet::new());
+    for file in [include_str!("../questions/seen.toml"), include_str!("../questions/unseen.toml")] {
+        let questions: File = toml::from_str(file).unwrap();
+        for question in questions.question {
+            let answer = Conversation::default().ask(&question.ask, &ground);
+            for fact in answer.all_claims().flat_map(Claim::facts) {
+                kinds.insert(std::mem::discriminant(&fact.from));
+                let Some(source) = cited(&snapshot, &fact.from) else {
+                    dangling.insert(format!("{:?}: {} from {}", answer.intent, fact.text, fact.from));
+                    continue;
+                };
+                let is_total = matches!(fact.from, Citation::Totals | Citation::Question);
+                if names.contains(&fact.text) && !is_total {
+                    checked += 1;
+                    if !source.contains(fact.text.as_ref()) && !fact.from.to_string().contains(fact.text.as_ref()) {
+                        elsewhere.insert(format!("{:?}: {} from {}", answer.intent, fact.text, fact.from));
+                    }
+                }
+            }
+        }
+    }
+    println!("{checked} names looked up, {} kinds of source", kinds.len());
+    assert!(dangling.is_empty(), "{dangling:#?}");
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+    assert!(checked > 500 && kinds.len() >= 10, "{checked} {}", kinds.len());
 }
 
 #[test]

@@ -54,6 +54,23 @@ fn keys_alone_plan_a_rollout_and_begin_it_in_the_demo() {
 }
 
 #[test]
+fn a_question_is_answered_from_what_the_demo_shows_and_leads_to_it() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::hypo(home.path(), &["demo", "--scenario", "firewall-rule", "--seed", "1"]);
+    session.watch("1 Now");
+    session.watch("cause: network policy");
+    session.press_from_to(b"7", "1 Now", "To begin with");
+    session.press(b"what is the root caus\r");
+    session.watch("was most likely caused by network policy");
+    // An empty line: Enter goes to what the claim rests on, Esc comes back.
+    session.press(b"\r");
+    session.watch("What this rests on");
+    session.press_from_to(b"\r", "What this rests on", "Confidence");
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
 fn the_readme_lists_the_keys_of_the_default_keymap() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let written =

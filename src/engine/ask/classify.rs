@@ -1,4 +1,4 @@
-//! Which intent words have: a linear model over the words of a question and their neighbourhood, learnt from the phrasings
+//! Which intent words have: a linear model over the words of a question, pieces of them and their neighbourhood, learnt from the phrasings
 //! that come with the program.
 //!
 //! Multinomial logistic regression on binary features scaled to length one, fitted by AdaGrad (Duchi, Hazan & Singer 2011) in a
@@ -61,9 +61,15 @@ impl Guess {
     }
 }
 
-/// The names of the features of some tokens.
+/// Pieces of words that are compared have so many letters, the ends of the word counted as one each.
+const PIECE: usize = 4;
+/// Words so near to one another are looked at together, in whatever order.
+const REACH: usize = 4;
+
+/// The names of the features of some tokens: words and their neighbours in order, words near one another in any order, and
+/// pieces of words, which forms of one word and compounds share.
 fn features(tokens: &[String]) -> Vec<String> {
-    let mut all = Vec::with_capacity(tokens.len() * 4);
+    let mut all = Vec::with_capacity(tokens.len() * 12);
     let mut words: Vec<&str> = vec!["^"];
     words.extend(tokens.iter().map(String::as_str));
     words.push("$");
@@ -73,14 +79,24 @@ fn features(tokens: &[String]) -> Vec<String> {
         }
     }
     for window in words.windows(3) {
-        if let [one, between, other] = window {
+        if let [one, _, other] = window {
             all.push(format!("{one} .. {other}"));
-            all.push(format!("{one} {between} {other}"));
         }
+    }
+    let stems: Vec<String> = tokens.iter().map(|token| stem(token)).collect();
+    for (at, one) in stems.iter().enumerate() {
+        for other in stems.iter().skip(at + 1).take(REACH) {
+            let (first, second) = if one < other { (one, other) } else { (other, one) };
+            all.push(format!("{first}&{second}"));
+        }
+        all.push(format!("{one}~"));
     }
     for token in tokens {
         all.push(token.clone());
-        all.push(format!("{}~", stem(token)));
+        if !token.starts_with('<') {
+            let letters: Vec<char> = std::iter::once('^').chain(token.chars()).chain(['$']).collect();
+            all.extend(letters.windows(PIECE).map(|piece| format!("#{}", piece.iter().collect::<String>())));
+        }
     }
     all.sort();
     all.dedup();

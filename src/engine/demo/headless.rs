@@ -138,7 +138,18 @@ impl<'a> Play<'a> {
             tried: BTreeSet::new(),
         };
         play.read_history(drill.start);
+        play.read_patches(drill.start);
         Ok(play)
+    }
+
+    /// What the shop's machines lack stays as it is: nobody patches them within a drill.
+    fn read_patches(&mut self, now: Timestamp) {
+        let keeping = Keeping::Memory(self.shop.office());
+        // What lies in memory can be read.
+        if let Ok((picture, _)) = keeping.picture(&[], &BTreeMap::new(), &self.patches, now) {
+            let jobs = self.engine.handle(Input::Patches(Arc::new(picture)), now);
+            self.perform(jobs, now);
+        }
     }
 
     fn read_history(&mut self, now: Timestamp) {

@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::advisory_id::AdvisoryId;
 use super::exceptions::{InForce, PatchException};
 use super::inventory::file;
 use super::inventory::{AssetNews, Package, Reboot, Running};
 use super::ledger::Ledger;
 use super::matching::fleet::Matched;
 use super::office::{Office, OfficeError};
+use super::picture::{self, Made, PatchPicture};
 use super::queue::{self, Queue};
 use super::rollout::need::need_of;
 use super::rollout::planning::Need;
 use super::shelf::Shelf;
 use super::shelf::health::{FeedReport, Tried};
 use crate::engine::clock::Timestamp;
+use crate::engine::model::IncidentId;
 use crate::engine::settings::{PatchSettings, RiskSettings};
 
 /// Where they are kept.
@@ -62,6 +65,41 @@ impl Keeping {
                 Ok(queue)
             }
         }
+    }
+
+    /// Everything that must be patched, as consoles show it, and when it changes by itself next: a deadline, the end of an
+    /// exception. `causes` are what live incidents are about.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read, or the ledger not be written.
+    pub fn picture(
+        &self,
+        exceptions: &[Arc<PatchException>],
+        causes: &BTreeMap<AdvisoryId, IncidentId>,
+        settings: &PatchSettings,
+        now: Timestamp,
+    ) -> Result<(PatchPicture, Option<Timestamp>), OfficeError> {
+        let mut office = self.office()?;
+        office.knowledge = office.knowledge.with_causes(causes.clone());
+        let matched = office.matched();
+        let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
+        let queue = self.queue(&office, &matched, &in_force, &settings.risk, now)?;
+        let feeds = self.feeds(now, settings.feeds.stale_after.0);
+        let made = Made {
+            fleet: &office.fleet,
+            knowledge: &office.knowledge,
+            matched: &matched,
+            queue: &queue,
+            feeds: &feeds,
+            settings: &settings.risk,
+        };
+        // The next deadline changes what is overdue.
+        let next_due = queue.items.iter().filter_map(|item| item.due_at).filter(|due| *due >= now).min();
+        let next_end = exceptions.iter().filter(|it| it.is_in_force(now)).map(|it| it.until).min();
+        let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
+        let mut picture = picture::made(&made, now);
+        picture::note_looks(&mut picture, &self.looks());
+        Ok((picture, next))
     }
 
     /// How the feeds are doing; one that was not renewed for `stale_after_ms` is stale.

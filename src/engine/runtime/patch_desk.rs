@@ -15,11 +15,11 @@ use crate::engine::limits::{PATCH_AGAIN_MS, PATCH_LOOK_MS, PATCH_PAUSE_MS_MIN, P
 use crate::engine::model::IncidentId;
 use crate::engine::patches::advisory_id::AdvisoryId;
 use crate::engine::patches::causes;
-use crate::engine::patches::exceptions::{InForce, PatchException};
+use crate::engine::patches::exceptions::PatchException;
 use crate::engine::patches::inventory::file;
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::office::OfficeError;
-use crate::engine::patches::picture::{self, Made, PatchPicture, PictureState};
+use crate::engine::patches::picture::{PatchPicture, PictureState};
 use crate::engine::patches::shelf::Shelf;
 use crate::engine::settings::PatchSettings;
 use crate::engine::snapshot::Snapshot;
@@ -115,28 +115,8 @@ impl Desk {
     }
 
     fn found(&self, said: &Said, now: Timestamp) -> Result<(PatchPicture, Timestamp), OfficeError> {
-        let exceptions = &said.exceptions;
-        let mut office = self.keeping.office()?;
-        office.knowledge = office.knowledge.with_causes(said.causes.clone());
-        let matched = office.matched();
-        let in_force = InForce::of(exceptions.iter().map(Arc::as_ref), now);
-        let queue = self.keeping.queue(&office, &matched, &in_force, &self.settings.risk, now)?;
-        let feeds = self.keeping.feeds(now, self.settings.feeds.stale_after.0);
-        let made = Made {
-            fleet: &office.fleet,
-            knowledge: &office.knowledge,
-            matched: &matched,
-            queue: &queue,
-            feeds: &feeds,
-            settings: &self.settings.risk,
-        };
-        // The next deadline changes what is overdue.
-        let next_due = queue.items.iter().filter_map(|item| item.due_at).filter(|due| *due >= now).min();
-        let next_end = exceptions.iter().filter(|it| it.is_in_force(now)).map(|it| it.until).min();
-        let next = next_due.map(|due| due + 1).into_iter().chain(next_end).min();
+        let (picture, next) = self.keeping.picture(&said.exceptions, &said.causes, &self.settings, now)?;
         let next_at = (now + PATCH_AGAIN_MS).min(next.unwrap_or(Timestamp(i64::MAX)));
-        let mut picture = picture::made(&made, now);
-        picture::note_looks(&mut picture, &self.keeping.looks());
         Ok((picture, next_at))
     }
 }

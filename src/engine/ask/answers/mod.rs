@@ -29,7 +29,7 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         Standing::Clear => planned(ground, reading),
         Standing::Refused => unanswered::refused(),
         Standing::OutOfScope => unanswered::out_of_scope(),
-        Standing::UnknownName => unanswered::unknown_name(book, &reading.slots),
+        Standing::UnknownName => unanswered::unknown_name(ground, book, &reading.slots),
         Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt),
     };
     answer.intent = reading.intent;

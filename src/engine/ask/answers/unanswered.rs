@@ -47,20 +47,34 @@ pub(super) fn not_kept(intent: Intent) -> Answer {
 }
 
 /// A name that nothing here has.
-pub(super) fn unknown_name(book: &NameBook, slots: &Slots) -> Answer {
+pub(super) fn unknown_name(ground: &Ground<'_>, book: &NameBook, slots: &Slots) -> Answer {
     let written = slots.unknown_name.clone().unwrap_or_default();
     let kinds = [Kind::Service, Kind::Host, Kind::Alert, Kind::Runbook, Kind::Package, Kind::Incident, Kind::Advisory];
-    let mut near: Vec<Arc<str>> = kinds.iter().flat_map(|kind| book.alike(&written, *kind, CHOICES_MAX)).collect();
-    near.sort_by_key(|name| strsim::osa_distance(&written.to_lowercase(), &name.to_lowercase()));
+    let alike = |kind: Kind| book.alike(&written, kind, CHOICES_MAX).into_iter().map(move |name| (name, kind));
+    let mut near: Vec<(Arc<str>, Kind)> = kinds.into_iter().flat_map(alike).collect();
+    near.sort_by_key(|(name, _)| strsim::osa_distance(&written.to_lowercase(), &name.to_lowercase()));
     near.truncate(CHOICES_MAX);
     let mut answer =
         Answer::unknown(Claim::of("Nothing here is called {}.", [Fact::new(&written, Citation::Question)]));
     if !near.is_empty() {
-        let names = near.iter().map(|name| Fact::new(name, Citation::Service(Arc::clone(name)))).collect();
+        let names = near.iter().map(|(name, kind)| Fact::new(name, named(ground, name, *kind))).collect();
         answer.claims.push(Claim::of("Alike are ", []).and(listed(names)).and(Claim::of(".", [])));
-        answer.next = near;
+        answer.next = near.into_iter().map(|(name, _)| name).collect();
     }
     answer
+}
+
+/// Where a name is from.
+fn named(ground: &Ground<'_>, name: &Arc<str>, kind: Kind) -> Citation {
+    let of_incident = || ground.snapshot.incidents.iter().find(|incident| incident.id.to_string() == name.as_ref());
+    match kind {
+        Kind::Service => Citation::Service(Arc::clone(name)),
+        Kind::Alert => Citation::Alert(Arc::clone(name)),
+        Kind::Runbook => Citation::Runbook(Arc::clone(name)),
+        Kind::Incident => of_incident().map_or(Citation::Totals, |incident| Citation::Incident(incident.id)),
+        // Machines, packages and vulnerabilities are known as parts of something else.
+        _ => Citation::Totals,
+    }
 }
 
 /// Something has to be asked back.
