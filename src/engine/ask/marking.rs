@@ -1,5 +1,6 @@
 //! Finds names, times, metrics and numbers among the words of a question, and mends slips on the way.
 
+pub(super) mod exclusion;
 mod forms;
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use super::names::{self, Kind, Name, NameBook, WORDS_MAX};
 use super::spelling::Speller;
 use super::time::expression::TimeExpression;
 use super::time::grammar;
+use super::time::remark::Remark;
 use super::words::{Word, Words};
 
 /// What some words stand for.
@@ -63,16 +65,21 @@ pub struct Marked {
     pub quoted: Vec<String>,
     /// What was written, and what it was taken for.
     pub mended: Vec<(String, String)>,
+    /// What was read into its times.
+    pub remarks: Vec<Remark>,
     /// True where the question is longer than what is read.
     pub is_cut: bool,
 }
 
 impl Marked {
-    /// What the classifier sees.
+    /// What the classifier sees; what is left out says nothing of what is asked.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
+        let out = exclusion::left_out(&self.tokens, false);
+        let is_out = |at: usize| out.iter().any(|(name, begin)| (*begin..=*name).contains(&at));
         let quoted = self.quoted.iter().map(|_| "<quoted>".to_owned());
-        self.tokens.iter().map(|token| token.text.clone()).chain(quoted).collect()
+        let kept = self.tokens.iter().enumerate().filter(|(at, _)| !is_out(*at));
+        kept.map(|(_, token)| token.text.clone()).chain(quoted).collect()
     }
 
     /// The mentions, in order.
@@ -93,7 +100,7 @@ impl Marked {
 pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: NaiveDate) -> Marked {
     let is_name = |word: &str| book.exact(&names::key(word)).next().is_some();
     let Words { words, quoted, is_cut } = Words::of(text, &is_name);
-    let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new() };
+    let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new(), remarks: Vec::new() };
     marker.patterns();
     marker.slips();
     marker.times();
@@ -110,6 +117,7 @@ struct Marker<'b> {
     words: Vec<Word>,
     found: Vec<(Range<usize>, Mention)>,
     mended: Vec<(String, String)>,
+    remarks: Vec<Remark>,
 }
 
 impl Marker<'_> {
@@ -200,6 +208,7 @@ impl Marker<'_> {
         let texts: Vec<&str> = self.words.iter().map(|word| word.text.as_str()).collect();
         for found in grammar::times(&texts, self.today) {
             if self.is_free(&found.at) {
+                self.remarks.extend(found.remark);
                 self.found.push((found.at, Mention::Time(found.expression, found.is_versus)));
             }
         }
@@ -346,7 +355,7 @@ impl Marker<'_> {
             let end = self.words.len();
             tokens.push(Token { at: end..end, text: placeholder(&mention).to_owned(), mention: Some(mention) });
         }
-        Marked { words: self.words, tokens, quoted, mended: self.mended, is_cut: false }
+        Marked { words: self.words, tokens, quoted, mended: self.mended, remarks: self.remarks, is_cut: false }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::classify::{Classifier, Example, Guess};
@@ -10,13 +11,15 @@ use super::filling;
 use super::follow_up;
 use super::intent::Intent;
 use super::lexicon;
-use super::marking::{self, Marked, Mention};
+use super::marking::{self, Marked, Mention, exclusion};
 use super::metric::{self, Concept};
 use super::names::{Kind, Name, NameBook};
 use super::orders;
 use super::slots::Slots;
 use super::spelling::Speller;
 use super::time::grammar;
+use super::time::remark::Remark;
+use super::time::zone;
 
 /// Whether a question can be answered as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,8 @@ pub struct Reading {
     pub is_cut: bool,
     /// What was written, and what it was taken for.
     pub mended: Vec<(String, String)>,
+    /// What was read into its times.
+    pub remarks: Vec<Remark>,
 }
 
 /// Below this share the likeliest intent is no more than a guess.
@@ -73,6 +78,7 @@ const RARE_BELOW: u32 = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Reader {
     book: NameBook,
+    zone: Tz,
 }
 
 /// What every reader shares: learnt once.
@@ -90,7 +96,13 @@ impl Reader {
     /// A reader who knows these names.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = Name>) -> Self {
-        Self { book: NameBook::of(names) }
+        Self { book: NameBook::of(names), zone: Tz::UTC }
+    }
+
+    /// The same for someone who reads the clock of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Tz) -> Self {
+        Self { zone, ..self }
     }
 
     /// The names it knows.
@@ -115,6 +127,7 @@ impl Reader {
             confidence,
             is_cut: marked.is_cut,
             mended: marked.mended.clone(),
+            remarks: marked.remarks.clone(),
         };
         let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
         if let Some(thread) = &thread {
@@ -124,8 +137,10 @@ impl Reader {
         let is_rare = |word: &str| {
             language.classifier.count(word) < RARE_BELOW && !lexicon::common().any(|common| common == word)
         };
-        let filled = filling::fill(&marked, reading.intent, &self.book, &is_strange, &is_rare);
+        let filled = filling::fill(&marked, reading.intent, &self.book, today, [&is_strange, &is_rare]);
         reading.slots = filled.slots;
+        reading.slots.time = reading.slots.time.map(|time| time.seen_from(self.zone));
+        reading.slots.versus = reading.slots.versus.map(|time| time.seen_from(self.zone));
         let doubt = filled.doubt.filter(|doubt| thread.is_none() || matches!(doubt, Doubt::Which(_)));
         if let Some(thread) = thread {
             follow_up::inherit(&mut reading.slots, &thread.slots, reading.intent);
@@ -201,8 +216,9 @@ fn language() -> &'static Language {
             .collect();
         let classifier = Classifier::learn(&examples);
         let of_grammar = grammar::VOCABULARY.split_whitespace().chain(metric::vocabulary()).chain(lexicon::common());
+        let of_grammar = of_grammar.chain(exclusion::vocabulary());
         let mut words: Vec<String> = classifier.vocabulary().map(str::to_owned).collect();
-        words.extend(of_grammar.map(str::to_owned));
+        words.extend(of_grammar.map(str::to_owned).chain(zone::vocabulary()));
         let speller = Speller::of(words.iter().map(String::as_str));
         Language { classifier, speller }
     })

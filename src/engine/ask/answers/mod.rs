@@ -9,6 +9,7 @@ mod incident;
 mod logs;
 mod machine;
 mod metrics;
+mod moment;
 mod patches;
 mod remedy;
 mod runs;
@@ -35,7 +36,9 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
     answer.intent = reading.intent;
     answer.slots.clone_from(&reading.slots);
     if matches!(reading.standing, Standing::Clear) {
-        answer.missing.extend(heed::unheeded(reading.intent, &reading.slots));
+        let is_service = |name: &str| ground.snapshot.topology.services().iter().any(|known| known.as_str() == name);
+        answer.missing.extend(heed::unheeded(reading.intent, &reading.slots, &is_service));
+        answer.missing.extend(moment::read_into(ground, reading));
         if ground.is_blind() && answer.state == AnswerState::Answered {
             answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
         }
@@ -52,8 +55,12 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
 
 fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
     let slots = &reading.slots;
-    if let Err(problem) = ground.span(slots) {
-        return unanswered::no_such_time(problem);
+    match ground.span(slots) {
+        Err(problem) => return unanswered::no_such_time(problem),
+        Ok(Some(span)) if span.from > ground.now() && reading.intent.is_of_past() => {
+            return unanswered::still_ahead(ground, span);
+        }
+        Ok(_) => {}
     }
     match reading.intent {
         Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike => cause::why(ground, reading.intent, slots),

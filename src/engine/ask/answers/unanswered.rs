@@ -8,7 +8,7 @@ use crate::engine::ask::intent::Intent;
 use crate::engine::ask::names::{Kind, NameBook};
 use crate::engine::ask::reading::Doubt;
 use crate::engine::ask::slots::Slots;
-use crate::engine::ask::time::span::Untold;
+use crate::engine::ask::time::span::{Span, Untold};
 use crate::engine::model::ServiceName;
 
 /// How many names are offered.
@@ -33,10 +33,18 @@ pub(super) fn out_of_scope() -> Answer {
 pub(super) fn no_such_time(problem: Untold) -> Answer {
     let lead = match problem {
         Untold::NoIncident => Claim::of("There is no incident that this time could be told by.", []),
+        Untold::NoDeploy => Claim::of("No deployment is known that this time could be told by.", []),
         Untold::NoChange => Claim::of("No change is known that this time could be told by.", []),
         Untold::NoDay => Claim::of("That time lies outside the calendar.", []),
     };
     Answer::unknown(lead)
+}
+
+/// What is asked about has not happened yet.
+pub(super) fn still_ahead(ground: &Ground<'_>, span: Span) -> Answer {
+    let from = ground.at(span.from, Citation::Question);
+    let lead = Claim::of("I don't know: that time begins at {} and is still ahead.", [from]);
+    Answer::unknown(lead).over(Some(span))
 }
 
 /// What would be needed is not kept, or not yet read by answers.
