@@ -11,7 +11,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use super::intent::Intent;
 use super::marking::exclusion::left_out;
 use super::marking::{Marked, Mention};
-use super::names::{Kind, NameBook};
+use super::names::{self, Kind, Name, NameBook};
 use super::reading::Doubt;
 use super::slots::Slots;
 use super::time::expression::{Stretch, TimeExpression};
@@ -37,8 +37,9 @@ pub(super) fn fill(
     filler.values(&mut slots);
     filler.phrases(&mut slots);
     filler.leave_out_missing(&mut slots);
-    slots.unknown_name = filler.unknown_name(&slots);
-    let doubt = filler.doubt(&slots);
+    let choice = filler.choice();
+    slots.unknown_name = filler.unknown_name(&slots).filter(|_| choice.is_none());
+    let doubt = choice.or_else(|| filler.doubt(&slots));
     Filled { slots, doubt }
 }
 
@@ -106,7 +107,7 @@ impl Filler<'_> {
         }
         let of_kind = |kind: Kind| {
             let names = meant.iter().filter_map(|mention| match mention {
-                Mention::Names(names) => names.iter().find(|name| name.kind == kind),
+                Mention::Names(names) => names::only(names, kind),
                 _ => None,
             });
             names.map(|name| Arc::clone(&name.text)).collect::<Vec<_>>()
@@ -198,6 +199,25 @@ impl Filler<'_> {
     fn leave_out_missing(&self, slots: &mut Slots) {
         slots.incident = slots.incident.take().filter(|id| id.as_ref() == "this" || self.book.has(Kind::Incident, id));
         slots.advisory = slots.advisory.take().filter(|id| self.book.has(Kind::Advisory, id));
+    }
+
+    /// A service that several names are equally near to, or are written alike but for their separators.
+    fn choice(&self) -> Option<Doubt> {
+        if !takes_service(self.intent) {
+            return None;
+        }
+        let services = |names: &[Name]| -> Vec<Arc<str>> {
+            names.iter().filter(|name| name.kind == Kind::Service).map(|name| Arc::clone(&name.text)).collect()
+        };
+        let slips = self.marked.several.iter().map(|(written, names)| (written.clone(), services(names)));
+        let alike = self.marked.tokens.iter().filter_map(|token| match &token.mention {
+            Some(Mention::Names(names)) if names::only(names, Kind::Service).is_none() => {
+                Some((self.raw(token.at.start), services(names)))
+            }
+            _ => None,
+        });
+        let (written, choices) = slips.chain(alike).find(|(_, choices)| choices.len() > 1)?;
+        Some(Doubt::OneOf(Arc::from(written), choices))
     }
 
     /// "The db", which several services fit; "it", where nothing was spoken of.

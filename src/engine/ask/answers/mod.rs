@@ -22,6 +22,7 @@ use super::ground::Ground;
 use super::intent::Intent;
 use super::names::NameBook;
 use super::reading::{Reading, Standing};
+use super::rewording;
 
 /// Answers what was read by the names of `book`.
 #[must_use]
@@ -31,7 +32,7 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         Standing::Refused => unanswered::refused(),
         Standing::OutOfScope => unanswered::out_of_scope(),
         Standing::UnknownName => unanswered::unknown_name(book, &reading.slots),
-        Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt),
+        Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt, &reading.slots),
     };
     answer.intent = reading.intent;
     answer.slots.clone_from(&reading.slots);
@@ -42,6 +43,14 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         if ground.is_blind() && answer.state == AnswerState::Answered {
             answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
         }
+    }
+    if matches!(reading.standing, Standing::Clear)
+        && let Some(other) = reading.also
+    {
+        let asked = |intent: Intent| Fact::new(intent.asks(), Citation::Question);
+        let claim = Claim::of("It was read as: {} It may be meant as: {}", [asked(reading.intent), asked(other)]);
+        answer.missing.push(claim);
+        answer.next.extend(rewording::question(other, &reading.slots));
     }
     if reading.is_cut {
         answer.missing.push(Claim::of("Only the beginning of so long a question was read.", []));

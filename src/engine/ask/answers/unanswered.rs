@@ -7,6 +7,7 @@ use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::names::{Kind, NameBook};
 use crate::engine::ask::reading::Doubt;
+use crate::engine::ask::rewording;
 use crate::engine::ask::slots::Slots;
 use crate::engine::ask::time::span::{Span, Untold};
 use crate::engine::model::ServiceName;
@@ -72,13 +73,21 @@ pub(super) fn unknown_name(book: &NameBook, slots: &Slots) -> Answer {
 }
 
 /// Something has to be asked back.
-pub(super) fn ambiguous(ground: &Ground<'_>, doubt: &Doubt) -> Answer {
+pub(super) fn ambiguous(ground: &Ground<'_>, doubt: &Doubt, slots: &Slots) -> Answer {
     let services = ground.snapshot.topology.services();
     let (lead, choices): (Claim, Vec<Arc<str>>) = match doubt {
         Doubt::Which(word) => {
             let fits = |name: &&str| name.split(['-', '_', '.']).any(|part| part == "db" || part == word.as_ref());
             let names = services.iter().map(ServiceName::as_str).filter(fits).map(Arc::from).collect();
             (Claim::of("Which {} is meant?", [Fact::new(word, Citation::Question)]), names)
+        }
+        Doubt::OneOf(written, names) => {
+            (Claim::of("Which service is meant by {}?", [Fact::new(written, Citation::Question)]), names.clone())
+        }
+        Doubt::Either(one, other) => {
+            let asked = |intent: &Intent| Fact::new(intent.asks(), Citation::Question);
+            let lead = Claim::of("That can be read in two ways: {} Or: {}", [asked(one), asked(other)]);
+            (lead, [*one, *other].into_iter().filter_map(|intent| rewording::question(intent, slots)).collect())
         }
         Doubt::OfWhat => {
             let affected = ground

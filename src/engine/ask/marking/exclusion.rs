@@ -62,8 +62,8 @@ fn begin(tokens: &[Token], at: usize, is_without: bool) -> Option<usize> {
         "but" if (1..=3).any(|back| holds(ALL, earlier(back))) => from(0),
         "without" if is_without && at == before + 1 => from(0),
         "not" => {
-            let is_contrast = (at + 1..tokens.len())
-                .any(|but| word(tokens, but) == "but" && (but + 1..but + 3).any(is_name));
+            let is_contrast =
+                (at + 1..tokens.len()).any(|but| word(tokens, but) == "but" && (but + 1..but + 3).any(is_name));
             // "Isn't auth slow" denies what is said of it, and "is cart slow, not auth" leaves auth out.
             let is_after_verb = before > 0 && holds(AUXILIARIES, earlier(1)) && !is_name(before - 1);
             (before == 0 || is_contrast || !is_after_verb).then_some(before)
