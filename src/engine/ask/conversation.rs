@@ -31,7 +31,7 @@ impl Conversation {
         let names = ground.names();
         let reader = match self.reader.take() {
             Some((known, reader)) if known == names => reader,
-            _ => Reader::new(names.iter().cloned()),
+            _ => Reader::new(names.iter().cloned()).in_zone(ground.zone),
         };
         let reading = reader.read(text, before, ground.today());
         let answer = answers::answer(ground, reader.book(), &reading);

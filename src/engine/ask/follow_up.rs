@@ -16,10 +16,60 @@ pub(super) struct Thread {
 
 /// Words that carry on without saying anything of their own.
 const CARRIERS: &[&str] = &[
-    "a", "about", "again", "also", "and", "but", "for", "from", "how", "in", "instead", "is", "it", "just", "ok",
-    "okay", "on", "only", "or", "please", "same", "so", "that", "the", "then", "there", "thing", "this", "to", "too",
-    "well", "what", "with", "as", "of", "at", "during", "more", "when", "one", "if", "by", "both", "now", "question",
-    "does", "step",
+    "a",
+    "about",
+    "again",
+    "also",
+    "and",
+    "but",
+    "for",
+    "from",
+    "how",
+    "in",
+    "instead",
+    "is",
+    "it",
+    "just",
+    "ok",
+    "okay",
+    "on",
+    "only",
+    "or",
+    "please",
+    "same",
+    "so",
+    "that",
+    "the",
+    "then",
+    "there",
+    "thing",
+    "this",
+    "to",
+    "too",
+    "well",
+    "what",
+    "with",
+    "as",
+    "of",
+    "at",
+    "during",
+    "more",
+    "when",
+    "one",
+    "if",
+    "by",
+    "both",
+    "now",
+    "question",
+    "does",
+    "step",
+    "not",
+    "except",
+    "excluding",
+    "other",
+    "than",
+    "without",
+    "apart",
 ];
 
 /// Share above which a question with words of its own says by itself what it is after.
@@ -76,8 +126,14 @@ pub(super) fn thread(marked: &Marked, before: &Reading, guess: &Guess) -> Option
 /// Takes over what `slots` leaves open.
 pub(super) fn inherit(slots: &mut Slots, before: &Slots, intent: Intent) {
     let says_place = !slots.service.is_empty() || slots.host.is_some();
+    if slots.except.is_empty() {
+        slots.except.clone_from(&before.except);
+        // What is asked about now is no longer left out.
+        slots.except.retain(|name| !slots.service.contains(name));
+    }
     if !says_place {
         slots.service.clone_from(&before.service);
+        slots.service.retain(|name| !slots.except.contains(name));
         slots.host.clone_from(&before.host);
     }
     if slots.region.is_empty() {

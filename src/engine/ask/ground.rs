@@ -11,10 +11,12 @@ use super::answer::{Citation, Claim, Fact};
 use super::metric::Concept;
 use super::names::{Kind, Name};
 use super::slots::Slots;
-use super::time::span::{self, Anchors, Span, Untold};
+use super::time::expression::Anchor;
+use super::time::span::{self, Anchors, Laid, Span, Untold};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    Alert, Anomaly, Change, Incident, IncidentId, ServiceName, SourceState, SuppressionReason, human, human_count,
+    Alert, Anomaly, Change, ChangeKind, Incident, IncidentId, ServiceName, SourceState, SuppressionReason, human,
+    human_count,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -70,13 +72,29 @@ impl<'s> Ground<'s> {
         })
     }
 
-    /// What times are told by, for this incident.
+    /// What times are told by, for this incident and the services that a question names.
     #[must_use]
-    pub fn anchors(&self, incident: Option<&Incident>) -> Anchors {
+    pub fn anchors(&self, incident: Option<&Incident>, slots: &Slots) -> Anchors {
+        let at = |anchor| self.last_change(anchor, slots).map(|change| change.notice.at);
         Anchors {
             incident: incident.map(|incident| (incident.started_at, incident.resolved_at)),
-            deploy: self.snapshot.changes.iter().map(|change| change.notice.at).max(),
+            deploy: at(Anchor::Deploy),
+            change: at(Anchor::Change),
         }
+    }
+
+    /// The last deployment, or change of any kind, of the services that a question names; of any where it names none.
+    #[must_use]
+    pub fn last_change(&self, anchor: Anchor, slots: &Slots) -> Option<&'s Change> {
+        let is_it = |change: &&Change| match anchor {
+            Anchor::Incident => false,
+            Anchor::Deploy => change.notice.kind == ChangeKind::Deploy && change.notice.has_taken_effect,
+            Anchor::Change => true,
+        };
+        let of_service = |change: &&Change| slots.is_about(change.notice.service.as_ref().map(ServiceName::as_str));
+        let all = self.snapshot.changes.iter().map(Arc::as_ref);
+        let known = all.filter(|change| change.notice.at <= self.now()).filter(is_it).filter(of_service);
+        known.max_by_key(|change| (change.notice.at, change.id))
     }
 
     /// The span that a question speaks of.
@@ -84,9 +102,17 @@ impl<'s> Ground<'s> {
     /// # Errors
     /// When what it is told by did not happen.
     pub fn span(&self, slots: &Slots) -> Result<Option<Span>, Untold> {
+        Ok(self.laid(slots)?.map(|laid| laid.span))
+    }
+
+    /// The same with what was read into the words for it.
+    ///
+    /// # Errors
+    /// When what it is told by did not happen.
+    pub fn laid(&self, slots: &Slots) -> Result<Option<Laid>, Untold> {
         let Some(time) = slots.time else { return Ok(None) };
-        let anchors = self.anchors(self.incident(slots));
-        span::span(time, self.now(), self.zone, &anchors).map(|(span, _)| Some(span))
+        let anchors = self.anchors(self.incident(slots), slots);
+        span::span(time, self.now(), self.zone, &anchors).map(Some)
     }
 
     /// A clock time in the asker's zone, with its day where that is not today.

@@ -88,6 +88,37 @@ impl Intent {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|intent| intent.name() == name)
     }
+
+    /// True where it is about what happened: of a time that is still ahead nothing can be known.
+    #[must_use]
+    pub fn is_of_past(self) -> bool {
+        matches!(
+            self,
+            Self::WhySlow
+                | Self::WhyErrors
+                | Self::WhySpike
+                | Self::RootCause
+                | Self::WhatChanged
+                | Self::ChangeLookup
+                | Self::ServiceHealth
+                | Self::MetricValue
+                | Self::MetricCompare
+                | Self::TopN
+                | Self::LogSearch
+                | Self::LogNovelty
+                | Self::TraceSearch
+                | Self::AlertExplain
+                | Self::AlertNoise
+                | Self::AlertSuppressed
+                | Self::IncidentTimeline
+                | Self::IncidentSummary
+                | Self::IncidentMetrics
+                | Self::ActionAudit
+                | Self::Trend
+                | Self::VerifyRecovery
+                | Self::CurrentStatus
+        )
+    }
 }
 
 #[cfg(test)]

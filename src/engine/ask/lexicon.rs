@@ -1,9 +1,13 @@
-//! How on-call engineers shorten words and what they write for them, and the words of any conversation. Both are lists in
+//! How on-call engineers shorten words and what they write for them, and the words of any conversation. All are lists in
 //! files beside this one.
 
 /// Abbreviations and slips that no distance of letters would bring back: `short = long`, a line each; nothing after the sign
 /// where it says nothing.
 const ABBREVIATIONS: &str = include_str!("lexicon/abbreviations.txt");
+/// Verbs that things are called by as well: "search", "order".
+const VERBS: &str = include_str!("lexicon/verbs.txt");
+/// Words that belong together, a line each; none of them is a name there.
+const TERMS: &str = include_str!("lexicon/terms.txt");
 /// Words that the phrasings need not have.
 const COMMON: &str = include_str!("lexicon/common_words.txt");
 
@@ -15,6 +19,17 @@ pub fn expansion(word: &str) -> Option<&'static str> {
 
 fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
     ABBREVIATIONS.lines().filter_map(|line| line.split_once('=')).map(|(short, long)| (short.trim(), long.trim()))
+}
+
+/// True for a verb that things are called by as well.
+#[must_use]
+pub fn is_verb(word: &str) -> bool {
+    VERBS.split_whitespace().any(|verb| verb == word)
+}
+
+/// Words that belong together.
+pub fn terms() -> impl Iterator<Item = &'static str> {
+    TERMS.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
 /// Words of any conversation: never taken for a slip, never for a name.

@@ -1,6 +1,8 @@
 //! Finds names, times, metrics and numbers among the words of a question, and mends slips on the way.
 
+pub(super) mod exclusion;
 mod forms;
+mod plain;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,10 +12,11 @@ use chrono::NaiveDate;
 use self::forms::{is_advisory, is_region, is_version, placeholder};
 use super::lexicon;
 use super::metric::{self, Concept};
-use super::names::{self, Kind, Name, NameBook, WORDS_MAX};
+use super::names::{self, Guessed, Kind, Name, NameBook, WORDS_MAX};
 use super::spelling::Speller;
 use super::time::expression::TimeExpression;
 use super::time::grammar;
+use super::time::remark::Remark;
 use super::words::{Word, Words};
 
 /// What some words stand for.
@@ -63,16 +66,23 @@ pub struct Marked {
     pub quoted: Vec<String>,
     /// What was written, and what it was taken for.
     pub mended: Vec<(String, String)>,
+    /// What was read into its times.
+    pub remarks: Vec<Remark>,
+    /// What was written, and the names that it is equally near to.
+    pub several: Vec<(String, Vec<Name>)>,
     /// True where the question is longer than what is read.
     pub is_cut: bool,
 }
 
 impl Marked {
-    /// What the classifier sees.
+    /// What the classifier sees; what is left out says nothing of what is asked.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
+        let out = exclusion::left_out(&self.tokens, false);
+        let is_out = |at: usize| out.iter().any(|(name, begin)| (*begin..=*name).contains(&at));
         let quoted = self.quoted.iter().map(|_| "<quoted>".to_owned());
-        self.tokens.iter().map(|token| token.text.clone()).chain(quoted).collect()
+        let kept = self.tokens.iter().enumerate().filter(|(at, _)| !is_out(*at));
+        kept.map(|(_, token)| token.text.clone()).chain(quoted).collect()
     }
 
     /// The mentions, in order.
@@ -93,7 +103,17 @@ impl Marked {
 pub fn mark(text: &str, book: &NameBook, speller: Option<&Speller>, today: NaiveDate) -> Marked {
     let is_name = |word: &str| book.exact(&names::key(word)).next().is_some();
     let Words { words, quoted, is_cut } = Words::of(text, &is_name);
-    let mut marker = Marker { book, speller, today, words, found: Vec::new(), mended: Vec::new() };
+    let mut marker = Marker {
+        book,
+        speller,
+        today,
+        words,
+        found: Vec::new(),
+        mended: Vec::new(),
+        remarks: Vec::new(),
+        several: Vec::new(),
+    };
+    marker.known();
     marker.patterns();
     marker.slips();
     marker.times();
@@ -110,6 +130,8 @@ struct Marker<'b> {
     words: Vec<Word>,
     found: Vec<(Range<usize>, Mention)>,
     mended: Vec<(String, String)>,
+    remarks: Vec<Remark>,
+    several: Vec<(String, Vec<Name>)>,
 }
 
 impl Marker<'_> {
@@ -124,6 +146,9 @@ impl Marker<'_> {
     /// What a single word shows by its form.
     fn patterns(&mut self) {
         for at in 0..self.words.len() {
+            if !self.is_free(&(at..at + 1)) {
+                continue;
+            }
             let word = self.text(at);
             let follows = |any: &[&str]| at > 0 && any.contains(&self.text(at - 1));
             let numbered = |prefix: &str| {
@@ -179,13 +204,16 @@ impl Marker<'_> {
                 continue;
             }
             let plain = speller.nearest(&text, false).map(|(word, edits)| (word.to_owned(), edits));
-            let name = self.book.guessed(&text);
-            let mended = match (plain, name) {
+            let mended = match (plain, self.book.guessed(&text)) {
                 // Of two that are as near the name is meant: people write names more often wrong than words.
-                (Some((_, edits)), Some((names, of_name))) if of_name <= edits => first_text(&names),
+                (Some((_, edits)), Some(Guessed::One(names, of_name))) if of_name <= edits => first_text(&names),
+                (plain, Some(Guessed::Several(names))) if plain.is_none() || text.contains('-') => {
+                    self.several.push((word.raw.clone(), names.into_iter().cloned().collect()));
+                    None
+                }
                 (Some((word, _)), _) => Some(word),
-                (None, Some((names, _))) => first_text(&names),
-                (None, None) => None,
+                (None, Some(Guessed::One(names, _))) => first_text(&names),
+                (None, _) => None,
             };
             if let Some(mended) = mended
                 && let Some(word) = self.words.get_mut(at)
@@ -200,6 +228,7 @@ impl Marker<'_> {
         let texts: Vec<&str> = self.words.iter().map(|word| word.text.as_str()).collect();
         for found in grammar::times(&texts, self.today) {
             if self.is_free(&found.at) {
+                self.remarks.extend(found.remark);
                 self.found.push((found.at, Mention::Time(found.expression, found.is_versus)));
             }
         }
@@ -220,7 +249,18 @@ impl Marker<'_> {
                 if length > 1 && texts.iter().all(|word| lexicon::common().any(|common| common == *word)) {
                     continue;
                 }
-                if !is_exact && length == 1 && metric::at_start(&texts).is_some() {
+                let is_word =
+                    || self.speller.is_some_and(|speller| speller.knows(texts.first().copied().unwrap_or_default()));
+                if !is_exact && length == 1 && (metric::at_start(&texts).is_some() || is_word()) {
+                    continue;
+                }
+                // "billing-eus" is as near to billing-us as it is to billing-eu with a plural.
+                if !is_exact
+                    && length == 1
+                    && let Some(Guessed::Several(all)) = self.book.guessed(texts.first().copied().unwrap_or_default())
+                {
+                    let raw = self.words.get(from).map(|word| word.raw.clone()).unwrap_or_default();
+                    self.several.push((raw, all.into_iter().cloned().collect()));
                     continue;
                 }
                 let mut names: Vec<Name> = names.into_iter().cloned().collect();
@@ -231,30 +271,6 @@ impl Marker<'_> {
                 self.found.push((at, Mention::Names(names)));
             }
         }
-    }
-
-    /// True where a word that is also a name means what it means in any other sentence.
-    fn is_plain_word(&self, at: usize) -> bool {
-        let (before, word, after) = (if at > 0 { self.text(at - 1) } else { "" }, self.text(at), self.text(at + 1));
-        match word {
-            "search" => {
-                matches!(after, "the" | "for" | "logs" | "all" | "through")
-                    || (matches!(before, "to" | "i" | "can") && !after.is_empty())
-            }
-            "order" => (before == "in" && after == "to") || matches!(after, "of" | "the" | "them" | "by" | "a"),
-            "queue" | "cache" => matches!(after, "depth" | "length" | "size") || before == "patch" || after == "like",
-            "payment" => after == "provider",
-            "logs" | "traces" | "alerts" => true,
-            _ => false,
-        }
-    }
-
-    /// True for people who are called like a word: root, will, mark. With a capital, or after "by", they are meant.
-    fn is_word_rather_than_person(&self, at: usize, names: &[Name]) -> bool {
-        let is_person = names.iter().all(|name| name.kind == Kind::Owner);
-        let is_word = self.speller.is_some_and(|speller| speller.knows(self.text(at)));
-        let is_capital = self.words.get(at).is_some_and(|word| word.raw.starts_with(char::is_uppercase));
-        is_person && is_word && !is_capital && !(at > 0 && matches!(self.text(at - 1), "by" | "did" | "has" | "for"))
     }
 
     fn metrics(&mut self) {
@@ -346,7 +362,15 @@ impl Marker<'_> {
             let end = self.words.len();
             tokens.push(Token { at: end..end, text: placeholder(&mention).to_owned(), mention: Some(mention) });
         }
-        Marked { words: self.words, tokens, quoted, mended: self.mended, is_cut: false }
+        Marked {
+            words: self.words,
+            tokens,
+            quoted,
+            mended: self.mended,
+            remarks: self.remarks,
+            several: self.several,
+            is_cut: false,
+        }
     }
 }
 

@@ -10,6 +10,8 @@ pub mod answer;
 pub mod answers;
 pub mod classify;
 pub mod conversation;
+#[cfg(test)]
+mod estate;
 mod filling;
 mod follow_up;
 pub mod ground;
@@ -20,6 +22,7 @@ pub mod metric;
 pub mod names;
 mod orders;
 pub mod reading;
+pub mod rewording;
 pub mod slots;
 pub mod spelling;
 pub mod time;

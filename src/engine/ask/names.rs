@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::spelling::Speller;
+use super::spelling::{Speller, shape};
 
 /// What a name is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,10 +78,46 @@ pub struct NameBook {
     by_ends: BTreeMap<(char, char), Vec<String>>,
 }
 
-/// A name without case and separators.
+/// A name without case and separators, those between two digits aside: web-1-1 is not web-11.
 #[must_use]
 pub fn key(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let mut key = String::new();
+    let mut is_apart = false;
+    for c in text.chars() {
+        if !c.is_alphanumeric() {
+            is_apart = true;
+            continue;
+        }
+        if is_apart && c.is_ascii_digit() && key.ends_with(|last: char| last.is_ascii_digit()) {
+            key.push('-');
+        }
+        is_apart = false;
+        key.extend(c.to_lowercase());
+    }
+    key
+}
+
+/// A name as it is written, without case and with one separator for all.
+#[must_use]
+pub fn written(text: &str) -> String {
+    let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    parts.map(str::to_lowercase).collect::<Vec<_>>().join("-")
+}
+
+/// The one name of a kind; `None` where there is none or several.
+#[must_use]
+pub fn only(names: &[Name], kind: Kind) -> Option<&Name> {
+    let mut of_kind = names.iter().filter(|name| name.kind == kind);
+    of_kind.next().filter(|_| of_kind.next().is_none())
+}
+
+/// What a word that is no name may have been meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guessed<'b> {
+    /// The names of one key, and how many edits away it is.
+    One(Vec<&'b Name>, usize),
+    /// Several that are equally near.
+    Several(Vec<&'b Name>),
 }
 
 /// The first and the last letter.
@@ -93,8 +129,7 @@ fn ends(key: &str) -> Option<(char, char)> {
 fn shortens(short: &str, key: &str) -> bool {
     let mut rest = key.chars();
     let (kept, all) = (short.chars().count(), key.chars().count());
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    kept < all && 2 * kept >= all && digits(short) == digits(key) && short.chars().all(|c| rest.any(|other| other == c))
+    kept < all && 2 * kept >= all && shape(short) == shape(key) && short.chars().all(|c| rest.any(|other| other == c))
 }
 
 impl NameBook {
@@ -137,37 +172,67 @@ impl NameBook {
     }
 
     /// The names that `words`, taken together, mean, and whether letter by letter rather than in another form (a plural, "database"
-    /// for "db"); separators and case aside.
+    /// for "db"); separators and case aside. Of two names of a kind that differ in their separators only, the one that is written
+    /// so is meant; where none is, both may be.
     #[must_use]
     pub fn meant(&self, words: &[&str]) -> Option<(Vec<&Name>, bool)> {
-        let joined: String = words.iter().map(|word| key(word)).collect();
+        let joined = words.join("-");
         let found = |key: &str| -> Option<Vec<&Name>> {
             let names: Vec<&Name> = self.exact(key).collect();
             (!names.is_empty()).then_some(names)
         };
-        if let Some(names) = found(&joined) {
+        if let Some(mut names) = found(&key(&joined)) {
+            let as_written = written(&joined);
+            let is_written = |name: &&Name| written(&name.text) == as_written;
+            let kinds: BTreeSet<Kind> = names.iter().filter(|name| is_written(name)).map(|name| name.kind).collect();
+            names.retain(|name| !kinds.contains(&name.kind) || is_written(name));
             return Some((names, true));
         }
-        forms(words).iter().find_map(|form| found(form)).map(|names| (names, false))
+        // Who writes the separators means them: "queuee-us" is no plural of queue-eu.
+        let has_separators = words.iter().any(|word| word.contains('-'));
+        let in_form = |form: &String| {
+            let mut names = found(&key(form))?;
+            names.retain(|name| !has_separators || written(&name.text) == written(form));
+            (!names.is_empty()).then_some(names)
+        };
+        forms(words).iter().find_map(in_form).map(|names| (names, false))
     }
 
-    /// The names that a single word means shortened or with a slip, with the number of edits; `None` where several are as near.
+    /// The names that a single word means shortened or with a slip.
     #[must_use]
-    pub fn guessed(&self, word: &str) -> Option<(Vec<&Name>, usize)> {
-        let written = key(word);
-        if written.chars().count() < SHORT_CHARS_MIN || written.chars().all(|c| c.is_ascii_digit()) {
+    pub fn guessed(&self, word: &str) -> Option<Guessed<'_>> {
+        let short = key(word);
+        if short.chars().count() < SHORT_CHARS_MIN || short.chars().all(|c| c.is_ascii_digit()) {
             return None;
         }
-        let slip = self.speller.nearest(&written, true);
-        if let Some((key, edits)) = slip.filter(|(_, edits)| *edits <= 1) {
-            return Some((self.exact(key).collect(), edits));
+        let of_keys = |keys: &[&str]| keys.iter().flat_map(|key| self.exact(key)).collect::<Vec<_>>();
+        let slip = self.speller.nearest_all(&short).map(|(keys, edits)| (self.with_separators(word, keys), edits));
+        match &slip {
+            Some((keys, edits)) if *edits <= 1 && keys.len() == 1 => return Some(Guessed::One(of_keys(keys), *edits)),
+            Some((keys, edits)) if *edits <= 1 => return Some(Guessed::Several(of_keys(keys))),
+            _ => {}
         }
-        let alike = ends(&written).and_then(|ends| self.by_ends.get(&ends)).into_iter().flatten();
-        let mut longer = alike.filter(|key| shortens(&written, key));
+        let alike = ends(&short).and_then(|ends| self.by_ends.get(&ends)).into_iter().flatten();
+        let mut longer = alike.filter(|key| shortens(&short, key));
         if let (Some(key), None) = (longer.next(), longer.next()) {
-            return Some((self.exact(key).collect(), 1));
+            return Some(Guessed::One(self.exact(key).collect(), 1));
         }
-        slip.map(|(key, edits)| (self.exact(key).collect(), edits))
+        slip.filter(|(keys, _)| keys.len() == 1).map(|(keys, edits)| Guessed::One(of_keys(&keys), edits))
+    }
+
+    /// Of keys that are equally near those whose names are nearest with their separators, too: "indexer-e" is nearer to "indexer-eu"
+    /// than to "indexer".
+    fn with_separators<'k>(&self, word: &str, keys: Vec<&'k str>) -> Vec<&'k str> {
+        let as_written = written(word);
+        let edits = |key: &&str| {
+            let names = self.exact(key).map(|name| strsim::osa_distance(&as_written, &written(&name.text)));
+            names.min().unwrap_or(usize::MAX)
+        };
+        if keys.len() < 2 || !as_written.contains('-') {
+            return keys;
+        }
+        let least = keys.iter().map(edits).min();
+        keys.into_iter().filter(|key| Some(edits(key)) == least).collect()
     }
 
     /// Known names of a kind that look like `written`, the nearest first, for "did you mean".
@@ -186,19 +251,23 @@ impl NameBook {
 
 /// Other ways to write the same name: without a plural, with "db" for "database", without "service" after it.
 fn forms(words: &[&str]) -> Vec<String> {
-    let singular = |word: &str| word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word).to_owned();
+    let singular = |word: &str| {
+        word.strip_suffix('s').filter(|stem| stem.len() > 2 && !stem.ends_with('-')).unwrap_or(word).to_owned()
+    };
     let short = |word: &str| match word {
         "database" | "databases" | "postgres" => "db".to_owned(),
         other => other.to_owned(),
     };
     let plural = |word: &str| if word.ends_with('s') { word.to_owned() } else { format!("{word}s") };
     let Some((last, before)) = words.split_last() else { return Vec::new() };
-    let before_as = |form: &dyn Fn(&str) -> String| before.iter().map(|word| key(&form(word))).collect::<String>();
-    let mut forms =
-        vec![before_as(&str::to_owned) + &key(&singular(last)), before_as(&str::to_owned) + &key(&plural(last))];
+    let joined = |form: &dyn Fn(&str) -> String, last: String| {
+        let words: Vec<String> = before.iter().map(|word| form(word)).chain([last]).collect();
+        words.join("-")
+    };
+    let mut forms = vec![joined(&str::to_owned, singular(last)), joined(&str::to_owned, plural(last))];
     if words.len() > 1 {
         for form in [&str::to_owned as &dyn Fn(&str) -> String, &singular, &plural] {
-            forms.push(before_as(form) + &key(&short(last)));
+            forms.push(joined(form, short(last)));
         }
     }
     forms
@@ -219,7 +288,10 @@ mod tests {
         let words: Vec<&str> = words.split(' ').collect();
         let (names, _) = book.meant(&words).or_else(|| {
             let [word] = words.as_slice() else { return None };
-            book.guessed(word).map(|(names, _)| (names, false))
+            match book.guessed(word)? {
+                Guessed::One(names, _) => Some((names, false)),
+                Guessed::Several(_) => None,
+            }
         })?;
         names.first().map(|name| name.text.to_string())
     }
@@ -244,6 +316,17 @@ mod tests {
             ("db", None),
         ] {
             assert_eq!(meant(&book, words).as_deref(), expected, "{words}");
+        }
+        let two = NameBook::of(
+            ["web-1-1", "web-11", "a-bc", "ab-c"].map(|text| Name { kind: Kind::Service, text: text.into() }),
+        );
+        for (words, expected) in
+            [("web-1-1", 1), ("web-11", 1), ("web 1-1", 1), ("web 11", 1), ("a-bc", 1), ("a bc", 1), ("abc", 2)]
+        {
+            let words: Vec<&str> = words.split(' ').collect();
+            let (names, _) = two.meant(&words).unwrap();
+            assert_eq!(names.len(), expected, "{words:?}");
+            assert!(expected > 1 || written(&names[0].text) == written(&words.join("-")), "{words:?}");
         }
         assert_eq!(book.alike("paymint", Kind::Service, 2).first().map(AsRef::as_ref), Some("payment"));
     }

@@ -19,6 +19,11 @@ const OBJECTS: &str = "all the it this that everything them these those my our e
 const WEIGHING: &str = "safe safely risk risks risky danger dangerous hurt hurts harm harmful if impact consequences wise happen \
     happens break breaks effect okay problem trouble";
 
+/// True for a verb that changes something.
+pub(super) fn is_verb(word: &str) -> bool {
+    holds(VERBS, word)
+}
+
 /// True where a question weighs an act.
 pub(super) fn weighs(marked: &Marked) -> bool {
     marked.tokens.iter().any(|token| token.mention.is_none() && holds(WEIGHING, &token.text))

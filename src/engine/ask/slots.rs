@@ -122,6 +122,9 @@ pub struct Slots {
     /// What a remedy must be.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub constraint: BTreeSet<Constraint>,
+    /// Names that are left out, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Arc<str>>,
     /// How the question is put.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub polarity: Option<Polarity>,
@@ -141,9 +144,18 @@ impl Slots {
         words
     }
 
-    /// True where no service is named, or this one among others.
+    /// True where this is to be left out.
+    #[must_use]
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.except.iter().any(|out| out.as_ref() == name)
+    }
+
+    /// True where no service is named, or this one among others; never for one that is left out.
     #[must_use]
     pub fn is_about(&self, service: Option<&str>) -> bool {
+        if service.is_some_and(|service| self.leaves_out(service)) {
+            return false;
+        }
         self.service.is_empty() || self.service.iter().any(|name| service == Some(name.as_ref()))
     }
 }

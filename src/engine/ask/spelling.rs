@@ -31,8 +31,24 @@ fn pairs(word: &str) -> BTreeSet<(char, char)> {
     std::iter::once('^').chain(word.chars()).zip(after).collect()
 }
 
-fn digits(word: &str) -> impl Iterator<Item = char> {
-    word.chars().filter(char::is_ascii_digit)
+/// How letters and numbers follow one another in a word: the numbers as they are, nothing for letters. A number is never mended, nor
+/// is a letter that stands where a digit should.
+#[must_use]
+pub fn shape(word: &str) -> Vec<String> {
+    let mut shape: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for c in word.chars() {
+        if c.is_ascii_digit() {
+            match shape.last_mut() {
+                Some(number) if before.is_ascii_digit() => number.push(c),
+                _ => shape.push(c.to_string()),
+            }
+        } else if c.is_alphanumeric() && shape.last().is_none_or(|last| !last.is_empty()) {
+            shape.push(String::new());
+        }
+        before = c;
+    }
+    shape
 }
 
 impl Speller {
@@ -67,10 +83,21 @@ impl Speller {
     /// `is_choosy` holds.
     #[must_use]
     pub fn nearest(&self, word: &str, is_choosy: bool) -> Option<(&str, usize)> {
+        let (all, edits) = self.nearest_all(word)?;
+        let is_one = all.len() == 1 || !is_choosy;
+        all.first().filter(|_| is_one).map(|known| (*known, edits))
+    }
+
+    /// Every known word that is nearest within the bound, in the order in which they became known, with their distance.
+    #[must_use]
+    pub fn nearest_all(&self, word: &str) -> Option<(Vec<&str>, usize)> {
         let length = word.chars().count();
         let bound = edits_max(length);
+        if let Some(known) = self.known.get(word) {
+            return Some((vec![known.as_str()], 0));
+        }
         if bound == 0 {
-            return self.known.get(word).map(|known| (known.as_str(), 0));
+            return None;
         }
         // One edit leaves all but two or three pairs of a word as they were.
         let mut shared: BTreeMap<u32, usize> = BTreeMap::new();
@@ -81,8 +108,8 @@ impl Speller {
             }
         }
         let needed = of_word.len().saturating_sub(3 * bound).max(1);
-        let mut best: Option<(&str, usize)> = None;
-        let mut is_tied = false;
+        let mut best: Option<(Vec<&str>, usize)> = None;
+        let of_shape = shape(word);
         for (number, count) in shared {
             let Some(known) = usize::try_from(number).ok().and_then(|at| self.words.get(at)) else { continue };
             if count < needed || known.chars().count().abs_diff(length) > bound {
@@ -90,16 +117,16 @@ impl Speller {
             }
             let distance = strsim::osa_distance(word, known);
             // web-61 is never web-611.
-            if distance > bound || !digits(word).eq(digits(known)) {
+            if distance > bound || of_shape != shape(known) {
                 continue;
             }
-            match best {
-                Some((_, found)) if found < distance => {}
-                Some((_, found)) if found == distance => is_tied = true,
-                _ => (best, is_tied) = (Some((known.as_str(), distance)), false),
+            match &mut best {
+                Some((_, found)) if *found < distance => {}
+                Some((all, found)) if *found == distance => all.push(known.as_str()),
+                _ => best = Some((vec![known.as_str()], distance)),
             }
         }
-        best.filter(|_| !(is_tied && is_choosy))
+        best
     }
 }
 
@@ -132,5 +159,7 @@ mod tests {
         assert_eq!(speller.nearest("service-00042", true), Some(("service-00042", 0)));
         assert_eq!(speller.nearest("srvice-00042", true), Some(("service-00042", 1)));
         assert_eq!(speller.nearest("service-0004", true), None, "numbers are not mended");
+        assert_eq!(speller.nearest("service-0004w", true), None, "nor what should be one");
+        assert_eq!(shape("web-1-12a"), ["", "1", "12", ""]);
     }
 }

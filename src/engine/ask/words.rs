@@ -34,8 +34,13 @@ impl Words {
         let is_cut = chars.next().is_some();
         let (rest, quoted) = without_quotations(&kept);
         let mut words = Vec::new();
-        for written in rest.split_whitespace() {
-            take(written, is_name, &mut words);
+        let all: Vec<&str> = rest.split_whitespace().collect();
+        for (at, written) in all.iter().enumerate() {
+            let next = all.get(at + 1).copied();
+            match all.get(at.wrapping_sub(1)).and_then(|before| of_a_time(before, written, next)) {
+                Some(text) => words.push(Word { text: text.clone(), raw: text }),
+                None => take(written, is_name, &mut words),
+            }
         }
         Self { words, quoted, is_cut }
     }
@@ -56,6 +61,27 @@ fn plain(c: char) -> char {
         c if c.is_whitespace() => ' ',
         c => c,
     }
+}
+
+/// What belongs to a time though it looks like punctuation: "09:00 - 10:00", "10:00 +02:00", "on 12.11. at 10:00".
+fn of_a_time(before: &str, written: &str, next: Option<&str>) -> Option<String> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_clock = before.starts_with(is_digit) && before.contains(':');
+    if written == "-" {
+        return (is_clock && next.is_some_and(|next| next.starts_with(is_digit))).then(|| "to".to_owned());
+    }
+    if is_clock && let Some(rest) = written.strip_prefix(['+', '-']) {
+        let rest = rest.trim_end_matches(|c: char| !is_digit(c));
+        let is_offset = !rest.is_empty() && rest.chars().all(|c| is_digit(c) || c == ':');
+        return is_offset.then(|| format!("{}{rest}", written.get(..1).unwrap_or_default()));
+    }
+    let parts: Vec<&str> = written.trim_end_matches([',', '?', '!']).split('.').collect();
+    let [day, month, ""] = parts.as_slice() else { return None };
+    let is_date = [day, month].iter().all(|part| (1..=2).contains(&part.len()) && part.chars().all(is_digit));
+    let leads = ["on", "since", "from", "until", "till", "before", "after", "the", "and", "between", "to"];
+    // At the end of a sentence the last point ends it, unless a word before says that it is a date.
+    let is_led = next.is_some() || before != "to";
+    (is_date && is_led && leads.contains(&before.to_lowercase().as_str())).then(|| format!("{day}.{month}."))
 }
 
 /// Takes what stands between two quotation marks or backticks out. A mark without its partner is left alone.

@@ -5,31 +5,33 @@ use std::sync::Arc;
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::slots::Slots;
-use crate::engine::ask::time::expression::{Anchor, TimeExpression};
-use crate::engine::ask::time::span;
+use crate::engine::ask::time::expression::{Anchor, Point, TimeExpression};
+use crate::engine::ask::time::span::{self, Laid, Span};
 use crate::engine::clock::DAY_MS;
 use crate::engine::model::{Change, ChangeKind};
 
 /// How many changes are told one by one.
 const CHANGES_MAX: usize = 8;
 
+/// What is looked at where an incident is on and no time is named.
+const BEFORE_INCIDENT: TimeExpression = TimeExpression::Before(Point::Anchor(Anchor::Incident));
+
 /// The changes of a span; of the day until now where none is named, or what came before the incident where there is one.
 pub(super) fn what_changed(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let incident = ground.incident(slots).filter(|incident| incident.state.is_live() || slots.incident.is_some());
     let spoken = ground.span(slots).ok().flatten();
     let before_incident = incident.and_then(|incident| {
-        let anchors = ground.anchors(Some(incident));
-        span::span(TimeExpression::Before(Anchor::Incident), ground.now(), ground.zone, &anchors).ok()
+        let anchors = ground.anchors(Some(incident), slots);
+        span::span(BEFORE_INCIDENT, ground.now(), ground.zone, &anchors).ok()
     });
     // What was done in the very moment in which it began belongs to what came before it.
     let window = match (spoken, before_incident) {
         (Some(span), _) => span,
-        (None, Some((span, _))) => span::Span { to: incident.map_or(span.to, |incident| incident.opened_at), ..span },
-        (None, None) => span::Span { from: ground.now() - DAY_MS, to: ground.now() },
+        (None, Some(Laid { span, .. })) => Span { to: incident.map_or(span.to, |incident| incident.opened_at), ..span },
+        (None, None) => Span { from: ground.now() - DAY_MS, to: ground.now() },
     };
-    let is_before = slots.time == Some(TimeExpression::Before(Anchor::Incident));
-    let window =
-        if is_before { span::Span { to: incident.map_or(window.to, |it| it.opened_at), ..window } } else { window };
+    let is_before = slots.time == Some(BEFORE_INCIDENT);
+    let window = if is_before { Span { to: incident.map_or(window.to, |it| it.opened_at), ..window } } else { window };
     let found = ground.changes(Some(window), slots);
     let (from, to) = (ground.at(window.from, Citation::Totals), ground.at(window.to, Citation::Totals));
     let mut answer = if found.is_empty() {

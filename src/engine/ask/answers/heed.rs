@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Citation, Claim, Fact};
+use crate::engine::ask::answer::{Citation, Claim, Fact, listed};
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::slots::Slots;
 use crate::engine::ask::time::expression::TimeExpression;
@@ -52,8 +52,8 @@ fn heeded(intent: Intent) -> &'static [Narrowed] {
     }
 }
 
-/// A claim for each part of the question that is not looked at.
-pub(super) fn unheeded(intent: Intent, slots: &Slots) -> Vec<Claim> {
+/// A claim for each part of the question that is not looked at. Only of services can some be left out.
+pub(super) fn unheeded(intent: Intent, slots: &Slots, is_service: &dyn Fn(&str) -> bool) -> Vec<Claim> {
     if intent == Intent::ProductHelp {
         return Vec::new();
     }
@@ -74,19 +74,60 @@ pub(super) fn unheeded(intent: Intent, slots: &Slots) -> Vec<Claim> {
     ];
     let heeded = heeded(intent);
     let ignored = said.into_iter().filter(|(narrowed, ..)| !heeded.contains(narrowed));
-    ignored.filter_map(|(_, text, pattern)| Some(Claim::of(pattern, [Fact::new(text?, Citation::Question)]))).collect()
+    let mut claims: Vec<Claim> = ignored
+        .filter_map(|(_, text, pattern)| Some(Claim::of(pattern, [Fact::new(text?, Citation::Question)])))
+        .collect();
+    let kept = slots.except.iter().filter(|name| !(leaves_out(intent) && is_service(name)));
+    let names: Vec<Fact> = kept.map(|name| Fact::new(name, Citation::Question)).collect();
+    if !names.is_empty() {
+        claims.push(
+            Claim::of("Not left out, though that was asked for: ", []).and(listed(names)).and(Claim::of(".", [])),
+        );
+    }
+    if slots.polarity.is_some() {
+        claims.push(Claim::of("The question denies; this says what is known, and neither yes nor no to it.", []));
+    }
+    claims
+}
+
+/// True where the answer looks at services one by one and leaves out those that it is asked to.
+fn leaves_out(intent: Intent) -> bool {
+    matches!(
+        intent,
+        Intent::WhatChanged
+            | Intent::ChangeLookup
+            | Intent::AlertExplain
+            | Intent::AlertNoise
+            | Intent::AlertSuppressed
+            | Intent::SilenceState
+            | Intent::IncidentTimeline
+            | Intent::LogSearch
+            | Intent::LogNovelty
+            | Intent::Trend
+            | Intent::VerifyRecovery
+            | Intent::CapacityForecast
+            | Intent::Remediation
+            | Intent::TopN
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ask::slots::Polarity;
 
     #[test]
     fn what_is_not_looked_at_is_said() {
         let slots = Slots { time: Some("yesterday".parse().unwrap()), region: vec!["eu".into()], ..Slots::default() };
-        let texts: Vec<String> = unheeded(Intent::ServiceHealth, &slots).iter().map(Claim::text).collect();
+        let texts: Vec<String> = unheeded(Intent::ServiceHealth, &slots, &|_| true).iter().map(Claim::text).collect();
         assert_eq!(texts.len(), 2);
         assert!(texts[0].contains("(yesterday) is not looked at"), "{texts:?}");
-        assert_eq!(unheeded(Intent::WhatChanged, &slots).len(), 1);
+        assert_eq!(unheeded(Intent::WhatChanged, &slots, &|_| true).len(), 1);
+        let slots = Slots { except: vec!["web".into()], polarity: Some(Polarity::Negative), ..Slots::default() };
+        let texts =
+            |intent| unheeded(intent, &slots, &|name| name == "web").iter().map(Claim::text).collect::<Vec<_>>();
+        assert_eq!(texts(Intent::TopN).len(), 1, "{:?}", texts(Intent::TopN));
+        assert!(texts(Intent::CurrentStatus)[0].contains("Not left out, though that was asked for: web."));
+        assert!(texts(Intent::CurrentStatus)[1].starts_with("The question denies"));
     }
 }

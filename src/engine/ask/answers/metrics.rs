@@ -68,7 +68,7 @@ pub(super) fn top(ground: &Ground<'_>, slots: &Slots, implied: Option<Concept>) 
             .then(&["which services have the most errors", "slowest services"]);
     };
     let mut found: Vec<&Vital> = of_concept(ground, concept).collect();
-    found.retain(|vital| vital.unit != Unit::Boolean);
+    found.retain(|vital| vital.unit != Unit::Boolean && !slots.leaves_out(vital.service.as_str()));
     found.sort_by(|one, other| other.high.total_cmp(&one.high).then(one.service.cmp(&other.service)));
     let mut seen = BTreeSet::new();
     found.retain(|vital| seen.insert(&vital.service));

@@ -9,6 +9,7 @@ mod incident;
 mod logs;
 mod machine;
 mod metrics;
+mod moment;
 mod patches;
 mod remedy;
 mod runs;
@@ -21,6 +22,7 @@ use super::ground::Ground;
 use super::intent::Intent;
 use super::names::NameBook;
 use super::reading::{Reading, Standing};
+use super::rewording;
 
 /// Answers what was read by the names of `book`.
 #[must_use]
@@ -30,15 +32,25 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         Standing::Refused => unanswered::refused(),
         Standing::OutOfScope => unanswered::out_of_scope(),
         Standing::UnknownName => unanswered::unknown_name(ground, book, &reading.slots),
-        Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt),
+        Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt, &reading.slots),
     };
     answer.intent = reading.intent;
     answer.slots.clone_from(&reading.slots);
     if matches!(reading.standing, Standing::Clear) {
-        answer.missing.extend(heed::unheeded(reading.intent, &reading.slots));
+        let is_service = |name: &str| ground.snapshot.topology.services().iter().any(|known| known.as_str() == name);
+        answer.missing.extend(heed::unheeded(reading.intent, &reading.slots, &is_service));
+        answer.missing.extend(moment::read_into(ground, reading));
         if ground.is_blind() && answer.state == AnswerState::Answered {
             answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
         }
+    }
+    if matches!(reading.standing, Standing::Clear)
+        && let Some(other) = reading.also
+    {
+        let asked = |intent: Intent| Fact::new(intent.asks(), Citation::Question);
+        let claim = Claim::of("It was read as: {} It may be meant as: {}", [asked(reading.intent), asked(other)]);
+        answer.missing.push(claim);
+        answer.next.extend(rewording::question(other, &reading.slots));
     }
     if reading.is_cut {
         answer.missing.push(Claim::of("Only the beginning of so long a question was read.", []));
@@ -52,8 +64,12 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
 
 fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
     let slots = &reading.slots;
-    if let Err(problem) = ground.span(slots) {
-        return unanswered::no_such_time(problem);
+    match ground.span(slots) {
+        Err(problem) => return unanswered::no_such_time(problem),
+        Ok(Some(span)) if span.from > ground.now() && reading.intent.is_of_past() => {
+            return unanswered::still_ahead(ground, span);
+        }
+        Ok(_) => {}
     }
     match reading.intent {
         Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike => cause::why(ground, reading.intent, slots),

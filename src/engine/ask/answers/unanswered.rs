@@ -7,8 +7,9 @@ use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::names::{Kind, NameBook};
 use crate::engine::ask::reading::Doubt;
+use crate::engine::ask::rewording;
 use crate::engine::ask::slots::Slots;
-use crate::engine::ask::time::span::Untold;
+use crate::engine::ask::time::span::{Span, Untold};
 use crate::engine::model::ServiceName;
 
 /// How many names are offered.
@@ -33,10 +34,18 @@ pub(super) fn out_of_scope() -> Answer {
 pub(super) fn no_such_time(problem: Untold) -> Answer {
     let lead = match problem {
         Untold::NoIncident => Claim::of("There is no incident that this time could be told by.", []),
+        Untold::NoDeploy => Claim::of("No deployment is known that this time could be told by.", []),
         Untold::NoChange => Claim::of("No change is known that this time could be told by.", []),
         Untold::NoDay => Claim::of("That time lies outside the calendar.", []),
     };
     Answer::unknown(lead)
+}
+
+/// What is asked about has not happened yet.
+pub(super) fn still_ahead(ground: &Ground<'_>, span: Span) -> Answer {
+    let from = ground.at(span.from, Citation::Question);
+    let lead = Claim::of("I don't know: that time begins at {} and is still ahead.", [from]);
+    Answer::unknown(lead).over(Some(span))
 }
 
 /// What would be needed is not kept, or not yet read by answers.
@@ -78,13 +87,21 @@ fn named(ground: &Ground<'_>, name: &Arc<str>, kind: Kind) -> Citation {
 }
 
 /// Something has to be asked back.
-pub(super) fn ambiguous(ground: &Ground<'_>, doubt: &Doubt) -> Answer {
+pub(super) fn ambiguous(ground: &Ground<'_>, doubt: &Doubt, slots: &Slots) -> Answer {
     let services = ground.snapshot.topology.services();
     let (lead, choices): (Claim, Vec<Arc<str>>) = match doubt {
         Doubt::Which(word) => {
             let fits = |name: &&str| name.split(['-', '_', '.']).any(|part| part == "db" || part == word.as_ref());
             let names = services.iter().map(ServiceName::as_str).filter(fits).map(Arc::from).collect();
             (Claim::of("Which {} is meant?", [Fact::new(word, Citation::Question)]), names)
+        }
+        Doubt::OneOf(written, names) => {
+            (Claim::of("Which service is meant by {}?", [Fact::new(written, Citation::Question)]), names.clone())
+        }
+        Doubt::Either(one, other) => {
+            let asked = |intent: &Intent| Fact::new(intent.asks(), Citation::Question);
+            let lead = Claim::of("That can be read in two ways: {} Or: {}", [asked(one), asked(other)]);
+            (lead, [*one, *other].into_iter().filter_map(|intent| rewording::question(intent, slots)).collect())
         }
         Doubt::OfWhat => {
             let affected = ground

@@ -142,45 +142,6 @@ impl Filler<'_> {
         found.into_iter().filter(|(_, is_said)| *is_said).map(|(constraint, _)| constraint).collect()
     }
 
-    /// A negation whose truth is asked for: "nothing was deployed, right?"
-    fn is_negative(&self) -> bool {
-        let texts: Vec<&str> = self.marked.words.iter().map(|word| word.text.as_str()).collect();
-        let negation = texts.iter().position(|word| {
-            matches!(*word, "not" | "no" | "never" | "nothing" | "nobody" | "none" | "cannot" | "without")
-        });
-        let Some(at) = negation else { return false };
-        let is_tagged = match texts.as_slice() {
-            [.., "right" | "correct" | "yes" | "true"] => true,
-            [.., verb, pronoun] => {
-                matches!(
-                    *verb,
-                    "is" | "are"
-                        | "was"
-                        | "were"
-                        | "do"
-                        | "does"
-                        | "did"
-                        | "has"
-                        | "have"
-                        | "can"
-                        | "will"
-                        | "would"
-                        | "could"
-                        | "should"
-                        | "had"
-                ) && matches!(
-                    *pronoun,
-                    "it" | "they" | "we" | "you" | "there" | "he" | "she" | "i" | "anyone" | "anybody"
-                )
-            }
-            _ => false,
-        };
-        let is_clause = matches!(self.intent, Intent::Remediation | Intent::Act | Intent::ProductHelp)
-            || texts.get(at) == Some(&"without");
-        let opens = ["so", "surely"].contains(&texts.first().copied().unwrap_or_default());
-        (is_tagged || (opens && !is_clause)) && at + 1 < texts.len()
-    }
-
     /// The words that are to be found in logs.
     fn text_looked_for(&self, slots: &mut Slots) -> Option<Arc<str>> {
         if let Some(quoted) = self.marked.quoted.first() {

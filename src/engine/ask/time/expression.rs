@@ -1,20 +1,22 @@
 //! Times as people say them, before they are laid on a calendar: `last:2h`, `yesterday@10:00`, `before:incident`.
 
 use std::fmt;
-use std::str::FromStr;
 
-use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Timelike, Weekday};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::zone::Zone;
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 /// Something that happened, which times are told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Anchor {
     /// The incident that is spoken of.
     Incident,
-    /// The last deployment or other change.
+    /// The last deployment of what is spoken of.
     Deploy,
+    /// Its last change of any kind.
+    Change,
 }
 
 /// A day or a longer stretch of the calendar.
@@ -38,14 +40,55 @@ pub enum Stretch {
     LastMonth,
     /// The day after today.
     Tomorrow,
-    /// The coming Saturday and Sunday.
+    /// The coming Saturday and Sunday, or those that have begun.
     Weekend,
+    /// The Saturday and Sunday before this week.
+    LastWeekend,
     /// Monday to Sunday of the week after.
     NextWeek,
     /// The latest such weekday that has begun.
     Day(Weekday),
     /// A date.
     Date(NaiveDate),
+    /// The month that begins on this date.
+    Month(NaiveDate),
+}
+
+/// A part of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayPart {
+    /// From 06:00 to noon.
+    Morning,
+    /// From noon to 18:00.
+    Afternoon,
+    /// From 18:00 to midnight.
+    Evening,
+    /// From 18:00 to 08:00 of the next day.
+    Night,
+}
+
+/// What a clock shows, and where it hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockTime {
+    /// What it shows.
+    pub time: NaiveTime,
+    /// The zone that was said with it.
+    pub zone: Zone,
+}
+
+/// Something that a span begins or ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// What happened.
+    Anchor(Anchor),
+    /// The latest such clock time.
+    Clock(ClockTime),
+    /// A day or a longer stretch.
+    Day(Stretch),
+    /// A clock time on a day.
+    On(Stretch, ClockTime),
+    /// So many milliseconds before now.
+    Ago(i64),
 }
 
 /// A time as it was said.
@@ -58,30 +101,33 @@ pub enum TimeExpression {
     Last(i64),
     /// A span that begins now, in milliseconds.
     Next(i64),
-    /// From a clock time until now.
-    SinceClock(NaiveTime),
-    /// From what happened until now.
-    Since(Anchor),
+    /// Around the moment so many milliseconds before now.
+    Ago(i64),
+    /// From then until now.
+    Since(Point),
     /// What came before it.
-    Before(Anchor),
+    Before(Point),
+    /// Up to it, with all of it where it is a day.
+    Until(Point),
+    /// So many milliseconds that end with what happened.
+    Lead(i64, Anchor),
+    /// So many milliseconds that begin with what happened.
+    Trail(i64, Anchor),
     /// While it lasts or lasted.
     During(Anchor),
     /// Around a clock time.
-    At(NaiveTime),
-    /// Between two clock times.
-    Range(NaiveTime, NaiveTime),
+    At(ClockTime),
+    /// From one to another.
+    Range(Point, Point),
     /// A stretch of the calendar.
     Whole(Stretch),
+    /// A part of a day.
+    Part(Stretch, DayPart),
     /// A clock time on a day.
-    Clock(Stretch, NaiveTime),
+    Clock(Stretch, ClockTime),
 }
 
-/// A text that is no time.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no time; write it as in `last:2h`, `since:09:00`, `yesterday@10:00` or `before:incident`")]
-pub struct NoTime(String);
-
-const WEEKDAYS: [(Weekday, &str); 7] = [
+pub(super) const WEEKDAYS: [(Weekday, &str); 7] = [
     (Weekday::Mon, "mon"),
     (Weekday::Tue, "tue"),
     (Weekday::Wed, "wed"),
@@ -91,7 +137,7 @@ const WEEKDAYS: [(Weekday, &str); 7] = [
     (Weekday::Sun, "sun"),
 ];
 
-const STRETCHES: [(Stretch, &str); 11] = [
+pub(super) const STRETCHES: [(Stretch, &str); 12] = [
     (Stretch::Today, "today"),
     (Stretch::Yesterday, "yesterday"),
     (Stretch::LastNight, "last_night"),
@@ -102,30 +148,83 @@ const STRETCHES: [(Stretch, &str); 11] = [
     (Stretch::LastMonth, "last_month"),
     (Stretch::Tomorrow, "tomorrow"),
     (Stretch::Weekend, "weekend"),
+    (Stretch::LastWeekend, "last_weekend"),
     (Stretch::NextWeek, "next_week"),
 ];
+
+pub(super) const PARTS: [(DayPart, &str); 4] = [
+    (DayPart::Morning, "morning"),
+    (DayPart::Afternoon, "afternoon"),
+    (DayPart::Evening, "evening"),
+    (DayPart::Night, "night"),
+];
+
+impl TimeExpression {
+    /// The same without a zone that is the asker's own anyway.
+    #[must_use]
+    pub fn seen_from(self, own: chrono_tz::Tz) -> Self {
+        let clock = |clock: ClockTime| {
+            let is_own = clock.zone == Zone::Place(own);
+            ClockTime { zone: if is_own { Zone::Own } else { clock.zone }, ..clock }
+        };
+        let point = |point: Point| match point {
+            Point::Clock(at) => Point::Clock(clock(at)),
+            Point::On(day, at) => Point::On(day, clock(at)),
+            other => other,
+        };
+        match self {
+            Self::Since(at) => Self::Since(point(at)),
+            Self::Before(at) => Self::Before(point(at)),
+            Self::Until(at) => Self::Until(point(at)),
+            Self::Range(from, to) => Self::Range(point(from), point(to)),
+            Self::At(at) => Self::At(clock(at)),
+            Self::Clock(day, at) => Self::Clock(day, clock(at)),
+            other => other,
+        }
+    }
+}
 
 impl fmt::Display for Anchor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Incident => "incident",
             Self::Deploy => "deploy",
+            Self::Change => "change",
         })
     }
+}
+
+fn name_of<T: PartialEq>(all: &[(T, &'static str)], wanted: &T) -> &'static str {
+    all.iter().find(|(known, _)| known == wanted).map_or("", |(_, name)| name)
 }
 
 impl fmt::Display for Stretch {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Date(date) => write!(out, "date:{}", date.format("%Y-%m-%d")),
-            Self::Day(day) => {
-                let name = WEEKDAYS.iter().find(|(known, _)| known == day).map_or("", |(_, name)| name);
-                write!(out, "day:{name}")
-            }
-            other => {
-                let name = STRETCHES.iter().find(|(known, _)| known == other).map_or("", |(_, name)| name);
-                out.write_str(name)
-            }
+            Self::Month(first) => write!(out, "month:{}", first.format("%Y-%m")),
+            Self::Day(day) => write!(out, "day:{}", name_of(&WEEKDAYS, day)),
+            other => out.write_str(name_of(&STRETCHES, other)),
+        }
+    }
+}
+
+impl fmt::Display for ClockTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_to_the_minute = self.time.second() == 0 && self.time.nanosecond() == 0;
+        let form = if is_to_the_minute { "%H:%M" } else { "%H:%M:%S%.f" };
+        write!(out, "{}{}", self.time.format(form), self.zone)
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anchor(anchor) => write!(out, "{anchor}"),
+            Self::Clock(clock) => write!(out, "{clock}"),
+            Self::Day(stretch) => write!(out, "{stretch}"),
+            Self::On(stretch, clock) => write!(out, "{stretch}@{clock}"),
+            Self::Ago(ms) => write!(out, "ago:{}", span(*ms)),
         }
     }
 }
@@ -135,136 +234,32 @@ fn span(ms: i64) -> String {
     match ms {
         ms if ms % DAY_MS == 0 => format!("{}d", ms / DAY_MS),
         ms if ms % HOUR_MS == 0 => format!("{}h", ms / HOUR_MS),
-        ms => format!("{}m", ms / MINUTE_MS),
+        ms if ms % MINUTE_MS == 0 => format!("{}m", ms / MINUTE_MS),
+        ms => format!("{}s", ms / SECOND_MS),
     }
 }
 
 impl fmt::Display for TimeExpression {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clock = |time: &NaiveTime| time.format("%H:%M").to_string();
         match self {
             Self::Now => out.write_str("now"),
             Self::Last(ms) => write!(out, "last:{}", span(*ms)),
             Self::Next(ms) => write!(out, "next:{}", span(*ms)),
-            Self::SinceClock(time) => write!(out, "since:{}", clock(time)),
-            Self::Since(anchor) => write!(out, "since:{anchor}"),
-            Self::Before(anchor) => write!(out, "before:{anchor}"),
+            Self::Ago(ms) => write!(out, "ago:{}", span(*ms)),
+            Self::Since(point) => write!(out, "since:{point}"),
+            Self::Before(point) => write!(out, "before:{point}"),
+            Self::Until(point) => write!(out, "until:{point}"),
+            Self::Lead(ms, anchor) => write!(out, "before:{anchor}/{}", span(*ms)),
+            Self::Trail(ms, anchor) => write!(out, "after:{anchor}/{}", span(*ms)),
             Self::During(anchor) => write!(out, "during:{anchor}"),
-            Self::At(time) => write!(out, "at:{}", clock(time)),
-            Self::Range(from, to) => write!(out, "range:{}-{}", clock(from), clock(to)),
-            Self::Whole(stretch) => write!(out, "{stretch}"),
-            Self::Clock(stretch, time) => write!(out, "{stretch}@{}", clock(time)),
-        }
-    }
-}
-
-impl FromStr for Stretch {
-    type Err = NoTime;
-
-    fn from_str(text: &str) -> Result<Self, NoTime> {
-        let known = STRETCHES.iter().find(|(_, name)| *name == text).map(|(stretch, _)| *stretch);
-        let day = || {
-            let name = text.strip_prefix("day:")?;
-            WEEKDAYS.iter().find(|(_, known)| *known == name).map(|(day, _)| Self::Day(*day))
-        };
-        let date = || text.strip_prefix("date:")?.parse().ok().map(Self::Date);
-        known.or_else(day).or_else(date).ok_or_else(|| NoTime(text.to_owned()))
-    }
-}
-
-impl FromStr for TimeExpression {
-    type Err = NoTime;
-
-    fn from_str(text: &str) -> Result<Self, NoTime> {
-        let wrong = || NoTime(text.to_owned());
-        let clock = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| wrong());
-        let anchor = |text: &str| match text {
-            "incident" => Some(Anchor::Incident),
-            "deploy" => Some(Anchor::Deploy),
-            _ => None,
-        };
-        if text == "now" {
-            return Ok(Self::Now);
-        }
-        if let Some((day, time)) = text.split_once('@') {
-            return Ok(Self::Clock(day.parse()?, clock(time)?));
-        }
-        match text.split_once(':') {
-            Some(("last", rest)) => span_of(rest).map(Self::Last).ok_or_else(wrong),
-            Some(("next", rest)) => span_of(rest).map(Self::Next).ok_or_else(wrong),
-            Some(("since", rest)) => match anchor(rest) {
-                Some(anchor) => Ok(Self::Since(anchor)),
-                None => clock(rest).map(Self::SinceClock),
-            },
-            Some(("before", rest)) => anchor(rest).map(Self::Before).ok_or_else(wrong),
-            Some(("during", rest)) => anchor(rest).map(Self::During).ok_or_else(wrong),
-            Some(("at", rest)) => clock(rest).map(Self::At),
-            Some(("range", rest)) => {
-                let (from, to) = rest.split_once('-').ok_or_else(wrong)?;
-                Ok(Self::Range(clock(from)?, clock(to)?))
+            Self::At(clock) => write!(out, "at:{clock}"),
+            Self::Range(Point::Clock(from), Point::Clock(to)) if from.zone == Zone::Own && to.zone == Zone::Own => {
+                write!(out, "range:{from}-{to}")
             }
-            _ => text.parse().map(Self::Whole),
-        }
-    }
-}
-
-/// Reads `90m`, `2h`, `3d` or `1w`.
-fn span_of(text: &str) -> Option<i64> {
-    let unit = text.chars().next_back()?;
-    let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|count| *count > 0)?;
-    let unit = match unit {
-        'm' => MINUTE_MS,
-        'h' => HOUR_MS,
-        'd' => DAY_MS,
-        'w' => 7 * DAY_MS,
-        _ => return None,
-    };
-    count.checked_mul(unit)
-}
-
-impl From<TimeExpression> for String {
-    fn from(expression: TimeExpression) -> Self {
-        expression.to_string()
-    }
-}
-
-impl TryFrom<String> for TimeExpression {
-    type Error = NoTime;
-
-    fn try_from(text: String) -> Result<Self, NoTime> {
-        text.parse()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_form_is_read_back_as_it_was_written() {
-        for text in [
-            "now",
-            "last:90m",
-            "last:2h",
-            "next:3d",
-            "since:09:00",
-            "since:deploy",
-            "before:incident",
-            "during:incident",
-            "at:10:05",
-            "range:09:00-10:30",
-            "today",
-            "last_night",
-            "day:mon",
-            "date:2026-11-12",
-            "yesterday@10:00",
-            "day:fri@23:15",
-        ] {
-            assert_eq!(text.parse::<TimeExpression>().unwrap().to_string(), text);
-        }
-        assert_eq!("last:60m".parse::<TimeExpression>(), "last:1h".parse());
-        for wrong in ["", "last:", "last:h", "last:0m", "at:25:00", "since:lunch", "day:foo", "date:2026-13-01"] {
-            assert!(wrong.parse::<TimeExpression>().is_err(), "{wrong}");
+            Self::Range(from, to) => write!(out, "range:{from}..{to}"),
+            Self::Whole(stretch) => write!(out, "{stretch}"),
+            Self::Part(stretch, part) => write!(out, "{stretch}/{}", name_of(&PARTS, part)),
+            Self::Clock(stretch, clock) => write!(out, "{stretch}@{clock}"),
         }
     }
 }

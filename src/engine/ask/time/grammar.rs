@@ -1,12 +1,16 @@
 //! Finds times among the words of a question: "past half hour", "since the deploy", "yesterday at 10", "between 9 and 10:30".
 
+mod clocks;
+mod days;
+mod lengths;
+mod points;
+
 use std::ops::Range;
 
-use chrono::{Datelike, Months, NaiveDate, NaiveTime};
+use chrono::NaiveDate;
 
-use super::expression::{Anchor, Stretch, TimeExpression};
-use super::numbers::{clock_word, day_number, month, number, together, unit, weekday};
-use crate::engine::clock::MINUTE_MS;
+use super::expression::{Point, Stretch, TimeExpression};
+use super::remark::{self, Remark};
 
 /// A time among words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,18 +21,16 @@ pub struct Found {
     pub expression: TimeExpression,
     /// True where it is what something is compared with.
     pub is_versus: bool,
+    /// What was read into it.
+    pub remark: Option<Remark>,
 }
 
 /// Words that the grammar is made of, for the speller.
-pub const VOCABULARY: &str = "afternoon already april august before currently december during evening february friday half hour hours \
-    january july june last march midnight minute minutes moment monday month morning next night noon \
-    november now october past previous quarter saturday september since sunday thursday today tomorrow \
-    tonight tuesday until wednesday week weekend weeks yesterday right days coming";
-
-/// What may be counted: a number before it is no clock time.
-const COUNTED: &str = "% percent instances instance replicas hosts host pods pod nodes machines servers services alerts alarms errors \
-    error failures incidents requests rps qps users customers deploys deployments releases changes restarts retries steps seconds \
-    connections queries lines";
+pub const VOCABULARY: &str = "afternoon ago already april august before currently december during earlier evening february \
+    fortnight friday half hour hours january july june last march midnight minute minutes moment monday month months morning \
+    next night noon november now october onwards overnight past previous quarter saturday second seconds september since \
+    sunday thursday today tomorrow tonight tuesday until till wednesday week weekend weeks yesterday right days coming after \
+    between";
 
 /// Every time among `words`, from the first on, as they are said `today`.
 #[must_use]
@@ -36,12 +38,13 @@ pub fn times(words: &[&str], today: NaiveDate) -> Vec<Found> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < words.len() {
         let rest = words.get(at..).unwrap_or_default();
+        let before = words.get(at.saturating_sub(3)..at).unwrap_or_default();
         let reader = Reader { words: rest, today };
-        match reader.time() {
+        match reader.time(before) {
             Some((expression, length)) => {
-                let before = words.get(at.saturating_sub(3)..at).unwrap_or_default();
                 let is_versus = expression != TimeExpression::Now && says_versus(before);
-                found.push(Found { at: at..at + length, expression, is_versus });
+                let remark = remark::of_words(rest.get(..length).unwrap_or_default(), expression);
+                found.push(Found { at: at..at + length, expression, is_versus, remark });
                 at += length;
             }
             None => at += 1,
@@ -64,20 +67,25 @@ fn says_versus(before: &[&str]) -> bool {
 }
 
 /// Reads a time from the beginning of some words.
+#[derive(Clone, Copy)]
 struct Reader<'w> {
     words: &'w [&'w str],
     today: NaiveDate,
 }
 
+/// What was read, and how many words it took.
 type Read<T> = Option<(T, usize)>;
 
-impl Reader<'_> {
-    /// The same for some of the words.
-    fn from<'r>(&self, words: &'r [&'r str]) -> Reader<'r> {
-        Reader { words, today: self.today }
+/// Words between two ends of a span.
+const TO: &[&str] = &["to", "until", "till", "-", "through", "thru", "and"];
+
+impl<'w> Reader<'w> {
+    /// The same from a later word on.
+    fn from(&self, at: usize) -> Reader<'w> {
+        Reader { words: self.words.get(at..).unwrap_or_default(), today: self.today }
     }
 
-    fn word(&self, at: usize) -> &str {
+    fn word(&self, at: usize) -> &'w str {
         self.words.get(at).copied().unwrap_or_default()
     }
 
@@ -90,13 +98,15 @@ impl Reader<'_> {
         (at..self.words.len()).find(|at| !self.is(*at, any_of)).unwrap_or(self.words.len())
     }
 
-    fn time(&self) -> Read<TimeExpression> {
+    /// The time that the words begin with; `before` are those before them.
+    fn time(&self, before: &[&str]) -> Read<TimeExpression> {
         self.now()
-            .or_else(|| self.anchored())
-            .or_else(|| self.span())
-            .or_else(|| self.clocked_day())
-            .or_else(|| self.since_clock())
-            .or_else(|| self.clocks())
+            .or_else(|| self.around_anchor())
+            .or_else(|| self.led())
+            .or_else(|| self.length(before))
+            .or_else(|| self.day_and_range())
+            .or_else(|| self.range(0, &["to", "until", "till", "-", "through"]))
+            .or_else(|| self.at())
     }
 
     fn now(&self) -> Read<TimeExpression> {
@@ -110,255 +120,118 @@ impl Reader<'_> {
         Some((TimeExpression::Now, length))
     }
 
-    /// "since the last deploy", "before it broke", "during this incident".
-    fn anchored(&self) -> Read<TimeExpression> {
-        let make: fn(Anchor) -> TimeExpression = match self.word(0) {
-            "since" | "after" => TimeExpression::Since,
-            "before" | "prior" => TimeExpression::Before,
-            "during" | "while" | "throughout" => TimeExpression::During,
-            "right" | "just" | "shortly" if self.is(1, &["before", "after"]) => {
-                let (expression, length) = self.from(self.words.get(1..)?).anchored()?;
-                return Some((expression, length + 1));
-            }
-            "leading" if self.is(1, &["up"]) && self.is(2, &["to"]) => TimeExpression::Before,
-            _ => return None,
-        };
-        let from = if self.word(0) == "leading" { 3 } else { 1 };
-        let at =
-            self.skip(from, &["the", "this", "that", "our", "last", "latest", "to", "current", "new", "your", "whole"]);
-        let anchor = match self.word(at) {
-            "incident" | "outage" | "alert" | "alarm" | "failure" | "crash" | "issue" | "problem" | "page"
-            | "trouble" => (Anchor::Incident, 1),
-            "deploy" | "deployment" | "release" | "rollout" | "change" | "push" | "deploys" => (Anchor::Deploy, 1),
-            "deployed" | "shipped" | "released" if at == 1 => (Anchor::Deploy, 1),
-            "we" | "they" | "you" if self.is(at + 1, &["deployed", "shipped", "released"]) => (Anchor::Deploy, 2),
-            "it" | "things" | "everything" | "all" | "we" | "stuff" | "shit" | "hell"
-                if self.is(
-                    at + 1,
-                    &[
-                        "broke", "started", "began", "failed", "happened", "went", "fell", "crashed", "exploded",
-                        "did", "blew",
-                    ],
-                ) =>
-            {
-                let more = usize::from(
-                    self.is(at + 2, &["down", "wrong", "breaking", "failing", "happening", "apart", "up", "boom"]),
-                );
-                (Anchor::Incident, 2 + more)
+    /// What begins with a word that says how a time is meant: "since", "before", "until", "between", "from".
+    fn led(&self) -> Read<TimeExpression> {
+        let lead = match self.word(0) {
+            "since" | "after" | "from" | "starting" => 1,
+            "ever" if self.is(1, &["since"]) => 2,
+            "until" | "till" | "til" => 1,
+            "up" if self.is(1, &["to", "until", "till"]) => 2,
+            "before" => 1,
+            "prior" | "ahead" if self.is(1, &["to", "of"]) => 2,
+            "between" => return self.range(1, TO),
+            "right" | "just" | "shortly" | "immediately" if self.is(1, &["before", "after"]) => {
+                return self.from(1).led().map(|(expression, length)| (expression, length + 1));
             }
             _ => return None,
         };
-        let mut end = at + anchor.1;
-        if anchor.0 == Anchor::Incident && self.is(end, &["started", "began", "opened", "hit", "happened", "broke"]) {
-            end += 1 + usize::from(self.is(end + 1, &["out"]));
+        let word = self.word(lead - 1);
+        if word != "before"
+            && let Some(found) = self.range(lead, &["to", "until", "till", "-", "through"])
+        {
+            return Some(found);
         }
-        Some((make(anchor.0), end))
-    }
-
-    /// "last 2 hours", "in the past half hour", "next 3 days", "2h ago".
-    fn span(&self) -> Read<TimeExpression> {
-        let lead = self.skip(0, &["in", "over", "within", "for", "during", "the", "of"]);
-        let make: fn(i64) -> TimeExpression = match self.word(lead) {
-            "last" | "past" | "previous" => TimeExpression::Last,
-            "next" | "coming" | "following" => TimeExpression::Next,
-            _ => return self.bare_span(lead),
-        };
-        let named = match (self.word(lead), self.word(lead + 1)) {
-            ("last" | "previous", "night") => Some(Stretch::LastNight),
-            ("last" | "previous", "week") => Some(Stretch::LastWeek),
-            ("last" | "previous", "month") => Some(Stretch::LastMonth),
-            ("next" | "coming" | "following", "week") => Some(Stretch::NextWeek),
-            ("next" | "coming", "weekend") => Some(Stretch::Weekend),
-            ("last" | "previous" | "past", day) => weekday(day).map(Stretch::Day),
-            _ => None,
-        };
-        if let Some(stretch) = named {
-            return Some((TimeExpression::Whole(stretch), lead + 2));
+        let rest = self.from(lead);
+        if word == "since"
+            && let Some((ms, length)) = rest.since_length()
+        {
+            return Some((TimeExpression::Last(ms), lead + length));
         }
-        let at = self.skip(lead + 1, &["the"]);
-        let (ms, length) = self.from(self.words.get(at..)?).duration(true)?;
-        Some((make(ms), at + length))
-    }
-
-    /// A span without "last": with "ago" or "in" or a single word such as `2h` after "past".
-    fn bare_span(&self, at: usize) -> Read<TimeExpression> {
-        let (ms, length) = self.from(self.words.get(at..)?).duration(false)?;
-        if self.is(at + length, &["ago", "back"]) {
-            return Some((TimeExpression::Last(ms), at + length + 1));
-        }
-        let is_ahead = at > 0 && self.is(0, &["in", "within"]);
-        is_ahead.then_some((TimeExpression::Next(ms), at + length))
-    }
-
-    /// "90 min", "2h", "half an hour", "an hour"; a bare unit counts as one where `is_led` holds.
-    fn duration(&self, is_led: bool) -> Read<i64> {
-        if self.is(0, &["half"]) && self.is(self.skip(1, &["an", "a"]), &["hour", "hr"]) {
-            return Some((30 * MINUTE_MS, self.skip(1, &["an", "a"]) + 1));
-        }
-        if self.is(0, &["quarter"]) && self.is(self.skip(1, &["of", "an"]), &["hour"]) {
-            return Some((15 * MINUTE_MS, self.skip(1, &["of", "an"]) + 1));
-        }
-        if let Some(unit) = unit(self.word(0)).filter(|_| is_led) {
-            return Some((unit, 1));
-        }
-        let couple = if self.is(0, &["a"]) && self.is(1, &["couple", "few"]) { 1 } else { 0 };
-        if self.is(couple, &["couple"]) {
-            let at = self.skip(couple + 1, &["of"]);
-            return unit(self.word(at)).map(|unit| (2 * unit, at + 1));
-        }
-        if let Some(ms) = together(self.word(0)) {
-            return Some((ms, 1));
-        }
-        let count = number(self.word(0))?;
-        let is_half = self.is(1, &["and"]) && self.is(2, &["a"]) && self.is(3, &["half"]);
-        let at = if is_half { 4 } else { 1 };
-        let unit = unit(self.word(at))?;
-        Some((count.checked_mul(unit)? + if is_half { unit / 2 } else { 0 }, at + 1))
-    }
-
-    /// A day or a longer stretch, with a clock time where one is said.
-    fn clocked_day(&self) -> Read<TimeExpression> {
-        let lead = self.skip(0, &["on", "the", "for", "over", "in", "during", "of"]);
-        let (stretch, length) = self.from(self.words.get(lead..)?).stretch()?;
+        let is_sure = matches!(word, "since");
+        let (point, length) = rest.point(is_sure)?;
         let end = lead + length;
-        let clock_at = self.skip(end, &["at", "around", "about", "@"]);
-        let is_single = !matches!(
-            stretch,
-            Stretch::ThisWeek
-                | Stretch::LastWeek
-                | Stretch::ThisMonth
-                | Stretch::LastMonth
-                | Stretch::NextWeek
-                | Stretch::Weekend
-        );
-        if is_single && let Some((time, length)) = self.from(self.words.get(clock_at..)?).clock(clock_at > end) {
-            return Some((TimeExpression::Clock(stretch, time), clock_at + length));
-        }
-        Some((TimeExpression::Whole(stretch), end))
-    }
-
-    fn stretch(&self) -> Read<Stretch> {
-        let second = self.word(1);
-        let (stretch, length) = match self.word(0) {
-            "today" => (Stretch::Today, 1),
-            "this" if matches!(second, "morning" | "afternoon") => (Stretch::Today, 2),
-            "yesterday" if second == "night" => (Stretch::LastNight, 2),
-            "yesterday" => (Stretch::Yesterday, 1),
-            "overnight" => (Stretch::LastNight, 1),
-            "night" if second == "before" => (Stretch::LastNight, 2),
-            "tonight" => (Stretch::Tonight, 1),
-            "this" if matches!(second, "evening" | "night") => (Stretch::Tonight, 2),
-            "tomorrow" => (Stretch::Tomorrow, 1),
-            "this" if second == "week" => (Stretch::ThisWeek, 2),
-            "this" if second == "month" => (Stretch::ThisMonth, 2),
-            "this" if second == "weekend" => (Stretch::Weekend, 2),
-            "last" if second == "night" => (Stretch::LastNight, 2),
-            "last" if second == "week" => (Stretch::LastWeek, 2),
-            "last" if second == "month" => (Stretch::LastMonth, 2),
-            "weekend" => (Stretch::Weekend, 1),
-            word => return weekday(word).map(|day| (Stretch::Day(day), 1)).or_else(|| self.date()),
-        };
-        Some((stretch, length))
-    }
-
-    fn date(&self) -> Read<Stretch> {
-        if let Ok(date) = NaiveDate::parse_from_str(self.word(0), "%Y-%m-%d") {
-            return Some((Stretch::Date(date), 1));
-        }
-        // "12 November", "the 12th of Nov", "November 12th", "the 12th"
-        let (day, month, length) = match (day_number(self.word(0)), month(self.word(0))) {
-            (Some(day), _) => {
-                let at = self.skip(1, &["of"]);
-                let is_sure = self.word(at) != "may" || self.word(0).ends_with(|c: char| c.is_alphabetic());
-                match month(self.word(at)).filter(|_| is_sure) {
-                    Some(month) => (day, Some(month), at + 1),
-                    None if self.word(0).ends_with(|c: char| c.is_alphabetic()) => (day, None, 1),
-                    None => return None,
+        let (make, onwards): (fn(Point) -> TimeExpression, usize) = match (self.word(0), word) {
+            (_, "since" | "starting") => (TimeExpression::Since, 0),
+            ("after", _) => return Some((after(point), end)),
+            ("from", _) => {
+                let onwards = usize::from(self.is(end, &["on", "onwards", "onward"]));
+                let is_clock = matches!(point, Point::Clock(_));
+                if onwards == 0 && !is_clock {
+                    return None;
                 }
+                (TimeExpression::Since, onwards)
             }
-            // "may 2" and "2 may" are seldom dates.
-            (None, Some(month)) if self.word(0) != "may" => (day_number(self.word(1))?, Some(month), 2),
-            (None, Some(_)) => return None,
-            (None, None) => return None,
+            (_, "until" | "till" | "til") | ("up", _) => (TimeExpression::Until, 0),
+            _ => (TimeExpression::Before, 0),
         };
-        let date = match month {
-            Some(month) => NaiveDate::from_ymd_opt(self.today.year(), month, day)?,
-            None => self.today.with_day(day)?,
+        let expression = match (make(point), point) {
+            // What is up to something that happened came before it.
+            (TimeExpression::Until(_), Point::Anchor(_)) => TimeExpression::Before(point),
+            (TimeExpression::Since(_), Point::Ago(ms)) => TimeExpression::Last(ms),
+            // "Will it last until next week": what is ahead is meant, not what leads up to it.
+            (TimeExpression::Until(_), Point::Day(day)) if is_ahead(day) => TimeExpression::Whole(day),
+            (expression, _) => expression,
         };
-        let latest = match month {
-            _ if date <= self.today => Some(date),
-            Some(_) => date.checked_sub_months(Months::new(12)),
-            None => date.checked_sub_months(Months::new(1)),
-        };
-        latest.map(|date| (Stretch::Date(date), length))
+        Some((expression, end + onwards))
     }
 
-    /// "since 9", "after 14:30".
-    fn since_clock(&self) -> Read<TimeExpression> {
-        if !self.is(0, &["since", "after", "from"]) {
-            return None;
-        }
-        let at = self.skip(1, &["about", "around"]);
-        let (time, length) = self.from(self.words.get(at..)?).clock(self.word(0) == "since")?;
-        if self.is(at + length, &["to", "until", "till", "-"]) {
-            return None;
-        }
-        Some((TimeExpression::SinceClock(time), at + length))
-    }
-
-    /// "at 10:00", "10:00", "between 9 and 10", "09:00-10:00".
-    fn clocks(&self) -> Read<TimeExpression> {
-        if let Some((from, to)) = self.word(0).split_once('-')
-            && let (Some(from), Some(to)) = (clock_word(from, false), clock_word(to, false))
-        {
-            return Some((TimeExpression::Range(from, to), 1));
-        }
-        let is_between = self.is(0, &["between", "from"]);
-        if is_between && let Some((from, length)) = self.from(self.words.get(1..)?).clock(true) {
-            let and = 1 + length;
-            if self.is(and, &["and", "to", "until", "till", "-"])
-                && let Some((to, more)) = self.from(self.words.get(and + 1..)?).clock(true)
-            {
-                return Some((TimeExpression::Range(from, to), and + 1 + more));
+    /// "yesterday between 10 and 11:30", "on monday from 9 to 10".
+    fn day_and_range(&self) -> Read<TimeExpression> {
+        let lead = self.skip(0, &["on", "the"]);
+        let (day, length) = self.from(lead).day()?;
+        let rest = self.from(lead + length);
+        match rest.led()? {
+            (TimeExpression::Range(Point::Clock(from), Point::Clock(to)), more) => {
+                Some((TimeExpression::Range(Point::On(day, from), Point::On(day, to)), lead + length + more))
             }
-        }
-        let at = self.skip(0, &["at", "around", "about"]);
-        let is_led = at > 0 && self.is(at - 1, &["at", "around"]);
-        let (time, length) = self.from(self.words.get(at..)?).clock(is_led)?;
-        if self.is(at + length, &["to", "until", "till"])
-            && let Some((to, more)) = self.from(self.words.get(at + length + 1..)?).clock(true)
-        {
-            return Some((TimeExpression::Range(time, to), at + length + 1 + more));
-        }
-        Some((TimeExpression::At(time), at + length))
-    }
-
-    /// A clock time; a bare hour counts where a word before it says so.
-    fn clock(&self, is_led: bool) -> Read<NaiveTime> {
-        match self.word(0) {
-            "noon" => return NaiveTime::from_hms_opt(12, 0, 0).map(|time| (time, 1)),
-            "midnight" => return NaiveTime::from_hms_opt(0, 0, 0).map(|time| (time, 1)),
-            _ => {}
-        }
-        let half = match self.word(1) {
-            "am" | "a.m" => Some(false),
-            "pm" | "p.m" => Some(true),
             _ => None,
-        };
-        if let Some(is_afternoon) = half {
-            let joined = format!("{}{}", self.word(0), if is_afternoon { "pm" } else { "am" });
-            return clock_word(&joined, true).map(|time| (time, 2));
         }
-        let time = clock_word(self.word(0), is_led)?;
-        // "at 5 percent", "since 9 hosts", "from 3 to 4 instances": the number of something else.
-        let is_bare = self.word(0).chars().all(|c| c.is_ascii_digit());
-        let counts = unit(self.word(1)).is_some() || COUNTED.split_whitespace().any(|noun| noun == self.word(1));
-        let is_count = is_bare && counts;
-        let length = 1 + usize::from(matches!(self.word(1), "utc" | "o'clock" | "oclock" | "h"));
-        (!is_count).then_some((time, length))
+    }
+
+    /// "09:00 to 10:00", "between 9 and 11:30 yesterday", "from monday to wednesday".
+    fn range(&self, lead: usize, to: &[&str]) -> Read<TimeExpression> {
+        let is_led = lead > 0;
+        let joined = self.word(lead).split_once('-').and_then(|(from, to)| {
+            Some((super::numbers::clock_word(from, false)?, super::numbers::clock_word(to, false)?))
+        });
+        let (from, to, end) = match joined {
+            Some((from, to)) => (Point::Clock(clocks::clock_of(from)), Point::Clock(clocks::clock_of(to)), lead + 1),
+            None => {
+                let (from, length) = self.from(lead).point(is_led)?;
+                let and = lead + length;
+                if !self.is(and, to) {
+                    return None;
+                }
+                if self.is(and + 1, &["now"]) {
+                    return Some((TimeExpression::Since(from), and + 2));
+                }
+                let (to, more) = self.from(and + 1).point(true)?;
+                (from, to, and + 1 + more)
+            }
+        };
+        let (from, to) = points::on_one_day(from, to)?;
+        if let (Point::Clock(from), Point::Clock(to)) = (from, to)
+            && let Some((day, length)) = self.from(self.skip(end, &["on", "of", "the"])).day()
+        {
+            let end = self.skip(end, &["on", "of", "the"]) + length;
+            return Some((TimeExpression::Range(Point::On(day, from), Point::On(day, to)), end));
+        }
+        Some((TimeExpression::Range(from, to), end))
     }
 }
 
+fn is_ahead(day: Stretch) -> bool {
+    matches!(day, Stretch::NextWeek | Stretch::Tomorrow | Stretch::Weekend | Stretch::Tonight)
+}
+
+/// What came after a day begins with the next one.
+fn after(point: Point) -> TimeExpression {
+    TimeExpression::Since(match point {
+        Point::Day(Stretch::Date(date)) => Point::Day(Stretch::Date(date.succ_opt().unwrap_or(date))),
+        Point::Day(Stretch::Yesterday) => Point::Day(Stretch::Today),
+        other => other,
+    })
+}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,7 +252,7 @@ mod tests {
             ("errors last 90 mins", "last:90m"),
             ("rps over the last hour", "last:1h"),
             ("what happened in the last couple of hours", "last:2h"),
-            ("deploys 2h ago", "last:2h"),
+            ("deploys 2h ago", "ago:2h"),
             ("logs past 7 days", "last:7d"),
             ("since 9", "since:09:00"),
             ("since 9pm", "since:21:00"),
@@ -397,12 +270,12 @@ mod tests {
             ("y was it slow yday", "yesterday"),
             ("yesterday at 10", "yesterday@10:00"),
             ("on monday", "day:mon"),
-            ("last friday at 23:15", "day:fri"),
+            ("last friday at 23:15", "day:fri@23:15"),
             ("on 2026-11-12", "date:2026-11-12"),
             ("on the 12th of November", "date:2026-11-12"),
             ("on nov 12", "date:2026-11-12"),
             ("3 december", "date:2025-12-03"),
-            ("since the 20th", "date:2026-10-20"),
+            ("since the 20th", "since:date:2026-10-20"),
             ("this week", "this_week"),
             ("last month", "last_month"),
             ("is it down rn", "now"),
@@ -437,13 +310,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_the_times_lie_within_it(text in "([a-z0-9:]{1,6} ){0,12}") {
+        fn whatever_is_written_the_times_lie_within_it(text in "([a-z0-9:./+-]{1,6} |(since|before|last|to|the|at|on|until|ago|hours|monday|12|9am|noon|weekend|deploy) ){0,12}") {
             let words = Words::of(&text, &|_| false);
             let texts: Vec<&str> = words.texts().collect();
             let mut end = 0;
             for found in times(&texts, NaiveDate::from_ymd_opt(2026, 2, 28).unwrap()) {
                 prop_assert!(found.at.start >= end && found.at.end <= texts.len() && !found.at.is_empty());
                 end = found.at.end;
+                prop_assert_eq!(found.expression.to_string().parse::<TimeExpression>(), Ok(found.expression));
             }
         }
     }
