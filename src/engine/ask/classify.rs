@@ -31,6 +31,8 @@ pub struct Classifier {
     features: BTreeMap<String, u32>,
     /// Words that occur in any phrasing.
     words: BTreeMap<String, u32>,
+    /// The same of phrasings that are about what is watched here.
+    words_in_scope: BTreeMap<String, u32>,
     /// One row of intents for each feature.
     weights: Vec<[f32; CLASSES]>,
     bias: [f32; CLASSES],
@@ -122,8 +124,13 @@ impl Classifier {
     /// Learns from examples, in their order.
     #[must_use]
     pub fn learn(examples: &[Example]) -> Self {
-        let mut model =
-            Self { features: BTreeMap::new(), words: BTreeMap::new(), weights: Vec::new(), bias: [0.0; CLASSES] };
+        let mut model = Self {
+            features: BTreeMap::new(),
+            words: BTreeMap::new(),
+            words_in_scope: BTreeMap::new(),
+            weights: Vec::new(),
+            bias: [0.0; CLASSES],
+        };
         let rows: Vec<(Vec<u32>, usize)> = examples.iter().map(|example| model.row(example)).collect();
         model.weights = vec![[0.0; CLASSES]; model.features.len()];
         let mut squares = vec![[1e-6f32; CLASSES]; model.features.len()];
@@ -163,6 +170,9 @@ impl Classifier {
     fn row(&mut self, example: &Example) -> (Vec<u32>, usize) {
         for token in &example.tokens {
             *self.words.entry(token.clone()).or_default() += 1;
+            if example.intent != Intent::OutOfScope {
+                *self.words_in_scope.entry(token.clone()).or_default() += 1;
+            }
         }
         let mut row = Vec::new();
         for name in features(&example.tokens) {
@@ -194,9 +204,20 @@ impl Classifier {
     }
 
     /// How often the phrasings have this word.
-    #[must_use]
-    pub fn count(&self, word: &str) -> u32 {
+    fn count(&self, word: &str) -> u32 {
         self.words.get(word).copied().unwrap_or(0)
+    }
+
+    /// How often those phrasings have it that are about what is watched here.
+    #[must_use]
+    pub fn count_in_scope(&self, word: &str) -> u32 {
+        self.words_in_scope.get(word).copied().unwrap_or(0)
+    }
+
+    /// True for a word that is spoken of only where something else is meant.
+    #[must_use]
+    pub fn is_foreign(&self, word: &str) -> bool {
+        self.count(word) > 0 && self.count_in_scope(word) == 0
     }
 
     /// Every word of the phrasings, placeholders aside.

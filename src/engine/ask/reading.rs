@@ -79,7 +79,7 @@ const CONFIDENCE_MIN: f32 = 0.12;
 const STRANGE_MAX: f32 = 0.55;
 
 /// A word of fewer phrasings than this may be the name of something that is not here.
-const RARE_BELOW: u32 = 8;
+const RARE_BELOW: u32 = 12;
 
 /// Reads questions in the words that come with the program and the names that are known.
 #[derive(Debug, Clone, Default)]
@@ -141,10 +141,10 @@ impl Reader {
         if let Some(thread) = &thread {
             reading.intent = thread.intent;
         }
-        let is_strange = |word: &str| !language.speller.knows(word);
-        let is_rare = |word: &str| {
-            language.classifier.count(word) < RARE_BELOW && !lexicon::common().any(|common| common == word)
-        };
+        let is_common = |word: &str| lexicon::common().any(|common| common == word);
+        let is_strange =
+            |word: &str| !language.speller.knows(word) || (language.classifier.is_foreign(word) && !is_common(word));
+        let is_rare = |word: &str| language.classifier.count_in_scope(word) < RARE_BELOW && !is_common(word);
         let filled = filling::fill(&marked, reading.intent, &self.book, today, [&is_strange, &is_rare]);
         reading.slots = filled.slots;
         reading.slots.time = reading.slots.time.map(|time| time.seen_from(self.zone));
