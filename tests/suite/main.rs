@@ -5,6 +5,8 @@ mod advisories;
 #[cfg(test)]
 mod alertmanager_real;
 #[cfg(test)]
+mod ask_model;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod binary;
