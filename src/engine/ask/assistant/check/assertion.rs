@@ -54,7 +54,33 @@ const CAUSED: [&str; 17] = [
     "behind",
 ];
 /// These name a cause that stands before or after them.
-const CAUSE: [&str; 7] = ["cause", "culprit", "reason", "source", "fault", "blame", "trigger"];
+const CAUSE: [&str; 6] = ["cause", "culprit", "reason", "fault", "blame", "trigger"];
+/// Words around a cause that are no part of it.
+const AROUND: [&str; 18] = [
+    "root",
+    "likely",
+    "probable",
+    "probably",
+    "main",
+    "mainly",
+    "apparent",
+    "apparently",
+    "confidence",
+    "incident",
+    "service",
+    "started",
+    "began",
+    "since",
+    "after",
+    "before",
+    "itself",
+    "evidently",
+];
+
+/// True for a word beside a cause that names none.
+pub(super) fn is_around(word: &str) -> bool {
+    [AROUND.as_slice(), &CAUSE, &CAUSED, &CAUSE_AFTER].iter().any(|list| list.contains(&word))
+}
 
 /// Where the causes stand that a sentence tells; empty where it tells none.
 pub(super) fn causes(words: &[String]) -> Vec<Side> {
@@ -69,7 +95,7 @@ pub(super) fn causes(words: &[String]) -> Vec<Side> {
             }
         } else if is(at, &CAUSED) {
             sides.push(if is(at + 1, &["by", "from"]) { Side::After(at + 1) } else { Side::Before(at) });
-        } else if is(at, &CAUSE) {
+        } else if is(at, &CAUSE) && (!is(at, &["fault"]) || is(at.wrapping_sub(1), &["at"])) {
             let verb = (at + 1..words.len()).find(|at| is(*at, &["is", "was", "lies", "being"]));
             let is_called = (at.saturating_sub(4)..at).any(|at| is(at, &["is", "was", "be", "as", "were"]));
             sides.push(match verb {
@@ -229,6 +255,13 @@ pub(super) fn is_of_logs(words: &[String]) -> bool {
     words.iter().any(|word| LOGS.contains(&word.as_str()))
 }
 
+/// True for a sentence that says what might be done, and states nothing by that.
+pub(super) fn is_advice(words: &[String]) -> bool {
+    const ADVICE: [&str; 8] =
+        ["should", "could", "consider", "recommend", "recommended", "suggest", "advise", "propose"];
+    words.iter().any(|word| ADVICE.contains(&word.as_str()))
+}
+
 /// True for a sentence about what is known rather than about how things are.
 pub(super) fn is_of_knowledge(words: &[String]) -> bool {
     const KNOWING: [&str; 17] = [
@@ -277,7 +310,9 @@ mod tests {
             let sides = causes(&words);
             assert_eq!(sides.first().unwrap().of(&words).join(" "), side, "{text}");
         }
-        for text in ["it is slow since 14:00", "an update is due at noon", "payment is slow"] {
+        for text in
+            ["it is slow since 14:00", "an update is due at noon", "payment is slow", "it shows no fault of its own"]
+        {
             assert!(causes(&words(text)).is_empty(), "{text}");
         }
     }

@@ -54,6 +54,11 @@ pub(super) fn is_plain(word: &str) -> bool {
     PLAIN.contains(word)
 }
 
+/// True for a word of any conversation.
+pub(super) fn is_common(word: &str) -> bool {
+    COMMON.contains(word)
+}
+
 /// True where two words are forms of one: `refused`, `refusing`; `connect`, `connection`.
 pub(super) fn is_form(word: &str, other: &str) -> bool {
     let shared = word.bytes().zip(other.bytes()).take_while(|(one, two)| one == two).count();
@@ -139,7 +144,7 @@ impl Content {
         let denies =
             words.iter().any(|word| DENIES.contains(&word.as_str()) || word.ends_with("n't") || word.ends_with("n’t"));
         self.denies |= denies;
-        let telling = words.into_iter().filter(|word| word.len() > 2 && !COMMON.contains(word.as_str()));
+        let telling = words.into_iter().filter(|word| word.len() > 2 && !is_common(word));
         if denies { self.denied.extend(telling) } else { self.stated.extend(telling) }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::content::{Content, is_form, is_plain};
+use self::content::{Content, is_common, is_form, is_plain};
 use super::sheet::{GivenFact, Sheet, Weight};
 use crate::engine::ask::answer::Citation;
 use crate::engine::ask::names::NameBook;
@@ -115,7 +115,7 @@ fn verdict(sentence: &sentence::Sentence, facts: &[Fact<'_>], book: &NameBook) -
             Err(reason) => struck(reason),
         };
     }
-    if !states_something(&said) {
+    if !states_something(&said) || is_mere_advice(&said, facts) {
         return Verdict::Unchecked;
     }
     // Without a citation a single fact must carry it all: from several, anything could be put together.
@@ -136,6 +136,18 @@ fn states_something(said: &Content) -> bool {
         || !assertion::causes(&said.words).is_empty()
         || assertion::deed(&said.words).is_some()
         || assertion::unproven_state(said, &[]).is_some()
+}
+
+/// True for advice about what is here that states nothing beside.
+fn is_mere_advice(said: &Content, facts: &[Fact<'_>]) -> bool {
+    let is_here = |name: &String| facts.iter().any(|fact| fact.content.names.contains(name));
+    assertion::is_advice(&said.words)
+        && said.quantities.is_empty()
+        && said.clocks.is_empty()
+        && said.names.iter().all(|name| said.known.contains(name) || is_here(name))
+        && assertion::causes(&said.words).is_empty()
+        && assertion::deed(&said.words).is_none()
+        && assertion::unproven_state(said, &[]).is_none()
 }
 
 fn shares_words(said: &Content, cited: &[&Fact<'_>]) -> bool {
@@ -234,12 +246,19 @@ fn asserts(said: &Content, solid: &[&Fact<'_>]) -> Result<(), String> {
     if let Some(word) = said.words.iter().find(|word| !is_said(&contents, word)) {
         return Err(format!("it tells a cause with `{word}`, which stands in no fact that it cites"));
     }
+    // Of what stands where the cause does, every word is root cause's own.
+    let is_of_cause = |word: &String| {
+        let is_number = word.starts_with(|c: char| !c.is_alphabetic());
+        let parts = || word.split(['-', '\'', '’']).filter(|part| part.len() > 1);
+        let is_named = if said.known.contains(word) {
+            causes.iter().any(|fact| fact.stock.contains(word))
+        } else {
+            has_word(&causes, word) || parts().all(|part| is_common(part) || has_word(&causes, part))
+        };
+        is_number || is_named || (!said.known.contains(word) && (is_common(word) || assertion::is_around(word)))
+    };
     for side in sides {
-        let words = side.of(&said.words);
-        if let Some(word) = words.iter().find(|word| {
-            !is_said(&causes, word)
-                || (said.known.contains(*word) && !causes.iter().any(|fact| fact.stock.contains(*word)))
-        }) {
+        if let Some(word) = side.of(&said.words).iter().find(|word| !is_of_cause(word)) {
             return Err(format!("it makes `{word}` the cause, and no fact that it cites does"));
         }
     }
@@ -269,7 +288,10 @@ fn step_verdict(step: &sentence::Sentence, facts: &[Fact<'_>], book: &NameBook) 
     if assertion::deed(&said.words).is_some_and(|(_, is_own)| is_own) {
         return struck("nothing was done: a model has no way to act here");
     }
-    match said.names.iter().find(|name| !is_here(name)) {
+    // A step begins with a verb, which a capital makes no name.
+    let verb =
+        step.text.split(' ').next().filter(|word| word.chars().skip(1).all(char::is_lowercase)).map(str::to_lowercase);
+    match said.names.iter().find(|name| Some(*name) != verb.as_ref() && !is_here(name)) {
         Some(name) => struck(format!("it names {name}, which nothing here is called")),
         None => Verdict::Unchecked,
     }
