@@ -97,18 +97,17 @@ fn a_model_that_fails_or_is_off_changes_neither_the_answer_nor_the_exit_code() {
     let home = tempfile::tempdir().unwrap();
     let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#.to_owned();
     let config = configured(home.path(), &serve("529 Overloaded", overloaded));
-    for question in ["what is the root cause", "what is the weather on mars"] {
-        let alone = ask(home.path(), &["ask", "--demo", question]);
-        let (code, said) = ask(home.path(), &["--config", &config, "ask", "--demo", "--model", question]);
-        assert!(code == alone.0 && said.starts_with(&alone.1), "{said}");
-        assert!(
-            said.contains("  model: The embedded answer stands: ") && said.contains("is overloaded: Overloaded"),
-            "{said}"
-        );
-        let (code, said) = ask(home.path(), &["ask", "--demo", "--model", question]);
-        assert!(code == alone.0 && said.contains("no model is configured"), "{said}");
-        assert!(!alone.1.contains("model"), "{}", alone.1);
-    }
+    let question = "what is the weather on mars";
+    let alone = ask(home.path(), &["ask", "--demo", question]);
+    let (code, said) = ask(home.path(), &["--config", &config, "ask", "--demo", "--model", question]);
+    assert!(code == alone.0 && said.starts_with(&alone.1), "{said}");
+    assert!(
+        said.contains("  model: The embedded answer stands: ") && said.contains("is overloaded: Overloaded"),
+        "{said}"
+    );
+    let (code, said) = ask(home.path(), &["ask", "--demo", "--model", question]);
+    assert!(code == alone.0 && said.contains("no model is configured"), "{said}");
+    assert!(!alone.1.contains("model"), "{}", alone.1);
 }
 
 #[test]
