@@ -34,6 +34,7 @@ pub mod detect;
 pub mod digest;
 pub mod incident_kind;
 pub mod ingest;
+pub mod language_model;
 pub mod outbox;
 pub mod patches;
 pub mod postmortem;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod ask;
 mod executors;
 mod outbound;
 mod patches;
@@ -15,7 +16,8 @@ mod span;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{DAY_MS, MINUTE_MS, SECOND_MS};
-pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, SshSettings};
+pub use ask::{AskProblem, AskSettings, ModelApi, ModelPrice, ModelSettings};
+pub use executors::{AnsibleSettings, AwxSettings, EndpointSettings, RunbookSettings, SshSettings};
 pub use outbound::{
     JiraSettings, OutboundSettings, PagerdutySettings, ServicenowChange, ServicenowSettings, SlackSettings, UpdateDue,
 };
@@ -61,6 +63,8 @@ pub struct EngineSettings {
     pub policy: PolicySettings,
     /// What must be patched, and how soon.
     pub patches: PatchSettings,
+    /// What questions may be handed to.
+    pub ask: AskSettings,
 }
 
 /// Where a secret is read: never in the file itself.
@@ -355,46 +359,6 @@ impl Default for CorrelationSettings {
             reopen_within: Span(60 * MINUTE_MS),
             confidence_floor: 0.5,
             learned_suppression: true,
-        }
-    }
-}
-
-/// Runbooks and what may be done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunbookSettings {
-    /// Folders with runbooks of one's own; one with a shipped id replaces it.
-    pub folders: Vec<PathBuf>,
-    /// Programs that steps may start, by file name or absolute path.
-    pub allowed_programs: Vec<String>,
-    /// Environment variables passed on to them.
-    pub environment: Vec<String>,
-    /// True takes away every act: observe only.
-    pub observe_only: bool,
-    /// Machines reached by `ssh`.
-    pub ssh: SshSettings,
-    /// Playbooks.
-    pub ansible: AnsibleSettings,
-    /// Job templates.
-    pub awx: AwxSettings,
-    /// Servers that requests go to, by name.
-    pub endpoints: BTreeMap<String, EndpointSettings>,
-}
-
-impl Default for RunbookSettings {
-    fn default() -> Self {
-        Self {
-            folders: Vec::new(),
-            allowed_programs: "kubectl systemctl psql df du ls cat journalctl ss ps free curl"
-                .split(' ')
-                .map(str::to_owned)
-                .collect(),
-            environment: ["PATH", "HOME", "LANG", "KUBECONFIG"].map(str::to_owned).to_vec(),
-            observe_only: false,
-            ssh: SshSettings::default(),
-            ansible: AnsibleSettings::default(),
-            awx: AwxSettings::default(),
-            endpoints: BTreeMap::new(),
         }
     }
 }

@@ -5,6 +5,8 @@ mod advisories;
 #[cfg(test)]
 mod alertmanager_real;
 #[cfg(test)]
+mod ask_model;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod audit;

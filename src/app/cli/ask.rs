@@ -1,12 +1,15 @@
 //! `hypo ask`: questions in plain words, answered from what the engine knows.
 
+mod consult;
+
 use std::io::{self, BufRead, IsTerminal};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{Exit, Failure, demo, list, output, variable};
+use self::consult::{Consultant, Consulted};
+use super::{Exit, Failure, demo, list, output, settings, tokio_runtime, variable};
 use crate::app::arguments::{AskArguments, CommonArguments};
 use crate::app::settings::zone;
 use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
@@ -28,6 +31,8 @@ struct Told<'a> {
     window: Option<ToldWindow>,
     missing: Vec<String>,
     next: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Consulted>,
 }
 
 #[derive(Serialize)]
@@ -50,15 +55,24 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     }
     let snapshot = if arguments.demo { demo::at_its_height()? } else { list::picture(common)? };
     let zone = arguments.zone.unwrap_or_else(|| zone(&variable));
+    let consultant = match arguments.model {
+        true => Some(Consultant::new(&settings(common)?.settings.engine.ask.model, tokio_runtime()?)),
+        false => None,
+    };
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
         let answer = answered(&mut conversation, &snapshot, zone, question);
         is_unknown |= answer.state != AnswerState::Answered;
+        let consult = |consultant: &Consultant| consultant.consult(question, &answer, &snapshot, zone);
         if arguments.json {
-            output::json(&told(&answer))?;
+            output::json(&Told { model: consultant.as_ref().map(consult), ..told(&answer) })?;
         } else {
+            // The embedded answer is there at once, whatever the model does.
             print(&answer, zone)?;
+            if let Some(consulted) = consultant.as_ref().map(consult) {
+                consulted.print()?;
+            }
         }
         Ok(())
     };
@@ -91,6 +105,7 @@ fn told(answer: &Answer) -> Told<'_> {
         window: answer.window.map(|span| ToldWindow { from: span.from.to_string(), to: span.to.to_string() }),
         missing: answer.missing.iter().map(Claim::text).collect(),
         next: &answer.next,
+        model: None,
     }
 }
 

@@ -14,6 +14,7 @@ use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, DoctorArguments};
 use crate::app::settings::Loaded;
 use crate::engine::deliver::{self, DestinationCheck};
+use crate::engine::language_model;
 use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
 use crate::engine::settings::OutboundSettings;
@@ -35,6 +36,8 @@ struct Diagnosis {
     destinations: Vec<DestinationFound>,
     /// Whether patches could be found and rolled out as everything is set.
     patching: Vec<PatchingCheck>,
+    /// The language model that questions may be put to; nothing is sent.
+    model: Check,
 }
 
 /// One thing that was looked at.
@@ -70,7 +73,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
         && diagnosis.files.is_empty()
         && diagnosis.sources.iter().all(|source| source.check.is_fine)
         && diagnosis.destinations.iter().all(|destination| destination.check.is_fine)
-        && diagnosis.patching.iter().all(|patching| patching.check.is_fine);
+        && diagnosis.patching.iter().all(|patching| patching.check.is_fine)
+        && diagnosis.model.is_fine;
     if arguments.json {
         output::json(&diagnosis)?;
     } else {
@@ -93,6 +97,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
                 sources: Vec::new(),
                 destinations: Vec::new(),
                 patching: Vec::new(),
+                model: Check { is_fine: true, text: "not looked at".to_owned() },
             });
         }
     };
@@ -112,6 +117,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
         sources: picture.sources.iter().map(|report| check_source(report)).collect(),
         destinations: deliver::check(&loaded.settings.engine.outbound).into_iter().map(check_destination).collect(),
         patching: patching::check(&loaded)?,
+        model: check_model(&loaded),
     })
 }
 
@@ -184,6 +190,21 @@ fn check_destination(found: DestinationCheck) -> DestinationFound {
     DestinationFound { name: found.destination.word(), address: found.address, check }
 }
 
+fn check_model(loaded: &Loaded) -> Check {
+    let settings = &loaded.settings.engine.ask.model;
+    let Some(found) = language_model::check(settings) else {
+        return Check { is_fine: true, text: "is off: questions are answered here alone".to_owned() };
+    };
+    match found.problem {
+        Some(problem) => Check { is_fine: false, text: problem },
+        None => {
+            let key = if found.has_key { "its key is there" } else { "no key is configured, so none is sent" };
+            let text = format!("{}  {}: {key}; nothing was sent", found.address, settings.reasoning.name);
+            Check { is_fine: true, text }
+        }
+    }
+}
+
 fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     let mark = |is_fine: bool| if is_fine { "ok     " } else { "WRONG  " };
     output::line(&format!("{}configuration  {}", mark(diagnosis.config.is_fine), diagnosis.config.text))?;
@@ -202,5 +223,7 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     for PatchingCheck { subject, check } in &diagnosis.patching {
         output::line(&format!("{}patching       {subject}: {}", mark(check.is_fine), check.text))?;
     }
+    let model = &diagnosis.model;
+    output::line(&format!("{}model          {}", mark(model.is_fine), model.text))?;
     Ok(())
 }

@@ -17,7 +17,7 @@ pub use look::{look, zone};
 pub use paths::Paths;
 
 use super::keymap::line_of;
-use crate::engine::settings::{EngineSettings, PatchProblem, PolicyProblem};
+use crate::engine::settings::{AskProblem, EngineSettings, PatchProblem, PolicyProblem};
 use crate::nearest::{nearest, suggestion};
 
 /// Asks for one environment variable.
@@ -231,6 +231,7 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
     };
     let policy = table.get_ref().get("policy").cloned();
     let patches = table.get_ref().get("patches").cloned();
+    let ask = table.get_ref().get("ask").cloned();
     let engine = EngineSettings::deserialize(Deserializer::from(table)).map_err(|error| invalid(&error))?;
     engine.policy.check().map_err(|problem| SettingsError::Invalid {
         file: file.to_owned(),
@@ -240,6 +241,11 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
     engine.patches.check().map_err(|problem| SettingsError::Invalid {
         file: file.to_owned(),
         line: line_of(text, patches.and_then(|patches| span_in_patches(&patches, &problem))),
+        text: problem.to_string(),
+    })?;
+    engine.ask.check().map_err(|problem| SettingsError::Invalid {
+        file: file.to_owned(),
+        line: line_of(text, ask.and_then(|ask| span_in_ask(&ask, &problem))),
         text: problem.to_string(),
     })?;
     Ok(Settings { console, engine })
@@ -261,6 +267,12 @@ fn span_in_patches(patches: &Spanned<DeValue<'_>>, problem: &PatchProblem) -> Op
         (None, None) => None,
     };
     Some(one.unwrap_or(value).span())
+}
+
+/// The same for what stands under `[ask.model]`.
+fn span_in_ask(ask: &Spanned<DeValue<'_>>, problem: &AskProblem) -> Option<Range<usize>> {
+    let model = ask.get_ref().get("model")?;
+    Some(model.get_ref().get(problem.key).unwrap_or(model).span())
 }
 
 /// Makes "unknown field `a`, expected one of `b`, `c`" name the likely one instead of all of them, and says what is wrong with

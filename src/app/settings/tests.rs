@@ -107,6 +107,11 @@ fn a_mistake_is_told_with_its_line_and_what_was_meant() {
              = \"b\"\nzone = \"Mars\"\nbegins = \"0 2 * * *\"\nlasts = \"1h\"",
             "c.toml:6: `zone` = `Mars` is no time zone",
         ),
+        (
+            "[ask.model]\nurl = \"https://models.example.com\"\nday_usd_max = 1.0\n[ask.model.reasoning]\nname = \"large\"",
+            "c.toml:3: `day_usd_max` cannot be kept without prices",
+        ),
+        ("[ask.model]\nenabled = true", "c.toml:2: a model that is enabled needs its `url`"),
         ("[console]\nmouse = \"yes\"", "c.toml:2: invalid type: string \"yes\", expected a boolean"),
         ("[console\n", "c.toml:1: "),
     ] {

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod answers;
+pub mod assistant;
 pub mod classify;
 pub mod conversation;
 #[cfg(test)]

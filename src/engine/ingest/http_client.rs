@@ -9,6 +9,7 @@ mod certificate;
 mod conditional;
 mod secret;
 mod sending;
+mod streaming;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,6 +24,7 @@ use address::{CarefulResolver, base_address};
 pub use conditional::{Fetched, Known};
 pub use secret::secret;
 pub use sending::{HttpSender, NotTold, Told};
+pub use streaming::{HttpStream, HttpStreamer, Opened};
 
 use super::normalize::sanitize;
 use super::{IngestError, wall_clock};

@@ -1,6 +1,7 @@
-//! What steps reach beyond this machine's programs: other machines, playbooks, job templates, endpoints. Each is off until
-//! it is named here.
+//! Runbooks, and what their steps reach beyond this machine's programs: other machines, playbooks, job templates, endpoints.
+//! Each of these is off until it is named here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -103,4 +104,44 @@ pub struct EndpointSettings {
     pub header: Option<String>,
     /// PEM file of a certificate authority to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Runbooks and what may be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunbookSettings {
+    /// Folders with runbooks of one's own; one with a shipped id replaces it.
+    pub folders: Vec<PathBuf>,
+    /// Programs that steps may start, by file name or absolute path.
+    pub allowed_programs: Vec<String>,
+    /// Environment variables passed on to them.
+    pub environment: Vec<String>,
+    /// True takes away every act: observe only.
+    pub observe_only: bool,
+    /// Machines reached by `ssh`.
+    pub ssh: SshSettings,
+    /// Playbooks.
+    pub ansible: AnsibleSettings,
+    /// Job templates.
+    pub awx: AwxSettings,
+    /// Servers that requests go to, by name.
+    pub endpoints: BTreeMap<String, EndpointSettings>,
+}
+
+impl Default for RunbookSettings {
+    fn default() -> Self {
+        Self {
+            folders: Vec::new(),
+            allowed_programs: "kubectl systemctl psql df du ls cat journalctl ss ps free curl"
+                .split(' ')
+                .map(str::to_owned)
+                .collect(),
+            environment: ["PATH", "HOME", "LANG", "KUBECONFIG"].map(str::to_owned).to_vec(),
+            observe_only: false,
+            ssh: SshSettings::default(),
+            ansible: AnsibleSettings::default(),
+            awx: AwxSettings::default(),
+            endpoints: BTreeMap::new(),
+        }
+    }
 }

@@ -114,7 +114,7 @@ pub(super) fn lookup(ground: &Ground<'_>, slots: &Slots) -> Answer {
 }
 
 /// A change in a sentence.
-fn told(ground: &Ground<'_>, change: &Change) -> Claim {
+pub(in crate::engine::ask) fn told(ground: &Ground<'_>, change: &Change) -> Claim {
     let from = Citation::Change(change.id);
     let notice = &change.notice;
     let title = Fact::new(&notice.title, from.clone());

@@ -17,6 +17,8 @@ mod service;
 mod unanswered;
 mod what_if;
 
+pub(super) use changes::told as change;
+
 use super::answer::{Answer, AnswerState, Citation, Claim, Fact};
 use super::ground::Ground;
 use super::intent::Intent;

@@ -91,7 +91,7 @@ impl HttpSender {
 }
 
 /// Seconds, or the instant itself.
-fn retry_after(text: &str) -> Option<i64> {
+pub(super) fn retry_after(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(i64::from(seconds) * 1_000);
