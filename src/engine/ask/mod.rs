@@ -10,8 +10,6 @@ pub mod answer;
 pub mod answers;
 pub mod classify;
 pub mod conversation;
-#[cfg(test)]
-mod estate;
 mod filling;
 mod follow_up;
 pub mod ground;
@@ -27,3 +25,6 @@ pub mod slots;
 pub mod spelling;
 pub mod time;
 pub mod words;
+
+#[cfg(test)]
+mod tests;
