@@ -300,7 +300,7 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
             AnswerState::Answered,
             "The time is told by this: deploy c7a1f04 to inventory",
         ),
-        (&["what changed on auth since the deploy"], AnswerState::Unknown, "No deployment is known"),
+        (&["what changed on auth since the deploy"], AnswerState::Answered, "deploy 03bb7e5 to auth, at 13:22:00"),
         (&["what changed since the last change"], AnswerState::Answered, "The time is told by this: network policy"),
         (&["what changed since 9:00 CST"], AnswerState::Answered, "CST was read as UTC-06:00"),
         (&["what changed between 12 and 2 pm"], AnswerState::Answered, "known between"),
