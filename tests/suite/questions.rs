@@ -381,6 +381,19 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
         (&["latency of wallet"], AnswerState::Unknown, "Nothing here is called wallet"),
         (&["restart auth now"], AnswerState::Refused, "Nothing is done from here"),
         (&["tell me a joke"], AnswerState::Unknown, "about nothing that is watched here"),
+        (&["what changed tomorrow"], AnswerState::Unknown, "is still ahead"),
+        (
+            &["what changed since the deploy"],
+            AnswerState::Answered,
+            "The time is told by this: deploy c7a1f04 to inventory",
+        ),
+        (&["what changed on auth since the deploy"], AnswerState::Answered, "deploy 03bb7e5 to auth, at 13:22:00"),
+        (&["what changed since the last change"], AnswerState::Answered, "The time is told by this: network policy"),
+        (&["what changed since 9:00 CST"], AnswerState::Answered, "CST was read as UTC-06:00"),
+        (&["what changed between 12 and 2 pm"], AnswerState::Answered, "known between"),
+        (&["top 3 by errors except web"], AnswerState::Answered, "comes first"),
+        (&["what is broken except auth"], AnswerState::Answered, "Not left out, though that was asked for: auth."),
+        (&["nothing was deployed, right?"], AnswerState::Answered, "The question denies"),
         (&["rps of cart yesterday"], AnswerState::Unknown, "I don't know the values of that time"),
     ] {
         let (found, text) = told(questions);

@@ -11,8 +11,6 @@ pub mod answers;
 pub mod assistant;
 pub mod classify;
 pub mod conversation;
-#[cfg(test)]
-mod estate;
 mod filling;
 mod follow_up;
 pub mod ground;
@@ -28,3 +26,6 @@ pub mod slots;
 pub mod spelling;
 pub mod time;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

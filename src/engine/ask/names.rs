@@ -276,6 +276,7 @@ fn forms(words: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn book() -> NameBook {
         let service = |text: &str| Name { kind: Kind::Service, text: text.into() };
@@ -329,5 +330,18 @@ mod tests {
             assert!(expected > 1 || written(&names[0].text) == written(&words.join("-")), "{words:?}");
         }
         assert_eq!(book.alike("paymint", Kind::Service, 2).first().map(AsRef::as_ref), Some("payment"));
+    }
+
+    proptest! {
+        #[test]
+        fn separators_count_between_digits_and_nowhere_else(parts in prop::collection::vec("[a-z]{1,4}|[0-9]{1,3}", 1..5)) {
+            let with = |separator: &str| key(&parts.join(separator));
+            prop_assert_eq!(with("-"), with("_"));
+            prop_assert_eq!(with("-"), with(". "));
+            let has_digits_side_by_side = parts.windows(2).any(|pair| {
+                pair.iter().all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+            });
+            prop_assert_eq!(with("-") != with(""), has_digits_side_by_side);
+        }
     }
 }

@@ -72,3 +72,29 @@ fn begin(tokens: &[Token], at: usize, is_without: bool) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::NaiveDate;
+    use proptest::prelude::*;
+
+    use super::left_out;
+    use crate::engine::ask::marking::mark;
+    use crate::engine::ask::names::{Kind, Name, NameBook};
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_a_phrase_ends_with_the_name_that_it_leaves_out(
+            text in "((not|but|except|other than|without|and|all|isn't|apart from|auth|cart|web|slow|the|is) ){0,12}",
+        ) {
+            let names = ["auth", "cart", "web"].map(|text| Name { kind: Kind::Service, text: Arc::from(text) });
+            let marked = mark(&text, &NameBook::of(names), None, NaiveDate::MIN);
+            for (name, begin) in left_out(&marked.tokens, true) {
+                prop_assert!(begin <= name && marked.tokens[name].mention.is_some());
+            }
+            prop_assert!(marked.texts().len() <= marked.tokens.len());
+        }
+    }
+}

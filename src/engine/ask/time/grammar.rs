@@ -188,6 +188,20 @@ impl<'w> Reader<'w> {
         }
     }
 
+    /// "Between 9 and 11 pm" begins in the evening, too.
+    fn in_same_half(&self, from: Point, of_from: Range<usize>, to: Point, mut of_to: Range<usize>) -> Point {
+        let is_bare = of_from.clone().all(|at| !self.word(at).ends_with(['m', 'h']) && !self.word(at).contains(':'));
+        let is_afternoon = of_to.any(|at| self.word(at).ends_with("pm") || self.word(at) == "p.m");
+        match (from, to) {
+            (Point::Clock(begin), Point::Clock(end) | Point::On(_, end)) if is_bare && is_afternoon => {
+                let later = begin.time.overflowing_add_signed(chrono::TimeDelta::hours(12));
+                let is_before = later.1 == 0 && later.0 < end.time;
+                if is_before { Point::Clock(super::expression::ClockTime { time: later.0, ..begin }) } else { from }
+            }
+            _ => from,
+        }
+    }
+
     /// "09:00 to 10:00", "between 9 and 11:30 yesterday", "from monday to wednesday".
     fn range(&self, lead: usize, to: &[&str]) -> Read<TimeExpression> {
         let is_led = lead > 0;
@@ -206,7 +220,8 @@ impl<'w> Reader<'w> {
                     return Some((TimeExpression::Since(from), and + 2));
                 }
                 let (to, more) = self.from(and + 1).point(true)?;
-                (from, to, and + 1 + more)
+                let end = and + 1 + more;
+                (self.in_same_half(from, lead..and, to, and + 1..end), to, end)
             }
         };
         let (from, to) = points::on_one_day(from, to)?;

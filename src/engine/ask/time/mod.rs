@@ -5,8 +5,9 @@ pub mod expression;
 pub mod grammar;
 pub mod notation;
 mod numbers;
-#[cfg(test)]
-mod phrases;
 pub mod remark;
 pub mod span;
 pub mod zone;
+
+#[cfg(test)]
+mod tests;

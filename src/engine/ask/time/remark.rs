@@ -54,10 +54,21 @@ pub(super) fn of_words(words: &[&str], expression: TimeExpression) -> Option<Rem
     if words.iter().any(says_half) {
         return None;
     }
-    // "at 14:00", "02:30" and "0230" are written as a clock of 24 hours shows them.
-    let is_bare = |word: &&str| (word.len() <= 2 && word.chars().all(|c| c.is_ascii_digit())) || is_spelled(word);
-    let clock = clocks(expression).into_iter().flatten().find(|clock| (1..=12).contains(&clock.time.hour()))?;
-    words.iter().any(is_bare).then_some(Remark::EitherHalf(clock.time))
+    // "at 14:00", "02:30" and "0230" are written as a clock of 24 hours shows them; the 9 of "nov 9 at 9:00" is a day.
+    let is_hour = |word: &str, hour: u32| {
+        ((word.len() <= 2 && word.chars().all(|c| c.is_ascii_digit())) || is_spelled(word))
+            && super::numbers::number(word).is_some_and(|said| said == i64::from(hour))
+    };
+    let is_told = |clock: &ClockTime| {
+        let hour = clock.time.hour();
+        let is_written = |word: &&str| {
+            word.split_once(':').is_some_and(|(said, _)| said.trim_start_matches('0') == hour.to_string())
+        };
+        // "A quarter to ten" lies in the hour before.
+        let says = |word: &&str| is_hour(word, hour) || (words.contains(&"quarter") && is_hour(word, hour + 1));
+        (1..=12).contains(&hour) && words.iter().any(says) && !words.iter().any(is_written)
+    };
+    clocks(expression).into_iter().flatten().find(is_told).map(|clock| Remark::EitherHalf(clock.time))
 }
 
 fn is_spelled(word: &str) -> bool {

@@ -361,10 +361,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_span_never_ends_before_it_begins(now in 1_600_000_000_000i64..2_000_000_000_000, at in 0usize..14) {
+        fn a_span_never_ends_before_it_begins(now in 1_600_000_000_000i64..2_000_000_000_000, at in 0usize..26) {
             let all = ["today", "yesterday", "last_night", "tonight", "this_week", "last_week", "this_month", "last_month",
-                "weekend", "next_week", "day:sun", "since:02:30", "range:02:30-02:10", "tomorrow@02:30"];
-            for zone in [Tz::UTC, Tz::Europe__Berlin, Tz::America__Sao_Paulo, Tz::Pacific__Apia] {
+                "weekend", "next_week", "day:sun", "since:02:30", "range:02:30-02:10", "tomorrow@02:30",
+                "since:yesterday", "since:tomorrow", "before:10:00", "until:day:mon", "until:yesterday@00:00", "ago:90m",
+                "range:day:fri..day:mon", "at:02:30[CST]", "at:02:30[+14:00]", "last_weekend", "day:sat/night",
+                "range:02:30[PST]..02:10[IST]"];
+            for zone in [Tz::UTC, Tz::Europe__Berlin, Tz::America__Sao_Paulo, Tz::Pacific__Apia, Tz::Australia__Lord_Howe] {
                 let Laid { span, .. } = span(all[at].parse().unwrap(), Timestamp(now), zone, &Anchors::default()).unwrap();
                 prop_assert!(span.from <= span.to);
             }

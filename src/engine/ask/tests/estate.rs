@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::names::{Kind, Name, key};
-use super::reading::{Doubt, Reader, Standing};
+use crate::engine::ask::names::{Kind, Name, key};
+use crate::engine::ask::reading::{Doubt, Reader, Standing};
 
 /// Share of the slips after which the right name is found, in per cent.
 const SHARE_MIN: f64 = 98.0;
@@ -84,27 +84,22 @@ fn estate() -> Vec<String> {
     all
 }
 
-/// One slip at a letter: left out, doubled, changed places with the next, or the one beside it struck instead or as well.
-fn slips(name: &str, turn: usize) -> Vec<String> {
+/// The name with one slip at a letter: left out, doubled, changed places with the next, or the one beside it struck instead or as
+/// well; another slip at another place for each turn.
+fn with_slip(name: &str, turn: usize) -> String {
     let letters: Vec<char> = name.chars().collect();
     let of_letters: Vec<usize> = (0..letters.len()).filter(|at| letters[*at].is_alphabetic()).collect();
-    let mut all = Vec::new();
-    // Not every slip at every place of every name, but each of some.
-    for kind in [turn % 5, (turn + 2) % 5] {
-        let at = of_letters[(turn * 7 + kind * 3) % of_letters.len()];
-        let mut written = letters.clone();
-        let near = beside(letters[at]);
-        match kind {
-            0 => drop(written.remove(at)),
-            1 => written.insert(at, letters[at]),
-            2 if at + 1 < letters.len() && letters[at + 1].is_alphabetic() => written.swap(at, at + 1),
-            3 => written[at] = near[turn % near.len()],
-            4 => written.insert(at + 1, near[turn % near.len()]),
-            _ => continue,
-        }
-        all.push(written.into_iter().collect());
+    let at = of_letters[(turn * 7 + turn / 5) % of_letters.len()];
+    let mut written = letters.clone();
+    let near = beside(letters[at]);
+    match turn % 5 {
+        0 => drop(written.remove(at)),
+        1 => written.insert(at, letters[at]),
+        2 if at + 1 < letters.len() && letters[at + 1].is_alphabetic() => written.swap(at, at + 1),
+        3 => written[at] = near[turn % near.len()],
+        _ => written.insert(at + 1, near[turn % near.len()]),
     }
-    all
+    written.into_iter().collect()
 }
 
 #[test]
@@ -117,11 +112,9 @@ fn after_one_slip_the_right_name_is_found_and_never_another() {
     let (mut count, mut right, mut asked_back) = (0, 0, 0);
     let (mut wrong, mut missed) = (Vec::new(), Vec::new());
     for (turn, name) in names.iter().enumerate() {
-        for written in slips(name, turn) {
-            // A slip that makes another name of it, or none, cannot be told.
-            if keys.contains(&key(&written)) {
-                continue;
-            }
+        // A slip that makes another name of it, or none, cannot be told.
+        let written = with_slip(name, turn);
+        if !keys.contains(&key(&written)) {
             let question = ["why is {} slow", "latency of {}", "who owns {}", "what changed on {} today"][turn % 4];
             let reading = reader.read(&question.replace("{}", &written), None, today);
             count += 1;
@@ -144,6 +137,6 @@ fn after_one_slip_the_right_name_is_found_and_never_another() {
         wrong.len()
     );
     missed.iter().take(20).for_each(|line| println!("missed {line}"));
-    assert!(count > 3_000 && wrong.is_empty(), "{count}, {wrong:?}");
+    assert!(count > 1_800 && wrong.is_empty(), "{count}, {wrong:?}");
     assert!(share >= SHARE_MIN, "{share:.2} %: {missed:?}");
 }

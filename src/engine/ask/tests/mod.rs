@@ -1,0 +1,3 @@
+//! Tests of more than one part of how questions are understood.
+
+mod estate;
