@@ -184,8 +184,10 @@ pub fn planned(ground: &Ground<'_>, book: &NameBook, intent: Intent, slots: Slot
         implied: None,
         standing: Standing::Clear,
         confidence: 1.0,
+        also: None,
         is_cut: false,
         mended: Vec::new(),
+        remarks: Vec::new(),
     };
     answers::answer(ground, book, &reading)
 }
