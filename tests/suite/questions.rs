@@ -14,6 +14,7 @@ use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::intent::Intent;
 use hypocenter::engine::ask::names::{Kind, Name};
 use hypocenter::engine::ask::reading::{Reader, Reading, Standing};
+use hypocenter::engine::ask::recall::Archive;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::demo::headless::{self, Approve, Drill};
 use hypocenter::engine::demo::scenarios;
@@ -230,7 +231,8 @@ fn at_its_height() -> Arc<Snapshot> {
 #[test]
 fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let names: BTreeSet<String> = ground.names().iter().map(|name| name.text.to_lowercase()).collect();
     // Services are called by words that any sentence may have.
     let is_plain = |word: &str| ["order", "search", "queue", "cache", "web", "cart", "inventory"].contains(&word);
@@ -259,7 +261,8 @@ fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
 #[test]
 fn the_shop_s_questions_are_answered_from_what_happens_there() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let told = |questions: &[&str]| {
         let mut conversation = Conversation::default();
         let answers: Vec<_> = questions.iter().map(|question| conversation.ask(question, &ground)).collect();
@@ -305,7 +308,8 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
 #[test]
 fn every_question_that_is_proposed_is_answered() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let questions: File = toml::from_str(include_str!("../questions/seen.toml")).unwrap();
     let mut wrong = BTreeSet::new();
     let mut seen = BTreeSet::new();

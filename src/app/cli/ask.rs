@@ -12,8 +12,12 @@ use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
+use crate::engine::ask::recall::Archive;
 use crate::engine::ask::slots::Slots;
+use crate::engine::runbooks::Library;
+use crate::engine::runtime::archive;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::store::Store;
 
 /// An answer as JSON.
 #[derive(Serialize)]
@@ -47,12 +51,20 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     if is_silent {
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
-    let snapshot = if arguments.demo { demo::at_its_height()? } else { list::picture(common)? };
+    let (snapshot, store) = match arguments.demo {
+        true => (demo::at_its_height()?, None),
+        false => list::picture_and_store(common, Library::shipped())?,
+    };
+    let mut past = Past { store, archive: Archive::default() };
     let zone = arguments.zone.unwrap_or_else(local_zone);
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
-        let answer = answered(&mut conversation, &snapshot, zone, question);
+        let reading = conversation.read(question, &ground(&snapshot, zone, &past.archive));
+        if reading.intent == Intent::IncidentSimilar {
+            past.fill()?;
+        }
+        let answer = conversation.answer(reading, &ground(&snapshot, zone, &past.archive));
         is_unknown |= answer.state != AnswerState::Answered;
         if arguments.json {
             output::json(&told(&answer))?;
@@ -74,8 +86,24 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     Ok(if is_unknown { Exit::Found } else { Exit::Done })
 }
 
-fn answered(conversation: &mut Conversation, snapshot: &Snapshot, zone: Tz, question: &str) -> Answer {
-    conversation.ask(question, &Ground { snapshot, zone, focus: None })
+fn ground<'s>(snapshot: &'s Snapshot, zone: Tz, archive: &'s Archive) -> Ground<'s> {
+    Ground { snapshot, zone, focus: None, archive }
+}
+
+/// Incidents of the past, read when first they are asked for: there may be a hundred thousand.
+struct Past {
+    /// Where they are; `None` once they were read, and where only a picture is to be had.
+    store: Option<Store>,
+    archive: Archive,
+}
+
+impl Past {
+    fn fill(&mut self) -> Result<(), Failure> {
+        if let Some(store) = self.store.take() {
+            self.archive = archive::fill(&store)?;
+        }
+        Ok(())
+    }
 }
 
 fn told(answer: &Answer) -> Told<'_> {

@@ -103,40 +103,45 @@ impl Reader {
     /// day in the zone of whoever asks.
     #[must_use]
     pub fn read(&self, text: &str, before: Option<&Reading>, today: NaiveDate) -> Reading {
-        let language = language();
-        let marked = marking::mark(text, &self.book, Some(&language.speller), today);
-        let guess = language.classifier.guess(&marked.texts());
-        let (intent, confidence) = overruled(&marked, &guess);
-        let mut reading = Reading {
-            intent,
-            slots: Slots::default(),
-            implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
-            standing: Standing::Clear,
-            confidence,
-            is_cut: marked.is_cut,
-            mended: marked.mended.clone(),
-        };
-        let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
-        if let Some(thread) = &thread {
-            reading.intent = thread.intent;
-        }
-        let is_strange = |word: &str| !language.speller.knows(word);
-        let is_rare = |word: &str| {
-            language.classifier.count(word) < RARE_BELOW && !lexicon::common().any(|common| common == word)
-        };
-        let filled = filling::fill(&marked, reading.intent, &self.book, &is_strange, &is_rare);
-        reading.slots = filled.slots;
-        let doubt = filled.doubt.filter(|doubt| thread.is_none() || matches!(doubt, Doubt::Which(_)));
-        if let Some(thread) = thread {
-            follow_up::inherit(&mut reading.slots, &thread.slots, reading.intent);
-        }
-        reading.standing = standing(&reading, &marked, doubt, guess.strange);
-        if reading.standing == Standing::OutOfScope {
-            reading.intent = Intent::OutOfScope;
-            reading.slots = Slots::default();
-        }
-        reading
+        read(text, &self.book, before, today)
     }
+}
+
+/// The same by the names of `book`.
+#[must_use]
+pub fn read(text: &str, book: &NameBook, before: Option<&Reading>, today: NaiveDate) -> Reading {
+    let language = language();
+    let marked = marking::mark(text, book, Some(&language.speller), today);
+    let guess = language.classifier.guess(&marked.texts());
+    let (intent, confidence) = overruled(&marked, &guess);
+    let mut reading = Reading {
+        intent,
+        slots: Slots::default(),
+        implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
+        standing: Standing::Clear,
+        confidence,
+        is_cut: marked.is_cut,
+        mended: marked.mended.clone(),
+    };
+    let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
+    if let Some(thread) = &thread {
+        reading.intent = thread.intent;
+    }
+    let is_strange = |word: &str| !language.speller.knows(word);
+    let is_rare =
+        |word: &str| language.classifier.count(word) < RARE_BELOW && !lexicon::common().any(|common| common == word);
+    let filled = filling::fill(&marked, reading.intent, book, &is_strange, &is_rare);
+    reading.slots = filled.slots;
+    let doubt = filled.doubt.filter(|doubt| thread.is_none() || matches!(doubt, Doubt::Which(_)));
+    if let Some(thread) = thread {
+        follow_up::inherit(&mut reading.slots, &thread.slots, reading.intent);
+    }
+    reading.standing = standing(&reading, &marked, doubt, guess.strange);
+    if reading.standing == Standing::OutOfScope {
+        reading.intent = Intent::OutOfScope;
+        reading.slots = Slots::default();
+    }
+    reading
 }
 
 /// Share from which on a question that names something known is about something else all the same.

@@ -12,6 +12,7 @@
 //! goes, in order, to the jobs thread. Requests are taken
 //! before signals, so that a flood of samples does not delay a key.
 
+pub mod archive;
 mod engine_thread;
 mod field_work;
 pub mod inventory_scan;

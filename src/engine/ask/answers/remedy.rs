@@ -41,7 +41,9 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         } else {
             Claim::of("No runbook that fits is as it was asked to be.", [])
         };
-        return Answer::unknown(lead).with(refused).then(&["what is the root cause", "what should I do next"]);
+        return Answer::unknown(lead)
+            .with_first(STEPS_MAX, refused.into_iter(), Citation::Totals)
+            .then(&["what is the root cause", "what should I do next"]);
     };
     let from = || Citation::Runbook(Arc::clone(&proposal.runbook.id));
     let lead = Claim::of(
@@ -53,14 +55,17 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let place = Fact::new(&proposal.service, from());
         answer.claims.push(Claim::of("It is for {}, where the cause is.", [place]));
     }
-    for step in proposal.steps.iter().take(STEPS_MAX) {
+    let steps = proposal.steps.iter().map(|step| {
         let title = Fact::new(&step.spec.title, from());
-        answer.claims.push(match call(&step.spec) {
+        match call(&step.spec) {
             Some(words) => Claim::of("{}: {}", [title, Fact::new(words, from())]),
             None => Claim::of("{}.", [title]),
-        });
-    }
-    answer.with(refused).then(&["what would happen if I did that now", "how sure are you"])
+        }
+    });
+    let answer = answer.with_first(STEPS_MAX, steps, from());
+    answer
+        .with_first(STEPS_MAX, refused.into_iter(), Citation::Totals)
+        .then(&["what would happen if I did that now", "how sure are you"])
 }
 
 /// The command of a step, as it would be called.
