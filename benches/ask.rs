@@ -335,7 +335,11 @@ fn moved(question: &str, to: &BTreeMap<&str, &String>, is_slipped: bool) -> Stri
         if is_slipped {
             // Two letters in the middle change places, or one is left out.
             let at = letters.len() / 2;
-            if name.len() % 2 == 0 { letters.swap(at, at + 1) } else { drop(letters.remove(at)) }
+            if name.len() % 2 == 0 {
+                letters.swap(at, at + 1);
+            } else {
+                letters.remove(at);
+            }
         }
         letters.into_iter().chain(word.chars().skip(plain.chars().count())).collect()
     };

@@ -1,12 +1,13 @@
 //! `hypo ask`: questions in plain words, answered from what the engine knows.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{Exit, Failure, demo, list, output};
+use super::{Exit, Failure, demo, existing_store, list, output};
 use crate::app::arguments::{AskArguments, CommonArguments};
 use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
 use crate::engine::ask::conversation::Conversation;
@@ -15,7 +16,7 @@ use crate::engine::ask::intent::Intent;
 use crate::engine::ask::recall::Archive;
 use crate::engine::ask::slots::Slots;
 use crate::engine::runbooks::Library;
-use crate::engine::runtime::archive;
+use crate::engine::runtime::{archive, archive_file};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::store::Store;
 
@@ -51,18 +52,21 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     if is_silent {
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
-    let (snapshot, store) = match arguments.demo {
-        true => (demo::at_its_height()?, None),
-        false => list::picture_and_store(common, Library::shipped())?,
+    let (snapshot, lies) = match arguments.demo {
+        true => (demo::at_its_height()?, Lies::InPicture),
+        false => match list::picture_and_store(common, Library::shipped())? {
+            (snapshot, Some(store)) => (snapshot, Lies::InStore(store)),
+            (snapshot, None) => (snapshot, Lies::Beside(existing_store(common)?)),
+        },
     };
-    let mut past = Past { store, archive: Archive::default() };
+    let mut past = Past { lies, archive: Archive::default() };
     let zone = arguments.zone.unwrap_or_else(local_zone);
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
         let reading = conversation.read(question, &ground(&snapshot, zone, &past.archive));
         if reading.intent == Intent::IncidentSimilar {
-            past.fill()?;
+            past.fill(&snapshot)?;
         }
         let answer = conversation.answer(reading, &ground(&snapshot, zone, &past.archive));
         is_unknown |= answer.state != AnswerState::Answered;
@@ -90,17 +94,31 @@ fn ground<'s>(snapshot: &'s Snapshot, zone: Tz, archive: &'s Archive) -> Ground<
     Ground { snapshot, zone, focus: None, archive }
 }
 
+/// Where incidents of the past are.
+enum Lies {
+    /// In a store that is open.
+    InStore(Store),
+    /// In the state directory of the hypo that holds the store.
+    Beside(PathBuf),
+    /// In the picture, or read already.
+    InPicture,
+}
+
 /// Incidents of the past, read when first they are asked for: there may be a hundred thousand.
 struct Past {
-    /// Where they are; `None` once they were read, and where only a picture is to be had.
-    store: Option<Store>,
+    lies: Lies,
     archive: Archive,
 }
 
 impl Past {
-    fn fill(&mut self) -> Result<(), Failure> {
-        if let Some(store) = self.store.take() {
-            self.archive = archive::fill(&store)?;
+    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.lies, Lies::InPicture) {
+            Lies::InStore(store) => self.archive = archive::fill(&store)?,
+            Lies::Beside(folder) => {
+                self.archive = archive_file::read(&folder)?.unwrap_or_default();
+                self.archive.complete(snapshot);
+            }
+            Lies::InPicture => {}
         }
         Ok(())
     }

@@ -13,6 +13,7 @@
 //! before signals, so that a flood of samples does not delay a key.
 
 pub mod archive;
+pub mod archive_file;
 mod engine_thread;
 mod field_work;
 pub mod inventory_scan;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::digest::{Digest, PastAct, PastCause};
 use super::feature;
 use super::index::{Index, Place};
@@ -18,7 +20,7 @@ const REASONS_MAX: usize = 4;
 const REASON_SHARE_MIN: f32 = 0.08;
 
 /// What is told of a past incident.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Past {
     /// Its number.
     pub id: IncidentId,
@@ -62,7 +64,7 @@ pub struct Alike<'a> {
 }
 
 /// The incidents that are over.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Archive {
     index: Index,
     /// By place.
@@ -80,10 +82,17 @@ impl Archive {
     #[must_use]
     pub fn of_picture(snapshot: &Snapshot) -> Self {
         let mut archive = Self::default();
-        for incident in snapshot.incidents.iter().filter(|incident| is_past(incident)) {
-            archive.put(&Digest::of_picture(snapshot, incident));
-        }
+        archive.complete(snapshot);
         archive
+    }
+
+    /// Takes in what of this picture is over and not known yet.
+    pub fn complete(&mut self, snapshot: &Snapshot) {
+        for incident in snapshot.incidents.iter().filter(|incident| is_past(incident)) {
+            if self.get(incident.id).is_none() {
+                self.put(&Digest::of_picture(snapshot, incident));
+            }
+        }
     }
 
     /// How many incidents it holds.

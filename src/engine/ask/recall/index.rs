@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// How soon a weight saturates, and how much a long incident is held back: what is usual for BM25.
 const K1: f32 = 1.2;
@@ -19,7 +20,8 @@ const EMPTY_MIN: usize = 1_024;
 pub(super) type Place = u32;
 
 /// One incident that has a feature: its place in the upper 24 bits, the feature's weight in the lower eight.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
 struct Posting(u32);
 
 impl Posting {
@@ -37,7 +39,7 @@ impl Posting {
 }
 
 /// Who has a feature, in the order of places.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Having {
     postings: Vec<Posting>,
     /// How many of them are still there.
@@ -45,7 +47,7 @@ struct Having {
 }
 
 /// The features of the incident at a place; `None` where it was forgotten.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Taken {
     /// The sum of their weights.
     length: u32,
@@ -54,7 +56,7 @@ struct Taken {
 }
 
 /// The index.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Index {
     /// Features by identity. Never iterated.
     numbers: FxHashMap<u64, u32>,
