@@ -161,3 +161,104 @@ fn remedy(alike: &Alike<'_>) -> Option<Claim> {
     let act = alike.past.failed.last()?;
     Some(Claim::of("{} did not end {}.", [Fact::new(Arc::clone(&act.runbook), cited(act)), id]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Tz;
+
+    use crate::engine::clock::{MINUTE_MS, Timestamp};
+    use crate::engine::model::{AnomalyId, CauseKind, RunId, SeriesRole};
+    use crate::engine::snapshot::Snapshot;
+    use crate::engine::world::fixtures;
+
+    /// A live incident of errors on cart, and so many past ones on it that the picture does not have.
+    fn asked(past: u64, slots: &Slots) -> Answer {
+        let mut incident = fixtures::incident(900, "cart", 60_000);
+        incident.anomalies = [AnomalyId(5)].into();
+        let anomaly = fixtures::anomaly(5, "cart", "error_ratio", SeriesRole::Errors, 60);
+        let snapshot = Snapshot {
+            at: Timestamp(90 * MINUTE_MS),
+            incidents: vec![Arc::new(incident.clone())],
+            anomalies: vec![Arc::new(anomaly)],
+            ..Snapshot::empty()
+        };
+        let digest = Digest::of_picture(&snapshot, &incident);
+        let mut archive = Archive::default();
+        for id in 1..=past {
+            let act = |run, helped| PastAct {
+                run: RunId(run),
+                runbook: "rollback-deploy".into(),
+                helped,
+                took_ms: Some(12 * MINUTE_MS),
+            };
+            let acts = if id % 2 == 0 { vec![act(id, true)] } else { vec![act(id, false)] };
+            archive.put(&Digest { id: IncidentId(id), acts, ..digest.clone() });
+        }
+        for id in 100..200 {
+            let other = fixtures::incident(id, "mail", 60_000);
+            archive.put(&Digest { cause: None, ..Digest::of_picture(&snapshot, &other) });
+        }
+        similar(&Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive }, slots)
+    }
+
+    fn text(answer: &Answer) -> String {
+        answer.all_claims().map(Claim::text).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn incidents_that_the_picture_no_longer_has_are_cited_with_what_ended_them() {
+        let answer = asked(7, &Slots::default());
+        let told = text(&answer);
+        assert!(told.contains("7 earlier incidents are like INC-900."), "{told}");
+        assert!(told.contains("the same metric on the same service (error_ratio of cart)"), "{told}");
+        assert!(told.contains("INC-6 was ended by rollback-deploy in 12 m"), "{told}");
+        assert!(told.contains("rollback-deploy did not end INC-7."), "{told}");
+        assert!(told.contains("And 2 more."), "{told}");
+        assert!(told.contains("107 earlier incidents were searched."), "{told}");
+        let cited: Vec<Citation> = answer.all_claims().flat_map(Claim::citations).collect();
+        assert!(cited.contains(&Citation::Incident(IncidentId(6))) && cited.contains(&Citation::Run(RunId(6), None)));
+        let one = asked(1, &Slots { count: Some(1), ..Slots::default() });
+        assert!(one.lead.text().contains("1 earlier incident is like"), "{}", one.lead.text());
+        let none = text(&asked(0, &Slots::default()));
+        assert!(none.contains("Nothing like INC-900 is known from before.\n100 earlier"), "{none}");
+    }
+
+    #[test]
+    fn every_reason_is_told_by_a_fact_that_cites_the_past_incident() {
+        let text = |text: &str| Arc::from(text);
+        let (up, errors) = (Direction::Above, crate::engine::ask::metric::Concept::Errors);
+        for reason in [
+            Reason::SameSign(text("cart"), text("latency")),
+            Reason::SignNearby(text("cart"), text("latency")),
+            Reason::SameMetric(text("latency")),
+            Reason::SameConcept(errors, up),
+            Reason::SameAtOrigin(errors, Direction::Below),
+            Reason::SameOnKind(text("db"), errors, up),
+            Reason::SameLine(text("refused")),
+            Reason::SameAlert(text("High")),
+            Reason::SameService(text("cart")),
+            Reason::SameOrigin(text("cart")),
+            Reason::Nearby(text("cart")),
+            Reason::SameOriginKind(text("db")),
+            Reason::SameCause(CauseKind::BadDeploy),
+            Reason::SameCauseAt(CauseKind::BadDeploy, text("cart")),
+            Reason::SameBlame(ChangeKind::Deploy),
+            Reason::SameChange(ChangeKind::Network),
+            Reason::SameWord(text("pool")),
+        ] {
+            let claim = because(&reason, IncidentId(4));
+            assert_eq!(claim.citations(), [Citation::Incident(IncidentId(4))], "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_a_service_is_answered_by_its_incidents() {
+        let slots = |name: &str| Slots { service: vec![Arc::from(name)], ..Slots::default() };
+        let answer = asked(3, &slots("mail"));
+        let told = text(&answer);
+        assert!(told.contains("100 earlier incidents had to do with mail."), "{told}");
+        assert!(told.contains("And 95 more."), "{told}");
+        assert!(text(&asked(3, &slots("search"))).contains("No earlier incident had to do with search."));
+    }
+}
