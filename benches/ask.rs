@@ -3,7 +3,8 @@
 //! `cargo bench --bench ask` prints a table; two numbers as arguments (`-- 1000 10000`) measure another size (services,
 //! incidents). The estate is made up around the demo's shop when everything that its scenario breaks is broken; the questions are
 //! those of `tests/questions/seen.toml`: as they are, with the shop's services replaced by services of the estate, and the latter
-//! with a slip in each name.
+//! with a slip in each name. Each is asked in three passes over all of them and counts with the shortest: what others do on the same
+//! machine is no part of the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Deserialize;
 
+const PASSES: usize = 3;
 const START: Timestamp = Timestamp(1_794_925_800_000);
 const TEAMS: [&str; 40] = [
     "payments",
@@ -363,10 +365,13 @@ fn main() {
     let mut times = Vec::new();
     for number in 0..500 {
         let digest = past(incident_count + 1 + number, &names, &topology, &mut random);
-        let started = Instant::now();
-        let (alike, _) = archive.alike(&Query::like(&digest, &topology), None, 0.25, 5);
-        times.push(started.elapsed());
-        assert!(alike.len() <= 5);
+        let one = || {
+            let started = Instant::now();
+            let (alike, _) = archive.alike(&Query::like(&digest, &topology), None, 0.25, 5);
+            assert!(alike.len() <= 5);
+            started.elapsed()
+        };
+        times.extend((0..PASSES).map(|_| one()).min());
     }
     tell("archive: the five likest", times);
     let changed: Vec<Digest> = (0..2_000).map(|at| past(1 + at * 31, &names, &topology, &mut random)).collect();
@@ -400,8 +405,9 @@ fn main() {
             .collect();
         // As a picture stands still, and as each second brings another.
         for is_live in [false, true] {
-            let mut times = Vec::new();
-            for question in &questions {
+            let mut times: Vec<Duration> = Vec::new();
+            for at in 0..PASSES * questions.len() {
+                let question = &questions[at % questions.len()];
                 if is_live {
                     tick(&mut snapshot, &mut random);
                 }
@@ -410,18 +416,22 @@ fn main() {
                 let answer = conversation.ask(question, &ground);
                 let took = started.elapsed();
                 assert!(!answer.lead.text().is_empty(), "{question}");
-                if std::env::var_os("HYPO_ASK_SLOW").is_some() && took > Duration::from_millis(10) {
-                    println!("  {:>7.2} ms  {question}", took.as_secs_f64() * 1e3);
-                }
                 if first {
                     println!(
                         "first question, with all that is learnt and read once: {:.1} ms",
                         took.as_secs_f64() * 1e3
                     );
                     first = false;
-                    continue;
                 }
-                times.push(took);
+                match times.get_mut(at % questions.len()) {
+                    Some(least) => *least = took.min(*least),
+                    None => times.push(took),
+                }
+            }
+            if std::env::var_os("HYPO_ASK_SLOW").is_some() {
+                for (question, took) in questions.iter().zip(&times).filter(|(_, took)| took.as_millis() >= 5) {
+                    println!("  {:>7.2} ms  {question}", took.as_secs_f64() * 1e3);
+                }
             }
             all.extend(times.iter().copied());
             tell(&format!("{what}{}", if is_live { ", every one in another picture" } else { "" }), times);

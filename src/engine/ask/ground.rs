@@ -8,7 +8,7 @@ use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
 
 use super::answer::{Citation, Claim, Fact};
-use super::known_names;
+use super::known_names::KnownNames;
 use super::metric::Concept;
 use super::names::Name;
 use super::recall::Archive;
@@ -178,7 +178,9 @@ impl<'s> Ground<'s> {
     /// Every name that questions may speak of, each once.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Name> {
-        known_names::all(self.snapshot)
+        let mut known = KnownNames::default();
+        known.follow(self.snapshot);
+        known.all()
     }
 }
 

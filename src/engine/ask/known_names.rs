@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::names::{Kind, Name, NameBook};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::Topology;
@@ -15,51 +17,63 @@ use crate::engine::runbooks::library;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{Grouping, PatchPicture};
 
-/// Names of one part of a picture.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Names of one part of a picture, each with the reading in which it was seen last. In which order they lie decides nothing: a
+/// book is the same in whatever order names come and go.
+#[derive(Debug, Clone, Default)]
 struct Part {
-    /// By kind, so that a name can be looked for without making one.
-    by_kind: [BTreeSet<Arc<str>>; Kind::ALL.len()],
+    by_kind: [FxHashMap<Arc<str>, u32>; Kind::ALL.len()],
+    reading: u32,
+    /// Names that this reading has seen so far, and those of them that are new.
+    seen_count: usize,
+    added: Vec<Name>,
 }
 
 impl Part {
-    fn add(&mut self, kind: Kind, text: &str) {
-        if let Some(names) = self.by_kind.get_mut(kind as usize)
-            && !names.contains(text)
-        {
-            names.insert(Arc::from(text));
+    fn see(&mut self, kind: Kind, text: &str) {
+        let Some(names) = self.by_kind.get_mut(kind as usize) else { return };
+        match names.get_mut(text) {
+            Some(seen) => {
+                self.seen_count += usize::from(*seen != self.reading);
+                *seen = self.reading;
+            }
+            None => {
+                let text: Arc<str> = Arc::from(text);
+                names.insert(Arc::clone(&text), self.reading);
+                self.seen_count += 1;
+                self.added.push(Name { kind, text });
+            }
         }
     }
 
+    /// Reads the part anew; gives the names that came and those that went.
+    fn read(&mut self, snapshot: &Snapshot, read: fn(&Snapshot, &mut Self)) -> (Vec<Name>, Vec<Name>) {
+        self.reading = self.reading.wrapping_add(1);
+        self.seen_count = 0;
+        read(snapshot, self);
+        let mut gone = Vec::new();
+        if self.seen_count < self.by_kind.iter().map(FxHashMap::len).sum() {
+            for (kind, names) in Kind::ALL.into_iter().zip(&mut self.by_kind) {
+                names.retain(|text, seen| {
+                    let stays = *seen == self.reading;
+                    if !stays {
+                        gone.push(Name { kind, text: Arc::clone(text) });
+                    }
+                    stays
+                });
+            }
+        }
+        (std::mem::take(&mut self.added), gone)
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        self.by_kind.get(name.kind as usize).is_some_and(|names| names.contains_key(&name.text))
+    }
+
     fn names(&self) -> impl Iterator<Item = Name> {
-        let of = |(kind, texts)| Self::of_kind(kind, texts);
+        let of = |(kind, texts): (Kind, &FxHashMap<Arc<str>, u32>)| {
+            texts.keys().map(|text| Name { kind, text: Arc::clone(text) }).collect::<Vec<_>>()
+        };
         Kind::ALL.into_iter().zip(&self.by_kind).flat_map(of)
-    }
-
-    fn of_kind(kind: Kind, texts: &BTreeSet<Arc<str>>) -> impl Iterator<Item = Name> {
-        texts.iter().map(move |text| Name { kind, text: Arc::clone(text) })
-    }
-
-    fn has(&self, name: &Name) -> bool {
-        self.by_kind.get(name.kind as usize).is_some_and(|names| names.contains(&name.text))
-    }
-}
-
-/// Names of a picture, by the part of it that they are from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Parts {
-    calls: Arc<Part>,
-    patches: Arc<Part>,
-    rest: Arc<Part>,
-}
-
-impl Parts {
-    fn all(&self) -> [&Arc<Part>; 3] {
-        [&self.calls, &self.patches, &self.rest]
-    }
-
-    fn has(&self, name: &Name) -> bool {
-        self.all().iter().any(|part| part.has(name))
     }
 }
 
@@ -76,7 +90,9 @@ struct ReadFrom {
 #[derive(Debug, Clone, Default)]
 pub struct KnownNames {
     book: NameBook,
-    parts: Parts,
+    calls: Part,
+    patches: Part,
+    rest: Part,
     from: Option<ReadFrom>,
 }
 
@@ -87,24 +103,40 @@ impl KnownNames {
         &self.book
     }
 
+    /// Every name, in order.
+    #[must_use]
+    pub fn all(&self) -> BTreeSet<Name> {
+        [&self.calls, &self.patches, &self.rest].into_iter().flat_map(Part::names).collect()
+    }
+
     /// Knows what this picture knows from now on, and nothing else.
     pub fn follow(&mut self, snapshot: &Snapshot) {
         let from = self.from.as_ref();
-        let has_calls = from.is_some_and(|from| Arc::ptr_eq(&from.topology, &snapshot.topology));
+        let has_topology = from.is_some_and(|from| Arc::ptr_eq(&from.topology, &snapshot.topology));
+        // A call that was seen again makes a new topology of the same services.
+        let has_calls = has_topology || from.is_some_and(|from| from.topology.has_services_of(&snapshot.topology));
         let has_patches = from.is_some_and(|from| Arc::ptr_eq(&from.patches, &snapshot.patches));
         let is_same = from.is_some_and(|from| (from.revision, from.at) == (snapshot.revision, snapshot.at));
-        if is_same && has_calls && has_patches {
+        if is_same && has_topology && has_patches {
             return;
         }
-        let keep_or = |is_kept: bool, before: &Arc<Part>, anew: &dyn Fn(&Snapshot) -> Part| {
-            if is_kept { Arc::clone(before) } else { Arc::new(anew(snapshot)) }
-        };
-        let parts = Parts {
-            calls: keep_or(has_calls, &self.parts.calls, &of_calls),
-            patches: keep_or(has_patches, &self.parts.patches, &of_patches),
-            rest: keep_or(false, &self.parts.rest, &of_rest),
-        };
-        self.turn_to(parts);
+        let (mut added, mut gone) = self.rest.read(snapshot, of_rest);
+        for (is_kept, part, read) in [
+            (has_calls, &mut self.calls, of_calls as fn(&Snapshot, &mut Part)),
+            (has_patches, &mut self.patches, of_patches),
+        ] {
+            if !is_kept {
+                let (came, went) = part.read(snapshot, read);
+                added.extend(came);
+                gone.extend(went);
+            }
+        }
+        for name in gone {
+            if ![&self.calls, &self.patches, &self.rest].iter().any(|part| part.has(&name)) {
+                self.book.remove(&name);
+            }
+        }
+        added.into_iter().for_each(|name| self.book.add(name));
         self.from = Some(ReadFrom {
             revision: snapshot.revision,
             at: snapshot.at,
@@ -112,48 +144,16 @@ impl KnownNames {
             patches: Arc::clone(&snapshot.patches),
         });
     }
-
-    fn turn_to(&mut self, parts: Parts) {
-        for (before, after) in self.parts.all().into_iter().zip(parts.all()) {
-            if Arc::ptr_eq(before, after) {
-                continue;
-            }
-            for (kind, (before, after)) in Kind::ALL.into_iter().zip(before.by_kind.iter().zip(&after.by_kind)) {
-                for text in before.difference(after) {
-                    let name = Name { kind, text: Arc::clone(text) };
-                    if !parts.has(&name) {
-                        self.book.remove(&name);
-                    }
-                }
-                for text in after.difference(before) {
-                    self.book.add(Name { kind, text: Arc::clone(text) });
-                }
-            }
-        }
-        self.parts = parts;
-    }
 }
 
-/// Every name that questions about this picture may speak of.
-pub(super) fn all(snapshot: &Snapshot) -> BTreeSet<Name> {
-    let parts = [of_calls(snapshot), of_patches(snapshot), of_rest(snapshot)];
-    parts.iter().flat_map(Part::names).collect()
+fn of_calls(snapshot: &Snapshot, part: &mut Part) {
+    snapshot.topology.each_service(|service| part.see(Kind::Service, service.as_str()));
 }
 
-fn of_calls(snapshot: &Snapshot) -> Part {
-    let mut part = Part::default();
-    for (caller, callee, _) in snapshot.topology.edges() {
-        part.add(Kind::Service, caller.as_str());
-        part.add(Kind::Service, callee.as_str());
-    }
-    part
-}
-
-fn of_patches(snapshot: &Snapshot) -> Part {
-    let mut part = Part::default();
+fn of_patches(snapshot: &Snapshot, part: &mut Part) {
     let mut said = |kind: Kind, text: &str| {
         if !text.is_empty() {
-            part.add(kind, text);
+            part.see(kind, text);
         }
     };
     let mut id = String::new();
@@ -182,64 +182,61 @@ fn of_patches(snapshot: &Snapshot) -> Part {
         };
         groups.rows.iter().for_each(|row| said(kind, &row.name));
     }
-    part
 }
 
-fn of_rest(snapshot: &Snapshot) -> Part {
-    let mut part = Part::default();
+fn of_rest(snapshot: &Snapshot, part: &mut Part) {
     for anomaly in &snapshot.anomalies {
-        part.add(Kind::Service, anomaly.service.as_str());
+        part.see(Kind::Service, anomaly.service.as_str());
         if let Some(instance) = &anomaly.instance {
-            part.add(Kind::Host, instance);
-            part.add(Kind::Host, without_port(instance));
+            part.see(Kind::Host, instance);
+            part.see(Kind::Host, without_port(instance));
         }
     }
     for vital in snapshot.vitals.iter() {
-        part.add(Kind::Service, vital.service.as_str());
+        part.see(Kind::Service, vital.service.as_str());
     }
-    of_alerts(snapshot, &mut part);
+    of_alerts(snapshot, part);
     for change in &snapshot.changes {
         let notice = &change.notice;
         if let Some(version) = &notice.version {
             // What is named after itself, such as a policy, is spoken of as a change.
             let is_name = version.contains('-');
-            part.add(if is_name { Kind::Change } else { Kind::Version }, version);
+            part.see(if is_name { Kind::Change } else { Kind::Version }, version);
         }
         if let Some(author) = &notice.author {
-            part.add(Kind::Owner, author);
+            part.see(Kind::Owner, author);
         }
         if let Some(service) = &notice.service {
-            part.add(Kind::Service, service.as_str());
+            part.see(Kind::Service, service.as_str());
         }
     }
     for incident in &snapshot.incidents {
-        part.add(Kind::Incident, &incident.id.to_string());
+        part.see(Kind::Incident, &incident.id.to_string());
         if let Some(owner) = &incident.owner {
-            part.add(Kind::Owner, owner);
+            part.see(Kind::Owner, owner);
         }
-        incident.services.keys().for_each(|service| part.add(Kind::Service, service.as_str()));
+        incident.services.keys().for_each(|service| part.see(Kind::Service, service.as_str()));
     }
     let proposed = snapshot.proposals.values().flatten().map(|proposal| &proposal.runbook);
     for runbook in proposed.chain(snapshot.runs.iter().map(|run| &run.runbook)) {
-        part.add(Kind::Runbook, &runbook.id);
+        part.see(Kind::Runbook, &runbook.id);
     }
-    library::shipped_pages().iter().for_each(|(name, _)| part.add(Kind::Runbook, name));
+    library::shipped_pages().iter().for_each(|(name, _)| part.see(Kind::Runbook, name));
     for entry in snapshot.audit.iter().filter(|entry| entry.incident.is_some()) {
-        part.add(Kind::Owner, &entry.by);
+        part.see(Kind::Owner, &entry.by);
     }
-    part
 }
 
 fn of_alerts(snapshot: &Snapshot, part: &mut Part) {
     for alert in &snapshot.alerts {
-        part.add(Kind::Alert, &alert.notice.name);
+        part.see(Kind::Alert, &alert.notice.name);
         if let Some(service) = &alert.notice.service {
-            part.add(Kind::Service, service.as_str());
+            part.see(Kind::Service, service.as_str());
         }
         for (label, value) in alert.notice.labels.iter() {
             match label {
-                "region" | "zone" | "datacenter" | "cluster" => part.add(Kind::Region, value),
-                "instance" | "pod" | "host" | "node" => part.add(Kind::Host, without_port(value)),
+                "region" | "zone" | "datacenter" | "cluster" => part.see(Kind::Region, value),
+                "instance" | "pod" | "host" | "node" => part.see(Kind::Host, without_port(value)),
                 _ => {}
             }
         }
@@ -248,4 +245,83 @@ fn of_alerts(snapshot: &Snapshot, part: &mut Part) {
 
 fn without_port(instance: &str) -> &str {
     instance.split(':').next().unwrap_or(instance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    use crate::engine::model::{EdgeNotice, EdgeOrigin, SeriesRole, ServiceName};
+    use crate::engine::world::fixtures;
+
+    const NAMES: [&str; 6] = ["cart", "orders-db", "auth", "web", "search", "mail"];
+
+    /// A picture of these calls and these anomalies, by the numbers of their services.
+    fn picture(revision: u64, calls: &[(usize, usize)], anomalies: &[usize]) -> Snapshot {
+        let mut topology = Topology::default();
+        for (caller, callee) in calls {
+            topology.observe(&EdgeNotice {
+                source: "mesh".into(),
+                caller: ServiceName::new(NAMES[*caller]),
+                callee: ServiceName::new(NAMES[*callee]),
+                origin: EdgeOrigin::Discovered,
+                seen_at: Timestamp(i64::try_from(revision).unwrap()),
+            });
+        }
+        let of = |at: &usize| {
+            let mut anomaly = fixtures::anomaly(*at as u64, NAMES[*at], "errors", SeriesRole::Errors, 0);
+            anomaly.instance = Some(Arc::from(format!("{}-7:9100", NAMES[*at])));
+            Arc::new(anomaly)
+        };
+        let topology = Arc::new(topology);
+        Snapshot { revision, topology, anomalies: anomalies.iter().map(of).collect(), ..Snapshot::empty() }
+    }
+
+    fn found(book: &NameBook) -> Vec<String> {
+        let tried = ["cart", "ordersdb", "auth", "web7", "serach", "mali", "ordrsdb", "cartt", "mail79100", "authh"];
+        let of = |word: &str| format!("{:?} {:?}", book.exact(word).collect::<Vec<_>>(), book.guessed(word));
+        let alike = |word: &str| format!("{:?}", book.alike(word, Kind::Host, 3));
+        tried.iter().map(|word| of(word) + &alike(word)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn names_that_were_followed_are_those_that_are_read_anew(
+            pictures in proptest::collection::vec((
+                proptest::collection::vec((0..6_usize, 0..6_usize), 0..6),
+                proptest::collection::vec(0..6_usize, 0..4),
+                any::<bool>(),
+            ), 1..8),
+        ) {
+            let mut followed = KnownNames::default();
+            let mut before: Option<Snapshot> = None;
+            for (revision, (calls, anomalies, keeps_calls)) in pictures.iter().enumerate() {
+                let mut snapshot = picture(revision as u64, calls, anomalies);
+                if let Some(before) = before.as_ref().filter(|_| *keeps_calls) {
+                    snapshot.topology = Arc::clone(&before.topology);
+                }
+                followed.follow(&snapshot);
+                let mut anew = KnownNames::default();
+                anew.follow(&snapshot);
+                prop_assert_eq!(followed.all(), anew.all());
+                prop_assert_eq!(found(followed.book()), found(anew.book()));
+                before = Some(snapshot);
+            }
+        }
+    }
+
+    #[test]
+    fn instances_and_runbooks_are_names() {
+        let mut known = KnownNames::default();
+        known.follow(&picture(1, &[(0, 1)], &[2]));
+        for (kind, name) in [
+            (Kind::Service, "orders-db"),
+            (Kind::Host, "auth-7:9100"),
+            (Kind::Host, "auth-7"),
+            (Kind::Runbook, "rollback-deploy"),
+        ] {
+            assert!(known.book().has(kind, name), "{name}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What an act would do now: who hangs on it, how they are, what is frozen, and how such changes went before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
@@ -27,12 +28,10 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let cited = || Citation::Service(Arc::clone(service));
     let topology = &ground.snapshot.topology;
     let dependents: Vec<ServiceName> = topology.dependents(&name, usize::MAX).into_keys().collect();
-    let ill: Vec<&ServiceName> = std::iter::once(&name)
-        .chain(&dependents)
-        .filter(|name| {
-            ground.anomalies(name.as_str(), None).iter().any(|anomaly| anomaly.ended_at.is_none() && anomaly.is_harmful)
-        })
-        .collect();
+    let harmed = ground.snapshot.anomalies.iter().filter(|it| it.ended_at.is_none() && it.is_harmful);
+    let harmed: BTreeSet<&ServiceName> = harmed.map(|anomaly| &anomaly.service).collect();
+    let ill: Vec<&ServiceName> =
+        std::iter::once(&name).chain(&dependents).filter(|name| harmed.contains(name)).collect();
     let live = ground
         .snapshot
         .incidents

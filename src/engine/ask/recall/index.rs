@@ -66,6 +66,17 @@ pub(super) struct Index {
     length_sum: u64,
 }
 
+/// How much an incident of this length is held back; never 0.
+fn held_back(length: u32, mean: f32) -> f32 {
+    K1 * (1.0 - B + B * length as f32 / mean)
+}
+
+/// What a feature of this weight adds in an incident that is held back so much.
+fn gain(weight: u8, held: f32) -> f32 {
+    let weight = f32::from(weight) / 8.0;
+    weight * (K1 + 1.0) / (weight + held)
+}
+
 /// What a query asks for: features by identity, each with how much it is worth.
 pub(super) type Asked = BTreeMap<u64, f32>;
 
@@ -150,37 +161,32 @@ impl Index {
         (1.0 + (all - having + 0.5) / (having + 0.5)).ln()
     }
 
-    /// What a feature of this weight adds in an incident of this length.
-    fn gain(&self, weight: u8, length: u32) -> f32 {
-        let mean = self.length_sum as f32 / self.taken_count.max(1) as f32;
-        let weight = f32::from(weight) / 8.0;
-        let long = 1.0 - B + B * length as f32 / mean.max(1.0);
-        weight * (K1 + 1.0) / (weight + K1 * long)
+    fn mean_length(&self) -> f32 {
+        (self.length_sum as f32 / self.taken_count.max(1) as f32).max(1.0)
     }
 
     /// The scores of all places, in their order; 0 where nothing is shared or nothing is there.
     pub(super) fn scores(&self, asked: &Asked) -> Vec<f32> {
-        let lengths: Vec<u32> = self.places.iter().map(|taken| taken.as_ref().map_or(0, |it| it.length)).collect();
-        let mut scores = vec![0.0_f32; self.places.len()];
+        let mean = self.mean_length();
+        // What holds the incident at a place back, beside its score: they are needed together, millions of times.
+        let mut places: Vec<(f32, f32)> = self
+            .places
+            .iter()
+            .map(|taken| (taken.as_ref().map_or(0.0, |it| held_back(it.length, mean)), 0.0))
+            .collect();
         for (identity, worth) in asked {
             let Some(having) = self.numbers.get(identity).and_then(|number| self.having.get(*number as usize)) else {
                 continue;
             };
             let factor = worth * self.rarity(*identity);
             for posting in &having.postings {
-                let at = posting.place();
-                if let (Some(score), Some(length)) = (scores.get_mut(at), lengths.get(at)) {
-                    *score += factor * self.gain(posting.weight(), *length);
+                if let Some((held, score)) = places.get_mut(posting.place()) {
+                    *score += factor * gain(posting.weight(), *held);
                 }
             }
         }
-        for (score, length) in scores.iter_mut().zip(&lengths) {
-            // Of what was forgotten postings stay until it is closed up.
-            if *length == 0 {
-                *score = 0.0;
-            }
-        }
-        scores
+        // Of what was forgotten postings stay until it is closed up.
+        places.into_iter().map(|(held, score)| if held > 0.0 { score } else { 0.0 }).collect()
     }
 
     /// What one feature adds to the score of the incident at a place.
@@ -188,15 +194,16 @@ impl Index {
         let having = self.having.get(*self.numbers.get(&identity)? as usize)?;
         let at = having.postings.binary_search_by_key(&(place as usize), |posting| posting.place()).ok()?;
         let length = self.places.get(place as usize)?.as_ref()?.length;
-        Some(worth * self.rarity(identity) * self.gain(having.postings.get(at)?.weight(), length))
+        let held = held_back(length, self.mean_length());
+        Some(worth * self.rarity(identity) * gain(having.postings.get(at)?.weight(), held))
     }
 
     /// What an incident would score that had all that is asked for, with these weights and nothing else.
     pub(super) fn full(&self, asked: &Asked, weights: &BTreeMap<u64, u8>) -> f32 {
-        let length = weights.values().map(|weight| u32::from(*weight)).sum();
+        let held = held_back(weights.values().map(|weight| u32::from(*weight)).sum(), self.mean_length());
         let of = |(identity, worth): (&u64, &f32)| {
             let weight = weights.get(identity)?;
-            Some(worth * self.rarity(*identity) * self.gain(*weight, length))
+            Some(worth * self.rarity(*identity) * gain(*weight, held))
         };
         asked.iter().filter_map(of).sum()
     }
