@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::{Kind, Name, NameBook};
 use crate::engine::clock::Timestamp;
-use crate::engine::model::Topology;
+use crate::engine::model::{Alert, Anomaly, Topology};
 use crate::engine::runbooks::library;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{Grouping, PatchPicture};
@@ -70,10 +70,132 @@ impl Part {
     }
 
     fn names(&self) -> impl Iterator<Item = Name> {
-        let of = |(kind, texts): (Kind, &FxHashMap<Arc<str>, u32>)| {
-            texts.keys().map(|text| Name { kind, text: Arc::clone(text) }).collect::<Vec<_>>()
-        };
-        Kind::ALL.into_iter().zip(&self.by_kind).flat_map(of)
+        names_of(&self.by_kind)
+    }
+}
+
+/// Names that the entries of a list mention, with how often. Of the list only what differs from the one before is read.
+#[derive(Debug, Clone)]
+struct Mentions<T> {
+    entries: Vec<Arc<T>>,
+    by_kind: [FxHashMap<Arc<str>, u32>; Kind::ALL.len()],
+}
+
+impl<T> Default for Mentions<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), by_kind: Default::default() }
+    }
+}
+
+/// Something that mentions names.
+trait Mentioning {
+    /// Every name that it mentions.
+    fn each(&self, take: &mut dyn FnMut(Kind, &str));
+    /// True where another one mentions the very same; may be wrong in saying that it does not.
+    fn mentions_same(&self, other: &Self) -> bool;
+}
+
+impl<T: Mentioning> Mentions<T> {
+    /// Takes another list in place of the one before; adds to the names that came and to those that went.
+    fn turn_to(&mut self, entries: &[Arc<T>], added: &mut Vec<Name>, gone: &mut Vec<Name>) {
+        let is_same = |(one, other): &(&Arc<T>, &Arc<T>)| Arc::ptr_eq(one, other) || one.mentions_same(other);
+        let before = std::mem::take(&mut self.entries);
+        let head = before.iter().zip(entries).take_while(is_same).count();
+        let (old, new) = (before.get(head..).unwrap_or_default(), entries.get(head..).unwrap_or_default());
+        let tail = old.iter().rev().zip(new.iter().rev()).take_while(is_same).count();
+        let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+        let mut came: Vec<&Arc<T>> = Vec::new();
+        let mut went: Vec<&Arc<T>> = Vec::new();
+        if old.len() == new.len() {
+            for (one, other) in old.iter().zip(new).filter(|pair| !is_same(pair)) {
+                went.push(one);
+                came.push(other);
+            }
+        } else {
+            let set = |all: &[Arc<T>]| all.iter().map(Arc::as_ptr).collect::<FxHashSet<_>>();
+            let (had, has) = (set(old), set(new));
+            went.extend(old.iter().filter(|entry| !has.contains(&Arc::as_ptr(entry))));
+            came.extend(new.iter().filter(|entry| !had.contains(&Arc::as_ptr(entry))));
+        }
+        for entry in came {
+            entry.each(&mut |kind, text| self.count_up(kind, text, added));
+        }
+        for entry in went {
+            entry.each(&mut |kind, text| self.count_down(kind, text, gone));
+        }
+        self.entries = entries.to_vec();
+    }
+
+    fn count_up(&mut self, kind: Kind, text: &str, added: &mut Vec<Name>) {
+        let Some(names) = self.by_kind.get_mut(kind as usize) else { return };
+        if let Some(count) = names.get_mut(text) {
+            *count += 1;
+            return;
+        }
+        let text: Arc<str> = Arc::from(text);
+        names.insert(Arc::clone(&text), 1);
+        added.push(Name { kind, text });
+    }
+
+    fn count_down(&mut self, kind: Kind, text: &str, gone: &mut Vec<Name>) {
+        let Some(names) = self.by_kind.get_mut(kind as usize) else { return };
+        if let Some(count) = names.get_mut(text) {
+            *count -= 1;
+            if *count == 0 {
+                names.remove(text);
+                gone.push(Name { kind, text: Arc::from(text) });
+            }
+        }
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        self.by_kind.get(name.kind as usize).is_some_and(|names| names.contains_key(&name.text))
+    }
+
+    fn names(&self) -> impl Iterator<Item = Name> {
+        names_of(&self.by_kind)
+    }
+}
+
+fn names_of(by_kind: &[FxHashMap<Arc<str>, u32>; Kind::ALL.len()]) -> impl Iterator<Item = Name> {
+    let of = |(kind, texts): (Kind, &FxHashMap<Arc<str>, u32>)| {
+        texts.keys().map(|text| Name { kind, text: Arc::clone(text) }).collect::<Vec<_>>()
+    };
+    Kind::ALL.into_iter().zip(by_kind).flat_map(of)
+}
+
+impl Mentioning for Anomaly {
+    fn each(&self, take: &mut dyn FnMut(Kind, &str)) {
+        take(Kind::Service, self.service.as_str());
+        if let Some(instance) = &self.instance {
+            take(Kind::Host, instance);
+            take(Kind::Host, without_port(instance));
+        }
+    }
+
+    fn mentions_same(&self, other: &Self) -> bool {
+        self.service == other.service && self.instance == other.instance
+    }
+}
+
+impl Mentioning for Alert {
+    fn each(&self, take: &mut dyn FnMut(Kind, &str)) {
+        take(Kind::Alert, &self.notice.name);
+        if let Some(service) = &self.notice.service {
+            take(Kind::Service, service.as_str());
+        }
+        for (label, value) in self.notice.labels.iter() {
+            match label {
+                "region" | "zone" | "datacenter" | "cluster" => take(Kind::Region, value),
+                "instance" | "pod" | "host" | "node" => take(Kind::Host, without_port(value)),
+                _ => {}
+            }
+        }
+    }
+
+    fn mentions_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.notice, &other.notice);
+        one.name == other.name && one.service == other.service && one.labels == other.labels
     }
 }
 
@@ -93,6 +215,8 @@ pub struct KnownNames {
     calls: Part,
     patches: Part,
     rest: Part,
+    anomalies: Mentions<Anomaly>,
+    alerts: Mentions<Alert>,
     from: Option<ReadFrom>,
 }
 
@@ -106,7 +230,8 @@ impl KnownNames {
     /// Every name, in order.
     #[must_use]
     pub fn all(&self) -> BTreeSet<Name> {
-        [&self.calls, &self.patches, &self.rest].into_iter().flat_map(Part::names).collect()
+        let parts = [&self.calls, &self.patches, &self.rest].into_iter().flat_map(Part::names);
+        parts.chain(self.anomalies.names()).chain(self.alerts.names()).collect()
     }
 
     /// Knows what this picture knows from now on, and nothing else.
@@ -121,6 +246,8 @@ impl KnownNames {
             return;
         }
         let (mut added, mut gone) = self.rest.read(snapshot, of_rest);
+        self.anomalies.turn_to(&snapshot.anomalies, &mut added, &mut gone);
+        self.alerts.turn_to(&snapshot.alerts, &mut added, &mut gone);
         for (is_kept, part, read) in [
             (has_calls, &mut self.calls, of_calls as fn(&Snapshot, &mut Part)),
             (has_patches, &mut self.patches, of_patches),
@@ -132,7 +259,8 @@ impl KnownNames {
             }
         }
         for name in gone {
-            if ![&self.calls, &self.patches, &self.rest].iter().any(|part| part.has(&name)) {
+            let in_part = [&self.calls, &self.patches, &self.rest].iter().any(|part| part.has(&name));
+            if !in_part && !self.anomalies.has(&name) && !self.alerts.has(&name) {
                 self.book.remove(&name);
             }
         }
@@ -185,17 +313,9 @@ fn of_patches(snapshot: &Snapshot, part: &mut Part) {
 }
 
 fn of_rest(snapshot: &Snapshot, part: &mut Part) {
-    for anomaly in &snapshot.anomalies {
-        part.see(Kind::Service, anomaly.service.as_str());
-        if let Some(instance) = &anomaly.instance {
-            part.see(Kind::Host, instance);
-            part.see(Kind::Host, without_port(instance));
-        }
-    }
     for vital in snapshot.vitals.iter() {
         part.see(Kind::Service, vital.service.as_str());
     }
-    of_alerts(snapshot, part);
     for change in &snapshot.changes {
         let notice = &change.notice;
         if let Some(version) = &notice.version {
@@ -224,22 +344,6 @@ fn of_rest(snapshot: &Snapshot, part: &mut Part) {
     library::shipped_pages().iter().for_each(|(name, _)| part.see(Kind::Runbook, name));
     for entry in snapshot.audit.iter().filter(|entry| entry.incident.is_some()) {
         part.see(Kind::Owner, &entry.by);
-    }
-}
-
-fn of_alerts(snapshot: &Snapshot, part: &mut Part) {
-    for alert in &snapshot.alerts {
-        part.see(Kind::Alert, &alert.notice.name);
-        if let Some(service) = &alert.notice.service {
-            part.see(Kind::Service, service.as_str());
-        }
-        for (label, value) in alert.notice.labels.iter() {
-            match label {
-                "region" | "zone" | "datacenter" | "cluster" => part.see(Kind::Region, value),
-                "instance" | "pod" | "host" | "node" => part.see(Kind::Host, without_port(value)),
-                _ => {}
-            }
-        }
     }
 }
 
