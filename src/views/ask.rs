@@ -224,10 +224,10 @@ fn lines(pen: Pen<'_>, entry: &Entry<Piece<'_>>, width: usize) -> Vec<Entry<Line
                 AnswerState::Unknown | AnswerState::Ambiguous => pen.span(Role::GateAsk, "? "),
                 AnswerState::Refused => pen.span(Role::GateDeny, "✗ "),
             };
-            of_claim(pen, mark, claim, width)
+            of_claim(pen, &mark, claim, width)
         }
-        Piece::Claim(claim) => of_claim(pen, pen.span(Role::TextMuted, "  · "), claim, width),
-        Piece::Missing(claim) => of_claim(pen, pen.span(Role::GateAsk, "  not known: "), claim, width),
+        Piece::Claim(claim) => of_claim(pen, &pen.span(Role::TextMuted, "  · "), claim, width),
+        Piece::Missing(claim) => of_claim(pen, &pen.span(Role::GateAsk, "  not known: "), claim, width),
         Piece::Bounds(answer) => plain(pen, Role::TextMuted, "  ", &bounds(answer), width),
         Piece::Next(question) => plain(pen, Role::Text, "  ", question, width),
     };
@@ -243,7 +243,7 @@ fn plain(pen: Pen<'_>, role: Role, label: &str, content: &str, width: usize) -> 
 }
 
 /// A claim behind its mark, with what it rests on at the right of its first line.
-fn of_claim(pen: Pen<'_>, mark: Span<'static>, claim: &Claim, width: usize) -> Vec<Line<'static>> {
+fn of_claim(pen: Pen<'_>, mark: &Span<'static>, claim: &Claim, width: usize) -> Vec<Line<'static>> {
     let indent = mark.width();
     let source_width = (width / 5).clamp(SOURCE_WIDTHS.0, SOURCE_WIDTHS.1);
     let room = width.saturating_sub(source_width + 1);
@@ -256,7 +256,7 @@ fn of_claim(pen: Pen<'_>, mark: Span<'static>, claim: &Claim, width: usize) -> V
                 Form::Words => running.push(pen.span(Role::TextStrong, &fact.text)),
                 Form::Command => running.extend(code::shell(pen, &text::clean(&fact.text, pen.glyphs))),
                 Form::Manifest => {
-                    flow(pen, &mut lines, std::mem::take(&mut running), room.saturating_sub(indent));
+                    flow(pen, &mut lines, &std::mem::take(&mut running), room.saturating_sub(indent));
                     lines.extend(fact.text.lines().map(|line| {
                         Line::from([vec![Span::raw("  ")], code::yaml(pen, &text::clean(line, pen.glyphs))].concat())
                     }));
@@ -264,16 +264,16 @@ fn of_claim(pen: Pen<'_>, mark: Span<'static>, claim: &Claim, width: usize) -> V
             },
         }
     }
-    flow(pen, &mut lines, running, room.saturating_sub(indent));
+    flow(pen, &mut lines, &running, room.saturating_sub(indent));
     let head = |row: usize| if row == 0 { mark.clone() } else { Span::raw(" ".repeat(indent)) };
     let lines = lines.into_iter().enumerate().map(|(row, line)| Line::from([vec![head(row)], line.spans].concat()));
     let tag = pen.span(Role::TextMuted, &tag(pen, claim, source_width));
     with_right(pen, lines.collect(), &tag, width)
 }
 
-fn flow(pen: Pen<'_>, lines: &mut Vec<Line<'static>>, spans: Vec<Span<'static>>, width: usize) {
+fn flow(pen: Pen<'_>, lines: &mut Vec<Line<'static>>, spans: &[Span<'static>], width: usize) {
     if spans.iter().any(|span| !span.content.trim().is_empty()) {
-        lines.extend(code::broken(pen, &spans, width).into_iter().map(Line::from));
+        lines.extend(code::broken(pen, spans, width).into_iter().map(Line::from));
     }
 }
 

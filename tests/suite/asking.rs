@@ -8,6 +8,7 @@ use hypocenter::app::message::Message;
 use hypocenter::engine::ask::answer::{AnswerState, Citation};
 use hypocenter::engine::ask::conversation::Conversation;
 use hypocenter::engine::ask::ground::Ground;
+use hypocenter::engine::ask::recall::Archive;
 use hypocenter::engine::inquiry::{Inquiry, Telling};
 use hypocenter::engine::model::{ChangeId, IncidentId};
 use hypocenter::engine::request::Request;
@@ -22,8 +23,11 @@ use crate::fixtures;
 
 /// What the engine's desk would tell.
 fn answered(inquiry: &Inquiry, snapshot: &Snapshot) -> Telling {
-    let ground = Ground { snapshot, zone: inquiry.zone, focus: inquiry.focus };
-    let (reading, answer) = Conversation::default().ask_after(&inquiry.text, inquiry.before.as_deref(), &ground);
+    let archive = Archive::default();
+    let ground = Ground { snapshot, zone: inquiry.zone, focus: inquiry.focus, archive: &archive };
+    let mut conversation = Conversation::default();
+    let reading = conversation.read_after(&inquiry.text, inquiry.before.as_deref(), &ground);
+    let answer = conversation.answer_to(&reading, &ground);
     Telling::Answer { reading: Arc::new(reading), answer: Arc::new(answer) }
 }
 

@@ -14,6 +14,7 @@ use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::intent::Intent;
 use hypocenter::engine::ask::names::{Kind, Name};
 use hypocenter::engine::ask::reading::{Reader, Reading, Standing};
+use hypocenter::engine::ask::recall::Archive;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::demo::headless::{self, Approve, Drill};
 use hypocenter::engine::demo::scenarios;
@@ -241,7 +242,8 @@ fn at_its_height() -> Arc<Snapshot> {
 #[test]
 fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let names: BTreeSet<String> = ground.names().iter().map(|name| name.text.to_lowercase()).collect();
     // Services are called by words that any sentence may have.
     let is_plain = |word: &str| ["order", "search", "queue", "cache", "web", "cart", "inventory"].contains(&word);
@@ -313,7 +315,8 @@ fn cited(snapshot: &Snapshot, citation: &Citation) -> Option<String> {
 #[test]
 fn every_citation_leads_somewhere_and_names_stand_in_what_is_cited() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let names: BTreeSet<Arc<str>> = ground.names().into_iter().map(|name| name.text).collect();
     let (mut kinds, mut checked, mut dangling, mut elsewhere) =
         (std::collections::HashSet::new(), 0, BTreeSet::new(), BTreeSet::new());
@@ -346,7 +349,8 @@ fn every_citation_leads_somewhere_and_names_stand_in_what_is_cited() {
 #[test]
 fn the_shop_s_questions_are_answered_from_what_happens_there() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let told = |questions: &[&str]| {
         let mut conversation = Conversation::default();
         let answers: Vec<_> = questions.iter().map(|question| conversation.ask(question, &ground)).collect();
@@ -405,7 +409,8 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
 #[test]
 fn every_question_that_is_proposed_is_answered() {
     let snapshot = at_its_height();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None };
+    let archive = Archive::default();
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
     let questions: File = toml::from_str(include_str!("../questions/seen.toml")).unwrap();
     let mut wrong = BTreeSet::new();
     let mut seen = BTreeSet::new();

@@ -3,21 +3,26 @@
 mod consult;
 
 use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use self::consult::{Consultant, Consulted};
-use super::{Exit, Failure, demo, list, output, settings, tokio_runtime, variable};
+use super::{Exit, Failure, demo, existing_store, list, output, settings, tokio_runtime, variable};
 use crate::app::arguments::{AskArguments, CommonArguments};
 use crate::app::settings::zone;
 use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
+use crate::engine::ask::recall::Archive;
 use crate::engine::ask::slots::Slots;
+use crate::engine::runbooks::Library;
+use crate::engine::runtime::{archive, archive_file};
 use crate::engine::snapshot::Snapshot;
+use crate::engine::store::Store;
 
 /// An answer as JSON.
 #[derive(Serialize)]
@@ -53,7 +58,14 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     if is_silent {
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
-    let snapshot = if arguments.demo { demo::at_its_height()? } else { list::picture(common)? };
+    let (snapshot, lies) = match arguments.demo {
+        true => (demo::at_its_height()?, Lies::InPicture),
+        false => match list::picture_and_store(common, Library::shipped())? {
+            (snapshot, Some(store)) => (snapshot, Lies::InStore(Box::new(store))),
+            (snapshot, None) => (snapshot, Lies::Beside(existing_store(common)?)),
+        },
+    };
+    let mut past = Past { lies, archive: Archive::default() };
     let zone = arguments.zone.unwrap_or_else(|| zone(&variable));
     let consultant = match arguments.model {
         true => Some(Consultant::new(&settings(common)?.settings.engine.ask.model, tokio_runtime()?)),
@@ -62,7 +74,11 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
-        let answer = answered(&mut conversation, &snapshot, zone, question);
+        let reading = conversation.read(question, &ground(&snapshot, zone, &past.archive));
+        if reading.intent == Intent::IncidentSimilar {
+            past.fill(&snapshot)?;
+        }
+        let answer = conversation.answer(reading, &ground(&snapshot, zone, &past.archive));
         is_unknown |= answer.state != AnswerState::Answered;
         let consult = |consultant: &Consultant| consultant.consult(question, &answer, &snapshot, zone);
         if arguments.json {
@@ -89,8 +105,38 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     Ok(if is_unknown { Exit::Found } else { Exit::Done })
 }
 
-fn answered(conversation: &mut Conversation, snapshot: &Snapshot, zone: Tz, question: &str) -> Answer {
-    conversation.ask(question, &Ground { snapshot, zone, focus: None })
+fn ground<'s>(snapshot: &'s Snapshot, zone: Tz, archive: &'s Archive) -> Ground<'s> {
+    Ground { snapshot, zone, focus: None, archive }
+}
+
+/// Where incidents of the past are.
+enum Lies {
+    /// In a store that is open.
+    InStore(Box<Store>),
+    /// In the state directory of the hypo that holds the store.
+    Beside(PathBuf),
+    /// In the picture, or read already.
+    InPicture,
+}
+
+/// Incidents of the past, read when first they are asked for: there may be a hundred thousand.
+struct Past {
+    lies: Lies,
+    archive: Archive,
+}
+
+impl Past {
+    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.lies, Lies::InPicture) {
+            Lies::InStore(store) => self.archive = archive::fill(&store)?,
+            Lies::Beside(folder) => {
+                self.archive = archive_file::read(&folder)?.unwrap_or_default();
+                self.archive.complete(snapshot);
+            }
+            Lies::InPicture => {}
+        }
+        Ok(())
+    }
 }
 
 fn told(answer: &Answer) -> Told<'_> {

@@ -74,16 +74,24 @@ pub(super) fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure
 
 /// As [`picture`]; of a store, `library` says which runbooks fit.
 pub(super) fn picture_with(common: &CommonArguments, library: Library) -> Result<Arc<Snapshot>, Failure> {
+    Ok(picture_and_store(common, library)?.0)
+}
+
+/// As [`picture_with`], with the store where no other hypo holds it.
+pub(super) fn picture_and_store(
+    common: &CommonArguments,
+    library: Library,
+) -> Result<(Arc<Snapshot>, Option<Store>), Failure> {
     let now = wall_clock::now();
     let store = match Store::open(&existing_store(common)?) {
         Ok(store) => store,
-        Err(StoreError::Held { path, holder }) => return running_picture(&path, &holder, now),
+        Err(StoreError::Held { path, holder }) => return Ok((running_picture(&path, &holder, now)?, None)),
         Err(problem) => return Err(problem.into()),
     };
     let mut engine = Engine::new(settings(common)?.settings.engine, library)?;
     // The jobs would note interrupted runs; a listing only looks.
     let _notes = engine.restore(store.load()?.into_records(), now);
-    Ok(engine.snapshot(now))
+    Ok((engine.snapshot(now), Some(store)))
 }
 
 /// The picture that the holder of the store keeps beside it; its age is told on standard error.

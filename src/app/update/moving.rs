@@ -47,7 +47,7 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
     match &mut state.ui.overlay {
         Overlay::None => self::rows(state, rows),
         Overlay::Help { selected } | Overlay::Palette { selected, .. } | Overlay::Sources { selected, .. } => {
-            *selected = moved(*selected, rows, lines)
+            *selected = moved(*selected, rows, lines);
         }
         Overlay::Evidence { offset, .. }
         | Overlay::Why { offset, .. }

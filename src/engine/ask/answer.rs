@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::intent::Intent;
 use super::slots::Slots;
 use super::time::span::Span;
-use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId};
+use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId, human_count};
 
 /// Where a fact is from; Enter opens it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,6 +110,12 @@ impl Fact {
     #[must_use]
     pub fn written(self, form: Form) -> Self {
         Self { form, ..self }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn count(count: usize, from: Citation) -> Self {
+        Self::new(human_count(u64::try_from(count).unwrap_or(u64::MAX)), from)
     }
 
     /// The name of a service, from the topology.
@@ -219,6 +225,27 @@ pub fn listed(facts: Vec<Fact>) -> Claim {
     Claim { parts }
 }
 
+/// The same of many: past `max` they are counted, by `of`: "a, b and 34 more".
+#[must_use]
+pub fn listed_up_to(max: usize, mut facts: Vec<Fact>, of: Citation) -> Claim {
+    let rest = facts.len().saturating_sub(max);
+    if rest == 0 {
+        return listed(facts);
+    }
+    facts.truncate(max);
+    let (last, before) = (facts.pop(), facts);
+    let told = if before.is_empty() { Claim::default() } else { listed_plainly(before).and(Claim::of(", ", [])) };
+    told.and(Claim::of("{} and {} more", last.into_iter().chain([Fact::count(rest, of)])))
+}
+
+fn listed_plainly(facts: Vec<Fact>) -> Claim {
+    let mut claim = Claim::default();
+    for (at, fact) in facts.into_iter().enumerate() {
+        claim = claim.and(Claim::of(if at == 0 { "{}" } else { ", {}" }, [fact]));
+    }
+    claim
+}
+
 /// What kind of answer it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,6 +319,17 @@ impl Answer {
         self
     }
 
+    /// The same with the first `max` of what it rests on; the rest is counted, by `of`.
+    #[must_use]
+    pub fn with_first(mut self, max: usize, claims: impl ExactSizeIterator<Item = Claim>, of: Citation) -> Self {
+        let rest = claims.len().saturating_sub(max);
+        self.claims.extend(claims.take(max));
+        if rest > 0 {
+            self.claims.push(Claim::of("And {} more.", [Fact::count(rest, of)]));
+        }
+        self
+    }
+
     /// The same for a span of time.
     #[must_use]
     pub fn over(mut self, window: Option<Span>) -> Self {
@@ -325,5 +363,17 @@ mod tests {
         assert_eq!(claim.words().collect::<String>(), " did ;  saw it.");
         let list = listed(vec![fact("a", 1), fact("b", 2), fact("c", 3)]);
         assert_eq!(list.text(), "a, b and c");
+        let many = |count: u64, max| listed_up_to(max, (1..=count).map(|at| fact("x", at)).collect(), Citation::Totals);
+        assert_eq!(many(3, 3).text(), "x, x and x");
+        assert_eq!(many(37, 3).text(), "x, x, x and 34 more");
+        assert_eq!(many(2, 1).text(), "x and 1 more");
+        assert!(many(37, 3).citations().contains(&Citation::Totals), "the count is a fact");
+        let claims = || (1..=9).map(|at| Claim::of("{}.", [fact("x", at)])).collect::<Vec<_>>();
+        let some = Answer::known(Claim::default()).with_first(4, claims().into_iter(), Citation::Totals);
+        assert_eq!((some.claims.len(), some.claims[4].text()), (5, "And 5 more.".to_owned()));
+        assert_eq!(
+            Answer::known(Claim::default()).with_first(9, claims().into_iter(), Citation::Totals).claims.len(),
+            9
+        );
     }
 }

@@ -1,24 +1,28 @@
-//! What answers are made from: a picture of everything that is known, the time, the asker's zone, and what is on the screen.
+//! What answers are made from: a picture of everything that is known, the incidents of the past, the asker's zone,
+//! and what is on the screen.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
 
 use super::answer::{Citation, Claim, Fact};
+use super::known_names::KnownNames;
 use super::metric::Concept;
-use super::names::{Kind, Name};
+use super::names::Name;
+use super::recall::Archive;
 use super::slots::Slots;
 use super::time::expression::Anchor;
 use super::time::span::{self, Anchors, Laid, Span, Untold};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     Alert, Anomaly, Change, ChangeKind, Incident, IncidentId, ServiceName, SourceState, SuppressionReason, human,
-    human_count,
 };
 use crate::engine::snapshot::Snapshot;
+
+/// How many are told at most where a question says how many it wants.
+pub const ASKED_MAX: usize = 20;
 
 /// What answers are made from.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +33,8 @@ pub struct Ground<'s> {
     pub zone: Tz,
     /// The incident that is looked at, where one is.
     pub focus: Option<IncidentId>,
+    /// Incidents that are over, also those that the picture no longer has; where it is empty, the picture's are searched.
+    pub archive: &'s Archive,
 }
 
 impl<'s> Ground<'s> {
@@ -197,82 +203,9 @@ impl<'s> Ground<'s> {
     /// Every name that questions may speak of, each once.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Name> {
-        let mut names = BTreeSet::new();
-        let mut add = |kind: Kind, text: &dyn Display| {
-            names.insert(Name { kind, text: Arc::from(text.to_string()) });
-        };
-        let snapshot = self.snapshot;
-        for service in snapshot.topology.services() {
-            add(Kind::Service, &service);
-        }
-        for anomaly in &snapshot.anomalies {
-            add(Kind::Service, &anomaly.service);
-            if let Some(instance) = &anomaly.instance {
-                add(Kind::Host, instance);
-            }
-        }
-        for alert in &snapshot.alerts {
-            add(Kind::Alert, &alert.notice.name);
-            if let Some(service) = &alert.notice.service {
-                add(Kind::Service, service);
-            }
-            for (label, value) in alert.notice.labels.iter() {
-                match label {
-                    "region" | "zone" | "datacenter" | "cluster" => add(Kind::Region, &value),
-                    // Without the port.
-                    "instance" | "pod" | "host" | "node" => add(Kind::Host, &value.split(':').next().unwrap_or(value)),
-                    _ => {}
-                }
-            }
-        }
-        for change in &snapshot.changes {
-            let notice = &change.notice;
-            if let Some(version) = &notice.version {
-                // What is named after itself, such as a policy, is spoken of as a change.
-                let is_name = version.contains('-');
-                add(if is_name { Kind::Change } else { Kind::Version }, version);
-            }
-            if let Some(author) = &notice.author {
-                add(Kind::Owner, author);
-            }
-            if let Some(service) = &notice.service {
-                add(Kind::Service, service);
-            }
-        }
-        for incident in &snapshot.incidents {
-            add(Kind::Incident, &incident.id);
-            if let Some(owner) = &incident.owner {
-                add(Kind::Owner, owner);
-            }
-            for service in incident.services.keys() {
-                add(Kind::Service, service);
-            }
-        }
-        let proposed = snapshot.proposals.values().flatten().map(|proposal| &proposal.runbook);
-        for runbook in proposed.chain(snapshot.runs.iter().map(|run| &run.runbook)) {
-            add(Kind::Runbook, &runbook.id);
-        }
-        for entry in &snapshot.audit {
-            if entry.incident.is_some() {
-                add(Kind::Owner, &entry.by);
-            }
-        }
-        for patch in &snapshot.patches.patches {
-            add(Kind::Package, &patch.package);
-            for advisory in &patch.advisories {
-                add(Kind::Advisory, &advisory.id);
-            }
-            for asset in &patch.assets {
-                add(Kind::Host, &asset.name);
-                if !asset.ring.is_empty() {
-                    add(Kind::Ring, &asset.ring);
-                }
-                if !asset.owner.is_empty() {
-                    add(Kind::Owner, &asset.owner);
-                }
-            }
-        }
-        names
+        let mut known = KnownNames::default();
+        known.follow(self.snapshot);
+        known.all()
     }
 }
 
@@ -288,7 +221,7 @@ pub fn is_excused(anomaly: &Anomaly) -> bool {
 /// How many, as a fact.
 #[must_use]
 pub fn count(count: usize, from: Citation) -> Fact {
-    Fact::new(human_count(u64::try_from(count).unwrap_or(u64::MAX)), from)
+    Fact::count(count, from)
 }
 
 /// The value of an anomaly with its unit, as a fact; of one that is over the one farthest away.

@@ -35,6 +35,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in order.
+    pub const ALL: [Self; 12] = [
+        Self::Service,
+        Self::Host,
+        Self::Region,
+        Self::Runbook,
+        Self::Alert,
+        Self::Package,
+        Self::Ring,
+        Self::Owner,
+        Self::Change,
+        Self::Version,
+        Self::Incident,
+        Self::Advisory,
+    ];
+
     /// The kind of this name, as files call it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -72,10 +88,14 @@ const SHORT_CHARS_MIN: usize = 4;
 /// The names.
 #[derive(Debug, Clone, Default)]
 pub struct NameBook {
-    by_key: BTreeMap<String, BTreeSet<Name>>,
+    /// By key, the names of one in order.
+    by_key: BTreeMap<Arc<str>, Vec<Name>>,
+    /// Keys of names that may be meant where something is written a little wrong.
     speller: Speller,
-    /// Keys by their first and last letter, for abbreviations.
-    by_ends: BTreeMap<(char, char), Vec<String>>,
+    /// Those of versions, incidents and advisories, which are never guessed.
+    certain: Speller,
+    /// The keys of the first by their first and last letter, for abbreviations.
+    by_ends: BTreeMap<(char, char), BTreeSet<Arc<str>>>,
 }
 
 /// A name without case and separators, those between two digits aside: web-1-1 is not web-11.
@@ -138,21 +158,54 @@ impl NameBook {
     pub fn of(names: impl IntoIterator<Item = Name>) -> Self {
         let mut book = Self::default();
         for name in names {
-            let key = key(&name.text);
-            if !key.is_empty() {
-                book.by_key.entry(key).or_default().insert(name);
-            }
-        }
-        let is_common = |name: &Name| matches!(name.kind, Kind::Version | Kind::Incident | Kind::Advisory);
-        let of_words = book.by_key.iter().filter(|(_, names)| !names.iter().all(is_common));
-        let keys: Vec<&String> = of_words.map(|(key, _)| key).collect();
-        book.speller = Speller::of(keys.iter().map(|key| key.as_str()));
-        for key in keys {
-            if let Some(ends) = ends(key) {
-                book.by_ends.entry(ends).or_default().push(key.clone());
-            }
+            book.add(name);
         }
         book
+    }
+
+    /// Takes a name in; nothing where it is known.
+    pub fn add(&mut self, name: Name) {
+        let key: Arc<str> = Arc::from(key(&name.text));
+        if key.is_empty() {
+            return;
+        }
+        let names = self.by_key.entry(Arc::clone(&key)).or_default();
+        if let Err(at) = names.binary_search(&name) {
+            names.insert(at, name);
+            self.sort_in(&key);
+        }
+    }
+
+    /// Takes a name out; nothing where it is not known.
+    pub fn remove(&mut self, name: &Name) {
+        let key: Arc<str> = Arc::from(key(&name.text));
+        let Some(names) = self.by_key.get_mut(&key) else { return };
+        names.retain(|known| known != name);
+        if names.is_empty() {
+            self.by_key.remove(&key);
+        }
+        self.sort_in(&key);
+    }
+
+    /// Puts a key where its names belong.
+    fn sort_in(&mut self, key: &Arc<str>) {
+        let is_certain = |name: &Name| matches!(name.kind, Kind::Version | Kind::Incident | Kind::Advisory);
+        let (is_there, is_guessed) = match self.by_key.get(key) {
+            Some(names) => (true, !names.iter().all(is_certain)),
+            None => (false, false),
+        };
+        let Some(ends) = ends(key) else { return };
+        if is_guessed {
+            self.speller.add(key);
+            self.certain.remove(key);
+            self.by_ends.entry(ends).or_default().insert(Arc::clone(key));
+            return;
+        }
+        self.speller.remove(key);
+        if let Some(alike) = self.by_ends.get_mut(&ends) {
+            alike.remove(key);
+        }
+        if is_there { self.certain.add(key) } else { self.certain.remove(key) }
     }
 
     /// The names with exactly this key.
@@ -164,11 +217,6 @@ impl NameBook {
     #[must_use]
     pub fn has(&self, kind: Kind, text: &str) -> bool {
         self.exact(&key(text)).any(|name| name.kind == kind)
-    }
-
-    /// Every name of a kind, in order.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Name> {
-        self.by_key.values().flatten().filter(move |name| name.kind == kind)
     }
 
     /// The names that `words`, taken together, mean, and whether letter by letter rather than in another form (a plural, "database"
@@ -239,11 +287,12 @@ impl NameBook {
     #[must_use]
     pub fn alike(&self, written: &str, kind: Kind, count: usize) -> Vec<Arc<str>> {
         let written = key(written);
-        let mut near: Vec<(usize, &Name)> = self
-            .of_kind(kind)
-            .map(|name| (strsim::osa_distance(&written, &key(&name.text)), name))
-            .filter(|(edits, _)| *edits <= 1 + written.chars().count() / 3)
-            .collect();
+        let bound = 1 + written.chars().count() / 3;
+        let is_of_kind = |key: &str| self.exact(key).any(|name| name.kind == kind);
+        let spellers = [&self.speller, &self.certain];
+        let near = spellers.iter().flat_map(|speller| speller.near(&written, bound, count, &is_of_kind));
+        let names = |(edits, key)| self.exact(key).filter(|name| name.kind == kind).map(move |name| (edits, name));
+        let mut near: Vec<(usize, &Name)> = near.flat_map(names).collect();
         near.sort();
         near.into_iter().take(count).map(|(_, name)| Arc::clone(&name.text)).collect()
     }
@@ -329,6 +378,15 @@ mod tests {
             assert_eq!(names.len(), expected, "{words:?}");
             assert!(expected > 1 || written(&names[0].text) == written(&words.join("-")), "{words:?}");
         }
+        let mut other = NameBook::of(["orders-db", "auth"].map(|text| Name { kind: Kind::Service, text: text.into() }));
+        let version = Name { kind: Kind::Version, text: "auth".into() };
+        other.add(version.clone());
+        other.remove(&Name { kind: Kind::Service, text: "auth".into() });
+        assert_eq!(other.guessed("auht"), None, "a version is never guessed");
+        assert!(other.has(Kind::Version, "auth") && !other.has(Kind::Service, "auth"));
+        other.remove(&version);
+        assert!(!other.has(Kind::Version, "auth") && other.alike("auth", Kind::Version, 3).is_empty());
+        assert_eq!(meant(&other, "ordrs-db").as_deref(), Some("orders-db"));
         assert_eq!(book.alike("paymint", Kind::Service, 2).first().map(AsRef::as_ref), Some("payment"));
     }
 

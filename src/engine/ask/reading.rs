@@ -122,48 +122,53 @@ impl Reader {
     /// day in the zone of whoever asks.
     #[must_use]
     pub fn read(&self, text: &str, before: Option<&Reading>, today: NaiveDate) -> Reading {
-        let language = language();
-        let marked = marking::mark(text, &self.book, Some(&language.speller), today);
-        let guess = language.classifier.guess(&marked.texts());
-        let (intent, confidence) = overruled(&marked, &guess);
-        let mut reading = Reading {
-            intent,
-            slots: Slots::default(),
-            implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
-            standing: Standing::Clear,
-            confidence,
-            also: None,
-            is_cut: marked.is_cut,
-            mended: marked.mended.clone(),
-            remarks: marked.remarks.clone(),
-        };
-        let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
-        if let Some(thread) = &thread {
-            reading.intent = thread.intent;
-        }
-        let is_common = |word: &str| lexicon::common().any(|common| common == word);
-        let is_strange =
-            |word: &str| !language.speller.knows(word) || (language.classifier.is_foreign(word) && !is_common(word));
-        let is_rare = |word: &str| language.classifier.count_in_scope(word) < RARE_BELOW && !is_common(word);
-        let filled = filling::fill(&marked, reading.intent, &self.book, today, [&is_strange, &is_rare]);
-        reading.slots = filled.slots;
-        reading.slots.time = reading.slots.time.map(|time| time.seen_from(self.zone));
-        reading.slots.versus = reading.slots.versus.map(|time| time.seen_from(self.zone));
-        let rival = rival(&guess, reading.intent).filter(|_| thread.is_none());
-        reading.also = rival.map(|(intent, _)| intent);
-        let doubt = filled.doubt.filter(|doubt| thread.is_none() || !matches!(doubt, Doubt::OfWhat));
-        if let Some(thread) = thread {
-            follow_up::inherit(&mut reading.slots, &thread.slots, reading.intent);
-        }
-        let either =
-            rival.filter(|(_, share)| *share >= ASKED_FROM).map(|(other, _)| Doubt::Either(reading.intent, other));
-        reading.standing = standing(&reading, &marked, doubt.or(either), guess.strange);
-        if reading.standing == Standing::OutOfScope {
-            reading.intent = Intent::OutOfScope;
-            reading.slots = Slots::default();
-        }
-        reading
+        read(text, &self.book, self.zone, before, today)
     }
+}
+
+/// The same by the names of `book`, for who asks in `zone`.
+#[must_use]
+pub fn read(text: &str, book: &NameBook, zone: Tz, before: Option<&Reading>, today: NaiveDate) -> Reading {
+    let language = language();
+    let marked = marking::mark(text, book, Some(&language.speller), today);
+    let guess = language.classifier.guess(&marked.texts());
+    let (intent, confidence) = overruled(&marked, &guess);
+    let mut reading = Reading {
+        intent,
+        slots: Slots::default(),
+        implied: metric::implied(marked.words.iter().map(|word| word.text.as_str())),
+        standing: Standing::Clear,
+        confidence,
+        also: None,
+        is_cut: marked.is_cut,
+        mended: marked.mended.clone(),
+        remarks: marked.remarks.clone(),
+    };
+    let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
+    if let Some(thread) = &thread {
+        reading.intent = thread.intent;
+    }
+    let is_common = |word: &str| lexicon::common().any(|common| common == word);
+    let is_strange =
+        |word: &str| !language.speller.knows(word) || (language.classifier.is_foreign(word) && !is_common(word));
+    let is_rare = |word: &str| language.classifier.count_in_scope(word) < RARE_BELOW && !is_common(word);
+    let filled = filling::fill(&marked, reading.intent, book, today, [&is_strange, &is_rare]);
+    reading.slots = filled.slots;
+    reading.slots.time = reading.slots.time.map(|time| time.seen_from(zone));
+    reading.slots.versus = reading.slots.versus.map(|time| time.seen_from(zone));
+    let rival = rival(&guess, reading.intent).filter(|_| thread.is_none());
+    reading.also = rival.map(|(intent, _)| intent);
+    let doubt = filled.doubt.filter(|doubt| thread.is_none() || !matches!(doubt, Doubt::OfWhat));
+    if let Some(thread) = thread {
+        follow_up::inherit(&mut reading.slots, &thread.slots, reading.intent);
+    }
+    let either = rival.filter(|(_, share)| *share >= ASKED_FROM).map(|(other, _)| Doubt::Either(reading.intent, other));
+    reading.standing = standing(&reading, &marked, doubt.or(either), guess.strange);
+    if reading.standing == Standing::OutOfScope {
+        reading.intent = Intent::OutOfScope;
+        reading.slots = Slots::default();
+    }
+    reading
 }
 
 /// From this share of the likeliest intent's probability on another one is told with the answer. Of phrasings that the classifier

@@ -9,6 +9,7 @@
 //! advisories, machines ─▶ patch_office (what must be patched) ─▶ hosts (what is measured on each)
 //! ```
 
+pub mod recurrences;
 pub mod scenarios;
 pub mod shop;
 

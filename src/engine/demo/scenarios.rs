@@ -88,7 +88,7 @@ pub fn default() -> &'static Scenario {
 /// The network policy of the scenario that cuts a service off.
 pub(super) const POLICY: &str = "prod-egress-v847";
 
-const fn change(
+pub(super) const fn change(
     at_ms: i64,
     kind: ChangeKind,
     service: Option<&'static str>,
@@ -99,7 +99,7 @@ const fn change(
     Event { at_ms, what: Happening::Change(ChangeSpec { kind, service, title, version, author }) }
 }
 
-const fn fault(at_ms: i64, fault: Fault, ramp_ms: i64, mended_by: &'static [Mend]) -> Event {
+pub(super) const fn fault(at_ms: i64, fault: Fault, ramp_ms: i64, mended_by: &'static [Mend]) -> Event {
     Event { at_ms, what: Happening::Fault { fault, ramp_ms, mended_by } }
 }
 

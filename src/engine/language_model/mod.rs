@@ -22,6 +22,7 @@ pub use super::ask::assistant::purse::DaySpend;
 pub use super::ask::assistant::saying::{CheckedSentence, Draft, Ended, Placed, Saying, Spent, ToldClaim, Verdict};
 use super::ask::assistant::trouble::{self, Trouble};
 use super::ask::ground::Ground;
+use super::ask::recall::Archive;
 use super::clock::SECOND_MS;
 use super::ingest::http_client::{AskError, ClientSettings, HttpStream, HttpStreamer, Opened};
 use super::ingest::wall_clock;
@@ -101,7 +102,9 @@ impl LanguageModel {
             let mut spend = self.spend.lock().await;
             let now = wall_clock::now();
             let before = spend.at(now);
-            let ground = Ground { snapshot: &picture, zone, focus };
+            // A look of a model is by what the picture has.
+            let archive = Archive::default();
+            let ground = Ground { snapshot: &picture, zone, focus, archive: &archive };
             let (dialogue, orders) = Dialogue::begin(&self.settings, question, answer, &ground, before, now);
             let lasts = Duration::from_millis(self.settings.timeout.0.unsigned_abs());
             let mut consultation = Consultation {

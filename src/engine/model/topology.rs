@@ -97,6 +97,17 @@ impl Topology {
         self.callees.keys().chain(self.callers.keys()).cloned().collect()
     }
 
+    /// Every service, in no order that matters; one that calls and is called comes twice.
+    pub fn each_service(&self, take: impl FnMut(&ServiceName)) {
+        self.callees.keys().chain(self.callers.keys()).for_each(take);
+    }
+
+    /// True where the services are those of another topology, which calls there are aside.
+    #[must_use]
+    pub fn has_services_of(&self, other: &Self) -> bool {
+        self.callees.keys().eq(other.callees.keys()) && self.callers.keys().eq(other.callers.keys())
+    }
+
     /// What `service` calls, sorted by name.
     pub fn callees(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, &EdgeFacts)> {
         self.callees.get(service).into_iter().flatten()

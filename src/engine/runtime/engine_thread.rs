@@ -1,9 +1,9 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ const FINDINGS_MAX: usize = 64;
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub requests: mpsc::Receiver<Envelope>,
+    /// Where who answers questions finds the store, once it is open.
+    pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     pub ending: watch::Receiver<Ending>,
     pub stop_signal: StopSignal,
@@ -108,8 +110,13 @@ fn live(
     patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
     let field_work = FieldWork { keeping, patches: opened.patches, runbooks: opened.runbooks, findings: found };
+    let store = opened.store.map(Arc::new);
+    if let Some(store) = &store {
+        // The engine alone keeps it open.
+        let _told_once = ends.past.set(Arc::downgrade(store));
+    }
     let jobs = JobsThread {
-        store: opened.store,
+        store,
         runner: Arc::clone(&opened.runner),
         reports: report_sink,
         couriers,

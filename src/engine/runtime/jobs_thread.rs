@@ -35,7 +35,7 @@ pub(super) enum Work {
 
 /// What the thread works with.
 pub(super) struct JobsThread {
-    pub store: Option<Store>,
+    pub store: Option<Arc<Store>>,
     pub runner: Arc<dyn StepRunner>,
     pub reports: StepReportSink,
     pub couriers: Couriers,

@@ -13,6 +13,8 @@
 //! goes, in order, to the jobs thread. Requests are taken
 //! before signals, so that a flood of samples does not delay a key.
 
+pub mod archive;
+pub mod archive_file;
 mod ask_desk;
 mod engine_thread;
 mod field_work;
@@ -29,7 +31,7 @@ pub mod source_list;
 mod supervisor;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
@@ -116,12 +118,19 @@ impl Runtime {
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
-        ask_desk::spawn(questions, handle.snapshots()).map_err(RuntimeError::Thread)?;
+        let past = Arc::new(OnceLock::new());
+        ask_desk::spawn(questions, handle.snapshots(), Arc::clone(&past)).map_err(RuntimeError::Thread)?;
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
-        let ends =
-            engine_thread::Ends { requests, snapshots, ending: told_to_end, stop_signal, started: started_sender };
+        let ends = engine_thread::Ends {
+            requests,
+            past,
+            snapshots,
+            ending: told_to_end,
+            stop_signal,
+            started: started_sender,
+        };
         let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
         Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread) })
     }

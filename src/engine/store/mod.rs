@@ -12,11 +12,13 @@ mod load;
 mod migrate;
 mod older_run;
 mod open;
+mod past;
 mod schema;
 mod series;
 mod write;
 
 pub use load::Stored;
+pub use past::PastIncident;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

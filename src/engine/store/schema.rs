@@ -37,7 +37,7 @@ use super::older_run::OlderRun;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, Run, SourceName};
+use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, IncidentId, Run, SourceName};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -179,20 +179,23 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
             (TreeName::Cursors, source.as_str().as_bytes().to_vec(), value(until)?)
         }
         Record::Delivery(it) => (TreeName::Deliveries, number(it.number), value(it)?),
-        Record::Document(it) => {
-            let kind = match it.kind {
-                DocumentKind::PostMortem => 0,
-                DocumentKind::StatusUpdate => 1,
-                DocumentKind::RunbookDraft => 2,
-            };
-            (TreeName::Documents, [number(it.incident.0), vec![kind]].concat(), value(it)?)
-        }
+        Record::Document(it) => (TreeName::Documents, document_key(it.incident, it.kind), value(it)?),
         Record::PatchException(it) => (TreeName::Exceptions, number(it.number), value(it)?),
         Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
     };
     Ok(Entry { tree, key, value })
+}
+
+/// Where a document of an incident is.
+pub(super) fn document_key(incident: IncidentId, kind: DocumentKind) -> Vec<u8> {
+    let kind = match kind {
+        DocumentKind::PostMortem => 0,
+        DocumentKind::StatusUpdate => 1,
+        DocumentKind::RunbookDraft => 2,
+    };
+    [incident.0.to_be_bytes().to_vec(), vec![kind]].concat()
 }
 
 /// The record behind an entry.

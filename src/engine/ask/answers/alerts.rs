@@ -31,7 +31,7 @@ pub(super) fn explain(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ground::count(firing, Citation::Totals),
         ],
     );
-    let claims = rules.iter().take(LINES_MAX).map(|(name, alerts)| {
+    let claims = rules.iter().map(|(name, alerts)| {
         let cited = || Citation::Alert(Arc::from(*name));
         let summary = alerts.first().map(|alert| Arc::clone(&alert.notice.summary)).unwrap_or_default();
         let since = alerts.iter().map(|alert| alert.notice.starts_at).min().unwrap_or(ground.now());
@@ -53,7 +53,9 @@ pub(super) fn explain(ground: &Ground<'_>, slots: &Slots) -> Answer {
             None => claim.and(Claim::of(".", [])),
         }
     });
-    Answer::known(lead).with(claims).then(&["what is the root cause", "which alerts were suppressed"])
+    Answer::known(lead)
+        .with_first(LINES_MAX, claims, Citation::Totals)
+        .then(&["what is the root cause", "which alerts were suppressed"])
 }
 
 /// What was set aside, and why.
@@ -77,10 +79,10 @@ pub(super) fn suppressed(ground: &Ground<'_>, slots: &Slots) -> Answer {
     }
     let count = reasons.values().map(|(count, _)| count).sum();
     let lead = Claim::of("{} alerts and anomalies are suppressed.", [ground::count(count, Citation::Totals)]);
-    let claims = reasons.into_iter().take(LINES_MAX).map(|(reason, (count, from))| {
+    let claims = reasons.into_iter().map(|(reason, (count, from))| {
         Claim::of("{}: {}.", [ground::count(count, from.clone()), Fact::new(reason, from)])
     });
-    Answer::known(lead).with(claims).with([folded])
+    Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals).with([folded])
 }
 
 /// Which rules make most noise.
@@ -105,14 +107,16 @@ pub(super) fn noisy(ground: &Ground<'_>, slots: &Slots) -> Answer {
             [Fact::new(name, from(name)), ground::count(*alerts, from(name)), Fact::new(repeats, from(name))],
         )
     });
-    let mut answer = Answer::known(Claim::of("{} is told most often.", [first])).with(claims);
-    for rule in ground.snapshot.suppression_rules.iter().take(LINES_MAX) {
+    let rules = ground.snapshot.suppression_rules.iter().map(|rule| {
         let cited = || Citation::Alert(Arc::clone(&rule.what));
-        answer.claims.push(Claim::of(
+        Claim::of(
             "{} on {} never mattered so far: the rule that hides it is {}.",
             [Fact::new(&rule.what, cited()), Fact::new(&rule.place, cited()), Fact::new(rule.stage.words(), cited())],
-        ));
-    }
+        )
+    });
+    let mut answer = Answer::known(Claim::of("{} is told most often.", [first]))
+        .with_first(ground::ASKED_MAX, claims, Citation::Totals)
+        .with_first(LINES_MAX, rules, Citation::Totals);
     answer.missing.push(Claim::of("Only alerts that fire or fired lately are counted.", []));
     answer
 }
@@ -127,12 +131,12 @@ pub(super) fn silences(ground: &Ground<'_>, slots: &Slots) -> Answer {
         return answer;
     }
     let lead = Claim::of("{} alerts are muted.", [ground::count(muted.len(), Citation::Totals)]);
-    let claims = muted.iter().take(LINES_MAX).map(|alert| {
+    let claims = muted.iter().map(|alert| {
         let from = || Citation::Alert(Arc::clone(&alert.notice.name));
         let by = alert.notice.muted_by.clone().unwrap_or_default();
         Claim::of("{} is muted by {}.", [Fact::new(&alert.notice.name, from()), Fact::new(by, from())])
     });
-    let mut answer = Answer::known(lead).with(claims);
+    let mut answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals);
     answer.missing.push(Claim::of("When a silence ends and who made it is told by its Alertmanager.", []));
     answer
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::metric::Concept;
@@ -11,6 +11,8 @@ use crate::engine::model::{Anomaly, Evidence, EvidenceTarget, Hypothesis, Incide
 
 /// How many pieces of evidence are told.
 const EVIDENCE_MAX: usize = 4;
+/// How many services on the way from the cause are named.
+const WAY_MAX: usize = 12;
 /// How many candidates are told.
 const CANDIDATES_MAX: usize = 3;
 
@@ -85,8 +87,10 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
             (None, Intent::WhyErrors) => Claim::of("{} is not known to fail: no errors of it depart.", [name()]),
             (None, _) => Claim::of("Nothing unusual is known of {}.", [name()]),
         };
-        let others = all.iter().take(EVIDENCE_MAX).map(|anomaly| ground.departure(anomaly));
-        return Answer::known(lead).with(others).then(&["what is broken now", "is the data fresh"]);
+        let others = all.iter().map(|anomaly| ground.departure(anomaly));
+        return Answer::known(lead)
+            .with_first(EVIDENCE_MAX, others, Citation::Totals)
+            .then(&["what is broken now", "is the data fresh"]);
     }
     let incident =
         found.iter().find_map(|anomaly| anomaly.incident).and_then(|id| ground.snapshot.incident(id)).map(Arc::as_ref);
@@ -119,7 +123,11 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
             .take(at + 1)
             .map(|name| Fact::new(name, Citation::Incident(incident.id)))
             .collect();
-        answer.claims.push(Claim::of("It gets there by ", []).and(listed(way)).and(Claim::of(".", [])));
+        answer.claims.push(
+            Claim::of("It gets there by ", [])
+                .and(listed_up_to(WAY_MAX, way, Citation::Incident(incident.id)))
+                .and(Claim::of(".", [])),
+        );
     }
     answer.confidence = Some(cause.confidence.get());
     answer.then(&["how sure are you", "what changed before the incident", "what should I do next"])

@@ -40,7 +40,7 @@ fn heeded(intent: Intent) -> &'static [Narrowed] {
         | Intent::Ownership
         | Intent::Remediation
         | Intent::ChangeLookup => &[Service],
-        Intent::ImpactPredict | Intent::AlertNoise => &[Service, Count],
+        Intent::ImpactPredict | Intent::AlertNoise | Intent::IncidentSimilar => &[Service, Count],
         Intent::WhatChanged | Intent::ActionAudit => &[Time, Service, Owner],
         Intent::CurrentStatus => &[Severity],
         Intent::ServiceHealth => &[Service, Host],

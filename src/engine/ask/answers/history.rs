@@ -1,104 +1,15 @@
-//! What earlier incidents tell: those alike, how long they took, and whose things are.
+//! How long incidents took, and whose things are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::slots::Slots;
-use crate::engine::model::{Incident, Run, RunState, ServiceName, human_span};
+use crate::engine::model::{Incident, ServiceName, human_span};
 
 /// How many are told.
 const LINES_MAX: usize = 5;
-/// Below this likeness two incidents have nothing to do with one another.
-const LIKENESS_MIN: f64 = 0.25;
-
-/// Earlier incidents that are alike, and what helped then.
-pub(super) fn similar(ground: &Ground<'_>, slots: &Slots) -> Answer {
-    let Some(incident) = ground.incident(slots) else {
-        return Answer::known(Claim::of("There is no incident to compare with.", []));
-    };
-    let past: Vec<&Incident> = ground
-        .snapshot
-        .incidents
-        .iter()
-        .map(Arc::as_ref)
-        .filter(|other| other.id != incident.id && !other.state.is_live())
-        .collect();
-    let mut alike: Vec<(f64, &Incident)> =
-        past.iter().map(|other| (likeness(ground, incident, other), *other)).collect();
-    alike.retain(|(likeness, _)| *likeness >= LIKENESS_MIN);
-    alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(other.1.id.cmp(&one.1.id)));
-    let looked = Claim::of("{} earlier incidents were compared.", [ground::count(past.len(), Citation::Totals)]);
-    let id = Fact::incident(incident.id);
-    if alike.is_empty() {
-        return Answer::known(Claim::of("Nothing like {} is known from before.", [id]))
-            .with([looked])
-            .then(&["what should I do next"]);
-    }
-    let lead = Claim::of("{} earlier incidents are like {}.", [ground::count(alike.len(), Citation::Totals), id]);
-    let mut answer = Answer::known(lead);
-    for (likeness, other) in alike.iter().take(LINES_MAX) {
-        let from = || Citation::Incident(other.id);
-        let share = Fact::new(format!("{:.0} %", 100.0 * likeness), from());
-        let shared = shared_services(incident, other);
-        let mut claim = Claim::of(
-            "{} of {}, alike by {}: {}",
-            [Fact::new(other.id, from()), ground.at(other.started_at, from()), share, Fact::new(&other.title, from())],
-        );
-        if !shared.is_empty() {
-            let names = shared.into_iter().take(LINES_MAX).map(|name| Fact::new(name, from())).collect();
-            claim = claim.and(Claim::of("; both on ", [])).and(listed(names));
-        }
-        answer.claims.push(claim.and(Claim::of(".", [])));
-        if let Some(run) = helped(ground, other) {
-            let cited = Citation::Run(run.id, None);
-            answer.claims.push(Claim::of("What helped then: {}.", [Fact::new(&run.runbook.title, cited)]));
-        }
-    }
-    answer.with([looked]).then(&["what should I do next"])
-}
-
-/// The run that ended an incident.
-fn helped<'s>(ground: &Ground<'s>, incident: &Incident) -> Option<&'s Run> {
-    let runs = ground.snapshot.runs.iter().filter(|run| run.incident() == Some(incident.id));
-    runs.map(Arc::as_ref).find(|run| run.state == RunState::Succeeded && run.has_held != Some(false))
-}
-
-fn shared_services<'i>(one: &'i Incident, other: &Incident) -> Vec<&'i ServiceName> {
-    one.services.keys().filter(|name| other.services.contains_key(*name)).collect()
-}
-
-/// How much two incidents have in common, from 0 to 1: the mean of Jaccard's index over their services, the metrics and
-/// templates that departed, and where their causes are.
-fn likeness(ground: &Ground<'_>, one: &Incident, other: &Incident) -> f64 {
-    let metrics = |incident: &Incident| -> BTreeSet<(ServiceName, Arc<str>)> {
-        let of = |anomaly: &Arc<crate::engine::model::Anomaly>| (anomaly.service.clone(), Arc::clone(&anomaly.metric));
-        ground.snapshot.anomalies.iter().filter(|anomaly| incident.anomalies.contains(&anomaly.id)).map(of).collect()
-    };
-    let services = |incident: &Incident| -> BTreeSet<ServiceName> { incident.services.keys().cloned().collect() };
-    let mut parts = vec![jaccard(&services(one), &services(other))];
-    let (mine, its) = (metrics(one), metrics(other));
-    if !mine.is_empty() && !its.is_empty() {
-        parts.push(jaccard(&mine, &its));
-    }
-    if let (Some(cause), Some(its)) = (one.ranking.cause(), other.ranking.cause()) {
-        let same = (cause.kind == its.kind, cause.service == its.service);
-        parts.push(match same {
-            (true, true) => 1.0,
-            (true, false) => 0.5,
-            (false, true) => 0.4,
-            (false, false) => 0.0,
-        });
-    }
-    parts.iter().sum::<f64>() / parts.len() as f64
-}
-
-fn jaccard<T: Ord>(one: &BTreeSet<T>, other: &BTreeSet<T>) -> f64 {
-    let both = one.intersection(other).count();
-    let any = one.len() + other.len() - both;
-    if any == 0 { 0.0 } else { both as f64 / any as f64 }
-}
 
 /// How long something of an incident took, in milliseconds.
 type Lasts = dyn Fn(&Incident) -> Option<i64>;
@@ -158,9 +69,11 @@ pub(super) fn owner(ground: &Ground<'_>, slots: &Slots) -> Answer {
             }
         }
         if !owners.is_empty() {
-            let names = owners.into_iter().take(LINES_MAX).map(|(owner, from)| Fact::new(owner, from)).collect();
+            let names = owners.into_iter().map(|(owner, from)| Fact::new(owner, from)).collect();
             return Answer::known(
-                Claim::of("Machines that carry {} belong to ", [name()]).and(listed(names)).and(Claim::of(".", [])),
+                Claim::of("Machines that carry {} belong to ", [name()])
+                    .and(listed_up_to(LINES_MAX, names, Citation::Totals))
+                    .and(Claim::of(".", [])),
             );
         }
         return Answer::unknown(Claim::of("I don't know who owns {}: the inventory does not say.", [name()]));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
@@ -39,8 +39,8 @@ pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
         if live.len() == 1 { "{} incident is open: " } else { "{} incidents are open: " },
         [ground::count(live.len(), totals())],
     );
-    let names = listed(live.iter().map(|incident| Fact::incident(incident.id)).collect());
-    let claims = live.iter().take(LINES_MAX).map(|incident| {
+    let names = listed_up_to(LINES_MAX, live.iter().map(|incident| Fact::incident(incident.id)).collect(), totals());
+    let claims = live.iter().map(|incident| {
         let from = Citation::Incident(incident.id);
         Claim::of(
             "{}, {}: {}, {} since {}.",
@@ -53,7 +53,7 @@ pub(super) fn status(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ],
         )
     });
-    Answer::known(lead.and(names).and(Claim::of(".", []))).with(claims).then(&[
+    Answer::known(lead.and(names).and(Claim::of(".", []))).with_first(LINES_MAX, claims, totals()).then(&[
         "what is the root cause",
         "what is affected",
         "what should I do next",
@@ -78,7 +78,7 @@ pub(super) fn blast_radius(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ));
         }
         let lead = Claim::of("Of what depends on {}, this is part of {}: ", [asked, Fact::incident(incident.id)])
-            .and(listed(hit))
+            .and(listed_up_to(LINES_MAX, hit, from()))
             .and(Claim::of(".", []));
         return Answer::known(lead).then(&["what should I do next"]);
     }
@@ -88,7 +88,9 @@ pub(super) fn blast_radius(ground: &Ground<'_>, slots: &Slots) -> Answer {
     );
     let mut answer = Answer::known(lead);
     if let Some(buckets) = buckets {
-        let names = |all: &[ServiceName]| listed(all.iter().map(|name| Fact::new(name, from())).collect());
+        let names = |all: &[ServiceName]| {
+            listed_up_to(LINES_MAX, all.iter().map(|name| Fact::new(name, from())).collect(), from())
+        };
         for (says, all) in [
             ("It starts at ", &buckets.cause),
             ("Because of it failed first ", &buckets.first_failure),
@@ -148,7 +150,8 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
             [ground::count(going, from()), ground::count(mine.len(), from()), ground::count(back, from())],
         ));
     }
-    for anomaly in mine.iter().filter(|anomaly| anomaly.ended_at.is_none()).take(LINES_MAX) {
+    let open: Vec<&&Anomaly> = mine.iter().filter(|anomaly| anomaly.ended_at.is_none()).collect();
+    let claims = open.into_iter().map(|anomaly| {
         let cited = || Citation::Anomaly(anomaly.id);
         let is_easing = anomaly.deviation_sigma.abs() < 0.95 * anomaly.peak_sigma.abs();
         let pattern = if is_easing {
@@ -156,7 +159,7 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
         } else {
             "{} of {} is at {}, about as far from its usual {} as it ever was."
         };
-        answer.claims.push(Claim::of(
+        Claim::of(
             pattern,
             [
                 Fact::new(&anomaly.metric, cited()),
@@ -164,8 +167,9 @@ pub(super) fn recovery(ground: &Ground<'_>, slots: &Slots) -> Answer {
                 ground::value(anomaly),
                 ground::usual(anomaly),
             ],
-        ));
-    }
+        )
+    });
+    let mut answer = answer.with_first(LINES_MAX, claims, from());
     if incident.state == IncidentState::Mitigated {
         answer.claims.push(Claim::of("{} counts as mitigated.", [Fact::incident(incident.id)]));
     }
@@ -236,12 +240,12 @@ pub(super) fn summary(ground: &Ground<'_>, slots: &Slots) -> Answer {
     }
     let mut services: Vec<_> = incident.services.iter().collect();
     services.sort_by_key(|(name, since)| (**since, (*name).clone()));
-    let named = services.iter().take(LINES_MAX).map(|(name, _)| Fact::new(name, from())).collect();
-    answer.claims.push(Claim::of("Affected, in the order of onset: ", []).and(listed(named)).and(Claim::of(".", [])));
-    if services.len() > LINES_MAX {
-        let rest = ground::count(services.len() - LINES_MAX, from());
-        answer.claims.push(Claim::of("{} more came after them.", [rest]));
-    }
+    let named = services.iter().map(|(name, _)| Fact::new(name, from())).collect();
+    answer.claims.push(
+        Claim::of("Affected, in the order of onset: ", [])
+            .and(listed_up_to(LINES_MAX, named, from()))
+            .and(Claim::of(".", [])),
+    );
     let folded = Fact::new(human_count(incident.folded_count), from());
     answer.claims.push(Claim::of("{} alerts and anomalies are folded into it.", [folded]));
     let runs: Vec<_> = ground.snapshot.runs.iter().filter(|run| run.incident() == Some(incident.id)).collect();

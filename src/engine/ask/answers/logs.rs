@@ -30,7 +30,7 @@ pub(super) fn unusual(ground: &Ground<'_>, slots: &Slots) -> Answer {
                 && wanted.as_ref().is_none_or(|wanted| text.to_lowercase().contains(wanted.as_str()))
         })
         .collect();
-    let claims = found.iter().take(LINES_MAX).map(|(anomaly, text)| {
+    let claims = found.iter().map(|(anomaly, text)| {
         let from = || Citation::Anomaly(anomaly.id);
         Claim::of(
             "{}, since {}: {}",
@@ -46,7 +46,7 @@ pub(super) fn unusual(ground: &Ground<'_>, slots: &Slots) -> Answer {
             Claim::of("{} kinds of new or unusual log lines are known.", [ground::count(count, Citation::Totals)])
         }
     };
-    let mut answer = Answer::known(lead).with(claims).over(window);
+    let mut answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals).over(window);
     answer.missing.push(Claim::of("Lines that are as usual are counted and not kept.", []));
     answer
 }

@@ -6,7 +6,7 @@ use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::model::{SourceState, human_count, human_span};
 
-/// How many sources are told.
+/// How many of each are told.
 const LINES_MAX: usize = 8;
 
 /// What the engine may do by itself.
@@ -31,22 +31,25 @@ pub(super) fn autonomy(ground: &Ground<'_>) -> Answer {
     for kind in &autonomy.assist {
         answer.claims.push(Claim::of("It may do this by itself: {}.", [Fact::new(kind.word(), from())]));
     }
-    for (incident, why) in &autonomy.breaker {
-        answer.claims.push(Claim::of(
+    let held = autonomy.breaker.iter().map(|(incident, why)| {
+        Claim::of(
             "For {} it is held back: {}.",
             [Fact::new(incident, Citation::Incident(*incident)), Fact::new(why, from())],
-        ));
-    }
-    for (name, until, _) in &autonomy.freezes {
-        answer.claims.push(Claim::of(
+        )
+    });
+    let freezes = autonomy.freezes.iter().map(|(name, until, _)| {
+        Claim::of(
             "A freeze holds: {}, until {}.",
             [
                 Fact::new(name, Citation::Occasion(Arc::clone(name))),
                 ground.at(*until, Citation::Occasion(Arc::clone(name))),
             ],
-        ));
-    }
-    answer.then(&["who did what", "which step are we on"])
+        )
+    });
+    answer
+        .with_first(LINES_MAX, held, from())
+        .with_first(LINES_MAX, freezes, from())
+        .then(&["who did what", "which step are we on"])
 }
 
 /// Whether the data can be relied on.
@@ -64,7 +67,7 @@ pub(super) fn data(ground: &Ground<'_>) -> Answer {
     // What does not answer is told first.
     let mut ordered: Vec<_> = snapshot.sources.iter().collect();
     ordered.sort_by_key(|source| matches!(source.state, SourceState::Healthy));
-    let claims = ordered.into_iter().take(LINES_MAX).map(|source| {
+    let claims = ordered.into_iter().map(|source| {
         let cited = || Citation::Source(Arc::from(source.source.as_str()));
         let name = Fact::new(&source.source, cited());
         match (&source.state, source.last_ok_at) {
@@ -89,7 +92,7 @@ pub(super) fn data(ground: &Ground<'_>) -> Answer {
     );
     let days = Fact::new(format!("{:.0} days", counts.history_days), Citation::Totals);
     let history = Claim::of("The typical series has {} of history.", [days]);
-    Answer::known(lead).with(claims).with([totals, history])
+    Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals).with([totals, history])
 }
 
 /// How the console is used.

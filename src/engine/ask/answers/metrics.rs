@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
-use crate::engine::ask::ground::Ground;
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
+use crate::engine::ask::ground::{ASKED_MAX, Ground};
 use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
 use crate::engine::ask::time::expression::TimeExpression;
@@ -23,8 +23,8 @@ pub(super) fn value(ground: &Ground<'_>, slots: &Slots) -> Answer {
         return answer;
     }
     let Some(first) = found.first() else { return nothing(ground, slots) };
-    let mut answer = Answer::known(told(ground, first));
-    answer.claims.extend(found.iter().skip(1).take(LINES_MAX).map(|vital| told(ground, vital)));
+    let others = found.iter().skip(1).map(|vital| told(ground, vital));
+    let mut answer = Answer::known(told(ground, first)).with_first(LINES_MAX, others, Citation::Totals);
     if let Some(quantile) = slots.quantile.as_deref().filter(|quantile| !first.metric.contains(quantile)) {
         let asked = Fact::new(quantile, Citation::Question);
         answer.missing.push(Claim::of("The {} is not measured here; what is measured is told.", [asked]));
@@ -43,9 +43,9 @@ pub(super) fn compare(ground: &Ground<'_>, slots: &Slots) -> Answer {
         ranked.sort_by(|one, other| other.high.total_cmp(&one.high).then(one.service.cmp(&other.service)));
         let highest =
             ranked.first().map(|vital| cited(&vital.service, vital)).unwrap_or_else(|| Fact::new("", Citation::Totals));
-        let mut answer = Answer::known(Claim::of("{} has the highest now.", [highest]));
-        answer.claims.extend(ranked.iter().take(LINES_MAX).map(|vital| told(ground, vital)));
-        return with_past(answer, slots);
+        let claims = ranked.iter().map(|vital| told(ground, vital));
+        let answer = Answer::known(Claim::of("{} has the highest now.", [highest]));
+        return with_past(answer.with_first(LINES_MAX, claims, Citation::Totals), slots);
     }
     // What was at another time is not kept value by value; what is usual now is what such times have taught.
     let departed = found
@@ -57,8 +57,8 @@ pub(super) fn compare(ground: &Ground<'_>, slots: &Slots) -> Answer {
     } else {
         Claim::of("It is not as is usual at this hour.", [])
     };
-    let claims = found.iter().take(LINES_MAX).map(|vital| told(ground, vital));
-    with_past(Answer::known(lead).with(claims), slots)
+    let claims = found.iter().map(|vital| told(ground, vital));
+    with_past(Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals), slots)
 }
 
 /// Which services come first.
@@ -78,7 +78,8 @@ pub(super) fn top(ground: &Ground<'_>, slots: &Slots, implied: Option<Concept>) 
         "{} comes first, at {}.",
         [cited(&first.service, first), cited(human(first.high, first.unit), first)],
     );
-    Answer::known(lead).with(found.iter().take(count.max(1)).map(|vital| told(ground, vital)))
+    let claims = found.iter().take(count.max(1)).map(|vital| told(ground, vital));
+    Answer::known(lead).with_first(ASKED_MAX, claims, Citation::Totals)
 }
 
 /// When something runs out.
@@ -126,7 +127,7 @@ pub(super) fn forecast(ground: &Ground<'_>, slots: &Slots) -> Answer {
     }
     let share = |vital: &Vital| vital.limit.map_or(0.0, |limit| vital.high / limit);
     found.sort_by_key(|vital| Reverse((share(vital) * 1e6) as i64));
-    let claims = found.iter().take(TOP).map(|vital| {
+    let claims = found.iter().map(|vital| {
         let left = vital.limit.map_or(0.0, |limit| (limit - vital.high).max(0.0));
         Claim::of(
             "{} of {} is at {}, which leaves {}.",
@@ -138,7 +139,7 @@ pub(super) fn forecast(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ],
         )
     });
-    Answer::known(Claim::of("Nothing of that is forecast to run out.", [])).with(claims)
+    Answer::known(Claim::of("Nothing of that is forecast to run out.", [])).with_first(TOP, claims, Citation::Totals)
 }
 
 /// What a question speaks of, those that people feel first.
@@ -189,10 +190,9 @@ fn not_now(ground: &Ground<'_>, slots: &Slots, found: &[&Vital]) -> Option<Answe
         .filter(|anomaly| anomaly.started_at <= span.to && anomaly.ended_at.is_none_or(|end| end >= span.from))
         .collect();
     let lead = Claim::of("I don't know the values of that time: only what departs from the usual is kept.", []);
-    let mut answer = Answer::unknown(lead).over(Some(span));
-    for anomaly in departed.iter().take(LINES_MAX) {
+    let then = departed.iter().map(|anomaly| {
         let from = || Citation::Anomaly(anomaly.id);
-        answer.claims.push(Claim::of(
+        Claim::of(
             "Then {} of {} departed, up to {} where {} was usual.",
             [
                 Fact::new(&anomaly.metric, from()),
@@ -200,10 +200,11 @@ fn not_now(ground: &Ground<'_>, slots: &Slots, found: &[&Vital]) -> Option<Answe
                 Fact::new(human(anomaly.peak_value, anomaly.unit), from()),
                 Fact::new(human(anomaly.expected.centre, anomaly.unit), from()),
             ],
-        ));
-    }
-    answer.claims.extend(found.iter().take(LINES_MAX).map(|vital| Claim::of("Now: ", []).and(told(ground, vital))));
-    Some(answer)
+        )
+    });
+    let now = found.iter().map(|vital| Claim::of("Now: ", []).and(told(ground, vital)));
+    let answer = Answer::unknown(lead).over(Some(span)).with_first(LINES_MAX, then, Citation::Totals);
+    Some(answer.with_first(LINES_MAX, now, Citation::Totals))
 }
 
 fn with_past(mut answer: Answer, slots: &Slots) -> Answer {
@@ -231,9 +232,9 @@ fn nothing(ground: &Ground<'_>, slots: &Slots) -> Answer {
             .collect();
         if !there.is_empty() {
             let from = || Citation::Service(Arc::clone(service));
-            let names = there.into_iter().take(LINES_MAX).map(|metric| Fact::new(metric, from())).collect();
+            let names = there.into_iter().map(|metric| Fact::new(metric, from())).collect();
             let lead = Claim::of("Of {} there is ", [Fact::new(service, from())]);
-            answer.claims.push(lead.and(crate::engine::ask::answer::listed(names)).and(Claim::of(".", [])));
+            answer.claims.push(lead.and(listed_up_to(LINES_MAX, names, from())).and(Claim::of(".", [])));
         }
     }
     answer

@@ -1,6 +1,7 @@
 //! From what was asked to an answer: one plan for each intent, which only reads.
 
 mod alerts;
+mod alike;
 mod cause;
 mod changes;
 mod heed;
@@ -103,7 +104,7 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::MetricCompare => metrics::compare(ground, slots),
         Intent::TopN => metrics::top(ground, slots, reading.implied),
         Intent::CapacityForecast => metrics::forecast(ground, slots),
-        Intent::IncidentSimilar => history::similar(ground, slots),
+        Intent::IncidentSimilar => alike::similar(ground, slots),
         Intent::IncidentMetrics => history::figures(ground, slots),
         Intent::Ownership => history::owner(ground, slots),
         Intent::AutonomyPolicy => machine::autonomy(ground),

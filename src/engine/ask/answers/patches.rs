@@ -47,7 +47,7 @@ pub(super) fn queue(ground: &Ground<'_>, slots: &Slots) -> Answer {
             "{} patches are to be installed; {} installations are past their deadline.",
             [ground::count(found.len(), totals()), ground::count(overdue, totals())],
         );
-        Answer::known(lead).with(found.iter().take(LINES_MAX).map(|patch| told(ground, patch)))
+        Answer::known(lead).with_first(LINES_MAX, found.iter().map(|patch| told(ground, patch)), totals())
     };
     let is_cut = picture.patches.iter().any(|patch| patch.assets.len() < lacking(patch));
     if is_cut && (slots.host.is_some() || slots.ring.is_some()) {
@@ -100,11 +100,10 @@ pub(super) fn rollout(ground: &Ground<'_>, slots: &Slots) -> Answer {
         None => Answer::known(Claim::of("No such rollout was planned.", [])),
         Some(kept) => Answer::known(stands(kept)),
     };
-    for kept in found.iter().skip(1).take(LINES_MAX) {
-        answer.claims.push(stands(kept));
-    }
+    answer = answer.with_first(LINES_MAX, found.iter().skip(1).map(|kept| stands(kept)), Citation::Totals);
     let now = ground.now();
-    for occasion in ground.snapshot.agenda.iter().filter(|occasion| occasion.until > now).take(LINES_MAX) {
+    let ahead: Vec<_> = ground.snapshot.agenda.iter().filter(|occasion| occasion.until > now).collect();
+    let occasions = ahead.into_iter().map(|occasion| {
         let cited = || Citation::Occasion(Arc::from(occasion.name.as_str()));
         let name = Fact::new(&occasion.name, cited());
         let (from, until) = (ground.at(occasion.from, cited()), ground.at(occasion.until, cited()));
@@ -114,8 +113,9 @@ pub(super) fn rollout(ground: &Ground<'_>, slots: &Slots) -> Answer {
             (OccasionKind::Freeze, true) => "The freeze {} holds, from {} until {}.",
             (OccasionKind::Freeze, false) => "The freeze {} begins at {} and ends at {}.",
         };
-        answer.claims.push(Claim::of(pattern, [name, from, until]));
-    }
+        Claim::of(pattern, [name, from, until])
+    });
+    answer = answer.with_first(LINES_MAX, occasions, Citation::Totals);
     if ground.snapshot.agenda.is_empty() {
         answer.claims.push(Claim::of("No window and no freeze is set for the coming days.", []));
     }

@@ -41,7 +41,9 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         } else {
             Claim::of("No runbook that fits is as it was asked to be.", [])
         };
-        return Answer::unknown(lead).with(refused).then(&["what is the root cause", "what should I do next"]);
+        return Answer::unknown(lead)
+            .with_first(STEPS_MAX, refused.into_iter(), Citation::Totals)
+            .then(&["what is the root cause", "what should I do next"]);
     };
     let from = || Citation::Runbook(Arc::clone(&proposal.runbook.id));
     let lead = Claim::of(
@@ -53,13 +55,14 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let place = Fact::new(&proposal.service, from());
         answer.claims.push(Claim::of("It is for {}, where the cause is.", [place]));
     }
-    for step in proposal.steps.iter().take(STEPS_MAX) {
+    let steps = proposal.steps.iter().map(|step| {
         let title = Fact::new(&step.spec.title, from());
-        answer.claims.push(match call(&step.spec) {
+        match call(&step.spec) {
             Some(words) => Claim::of("{}: {}", [title, Fact::new(words, from()).written(Form::Command)]),
             None => Claim::of("{}.", [title]),
-        });
-    }
+        }
+    });
+    let mut answer = answer.with_first(STEPS_MAX, steps, from());
     let is_careful = |constraint: &Constraint| matches!(constraint, Constraint::ZeroDowntime | Constraint::Gradual);
     if slots.constraint.iter().any(is_careful)
         && let Some(workload) = proposal.steps.iter().find_map(|step| workload(&step.spec))
@@ -68,7 +71,9 @@ pub(super) fn draft(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let lead = "Apply this first, so that no instance goes before another one is ready; look its numbers over: {}";
         answer.claims.push(Claim::of(lead, [manifest]));
     }
-    answer.with(refused).then(&["what would happen if I did that now", "how sure are you"])
+    answer
+        .with_first(STEPS_MAX, refused.into_iter(), Citation::Totals)
+        .then(&["what would happen if I did that now", "how sure are you"])
 }
 
 /// A deployment that a step acts on, as its command names it.

@@ -35,11 +35,9 @@ pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
         "Begin the runbook {} for {}; every step of it waits for your approval.",
         [Fact::new(&best.runbook.title, cited()), id],
     );
-    let mut answer = Answer::known(lead).with([Claim::of("It fits because {}.", [Fact::new(&best.reason, cited())])]);
-    for step in best.steps.iter().take(LINES_MAX) {
-        answer.claims.push(Claim::of("Step: {}.", [Fact::new(&step.spec.title, cited())]));
-    }
-    answer.then(&["how sure are you", "what is affected"])
+    let answer = Answer::known(lead).with([Claim::of("It fits because {}.", [Fact::new(&best.reason, cited())])]);
+    let steps = best.steps.iter().map(|step| Claim::of("Step: {}.", [Fact::new(&step.spec.title, cited())]));
+    answer.with_first(LINES_MAX, steps, cited()).then(&["how sure are you", "what is affected"])
 }
 
 /// Which procedure there is.
@@ -63,7 +61,7 @@ pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
         ),
         _ => Claim::of("No runbook fits.", []),
     };
-    let claims = found.iter().take(LINES_MAX).map(|proposal| {
+    let claims = found.iter().map(|proposal| {
         let id = &proposal.runbook.id;
         Claim::of(
             "{}: {}; it fits because {}.",
@@ -74,7 +72,7 @@ pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ],
         )
     });
-    let mut answer = Answer::known(lead).with(claims);
+    let mut answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals);
     answer.missing.push(Claim::of("Runbooks for other problems are listed by `hypo runbook list`.", []));
     answer
 }
@@ -174,7 +172,7 @@ pub(super) fn audit(ground: &Ground<'_>, slots: &Slots) -> Answer {
         .collect();
     let is_narrow = slots.owner.is_some() || !slots.service.is_empty();
     let outside = if is_narrow { ground.changes(window, slots) } else { Vec::new() };
-    let outside = outside.iter().rev().take(LINES_MAX).map(|change| {
+    let outside = outside.iter().rev().map(|change| {
         let cited = || Citation::Change(change.id);
         let by = change.notice.author.clone().unwrap_or_else(|| Arc::from("somebody"));
         Claim::of(
@@ -186,17 +184,18 @@ pub(super) fn audit(ground: &Ground<'_>, slots: &Slots) -> Answer {
         let count = ground::count(ground.snapshot.audit.len(), Citation::Totals);
         let lead = Claim::of("Nobody did anything of the kind, by hypo, as far as the audit log says.", []);
         let looked = Claim::of("Its newest {} entries were looked at.", [count]);
-        return Answer::known(lead).with([looked]).with(outside).over(window);
+        return Answer::known(lead).with([looked]).with_first(LINES_MAX, outside, Citation::Totals).over(window);
     }
     let lead = Claim::of("{} acts are in the audit log.", [ground::count(found.len(), Citation::Totals)]);
-    let claims = found.iter().take(LINES_MAX).map(|entry| {
+    let claims = found.iter().map(|entry| {
         let cited = || Citation::Audit(entry.sequence);
         Claim::of(
             "{}, {}: {}.",
             [ground.at(entry.at, cited()), Fact::new(&entry.by, cited()), Fact::new(&entry.text, cited())],
         )
     });
-    let mut answer = Answer::known(lead).with(claims).with(outside).over(window);
+    let answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals);
+    let mut answer = answer.with_first(LINES_MAX, outside, Citation::Totals).over(window);
     answer.missing.push(Claim::of("Whether the log is intact is told by `hypo audit verify`.", []));
     answer
 }

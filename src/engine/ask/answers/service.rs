@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed, listed_up_to};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::slots::Slots;
 use crate::engine::model::ServiceName;
 
 /// How many anomalies are told.
 const LINES_MAX: usize = 5;
+/// How many callers and callees are named.
+const NAMES_MAX: usize = 12;
 /// Longest way through the topology.
 const HOPS_MAX: usize = 12;
 
@@ -49,8 +51,9 @@ fn one(ground: &Ground<'_>, service: &Arc<str>, slots: &Slots) -> Answer {
     } else {
         "{} departs from the usual, harmlessly: {} anomalies go on."
     };
-    let claims = going.iter().take(LINES_MAX).map(|anomaly| ground.departure(anomaly));
-    let mut answer = Answer::known(Claim::of(pattern, [name(), count])).with(claims);
+    let claims = going.iter().map(|anomaly| ground.departure(anomaly));
+    let of = Citation::Service(Arc::clone(service));
+    let mut answer = Answer::known(Claim::of(pattern, [name(), count])).with_first(LINES_MAX, claims, of);
     if let Some(id) = going.iter().find_map(|anomaly| anomaly.incident) {
         answer.claims.push(Claim::of("It is part of {}.", [Fact::incident(id)]));
     }
@@ -80,18 +83,21 @@ pub(super) fn dependency(ground: &Ground<'_>, slots: &Slots) -> Answer {
         }
         [service] => {
             let name = ServiceName::new(service);
+            let of = || Citation::Service(Arc::clone(service));
             let callees: Vec<Fact> = topology.callees(&name).map(|(callee, _)| fact(callee)).collect();
             let callers: BTreeSet<&ServiceName> = topology.callers(&name).collect();
             let callers: Vec<Fact> = callers.into_iter().map(fact).collect();
             let lead = if callees.is_empty() {
                 Claim::of("{} calls nobody.", [fact(&name)])
             } else {
-                Claim::of("{} calls ", [fact(&name)]).and(listed(callees)).and(Claim::of(".", []))
+                Claim::of("{} calls ", [fact(&name)])
+                    .and(listed_up_to(NAMES_MAX, callees, of()))
+                    .and(Claim::of(".", []))
             };
             let called = if callers.is_empty() {
                 Claim::of("Nobody calls it.", [])
             } else {
-                Claim::of("It is called by ", []).and(listed(callers)).and(Claim::of(".", []))
+                Claim::of("It is called by ", []).and(listed_up_to(NAMES_MAX, callers, of())).and(Claim::of(".", []))
             };
             Answer::known(lead).with([called]).then(&["who is affected"])
         }

@@ -14,6 +14,8 @@ use crate::engine::model::ServiceName;
 
 /// How many names are offered.
 const CHOICES_MAX: usize = 3;
+/// How many of those that fit what has to be asked back.
+const FITTING_MAX: usize = 8;
 
 /// An act was asked for, or a secret.
 pub(super) fn refused() -> Answer {
@@ -111,6 +113,12 @@ pub(super) fn ambiguous(ground: &Ground<'_>, doubt: &Doubt, slots: &Slots) -> An
         }
     };
     let mut answer = Answer::new(AnswerState::Ambiguous, lead);
-    answer.next = choices;
+    let rest = choices.len().saturating_sub(FITTING_MAX);
+    if rest > 0 {
+        answer
+            .claims
+            .push(Claim::of("And {} more fit; their names have to be written.", [Fact::count(rest, Citation::Totals)]));
+    }
+    answer.next = choices.into_iter().take(FITTING_MAX).collect();
     answer
 }

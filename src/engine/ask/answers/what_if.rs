@@ -1,8 +1,9 @@
 //! What an act would do now: who hangs on it, how they are, what is frozen, and how such changes went before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::slots::{Deed, Slots};
 use crate::engine::clock::{DAY_MS, HOUR_MS};
@@ -27,12 +28,10 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let cited = || Citation::Service(Arc::clone(service));
     let topology = &ground.snapshot.topology;
     let dependents: Vec<ServiceName> = topology.dependents(&name, usize::MAX).into_keys().collect();
-    let ill: Vec<&ServiceName> = std::iter::once(&name)
-        .chain(&dependents)
-        .filter(|name| {
-            ground.anomalies(name.as_str(), None).iter().any(|anomaly| anomaly.ended_at.is_none() && anomaly.is_harmful)
-        })
-        .collect();
+    let harmed = ground.snapshot.anomalies.iter().filter(|it| it.ended_at.is_none() && it.is_harmful);
+    let harmed: BTreeSet<&ServiceName> = harmed.map(|anomaly| &anomaly.service).collect();
+    let ill: Vec<&ServiceName> =
+        std::iter::once(&name).chain(&dependents).filter(|name| harmed.contains(name)).collect();
     let live = ground
         .snapshot
         .incidents
@@ -46,8 +45,9 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
         ));
     }
     if !ill.is_empty() {
-        let names = ill.iter().take(NAMES_MAX).map(|name| Fact::service(name.as_str())).collect();
-        reasons.push(Claim::of("Not well now: ", []).and(listed(names)).and(Claim::of(".", [])));
+        let names = ill.iter().map(|name| Fact::service(name.as_str())).collect();
+        reasons
+            .push(Claim::of("Not well now: ", []).and(listed_up_to(NAMES_MAX, names, cited())).and(Claim::of(".", [])));
     }
     let held = holds(ground);
     let is_frozen = ground
@@ -71,9 +71,11 @@ pub(super) fn predict(ground: &Ground<'_>, slots: &Slots) -> Answer {
     answer.claims.push(if dependents.is_empty() {
         Claim::of("Nobody who is known depends on {}.", [subject()])
     } else {
-        let names = dependents.iter().take(NAMES_MAX).map(|name| Fact::service(name.as_str())).collect();
+        let names = dependents.iter().map(|name| Fact::service(name.as_str())).collect();
         let count = ground::count(dependents.len(), cited());
-        Claim::of("{} services depend on it: ", [count]).and(listed(names)).and(Claim::of(".", []))
+        Claim::of("{} services depend on it: ", [count])
+            .and(listed_up_to(NAMES_MAX, names, cited()))
+            .and(Claim::of(".", []))
     });
     answer.claims.extend(record(ground, &name, slots.action));
     answer.claims.extend(held);

@@ -1,7 +1,7 @@
 //! Lines of logs that try to command the model or the console, and a model that obeys every one of them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::engine::ask::answer::{Answer, Claim};
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::names::NameBook;
+use crate::engine::ask::recall::Archive;
 use crate::engine::clock::Timestamp;
 use crate::engine::demo::headless::{self, Approve, Drill};
 use crate::engine::demo::scenarios;
@@ -108,7 +109,8 @@ fn settings(api: ModelApi) -> ModelSettings {
 }
 
 fn ground(picture: &Snapshot) -> Ground<'_> {
-    Ground { snapshot: picture, zone: Tz::UTC, focus: None }
+    static NOTHING_PAST: LazyLock<Archive> = LazyLock::new(Archive::default);
+    Ground { snapshot: picture, zone: Tz::UTC, focus: None, archive: &NOTHING_PAST }
 }
 
 fn embedded(picture: &Snapshot, question: &str) -> Answer {
