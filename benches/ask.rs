@@ -305,7 +305,7 @@ fn past(id: u64, names: &[String], topology: &Topology, random: &mut Pcg64) -> D
     }
     let line = format!("{} of {} failed: code <*> at stage {}", kind.title(), PARTS[id as usize % 25], id % 97);
     let words: Vec<&str> =
-        (0..if id % 3 == 0 { 120 } else { 12 }).filter_map(|_| WORDS.choose(random).copied()).collect();
+        (0..if id.is_multiple_of(3) { 120 } else { 12 }).filter_map(|_| WORDS.choose(random).copied()).collect();
     Digest {
         id: IncidentId(id),
         title: Arc::from(format!("{} rose; {} more services affected", kind.at(&name), callers.len())),
@@ -321,7 +321,7 @@ fn past(id: u64, names: &[String], topology: &Topology, random: &mut Pcg64) -> D
         acts: vec![PastAct {
             run: RunId(id),
             runbook: runbook.into(),
-            helped: id % 4 != 0,
+            helped: !id.is_multiple_of(4),
             took_ms: Some(9 * MINUTE_MS),
         }],
         text: words.join(" "),

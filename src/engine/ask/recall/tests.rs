@@ -157,13 +157,13 @@ proptest! {
 
 #[test]
 fn an_archive_that_was_closed_up_finds_the_same() {
-    let of_service = |id: u64| digest(id, if id % 3 == 0 { "cart" } else { "search" }, Vec::new());
+    let of_service = |id: u64| digest(id, if id.is_multiple_of(3) { "cart" } else { "search" }, Vec::new());
     let mut archive = Archive::default();
     for round in 0..3_u64 {
         (0..2_000).for_each(|id| archive.put(&of_service(id + round)));
     }
     (5..2_002).for_each(|id| archive.forget(IncidentId(id)));
-    let anew = of(&(0..5).map(|id| of_service(id)).collect::<Vec<_>>());
+    let anew = of(&(0..5).map(of_service).collect::<Vec<_>>());
     let query = Query::about("well", ["cart"]);
     assert_eq!(archive.alike(&query, None, 0.0, 9), anew.alike(&query, None, 0.0, 9));
     assert_eq!(archive.get(IncidentId(3)).map(|past| past.id), Some(IncidentId(3)));
