@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::ask::answer::Answer;
+use super::ask::assistant::saying::Saying;
 use super::ask::reading::Reading;
 use super::model::IncidentId;
 
@@ -19,6 +20,8 @@ pub struct Inquiry {
     pub zone: Tz,
     /// The incident on the screen.
     pub focus: Option<IncidentId>,
+    /// True asks the language model as well.
+    pub wants_model: bool,
 }
 
 /// What comes back.
@@ -31,6 +34,8 @@ pub enum Telling {
         /// What is answered.
         answer: Arc<Answer>,
     },
+    /// Something of the language model, which is asked beside the answer.
+    Model(Saying),
     /// It could not be answered.
     Failed {
         /// Why, and what to do.

@@ -10,8 +10,9 @@ use super::code;
 use super::context::ViewContext;
 use super::layout;
 use super::list::{self, Entry, MARKER_WIDTH, Window};
+use super::model_text;
 use super::suggestions::suggestions;
-use super::talk::{Exchange, Outcome};
+use super::talk::{Exchange, ModelTalk, Outcome};
 use super::text;
 use super::theme::Role;
 use super::ui_state::{ListState, Overlay, RowKey, UiState};
@@ -49,6 +50,8 @@ pub enum Piece<'s> {
     Missing(&'s Claim),
     /// How sure the answer is, and of which time it speaks.
     Bounds(&'s Answer),
+    /// What a language model says.
+    Model(&'s ModelTalk),
     /// A question that may be asked.
     Next(&'s str),
 }
@@ -67,6 +70,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &'s UiState) -> Vec<Entry<Piece<'
             Outcome::Failed(reason) => entries.push(Entry::fixed(Piece::Failed(reason))),
             Outcome::Answered(_, answer) => entries.extend(of_answer(exchange.number, answer)),
         }
+        entries.extend(exchange.model.as_ref().map(|model| Entry::fixed(Piece::Model(model))));
     }
     let last = talk.exchanges.last().map(|exchange| &exchange.outcome);
     match last {
@@ -229,13 +233,15 @@ fn lines(pen: Pen<'_>, entry: &Entry<Piece<'_>>, width: usize) -> Vec<Entry<Line
         Piece::Claim(claim) => of_claim(pen, &pen.span(Role::TextMuted, "  · "), claim, width),
         Piece::Missing(claim) => of_claim(pen, &pen.span(Role::GateAsk, "  not known: "), claim, width),
         Piece::Bounds(answer) => plain(pen, Role::TextMuted, "  ", &bounds(answer), width),
+        Piece::Model(model) => model_text::lines(pen, model, width),
         Piece::Next(question) => plain(pen, Role::Text, "  ", question, width),
     };
     let mut key = entry.key.clone();
     lines.into_iter().map(|line| Entry { key: key.take(), what: line }).collect()
 }
 
-fn plain(pen: Pen<'_>, role: Role, label: &str, content: &str, width: usize) -> Vec<Line<'static>> {
+/// Text behind a label, broken into lines.
+pub fn plain(pen: Pen<'_>, role: Role, label: &str, content: &str, width: usize) -> Vec<Line<'static>> {
     let indent = text::width(label);
     let rows = text::wrap(content, width.saturating_sub(indent), pen.glyphs);
     let head = |row: usize| if row == 0 { pen.span(Role::TextMuted, label) } else { Span::raw(" ".repeat(indent)) };

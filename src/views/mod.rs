@@ -29,6 +29,7 @@ mod habits;
 mod incident;
 mod layout;
 mod log;
+mod model_text;
 mod now;
 mod overlay;
 mod patch_asides;

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim};
+use crate::engine::ask::assistant::saying::{Ended, Saying};
 use crate::engine::ask::reading::Reading;
 use crate::engine::clock::Timestamp;
 
 /// Questions that are remembered; the oldest go first.
 pub const EXCHANGES_MAX: usize = 50;
+
+/// Characters of a model that are kept while it writes.
+const MODEL_CHARS_MAX: usize = 20_000;
 
 /// Everything that was asked, and what is being asked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +35,43 @@ pub struct Exchange {
     pub at: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
+    /// What a language model said beside the answer, where one was asked.
+    pub model: Option<ModelTalk>,
+}
+
+/// What a language model says. Nothing of it is known to be so before it has ended.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelTalk {
+    /// Which models were asked.
+    pub models: Vec<Arc<str>>,
+    /// What they looked at.
+    pub looks: Vec<Arc<str>>,
+    /// What was written so far, held against nothing yet.
+    pub text: String,
+    /// What was said, sentence by sentence, held against the facts.
+    pub ended: Option<Ended>,
+    /// Why there is no end, and what to do.
+    pub failed: Option<Arc<str>>,
+}
+
+impl ModelTalk {
+    /// Takes in what is said next.
+    pub fn take(&mut self, saying: Saying) {
+        match saying {
+            Saying::Begun { model, .. } => self.models.push(model),
+            Saying::Text(more) => {
+                let room = MODEL_CHARS_MAX.saturating_sub(self.text.chars().count());
+                self.text.extend(more.chars().take(room));
+            }
+            Saying::Looked { tool, about } => self.looks.push(Arc::from(format!("{tool} {about}"))),
+            Saying::Placed(placed) => {
+                let told = placed.claims.iter().map(|claim| claim.text.as_ref());
+                self.text = told.collect::<Vec<_>>().join(" ");
+            }
+            Saying::Ended(ended) => self.ended = Some(ended),
+            Saying::Failed { reason, .. } => self.failed = Some(reason),
+        }
+    }
 }
 
 /// What came of a question.

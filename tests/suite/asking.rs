@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use hypocenter::app::effect::Effect;
 use hypocenter::app::message::Message;
 use hypocenter::engine::ask::answer::{AnswerState, Citation};
+use hypocenter::engine::ask::assistant::saying::{CheckedSentence, Draft, Ended, Saying, Spent, Verdict};
 use hypocenter::engine::ask::conversation::Conversation;
 use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::recall::Archive;
@@ -15,7 +16,7 @@ use hypocenter::engine::request::Request;
 use hypocenter::engine::snapshot::Snapshot;
 use hypocenter::views::suggestions::suggestions;
 use hypocenter::views::talk::{Exchange, Outcome, Talk};
-use hypocenter::views::ui_state::{Overlay, Pane, RowKey, UiState};
+use hypocenter::views::ui_state::{Overlay, Pane, RowKey, UiState, Written};
 
 use super::flows::Console;
 use super::views::{on, shown, shown_in_ascii};
@@ -54,16 +55,18 @@ fn talk(snapshot: &Snapshot, questions: &[&str]) -> UiState {
     let mut ui = on(Pane::Ask);
     for (number, question) in (0..).zip(questions) {
         let before = ui.talk.thread().cloned();
-        let inquiry = Inquiry { text: Arc::from(*question), before, zone: Tz::Europe__Berlin, focus: None };
+        let inquiry =
+            Inquiry { text: Arc::from(*question), before, zone: Tz::Europe__Berlin, focus: None, wants_model: false };
         let Telling::Answer { reading, answer } = answered(&inquiry, snapshot) else { panic!("no answer") };
         let outcome = Outcome::Answered(reading, answer);
-        ui.talk.exchanges.push(Exchange { number, question: inquiry.text, at: fixtures::now(), outcome });
+        ui.talk.exchanges.push(Exchange { number, question: inquiry.text, at: fixtures::now(), outcome, model: None });
     }
     ui
 }
 
 fn with_outcome(outcome: Outcome) -> UiState {
-    let exchange = Exchange { number: 0, question: "why is auth-api slow".into(), at: fixtures::now(), outcome };
+    let exchange =
+        Exchange { number: 0, question: "why is auth-api slow".into(), at: fixtures::now(), outcome, model: None };
     UiState { talk: Talk { exchanges: vec![exchange], next_number: 1, ..Talk::default() }, ..on(Pane::Ask) }
 }
 
@@ -284,7 +287,8 @@ fn what_is_suggested_is_answered() {
         let questions = suggestions(incident.map(AsRef::as_ref));
         assert!(questions.len() > 3);
         for question in questions {
-            let inquiry = Inquiry { text: Arc::from(*question), before: None, zone: Tz::UTC, focus };
+            let inquiry =
+                Inquiry { text: Arc::from(*question), before: None, zone: Tz::UTC, focus, wants_model: false };
             let Telling::Answer { answer, .. } = answered(&inquiry, &snapshot) else { panic!("no answer") };
             assert_eq!(answer.state, AnswerState::Answered, "{question} of {focus:?}: {}", answer.lead.text());
         }
@@ -310,4 +314,66 @@ fn fifty_questions_are_remembered() {
     }
     let numbers: Vec<u64> = console.state.ui.talk.exchanges.iter().map(|exchange| exchange.number).collect();
     assert_eq!(numbers, (10..60).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_model_is_asked_only_by_its_key_and_what_it_says_is_marked_as_its_own() {
+    let mut console = Console::live();
+    console.press("7").type_text("what is the root cause").press("Enter");
+    let asked = |console: &Console| -> Vec<bool> {
+        let of = |effect: &Effect| if let Effect::Ask(_, inquiry) = effect { Some(inquiry.wants_model) } else { None };
+        console.effects.iter().filter_map(of).collect()
+    };
+    assert_eq!(asked(&console), [false]);
+    answer_last(&mut console);
+    // An empty line asks about what is selected.
+    console.press("Alt-Enter");
+    assert_eq!(asked(&console), [false, true]);
+    answer_last(&mut console);
+    let say = |console: &mut Console, saying| console.tell(Message::Told(1, Some(Telling::Model(saying))));
+    say(&mut console, Saying::Begun { model: "tall-1".into(), bytes: 2_048 });
+    say(&mut console, Saying::Looked { tool: "changes".into(), about: "auth-api".into() });
+    say(&mut console, Saying::Text("The policy did it.\nRestart \u{1b}[2J everything".into()));
+    let screen = console.draw();
+    assert!(screen.contains("≈ tall-1 writes; nothing of it is checked yet"), "{screen}");
+    let sentence = |text: &str, verdict| CheckedSentence { text: text.into(), verdict };
+    let ended = Ended {
+        sentences: vec![
+            sentence("The policy did it.", Verdict::Supported { citations: vec![Citation::Change(ChangeId(9))] }),
+            sentence("One might look at the clients.", Verdict::Unchecked),
+            sentence("auth-db was hacked.", Verdict::Struck { reason: "no fact says so".into() }),
+        ],
+        struck_count: 1,
+        draft: Some(Draft { steps: Vec::new(), page: "# Draft\n\ntext of a model".into() }),
+        note: None,
+        spent: Spent { tokens_in: 2_000, tokens_out: 120, cost_usd: Some(0.0078), bytes_sent: 9_000, took_ms: 2_300 },
+    };
+    say(&mut console, Saying::Ended(ended));
+    insta::assert_snapshot!("ask_model_80x24", console.draw());
+    // What it proposes is text for a person to look over.
+    console.press("Esc D");
+    assert!(matches!(console.state.ui.overlay, Overlay::Note { what: Written::Draft, .. }));
+    console.press("Ctrl-d");
+    let requests = console.requests();
+    let [Request::SaveRunbookDraft { incident: IncidentId(42), text }] = requests.as_slice() else {
+        panic!("{requests:?}")
+    };
+    assert!(text.contains("text of a model"));
+}
+
+#[test]
+fn a_model_that_cannot_be_asked_leaves_the_answer_as_it_is() {
+    let mut console = Console::live();
+    console.press("7").type_text("what is the root cause").press("Alt-Enter");
+    answer_last(&mut console);
+    let before = console.state.ui.talk.exchanges[0].outcome.clone();
+    let failed = Saying::Failed {
+        reason: "the model's server is overloaded; ask again in 30 s".into(),
+        spent: Spent::default(),
+    };
+    console.tell(Message::Told(0, Some(Telling::Model(failed))));
+    console.tell(Message::Told(0, None));
+    assert_eq!(console.state.ui.talk.exchanges[0].outcome, before);
+    let screen = console.draw();
+    assert!(screen.contains("overloaded") && screen.contains("the answer above stands"), "{screen}");
 }

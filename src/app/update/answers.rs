@@ -117,7 +117,7 @@ fn open_service(state: &mut AppState, name: &str) {
 }
 
 /// The exchange that the selected row belongs to, else the last.
-fn selected_exchange(state: &AppState) -> Option<&Exchange> {
+pub(super) fn selected_exchange(state: &AppState) -> Option<&Exchange> {
     let talk = &state.ui.talk;
     match state.selected().map(|(_, row)| row) {
         Some(RowKey::Asked(number) | RowKey::Claim(number, _)) => talk.exchange(number),
@@ -142,6 +142,8 @@ pub(super) fn text_of(exchange: &Exchange) -> String {
         (Outcome::Failed(reason), None) => lines.push(format!("not answered: {reason}")),
         _ => lines.push("no answer yet".to_owned()),
     }
+    let said = exchange.model.iter().filter_map(|model| model.ended.as_ref()).flat_map(|ended| &ended.sentences);
+    lines.extend(said.filter(|sentence| !sentence.is_struck()).map(|sentence| format!("model: {}", sentence.text)));
     lines.join("\n")
 }
 
@@ -164,6 +166,15 @@ const NO_DRAFT: &str = "this answer proposes no steps; ask for a remediation fir
 /// Opens the box for a runbook with a draft of what the answer proposes.
 pub(super) fn draft(state: &mut AppState) {
     let Some(exchange) = selected_exchange(state) else { return state.refuse(NO_DRAFT) };
+    let of_model = exchange.model.as_ref().and_then(|model| model.ended.as_ref()?.draft.as_ref());
+    if let Some(page) = of_model.map(|draft| Arc::clone(&draft.page)) {
+        let Some(incident) = picture::incident(&state.snapshot, &state.ui).map(|incident| incident.id) else {
+            return state.refuse("no incident is open that the draft could be kept with");
+        };
+        let begun = state.drafts.get(&(incident, Written::Draft)).cloned();
+        let lines = || page.lines().map(str::to_owned).collect();
+        return incidents::begin(state, incident, Written::Draft, begun.unwrap_or_else(lines));
+    }
     let sources = exchange.answer().into_iter().flat_map(Answer::all_claims).flat_map(Claim::citations);
     let named: Vec<Arc<str>> =
         sources.filter_map(|source| if let Citation::Runbook(id) = source { Some(id) } else { None }).collect();

@@ -26,6 +26,7 @@ const QUESTION_CHARS_MAX: usize = 500;
 pub(super) fn give(state: &mut AppState, command: Command) -> Vec<Effect> {
     match command {
         Command::Ask => return open(state),
+        Command::AskModel => return ask_model(state),
         Command::Complete => complete(state),
         Command::EarlierQuestion => history(state, -1),
         Command::LaterQuestion => history(state, 1),
@@ -177,19 +178,37 @@ fn submit(state: &mut AppState) -> Vec<Effect> {
     ask(state, &text)
 }
 
+/// Asks what is typed, or the selected question once more, the language model as well.
+fn ask_model(state: &mut AppState) -> Vec<Effect> {
+    let typed = state.ui.talk.prompt.text.trim().to_owned();
+    let selected = || answers::selected_exchange(state).map(|exchange| exchange.question.to_string());
+    let Some(text) = Some(typed).filter(|text| !text.is_empty()).or_else(selected) else {
+        state.say("nothing is asked yet");
+        return Vec::new();
+    };
+    state.history_at = None;
+    replace(state, String::new());
+    send(state, &text, true)
+}
+
 /// Asks; the answer comes by itself.
 pub(super) fn ask(state: &mut AppState, text: &str) -> Vec<Effect> {
+    send(state, text, false)
+}
+
+fn send(state: &mut AppState, text: &str, wants_model: bool) -> Vec<Effect> {
     let at = state.snapshot.at;
     let talk = &mut state.ui.talk;
     let before = talk.thread().cloned();
     let number = talk.next_number;
     talk.next_number += 1;
-    talk.exchanges.push(Exchange { number, question: Arc::from(text), at, outcome: Outcome::Waiting });
+    talk.exchanges.push(Exchange { number, question: Arc::from(text), at, outcome: Outcome::Waiting, model: None });
     if talk.exchanges.len() > EXCHANGES_MAX {
         talk.exchanges.remove(0);
     }
     show(state, RowKey::Asked(number));
-    vec![Effect::Ask(number, Inquiry { text: Arc::from(text), before, zone: state.zone, focus: state.ui.incident })]
+    let focus = state.ui.incident;
+    vec![Effect::Ask(number, Inquiry { text: Arc::from(text), before, zone: state.zone, focus, wants_model })]
 }
 
 /// Selects a row of the pane with as much below it as there is.
@@ -203,9 +222,14 @@ fn show(state: &mut AppState, row: RowKey) {
 /// Takes in what came back.
 pub(super) fn take(state: &mut AppState, number: u64, telling: Option<Telling>) {
     let Some(exchange) = state.ui.talk.exchanges.iter_mut().find(|exchange| exchange.number == number) else { return };
+    if let Some(Telling::Model(saying)) = telling {
+        exchange.model.get_or_insert_default().take(saying);
+        return;
+    }
     exchange.outcome = match telling {
         Some(Telling::Answer { reading, answer }) => Outcome::Answered(reading, answer),
         Some(Telling::Failed { reason }) => Outcome::Failed(reason),
+        Some(Telling::Model(_)) => return,
         None if exchange.outcome == Outcome::Waiting => {
             Outcome::Failed(Arc::from("the engine has ended; start hypo again"))
         }

@@ -156,6 +156,7 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::AnswerNo
         | Command::ShortenSoak => rollouts::give(state, command, now),
         Command::Ask
+        | Command::AskModel
         | Command::Complete
         | Command::EarlierQuestion
         | Command::LaterQuestion

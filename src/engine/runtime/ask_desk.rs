@@ -1,25 +1,37 @@
 //! The thread that answers questions: reads them, and answers from the newest picture and the archive of what is over. It never
-//! holds the engine up.
+//! holds the engine up, and waits for no language model: what that says follows the answer.
 
 use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::{archive, archive_file};
+use crate::engine::ask::answer::Answer;
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
-use crate::engine::ask::reading;
+use crate::engine::ask::reading::{self, Reading};
 use crate::engine::ask::recall::Archive;
 use crate::engine::handle::Question;
 use crate::engine::inquiry::{Inquiry, Telling};
+use crate::engine::language_model::{LanguageModel, Saying, Spent};
+use crate::engine::limits::TELLING_QUEUE_MAX;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::store::Store;
 
-/// Answers until nobody can ask any more. `past` is where the store is once it is open.
+/// A language model, and what it is asked on.
+pub struct ModelDesk {
+    /// The model.
+    pub model: Arc<LanguageModel>,
+    /// Its requests run there.
+    pub tasks: Handle,
+}
+
+/// Answers until nobody can ask any more. `past` is where the store is once it is open; without a `model` none is asked.
 ///
 /// # Errors
 /// When no thread can be had.
@@ -27,6 +39,7 @@ pub fn spawn(
     mut questions: mpsc::Receiver<Question>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     past: Arc<OnceLock<Weak<Store>>>,
+    model: Option<ModelDesk>,
 ) -> io::Result<()> {
     let answering = move || {
         let mut desk = Desk { conversation: Conversation::default(), archive: Archive::default(), filling: None, past };
@@ -35,8 +48,12 @@ pub fn spawn(
                 Question::Prepare => desk.prepare(),
                 Question::Ask(inquiry, tell) => {
                     let snapshot = Arc::clone(&snapshots.borrow());
+                    let (reading, answer) = desk.answered(&inquiry, &snapshot);
+                    let telling = Telling::Answer { reading, answer: Arc::clone(&answer) };
                     // Whoever asked may have gone.
-                    let _nobody = tell.blocking_send(desk.answered(&inquiry, &snapshot));
+                    if tell.blocking_send(telling).is_ok() && inquiry.wants_model {
+                        consult(model.as_ref(), inquiry, answer, snapshot, tell);
+                    }
                 }
             }
         }
@@ -85,7 +102,7 @@ impl Desk {
         }
     }
 
-    fn answered(&mut self, inquiry: &Inquiry, snapshot: &Snapshot) -> Telling {
+    fn answered(&mut self, inquiry: &Inquiry, snapshot: &Snapshot) -> (Arc<Reading>, Arc<Answer>) {
         self.begin_to_fill();
         match self.filling.as_ref().map(Receiver::try_recv) {
             Some(Ok(archive)) => self.archive = archive,
@@ -100,6 +117,38 @@ impl Desk {
         }
         let ground = Ground { snapshot, zone, focus, archive: &self.archive };
         let answer = self.conversation.answer_to(&reading, &ground);
-        Telling::Answer { reading: Arc::new(reading), answer: Arc::new(answer) }
+        (Arc::new(reading), Arc::new(answer))
     }
+}
+
+/// Asks the model, and tells what it says as it says it.
+fn consult(
+    desk: Option<&ModelDesk>,
+    inquiry: Inquiry,
+    answer: Arc<Answer>,
+    snapshot: Arc<Snapshot>,
+    tell: mpsc::Sender<Telling>,
+) {
+    let Some(desk) = desk.filter(|desk| desk.model.is_enabled()) else {
+        let reason = Arc::from(
+            "no language model is set up; `[ask.model]` of the configuration says how, `hypo doctor` checks it",
+        );
+        // Whoever asked may have gone.
+        let _nobody = tell.blocking_send(Telling::Model(Saying::Failed { reason, spent: Spent::default() }));
+        return;
+    };
+    let model = Arc::clone(&desk.model);
+    desk.tasks.spawn(async move {
+        let (said, mut sayings) = mpsc::channel(TELLING_QUEUE_MAX);
+        let asked = model.consult(&inquiry.text, &answer, snapshot, inquiry.zone, inquiry.focus, said);
+        let told = async {
+            while let Some(saying) = sayings.recv().await {
+                if tell.send(Telling::Model(saying)).await.is_err() {
+                    // Nobody listens: the model is let go of.
+                    return;
+                }
+            }
+        };
+        tokio::join!(asked, async move { told.await });
+    });
 }

@@ -39,12 +39,14 @@ use tokio::sync::{oneshot, watch};
 use super::act::StepRunner;
 use super::handle::{EngineHandle, HandleEnds};
 use super::ingest::{StopSignal, StopSwitch};
+use super::language_model::LanguageModel;
 use super::patches::keeping::OfficeInMemory;
 use super::pipeline::EngineError;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::Snapshot;
 use super::store::StoreError;
+use ask_desk::ModelDesk;
 use source_list::SourceSpec;
 
 /// Everything an engine is started with.
@@ -119,7 +121,11 @@ impl Runtime {
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
         let past = Arc::new(OnceLock::new());
-        ask_desk::spawn(questions, handle.snapshots(), Arc::clone(&past)).map_err(RuntimeError::Thread)?;
+        let model = ModelDesk {
+            model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
+            tasks: tokio::runtime::Handle::current(),
+        };
+        ask_desk::spawn(questions, handle.snapshots(), Arc::clone(&past), Some(model)).map_err(RuntimeError::Thread)?;
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();

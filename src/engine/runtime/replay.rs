@@ -139,7 +139,7 @@ impl Replay {
         let start = self.first.as_ref().map_or(Timestamp(0), |input| input.now);
         let first = self.picture(start, speed, false);
         let (handle, HandleEnds { mut requests, questions, snapshots }) = EngineHandle::pair(first);
-        ask_desk::spawn(questions, handle.snapshots(), Arc::default())?;
+        ask_desk::spawn(questions, handle.snapshots(), Arc::default(), None)?;
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {
             let mut last = start;
             loop {
