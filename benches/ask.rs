@@ -185,7 +185,7 @@ fn picture(names: &[String], random: &mut Pcg64) -> Snapshot {
     let incident = shop.incidents.first().expect("there is an incident").as_ref().clone();
     let host = |at: usize| format!("{}-{:x}-{:05}", names[at % names.len()], at % 4_093 + 4_096, at);
     for at in 0..10_000_usize {
-        let is_over = at % 20 == 0;
+        let is_over = at.is_multiple_of(20);
         picture.anomalies.push(Arc::new(Anomaly {
             id: AnomalyId(100_000 + at as u64),
             service: ServiceName::new(&names[at % names.len()]),
@@ -305,7 +305,7 @@ fn past(id: u64, names: &[String], topology: &Topology, random: &mut Pcg64) -> D
     }
     let line = format!("{} of {} failed: code <*> at stage {}", kind.title(), PARTS[id as usize % 25], id % 97);
     let words: Vec<&str> =
-        (0..if id % 3 == 0 { 120 } else { 12 }).filter_map(|_| WORDS.choose(random).copied()).collect();
+        (0..if id.is_multiple_of(3) { 120 } else { 12 }).filter_map(|_| WORDS.choose(random).copied()).collect();
     Digest {
         id: IncidentId(id),
         title: Arc::from(format!("{} rose; {} more services affected", kind.at(&name), callers.len())),
@@ -321,7 +321,7 @@ fn past(id: u64, names: &[String], topology: &Topology, random: &mut Pcg64) -> D
         acts: vec![PastAct {
             run: RunId(id),
             runbook: runbook.into(),
-            helped: id % 4 != 0,
+            helped: !id.is_multiple_of(4),
             took_ms: Some(9 * MINUTE_MS),
         }],
         text: words.join(" "),
@@ -337,7 +337,7 @@ fn moved(question: &str, to: &BTreeMap<&str, &String>, is_slipped: bool) -> Stri
         if is_slipped {
             // Two letters in the middle change places, or one is left out.
             let at = letters.len() / 2;
-            if name.len() % 2 == 0 {
+            if name.len().is_multiple_of(2) {
                 letters.swap(at, at + 1);
             } else {
                 letters.remove(at);

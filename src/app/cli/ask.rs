@@ -55,7 +55,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     let (snapshot, lies) = match arguments.demo {
         true => (demo::at_its_height()?, Lies::InPicture),
         false => match list::picture_and_store(common, Library::shipped())? {
-            (snapshot, Some(store)) => (snapshot, Lies::InStore(store)),
+            (snapshot, Some(store)) => (snapshot, Lies::InStore(Box::new(store))),
             (snapshot, None) => (snapshot, Lies::Beside(existing_store(common)?)),
         },
     };
@@ -97,7 +97,7 @@ fn ground<'s>(snapshot: &'s Snapshot, zone: Tz, archive: &'s Archive) -> Ground<
 /// Where incidents of the past are.
 enum Lies {
     /// In a store that is open.
-    InStore(Store),
+    InStore(Box<Store>),
     /// In the state directory of the hypo that holds the store.
     Beside(PathBuf),
     /// In the picture, or read already.
