@@ -185,7 +185,7 @@ fn picture(names: &[String], random: &mut Pcg64) -> Snapshot {
     let incident = shop.incidents.first().expect("there is an incident").as_ref().clone();
     let host = |at: usize| format!("{}-{:x}-{:05}", names[at % names.len()], at % 4_093 + 4_096, at);
     for at in 0..10_000_usize {
-        let is_over = at % 20 == 0;
+        let is_over = at.is_multiple_of(20);
         picture.anomalies.push(Arc::new(Anomaly {
             id: AnomalyId(100_000 + at as u64),
             service: ServiceName::new(&names[at % names.len()]),
@@ -337,7 +337,7 @@ fn moved(question: &str, to: &BTreeMap<&str, &String>, is_slipped: bool) -> Stri
         if is_slipped {
             // Two letters in the middle change places, or one is left out.
             let at = letters.len() / 2;
-            if name.len() % 2 == 0 {
+            if name.len().is_multiple_of(2) {
                 letters.swap(at, at + 1);
             } else {
                 letters.remove(at);

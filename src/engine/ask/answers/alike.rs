@@ -192,7 +192,7 @@ mod tests {
                 helped,
                 took_ms: Some(12 * MINUTE_MS),
             };
-            let acts = if id % 2 == 0 { vec![act(id, true)] } else { vec![act(id, false)] };
+            let acts = if id.is_multiple_of(2) { vec![act(id, true)] } else { vec![act(id, false)] };
             archive.put(&Digest { id: IncidentId(id), acts, ..digest.clone() });
         }
         for id in 100..200 {

@@ -139,7 +139,7 @@ proptest! {
             match event {
                 Event::Put(digest) => {
                     archive.put(&digest);
-                    there.insert(digest.id, digest);
+                    there.insert(digest.id, *digest);
                 }
                 Event::Forget(id) => {
                     archive.forget(IncidentId(id));
