@@ -256,6 +256,8 @@ fn language() -> &'static Language {
         let of_grammar = grammar::VOCABULARY.split_whitespace().chain(metric::vocabulary()).chain(lexicon::common());
         let of_grammar = of_grammar.chain(exclusion::vocabulary());
         let mut words: Vec<String> = classifier.vocabulary().map(str::to_owned).collect();
+        // Of words that are equally near to a slip the commonest is meant, and none that only other subjects have.
+        words.sort_by_cached_key(|word| (std::cmp::Reverse(classifier.count_in_scope(word)), word.clone()));
         words.extend(of_grammar.map(str::to_owned).chain(zone::vocabulary()));
         let speller = Speller::of(words.iter().map(String::as_str));
         Language { classifier, speller }
