@@ -149,6 +149,6 @@ fn consult(
                 }
             }
         };
-        tokio::join!(asked, async move { told.await });
+        tokio::join!(asked, told);
     });
 }

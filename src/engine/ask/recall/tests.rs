@@ -147,7 +147,7 @@ proptest! {
                 }
             }
         }
-        let anew = of(&there.values().rev().map(|digest| (**digest).clone()).collect::<Vec<_>>());
+        let anew = of(&there.values().rev().cloned().collect::<Vec<_>>());
         prop_assert_eq!((archive.len(), anew.len()), (there.len(), there.len()));
         let Event::Put(asked) = asked else { return Ok(()) };
         let query = Query::like(&asked, &calls(&[("cart", "orders-db"), ("search", "stock-db")]));
