@@ -10,9 +10,9 @@ use super::code;
 use super::context::ViewContext;
 use super::layout;
 use super::list::{self, Entry, MARKER_WIDTH, Window};
-use super::model_text;
+use super::model_text::{self, Said};
 use super::suggestions::suggestions;
-use super::talk::{Exchange, ModelTalk, Outcome};
+use super::talk::{Exchange, Outcome};
 use super::text;
 use super::theme::Role;
 use super::ui_state::{ListState, Overlay, RowKey, UiState};
@@ -51,7 +51,7 @@ pub enum Piece<'s> {
     /// How sure the answer is, and of which time it speaks.
     Bounds(&'s Answer),
     /// What a language model says.
-    Model(&'s ModelTalk),
+    Said(Said<'s>),
     /// A question that may be asked.
     Next(&'s str),
 }
@@ -70,7 +70,8 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &'s UiState) -> Vec<Entry<Piece<'
             Outcome::Failed(reason) => entries.push(Entry::fixed(Piece::Failed(reason))),
             Outcome::Answered(_, answer) => entries.extend(of_answer(exchange.number, answer)),
         }
-        entries.extend(exchange.model.as_ref().map(|model| Entry::fixed(Piece::Model(model))));
+        let said = exchange.model.as_ref().map(model_text::said).unwrap_or_default().into_iter().enumerate();
+        entries.extend(said.map(|(place, said)| Entry::row(RowKey::Said(exchange.number, place), Piece::Said(said))));
     }
     let last = talk.exchanges.last().map(|exchange| &exchange.outcome);
     match last {
@@ -233,7 +234,15 @@ fn lines(pen: Pen<'_>, entry: &Entry<Piece<'_>>, width: usize) -> Vec<Entry<Line
         Piece::Claim(claim) => of_claim(pen, &pen.span(Role::TextMuted, "  · "), claim, width),
         Piece::Missing(claim) => of_claim(pen, &pen.span(Role::GateAsk, "  not known: "), claim, width),
         Piece::Bounds(answer) => plain(pen, Role::TextMuted, "  ", &bounds(answer), width),
-        Piece::Model(model) => model_text::lines(pen, model, width),
+        Piece::Said(said) => {
+            let label = format!("{}{}", model_text::MARK, said.label);
+            if said.citations.is_empty() {
+                plain(pen, said.role, &label, &said.text, width)
+            } else {
+                let lines = plain(pen, said.role, &label, &said.text, width.saturating_sub(source_width(width) + 1));
+                with_right(pen, lines, &tag(pen, said.citations, width), width)
+            }
+        }
         Piece::Next(question) => plain(pen, Role::Text, "  ", question, width),
     };
     let mut key = entry.key.clone();
@@ -251,8 +260,7 @@ pub fn plain(pen: Pen<'_>, role: Role, label: &str, content: &str, width: usize)
 /// A claim behind its mark, with what it rests on at the right of its first line.
 fn of_claim(pen: Pen<'_>, mark: &Span<'static>, claim: &Claim, width: usize) -> Vec<Line<'static>> {
     let indent = mark.width();
-    let source_width = (width / 5).clamp(SOURCE_WIDTHS.0, SOURCE_WIDTHS.1);
-    let room = width.saturating_sub(source_width + 1);
+    let room = width.saturating_sub(source_width(width) + 1);
     let mut lines = Vec::new();
     let mut running = Vec::new();
     for piece in claim.pieces() {
@@ -273,8 +281,7 @@ fn of_claim(pen: Pen<'_>, mark: &Span<'static>, claim: &Claim, width: usize) -> 
     flow(pen, &mut lines, &running, room.saturating_sub(indent));
     let head = |row: usize| if row == 0 { mark.clone() } else { Span::raw(" ".repeat(indent)) };
     let lines = lines.into_iter().enumerate().map(|(row, line)| Line::from([vec![head(row)], line.spans].concat()));
-    let tag = pen.span(Role::TextMuted, &tag(pen, claim, source_width));
-    with_right(pen, lines.collect(), &tag, width)
+    with_right(pen, lines.collect(), &tag(pen, &claim.citations(), width), width)
 }
 
 fn flow(pen: Pen<'_>, lines: &mut Vec<Line<'static>>, spans: &[Span<'static>], width: usize) {
@@ -290,15 +297,22 @@ fn with_right(pen: Pen<'_>, mut lines: Vec<Line<'static>>, right: &Span<'static>
     lines
 }
 
-/// What a claim rests on, in a few columns: of what does not fit, the name without the word before it.
-fn tag(pen: Pen<'_>, claim: &Claim, width: usize) -> String {
-    let sources: Vec<Citation> = claim.citations().into_iter().filter(|from| *from != Citation::Question).collect();
-    let Some(first) = sources.first().map(Citation::to_string) else { return String::new() };
+/// Columns for what a line rests on.
+fn source_width(width: usize) -> usize {
+    (width / 5).clamp(SOURCE_WIDTHS.0, SOURCE_WIDTHS.1)
+}
+
+/// What a line rests on, in a few columns: of what does not fit, the name without the word before it.
+fn tag(pen: Pen<'_>, citations: &[Citation], width: usize) -> Span<'static> {
+    let width = source_width(width);
+    let sources: Vec<&Citation> = citations.iter().filter(|from| **from != Citation::Question).collect();
+    let Some(first) = sources.first().map(ToString::to_string) else { return Span::raw("") };
     let more = if sources.len() > 1 { format!(" +{}", sources.len() - 1) } else { String::new() };
     let fits = text::width(&first) + more.len() <= width;
     let name = first.split_once(' ').map(|(_, name)| name.to_owned()).filter(|_| !fits);
     let name = name.unwrap_or(first);
-    format!("{}{more}", text::truncate(&name, width.saturating_sub(more.len()), pen.glyphs))
+    let name = text::truncate(&name, width.saturating_sub(more.len()), pen.glyphs);
+    pen.span(Role::TextMuted, &format!("{name}{more}"))
 }
 
 fn bounds(answer: &Answer) -> String {
@@ -309,13 +323,13 @@ fn bounds(answer: &Answer) -> String {
     [sure, window].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-/// What a claim rests on, as the box lists it: each with what it is, as far as the picture knows.
-pub fn sources(snapshot: &Snapshot, ui: &UiState, number: u64, place: usize) -> Vec<String> {
+/// What a row rests on, as the box lists it: each with what it is, as far as the picture knows.
+pub fn sources(snapshot: &Snapshot, ui: &UiState, row: &RowKey) -> Vec<String> {
     let described = |source: &Citation| match what_is(snapshot, source) {
         Some(what) => format!("{source}  {what}"),
         None => source.to_string(),
     };
-    ui.talk.sources(number, place).iter().map(described).collect()
+    ui.talk.sources(row).iter().map(described).collect()
 }
 
 fn what_is(snapshot: &Snapshot, source: &Citation) -> Option<String> {

@@ -1,66 +1,74 @@
-//! What a language model says beside an answer: every line marked as its own, what no fact says apart from what is known, and what
-//! is struck with the reason.
+//! What a language model says beside an answer, line by line: every line marked as its own, what no fact says apart from what is
+//! known, and what is struck with the reason.
 
-use ratatui::text::Line;
+use std::borrow::Cow;
 
-use super::ask::plain;
-use super::canvas::Pen;
 use super::talk::ModelTalk;
 use super::theme::Role;
+use crate::engine::ask::answer::Citation;
 use crate::engine::ask::assistant::saying::{CheckedSentence, Ended, Verdict};
 use crate::engine::model::human_count;
 
 /// Before every line of a model's.
-const MARK: &str = "  ≈ ";
+pub const MARK: &str = "  ≈ ";
 
-/// The lines of what was said so far.
-pub fn lines(pen: Pen<'_>, model: &ModelTalk, width: usize) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let mut put =
-        |role: Role, label: &str, text: &str| lines.extend(plain(pen, role, &format!("{MARK}{label}"), text, width));
-    let asked = if model.models.is_empty() { "a model".to_owned() } else { model.models.join(", ") };
-    for look in &model.looks {
-        put(Role::TextMuted, "looked: ", look);
+/// A line of a model's, before it is broken to the width of the screen.
+#[derive(Debug, Clone)]
+pub struct Said<'s> {
+    /// How it is drawn.
+    pub role: Role,
+    /// What kind of line it is.
+    pub label: Cow<'static, str>,
+    /// What it says.
+    pub text: Cow<'s, str>,
+    /// The facts that say so.
+    pub citations: &'s [Citation],
+}
+
+impl<'s> Said<'s> {
+    fn new(role: Role, label: &'static str, text: impl Into<Cow<'s, str>>) -> Self {
+        Self { role, label: Cow::Borrowed(label), text: text.into(), citations: &[] }
     }
+}
+
+/// What was said so far. While the model writes its lines may still change.
+#[must_use]
+pub fn said(model: &ModelTalk) -> Vec<Said<'_>> {
+    let asked = if model.models.is_empty() { "a model".to_owned() } else { model.models.join(", ") };
+    let looks = model.looks.iter().map(|look| Said::new(Role::TextMuted, "looked: ", &**look));
+    let mut lines: Vec<Said<'_>> = looks.collect();
     match (&model.ended, &model.failed) {
         (Some(ended), _) => {
-            for sentence in &ended.sentences {
-                of_sentence(&mut put, "", sentence);
-            }
-            for step in ended.draft.iter().flat_map(|draft| &draft.steps) {
-                of_sentence(&mut put, "proposes: ", step);
-            }
-            if let Some(note) = &ended.note {
-                put(Role::NoticeProblem, "", note);
-            }
-            put(Role::TextMuted, "", &format!("{asked}: {}", spent(ended)));
+            lines.extend(ended.sentences.iter().map(|sentence| of_sentence("", sentence)));
+            let steps = ended.draft.iter().flat_map(|draft| &draft.steps);
+            lines.extend(steps.map(|step| of_sentence("proposes: ", step)));
+            lines.extend(ended.note.iter().map(|note| Said::new(Role::NoticeProblem, "", &**note)));
+            lines.push(Said::new(Role::TextMuted, "", format!("{asked}: {}", spent(ended))));
         }
         (None, Some(reason)) => {
-            put(Role::NoticeProblem, "✗ ", &format!("{reason}; the answer above stands"));
+            lines.push(Said::new(Role::NoticeProblem, "✗ ", format!("{reason}; the answer above stands")));
         }
-        (None, None) if model.text.trim().is_empty() => put(Role::TextMuted, "", &format!("{asked} is asked")),
+        (None, None) if model.text.trim().is_empty() => {
+            lines.push(Said::new(Role::TextMuted, "", format!("{asked} is asked")));
+        }
         (None, None) => {
-            put(Role::TextMuted, "", &format!("{asked} writes; nothing of it is checked yet"));
-            for line in model.text.lines().filter(|line| !line.trim().is_empty()) {
-                put(Role::TextMuted, "", line);
-            }
+            lines.push(Said::new(Role::TextMuted, "", format!("{asked} writes; nothing of it is checked yet")));
+            let written = model.text.lines().filter(|line| !line.trim().is_empty());
+            lines.extend(written.map(|line| Said::new(Role::TextMuted, "", line)));
         }
     }
     lines
 }
 
-fn of_sentence(put: &mut impl FnMut(Role, &str, &str), label: &str, sentence: &CheckedSentence) {
-    match &sentence.verdict {
-        Verdict::Supported { citations } => {
-            let sources: Vec<String> = citations.iter().map(ToString::to_string).collect();
-            let sources = if sources.is_empty() { String::new() } else { format!(" [{}]", sources.join(", ")) };
-            put(Role::Text, &format!("{label}by facts: "), &format!("{}{sources}", sentence.text));
-        }
-        Verdict::Unchecked => put(Role::TextMuted, &format!("{label}no fact: "), &sentence.text),
+fn of_sentence<'s>(label: &str, sentence: &'s CheckedSentence) -> Said<'s> {
+    let (role, verdict, text, citations): (_, _, Cow<'s, str>, &[Citation]) = match &sentence.verdict {
+        Verdict::Supported { citations } => (Role::Text, "by facts: ", Cow::from(&*sentence.text), citations),
+        Verdict::Unchecked => (Role::TextMuted, "no fact: ", Cow::from(&*sentence.text), &[]),
         Verdict::Struck { reason } => {
-            put(Role::TextStale, &format!("{label}✗ struck: "), &format!("{} ({reason})", sentence.text));
+            (Role::TextStale, "✗ struck: ", Cow::from(format!("{} ({reason})", sentence.text)), &[])
         }
-    }
+    };
+    Said { role, label: Cow::from(format!("{label}{verdict}")), text, citations }
 }
 
 fn spent(ended: &Ended) -> String {

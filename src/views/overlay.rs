@@ -16,7 +16,7 @@ use super::policy;
 use super::question;
 use super::text;
 use super::theme::Role;
-use super::ui_state::{Overlay, Written};
+use super::ui_state::{Overlay, RowKey, Written};
 use super::why;
 use super::writing;
 use crate::engine::model::IncidentId;
@@ -42,7 +42,7 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> Exten
 fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize {
     match &ctx.ui.overlay {
         Overlay::None | Overlay::Filter | Overlay::Asking | Overlay::Confirm(_) => {}
-        Overlay::Sources { number, place, selected } => sources(canvas, body, ctx, (*number, *place), *selected),
+        Overlay::Sources { row, selected } => sources(canvas, body, ctx, row, *selected),
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
         Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
@@ -162,8 +162,8 @@ fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: us
 }
 
 /// What a claim rests on: the box that Enter opens where that is more than one thing.
-fn sources(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, (number, place): (u64, usize), selected: usize) {
-    let sources = ask::sources(ctx.snapshot, ctx.ui, number, place);
+fn sources(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, row: &RowKey, selected: usize) {
+    let sources = ask::sources(ctx.snapshot, ctx.ui, row);
     let height = u16::try_from(sources.len().min(14) + 2).unwrap_or(16);
     let inner = open(canvas, body, (60, height), "What this rests on", &scroll_keys(ctx, &[("open", "go there")]));
     let pen = canvas.pen;

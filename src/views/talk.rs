@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::model_text::{self, Said};
+use super::ui_state::RowKey;
 use crate::engine::ask::answer::{Answer, Citation, Claim};
 use crate::engine::ask::assistant::saying::{Ended, Saying};
 use crate::engine::ask::reading::Reading;
@@ -110,6 +112,12 @@ impl Exchange {
 }
 
 impl Talk {
+    /// A line of what a model said by its exchange and its place.
+    #[must_use]
+    pub fn said(&self, number: u64, place: usize) -> Option<Said<'_>> {
+        model_text::said(self.exchange(number)?.model.as_ref()?).into_iter().nth(place)
+    }
+
     /// The exchange of this number.
     #[must_use]
     pub fn exchange(&self, number: u64) -> Option<&Exchange> {
@@ -122,10 +130,16 @@ impl Talk {
         self.exchange(number)?.answer()?.all_claims().nth(place)
     }
 
-    /// What a claim rests on that can be opened: what the asker said is no source.
+    /// What a row rests on that can be opened: what the asker said is no source.
     #[must_use]
-    pub fn sources(&self, number: u64, place: usize) -> Vec<Citation> {
-        let all = self.claim(number, place).map(Claim::citations).unwrap_or_default();
+    pub fn sources(&self, row: &RowKey) -> Vec<Citation> {
+        let all = match row {
+            RowKey::Claim(number, place) => self.claim(*number, *place).map(Claim::citations).unwrap_or_default(),
+            RowKey::Said(number, place) => {
+                self.said(*number, *place).map_or_else(Vec::new, |said| said.citations.to_vec())
+            }
+            _ => Vec::new(),
+        };
         all.into_iter().filter(|citation| *citation != Citation::Question).collect()
     }
 

@@ -122,6 +122,8 @@ pub enum RowKey {
     Asked(u64),
     /// A claim of the answer to it, by its place there.
     Claim(u64, usize),
+    /// A line of what a language model said to it, by its place there.
+    Said(u64, usize),
     /// A question that may be asked.
     Next(Arc<str>),
     /// A file that could not be read, by its place among them; the list stays the same while the program runs.
@@ -208,12 +210,10 @@ pub enum Overlay {
     Filter,
     /// A question is being typed; it is in [`UiState::talk`].
     Asking,
-    /// What a claim rests on.
+    /// What a line of an answer rests on.
     Sources {
-        /// The number of its question.
-        number: u64,
-        /// Its place in the answer.
-        place: usize,
+        /// Which line.
+        row: RowKey,
         /// Selected source.
         selected: usize,
     },

@@ -103,7 +103,7 @@ fn waiting_failing_typing_and_choosing_are_shown() {
     ui.talk.prompt.matches = ["auth-api", "auth-db"].map(Arc::from).to_vec();
     insta::assert_snapshot!("ask_typing_80x24", shown(&snapshot, &ui, 80, 24));
     let mut ui = talk(&snapshot, &["what is the root cause"]);
-    ui.overlay = Overlay::Sources { number: 0, place: 0, selected: 1 };
+    ui.overlay = Overlay::Sources { row: RowKey::Claim(0, 0), selected: 1 };
     insta::assert_snapshot!("ask_sources_80x24", shown(&snapshot, &ui, 80, 24));
 }
 
@@ -136,7 +136,8 @@ fn what_is_typed_is_completed_asked_and_answered() {
 fn enter_on_an_empty_line_goes_to_what_the_claim_rests_on_and_esc_comes_back() {
     let mut console = Console::live();
     ask(&mut console, "what changed before the incident");
-    let place = (0..).find(|place| console.state.ui.talk.sources(0, *place) == [Citation::Change(ChangeId(9))]);
+    let place =
+        (0..).find(|place| console.state.ui.talk.sources(&RowKey::Claim(0, *place)) == [Citation::Change(ChangeId(9))]);
     for _ in 0..place.unwrap() {
         console.press("Down");
     }
@@ -152,7 +153,7 @@ fn enter_on_an_empty_line_goes_to_what_the_claim_rests_on_and_esc_comes_back() {
     // Several sources are listed first.
     ask(&mut console, "what is the root cause");
     console.press("Enter");
-    assert!(matches!(console.state.ui.overlay, Overlay::Sources { number: 1, place: 0, selected: 0 }));
+    assert_eq!(console.state.ui.overlay, Overlay::Sources { row: RowKey::Claim(1, 0), selected: 0 });
     console.press("Enter");
     assert_eq!((console.state.ui.pane, console.state.ui.incident), (Pane::Incident, Some(IncidentId(42))));
     console.press("Esc");
@@ -184,12 +185,12 @@ fn every_source_of_every_answer_leads_somewhere() {
         ask(&mut console, question);
         let claims = console.state.ui.talk.exchanges[0].answer().unwrap().all_claims().count();
         for place in 0..claims {
-            for selected in 0..console.state.ui.talk.sources(0, place).len() {
+            for selected in 0..console.state.ui.talk.sources(&RowKey::Claim(0, place)).len() {
                 let mut console = Console::with("default", fixtures::live());
                 ask(&mut console, question);
-                let source = console.state.ui.talk.sources(0, place)[selected].clone();
+                let source = console.state.ui.talk.sources(&RowKey::Claim(0, place))[selected].clone();
                 console.state.select(place + 1, RowKey::Claim(0, place));
-                console.state.ui.overlay = Overlay::Sources { number: 0, place, selected };
+                console.state.ui.overlay = Overlay::Sources { row: RowKey::Claim(0, place), selected };
                 console.press("Enter");
                 let is_there = console.state.ui.pane != Pane::Ask
                     || matches!(
@@ -350,6 +351,21 @@ fn a_model_is_asked_only_by_its_key_and_what_it_says_is_marked_as_its_own() {
     };
     say(&mut console, Saying::Ended(ended));
     insta::assert_snapshot!("ask_model_80x24", console.draw());
+    // The lines below the screen can be gone to, each opens what says so, and what no fact says opens nothing.
+    let struck = RowKey::Said(1, 3);
+    for _ in 0..40 {
+        if console.selected() == Some(struck.clone()) {
+            break;
+        }
+        console.press("Down");
+    }
+    assert_eq!(console.selected(), Some(struck));
+    assert!(console.draw().contains("✗ struck: auth-db was hacked."), "{}", console.draw());
+    console.press("Enter");
+    assert!(console.draw().contains("no fact says this"));
+    console.press("Up Up Enter");
+    assert_eq!(console.state.ui.overlay, Overlay::Entry { row: RowKey::Change(ChangeId(9)), offset: 0 });
+    console.press("Esc");
     // What it proposes is text for a person to look over.
     console.press("Esc D");
     assert!(matches!(console.state.ui.overlay, Overlay::Note { what: Written::Draft, .. }));

@@ -148,7 +148,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
         ("habits", Overlay::Habits { offset: 0 }),
         ("policy", Overlay::Policy { offset: 0 }),
         ("asking", Overlay::Asking),
-        ("sources", Overlay::Sources { number: 0, place: 0, selected: 0 }),
+        ("sources", Overlay::Sources { row: RowKey::Claim(0, 0), selected: 0 }),
     ]
 }
 

@@ -23,10 +23,11 @@ pub(super) fn open_row(state: &mut AppState, row: &RowKey) -> Vec<Effect> {
             state.ui.talk.prompt.matches.clear();
             return effects;
         }
-        RowKey::Claim(number, place) => match state.ui.talk.sources(*number, *place).as_slice() {
+        RowKey::Claim(..) | RowKey::Said(..) => match state.ui.talk.sources(row).as_slice() {
+            [] if matches!(row, RowKey::Said(..)) => state.say("no fact says this"),
             [] => state.say("this says nothing of its own, so it rests on nothing"),
             [one] => open_source(state, one),
-            _ => state.ui.overlay = Overlay::Sources { number: *number, place: *place, selected: 0 },
+            _ => state.ui.overlay = Overlay::Sources { row: row.clone(), selected: 0 },
         },
         _ => {}
     }
@@ -34,9 +35,9 @@ pub(super) fn open_row(state: &mut AppState, row: &RowKey) -> Vec<Effect> {
 }
 
 /// Enter in the box of sources.
-pub(super) fn open_selected(state: &mut AppState, number: u64, place: usize, selected: usize) {
+pub(super) fn open_selected(state: &mut AppState, row: &RowKey, selected: usize) {
     state.ui.overlay = Overlay::None;
-    if let Some(source) = state.ui.talk.sources(number, place).get(selected) {
+    if let Some(source) = state.ui.talk.sources(row).get(selected) {
         open_source(state, source);
     }
 }
@@ -120,7 +121,7 @@ fn open_service(state: &mut AppState, name: &str) {
 pub(super) fn selected_exchange(state: &AppState) -> Option<&Exchange> {
     let talk = &state.ui.talk;
     match state.selected().map(|(_, row)| row) {
-        Some(RowKey::Asked(number) | RowKey::Claim(number, _)) => talk.exchange(number),
+        Some(RowKey::Asked(number) | RowKey::Claim(number, _) | RowKey::Said(number, _)) => talk.exchange(number),
         _ => talk.exchanges.last(),
     }
 }

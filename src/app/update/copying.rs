@@ -66,6 +66,7 @@ fn text_of(state: &AppState, row: &RowKey) -> Option<String> {
         }
         RowKey::Asked(number) => answers::text_of(state.ui.talk.exchange(*number)?),
         RowKey::Claim(number, place) => state.ui.talk.claim(*number, *place)?.text(),
+        RowKey::Said(number, place) => state.ui.talk.said(*number, *place)?.text.into_owned(),
         RowKey::Next(question) => question.to_string(),
         RowKey::OverduePatches => format!("{} patches past their deadline", snapshot.patches.tally.overdue),
         RowKey::PatchException(number) => {

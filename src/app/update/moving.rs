@@ -84,7 +84,7 @@ fn overlay_lines(state: &AppState) -> usize {
     match &state.ui.overlay {
         Overlay::Help { .. } => state.hints.len(),
         Overlay::Palette { .. } => state.palette.commands.len(),
-        Overlay::Sources { number, place, .. } => state.ui.talk.sources(*number, *place).len(),
+        Overlay::Sources { row, .. } => state.ui.talk.sources(row).len(),
         _ => 0,
     }
 }

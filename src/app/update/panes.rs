@@ -149,8 +149,8 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
             }
             return Vec::new();
         }
-        Overlay::Sources { number, place, selected } => {
-            answers::open_selected(state, number, place, selected);
+        Overlay::Sources { row, selected } => {
+            answers::open_selected(state, &row, selected);
             return Vec::new();
         }
         _ => return Vec::new(),
@@ -191,7 +191,7 @@ fn open_row(state: &mut AppState, row: RowKey) {
         RowKey::Evidence(hypothesis, ..) => state.ui.overlay = Overlay::Evidence { hypothesis, offset: 0 },
         RowKey::Proposal(_) | RowKey::Step(_) if state.ui.pane != Pane::Runbook => go(state, Pane::Runbook),
         // Rows of Ask are opened there.
-        RowKey::Asked(_) | RowKey::Claim(..) | RowKey::Next(_) => {}
+        RowKey::Asked(_) | RowKey::Claim(..) | RowKey::Said(..) | RowKey::Next(_) => {}
         row @ (RowKey::Warning(_)
         | RowKey::Proposal(_)
         | RowKey::Step(_)
