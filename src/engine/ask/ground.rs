@@ -50,7 +50,8 @@ impl<'s> Ground<'s> {
         self.zone.timestamp_millis_opt(self.now().0).earliest().map_or(NaiveDate::MIN, |at| at.date_naive())
     }
 
-    /// The incident that a question is about: the one it names, the one on the screen, the worst live one, the last.
+    /// The incident that a question is about: the one it names, a live one of the services it names, the one on the
+    /// screen, the worst live one, the last.
     #[must_use]
     pub fn incident(&self, slots: &Slots) -> Option<&'s Incident> {
         let named = slots.incident.as_deref().filter(|name| *name != "this");
@@ -59,12 +60,25 @@ impl<'s> Ground<'s> {
             Some(name) => all.iter().find(|incident| incident.id.to_string() == name),
             None => {
                 let focused = all.iter().find(|incident| Some(incident.id) == self.focus);
-                focused.or_else(|| all.iter().find(|incident| incident.state.is_live())).or_else(|| all.first())
+                let is_of_it = |incident: &&Arc<Incident>| {
+                    slots.service.iter().any(|name| incident.services.contains_key(&ServiceName::new(name)))
+                };
+                let live = || all.iter().filter(|incident| incident.state.is_live());
+                let of_service = focused.filter(is_of_it).or_else(|| live().find(is_of_it));
+                of_service.or(focused).or_else(|| live().next()).or_else(|| all.first())
             }
         };
         // One that became a part of another is told as that.
         let whole = found.and_then(|incident| incident.merged_into).and_then(|id| self.snapshot.incident(id));
         whole.or(found).map(Arc::as_ref)
+    }
+
+    /// Incidents that are open beside the one that was chosen for a question that names none.
+    #[must_use]
+    pub fn open_beside(&self, slots: &Slots) -> Vec<IncidentId> {
+        let Some(chosen) = self.incident(slots).filter(|_| slots.incident.is_none()) else { return Vec::new() };
+        let live = self.snapshot.incidents.iter().filter(|incident| incident.state.is_live());
+        live.map(|incident| incident.id).filter(|id| *id != chosen.id && Some(chosen.id) != self.focus).collect()
     }
 
     /// True where nothing that watches answers, so that what happens now may not be seen.

@@ -20,7 +20,7 @@ const CANDIDATES_MAX: usize = 3;
 pub(super) fn root_cause(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let Some(incident) = ground.incident(slots) else { return no_incident() };
     let Some(cause) = incident.ranking.cause() else { return unresolved(incident) };
-    let mut answer = Answer::known(named(incident, cause)).with(evidence(incident, &cause.evidence_for));
+    let mut answer = with_evidence(Answer::known(named(incident, cause)), incident, cause);
     answer.confidence = Some(cause.confidence.get());
     if let Some(other) = incident.ranking.hypotheses.get(1) {
         answer.claims.push(Claim::of("Next is {}, with {}.", [title(incident, other), sure(incident, other)]));
@@ -33,17 +33,18 @@ pub(super) fn confidence(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let Some(incident) = ground.incident(slots) else { return no_incident() };
     let Some(cause) = incident.ranking.cause() else { return unresolved(incident) };
     let lead = Claim::of("{} is the cause with {}.", [title(incident, cause), sure(incident, cause)]);
-    let mut answer = Answer::known(lead).with(evidence(incident, &cause.evidence_for));
-    for piece in cause.evidence_against.iter().take(EVIDENCE_MAX) {
-        answer.claims.push(Claim::of("Against it: {}.", [piece_of(incident, piece)]));
-    }
+    let against = cause.evidence_against.iter();
+    let against = against.map(|piece| Claim::of("Against it: {}.", [piece_of(incident, piece)]));
+    let mut answer = with_evidence(Answer::known(lead), incident, cause).with_first(
+        EVIDENCE_MAX,
+        against,
+        Citation::Incident(incident.id),
+    );
     if !cause.disproved_by.is_empty() {
         let what = Fact::new(&cause.disproved_by, Citation::Incident(incident.id));
         answer.claims.push(Claim::of("It would be disproved by this: {}.", [what]));
     }
-    for other in incident.ranking.hypotheses.iter().skip(1).take(CANDIDATES_MAX - 1) {
-        answer.claims.push(Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
-    }
+    answer = with_candidates(answer, incident, 1);
     answer.confidence = Some(cause.confidence.get());
     answer.then(&["what changed before the incident", "what is affected"])
 }
@@ -94,13 +95,15 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
     }
     let incident =
         found.iter().find_map(|anomaly| anomaly.incident).and_then(|id| ground.snapshot.incident(id)).map(Arc::as_ref);
-    let departed = found.iter().take(EVIDENCE_MAX).map(|anomaly| ground.departure(anomaly));
+    let of = || Citation::Service(Arc::clone(service));
+    let with_departed =
+        |answer: Answer| answer.with_first(EVIDENCE_MAX, found.iter().map(|anomaly| ground.departure(anomaly)), of());
     let Some(incident) = incident else {
         let lead = Claim::of("Why {} departs from the usual is not known: it belongs to no incident.", [name()]);
-        return Answer::unknown(lead).with(departed);
+        return with_departed(Answer::unknown(lead));
     };
     let Some(cause) = incident.ranking.cause() else {
-        return unresolved(incident).with(departed);
+        return with_departed(unresolved(incident));
     };
     let is_itself = cause.service.as_str() == service.as_ref();
     let lead = if is_itself {
@@ -114,7 +117,7 @@ pub(super) fn why(ground: &Ground<'_>, intent: Intent, slots: &Slots) -> Answer 
             [name(), Fact::incident(incident.id), title(incident, cause), sure(incident, cause)],
         )
     };
-    let mut answer = Answer::known(lead).with(departed);
+    let mut answer = with_departed(Answer::known(lead));
     let at = cause.impact_chain.iter().position(|name| name.as_str() == service.as_ref());
     if let Some(at) = at.filter(|at| *at > 0) {
         let way = cause
@@ -147,8 +150,17 @@ fn sure(incident: &Incident, cause: &Hypothesis) -> Fact {
     Fact::new(format!("{} % confidence", cause.confidence.percent()), Citation::Incident(incident.id))
 }
 
-fn evidence<'i>(incident: &'i Incident, pieces: &'i [Evidence]) -> impl Iterator<Item = Claim> + 'i {
-    pieces.iter().take(EVIDENCE_MAX).map(|piece| Claim::of("For it: {}.", [piece_of(incident, piece)]))
+/// What speaks for a cause, the weightiest first.
+fn with_evidence(answer: Answer, incident: &Incident, cause: &Hypothesis) -> Answer {
+    let pieces = cause.evidence_for.iter().map(|piece| Claim::of("For it: {}.", [piece_of(incident, piece)]));
+    answer.with_first(EVIDENCE_MAX, pieces, Citation::Incident(incident.id))
+}
+
+/// Candidates from this place of the ranking on, each with how sure it is.
+fn with_candidates(answer: Answer, incident: &Incident, from: usize) -> Answer {
+    let all = incident.ranking.hypotheses.get(from..).unwrap_or_default();
+    let told = all.iter().map(|other| Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
+    answer.with_first(CANDIDATES_MAX - from, told, Citation::Incident(incident.id))
 }
 
 fn piece_of(incident: &Incident, piece: &Evidence) -> Fact {
@@ -169,7 +181,5 @@ fn unresolved(incident: &Incident) -> Answer {
     let why = incident.ranking.unresolved.clone().unwrap_or_else(|| Arc::from("nothing has been found yet"));
     let why = Fact::new(why, Citation::Incident(incident.id));
     let lead = Claim::of("The cause of {} is not known: {}.", [Fact::incident(incident.id), why]);
-    let candidates = incident.ranking.hypotheses.iter().take(CANDIDATES_MAX);
-    let candidates = candidates.map(|other| Claim::of("{} has {}.", [title(incident, other), sure(incident, other)]));
-    Answer::unknown(lead).with(candidates)
+    with_candidates(Answer::unknown(lead), incident, 0)
 }

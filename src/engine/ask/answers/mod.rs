@@ -20,7 +20,7 @@ mod what_if;
 
 pub(super) use changes::told as change;
 
-use super::answer::{Answer, AnswerState, Citation, Claim, Fact};
+use super::answer::{Answer, AnswerState, Citation, Claim, Fact, listed_up_to};
 use super::ground::Ground;
 use super::intent::Intent;
 use super::names::NameBook;
@@ -43,6 +43,9 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         let is_service = |name: &str| ground.snapshot.topology.services().iter().any(|known| known.as_str() == name);
         answer.missing.extend(heed::unheeded(reading.intent, &reading.slots, &is_service));
         answer.missing.extend(moment::read_into(ground, reading));
+        if is_of_one_incident(reading) {
+            answer.missing.extend(beside(ground, reading));
+        }
         if ground.is_blind() && answer.state == AnswerState::Answered {
             answer.missing.push(Claim::of("No source answers now, so what happens now may not be seen.", []));
         }
@@ -63,6 +66,37 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         answer.claims.push(Claim::of("{} was read as {}.", [Fact::new(written, Citation::Question), meant]));
     }
     answer
+}
+
+/// How many incidents are named that a question was not taken to be about.
+const OTHERS_MAX: usize = 4;
+
+/// True where one incident was chosen to answer from.
+fn is_of_one_incident(reading: &Reading) -> bool {
+    match reading.intent {
+        Intent::RootCause
+        | Intent::CauseConfidence
+        | Intent::BlastRadius
+        | Intent::NextStep
+        | Intent::Trend
+        | Intent::VerifyRecovery
+        | Intent::IncidentTimeline
+        | Intent::IncidentSummary
+        | Intent::RunbookStatus
+        | Intent::Remediation => true,
+        Intent::WhySlow | Intent::WhyErrors | Intent::WhySpike | Intent::IncidentSimilar => {
+            reading.slots.service.is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// Says which others are open, where none was named and one had to be chosen.
+fn beside(ground: &Ground<'_>, reading: &Reading) -> Option<Claim> {
+    let others: Vec<Fact> = ground.open_beside(&reading.slots).into_iter().map(Fact::incident).collect();
+    let chosen = ground.incident(&reading.slots).filter(|_| !others.is_empty())?;
+    let lead = Claim::of("This is about {}. Open beside it: ", [Fact::incident(chosen.id)]);
+    Some(lead.and(listed_up_to(OTHERS_MAX, others, Citation::Totals)).and(Claim::of(".", [])))
 }
 
 fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
@@ -111,5 +145,57 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::DataQuality => machine::data(ground),
         Intent::ProductHelp => machine::help(),
         other => unanswered::not_kept(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono_tz::Tz;
+
+    use super::*;
+    use crate::engine::ask::recall::Archive;
+    use crate::engine::ask::slots::Slots;
+    use crate::engine::clock::{MINUTE_MS, Timestamp};
+    use crate::engine::model::IncidentId;
+    use crate::engine::snapshot::Snapshot;
+    use crate::engine::world::fixtures;
+
+    fn told(focus: Option<IncidentId>, intent: Intent, slots: Slots) -> String {
+        let incidents = ["cart", "mail", "search"].into_iter().zip(1..);
+        let incidents = incidents.map(|(service, id)| Arc::new(fixtures::incident(id, service, 60_000))).collect();
+        let snapshot = Snapshot { at: Timestamp(90 * MINUTE_MS), incidents, ..Snapshot::empty() };
+        let archive = Archive::default();
+        let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus, archive: &archive };
+        let reading = Reading {
+            intent,
+            slots,
+            implied: None,
+            standing: Standing::Clear,
+            confidence: 1.0,
+            also: None,
+            is_cut: false,
+            mended: Vec::new(),
+            remarks: Vec::new(),
+        };
+        let answer = answer(&ground, &NameBook::of([]), &reading);
+        answer.all_claims().map(Claim::text).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn who_names_no_incident_hears_of_the_others_that_are_open() {
+        let slots =
+            |service: Option<&str>| Slots { service: service.map(Arc::from).into_iter().collect(), ..Slots::default() };
+        let any = told(None, Intent::RootCause, slots(None));
+        assert!(any.contains("This is about INC-1. Open beside it: INC-2 and INC-3."), "{any}");
+        // What is on the screen is known to whoever looks at it.
+        let shown = told(Some(IncidentId(2)), Intent::RootCause, slots(None));
+        assert!(shown.contains("INC-2") && !shown.contains("Open beside"), "{shown}");
+        // A service says which incident is meant, also against the screen.
+        let of_service = told(Some(IncidentId(2)), Intent::RootCause, slots(Some("search")));
+        assert!(of_service.contains("The cause of INC-3 is not known"), "{of_service}");
+        let named = Slots { incident: Some(Arc::from("INC-2")), ..Slots::default() };
+        assert!(!told(None, Intent::RootCause, named).contains("Open beside"));
     }
 }
