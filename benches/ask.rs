@@ -17,11 +17,11 @@ use hypocenter::engine::ask::known_names::KnownNames;
 use hypocenter::engine::ask::metric::Concept;
 use hypocenter::engine::ask::recall::{Archive, Digest, PastAct, PastCause, Query, Sign};
 use hypocenter::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
-use hypocenter::engine::demo::headless::{self, Approve, Drill};
+use hypocenter::engine::demo::headless::{self, Approve, Drill, Played};
 use hypocenter::engine::demo::scenarios;
 use hypocenter::engine::model::{
     Alert, Anomaly, AnomalyId, AnomalyState, CauseKind, Change, ChangeId, ChangeKind, Direction, EdgeNotice,
-    EdgeOrigin, Fingerprint, Incident, IncidentId, IncidentState, Labels, RunId, ServiceName, Topology,
+    EdgeOrigin, Fingerprint, Incident, IncidentId, IncidentState, Labels, PastValues, RunId, ServiceName, Topology,
 };
 use hypocenter::engine::snapshot::Snapshot;
 use rand::seq::IndexedRandom;
@@ -173,10 +173,11 @@ fn topology(shop: &Topology, names: &[String], random: &mut Pcg64) -> Topology {
 }
 
 /// The picture of the shop with the estate around it: what a picture may hold at most of what is over, and a storm of what is not.
-fn picture(names: &[String], random: &mut Pcg64) -> Snapshot {
+fn picture(names: &[String], random: &mut Pcg64) -> (Snapshot, PastValues) {
     let scenario = scenarios::find("firewall-rule").expect("it is in the table");
     let drill = Drill { lasts_ms: 180_000, ..Drill::new(scenario, 1, START, Approve::None) };
-    let (_, shop) = headless::run(&drill, &mut |_| {}).expect("the shop's settings are good");
+    let Played { snapshot: shop, past, .. } =
+        headless::play(&drill, &mut |_| {}).expect("the shop's settings are good");
     let mut picture = shop.as_ref().clone();
     picture.topology = Arc::new(topology(&shop.topology, names, random));
     let anomaly = shop.anomalies.first().expect("something departs").as_ref().clone();
@@ -221,7 +222,7 @@ fn picture(names: &[String], random: &mut Pcg64) -> Snapshot {
         past.services = [(ServiceName::new(&names[at * 13 % names.len()]), START)].into();
         picture.incidents.push(Arc::new(past));
     }
-    picture
+    (picture, past)
 }
 
 const WORDS: [&str; 40] = [
@@ -354,7 +355,7 @@ fn main() {
         (sizes.first().copied().unwrap_or(10_000), sizes.get(1).copied().unwrap_or(100_000) as u64);
     let mut random = Pcg64::seed_from_u64(1);
     let names = services(service_count);
-    let mut snapshot = picture(&names, &mut random);
+    let (mut snapshot, measured) = picture(&names, &mut random);
     let topology = Arc::clone(&snapshot.topology);
     println!("{} services, {incident_count} incidents", topology.services().len());
 
@@ -384,7 +385,7 @@ fn main() {
 
     let mut known = KnownNames::default();
     once("names: all read and sorted in", || known.follow(&snapshot));
-    let kinds = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive }.names();
+    let kinds = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &measured }.names();
     println!("names: {}", kinds.len());
     drop((kinds, known));
 
@@ -411,7 +412,8 @@ fn main() {
                 if is_live {
                     tick(&mut snapshot, &mut random);
                 }
-                let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
+                let ground =
+                    Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &measured };
                 let started = Instant::now();
                 let answer = conversation.ask(question, &ground);
                 let took = started.elapsed();

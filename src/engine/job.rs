@@ -11,7 +11,7 @@ use super::act::policy::ApprovedStep;
 use super::detect::SeriesState;
 use super::input::{AssetLook, KillWord, NeedAsked, RequestId};
 use super::model::{
-    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, LeftOver, Run, RunId,
+    Alert, Anomaly, AuditEntry, Change, Delivery, DeliveryAttempt, Document, Incident, LeftOver, PastPage, Run, RunId,
     SourceName, Topology,
 };
 use super::patches::exceptions::PatchException;
@@ -121,6 +121,8 @@ pub enum Record {
     Rollout(Arc<KeptRollout>),
     /// By number.
     PatchException(PatchException),
+    /// What was measured of a metric, by metric, width and beginning. Without samples nothing is to be kept there any longer.
+    PastPage(PastPage),
 }
 
 /// First free numbers: those before are taken, by what is there or by what was lost.

@@ -267,3 +267,11 @@ pub const INQUIRY_QUEUE_MAX: usize = 64;
 
 /// Pieces of an answer that wait to be read.
 pub const TELLING_QUEUE_MAX: usize = 256;
+
+/// Metrics of services whose values of other times are kept; those heard of first. Each takes up to 13 KB of memory, so that
+/// all of them stay below 64 MB; how many more there are is told in answers.
+pub const PAST_METRICS_MAX: usize = 5_000;
+/// What was measured is kept within this time, in milliseconds: what a crash may lose of it.
+pub const PAST_KEPT_WITHIN_MS: i64 = 600_000;
+/// Between two pictures of what was measured at other times, in milliseconds.
+pub const PAST_EVERY_MS: i64 = 10_000;

@@ -11,7 +11,7 @@ use hypocenter::engine::ask::conversation::Conversation;
 use hypocenter::engine::ask::ground::Ground;
 use hypocenter::engine::ask::recall::Archive;
 use hypocenter::engine::inquiry::{Inquiry, Telling};
-use hypocenter::engine::model::{ChangeId, IncidentId};
+use hypocenter::engine::model::{ChangeId, IncidentId, PastValues};
 use hypocenter::engine::request::Request;
 use hypocenter::engine::snapshot::Snapshot;
 use hypocenter::views::suggestions::suggestions;
@@ -24,8 +24,8 @@ use crate::fixtures;
 
 /// What the engine's desk would tell.
 fn answered(inquiry: &Inquiry, snapshot: &Snapshot) -> Telling {
-    let archive = Archive::default();
-    let ground = Ground { snapshot, zone: inquiry.zone, focus: inquiry.focus, archive: &archive };
+    let (archive, past) = (Archive::default(), PastValues::default());
+    let ground = Ground { snapshot, zone: inquiry.zone, focus: inquiry.focus, archive: &archive, past: &past };
     let mut conversation = Conversation::default();
     let reading = conversation.read_after(&inquiry.text, inquiry.before.as_deref(), &ground);
     let answer = conversation.answer_to(&reading, &ground);

@@ -18,7 +18,7 @@ use hypocenter::engine::ask::recall::Archive;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::demo::headless::{self, Approve, Drill};
 use hypocenter::engine::demo::scenarios;
-use hypocenter::engine::model::Vital;
+use hypocenter::engine::model::{PastValues, Vital};
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::snapshot::Snapshot;
 use serde::Deserialize;
@@ -231,19 +231,20 @@ fn what_another_writer_asked_afterwards_is_understood() {
 }
 
 /// The simulated shop when everything that the scenario breaks is broken.
-fn at_its_height() -> Arc<Snapshot> {
+fn at_its_height() -> (Arc<Snapshot>, PastValues) {
     let scenario = scenarios::find("firewall-rule").unwrap();
     let start = Timestamp(1_794_925_800_000);
     let drill = Drill { lasts_ms: 180_000, ..Drill::new(scenario, 1, start, Approve::None) };
-    headless::run(&drill, &mut |_| {}).unwrap().1
+    let played = headless::play(&drill, &mut |_| {}).unwrap();
+    (played.snapshot, played.past)
 }
 
 /// What an answer says by itself must hold nothing that could be wrong: numbers and names come from facts alone.
 #[test]
 fn every_number_and_name_of_an_answer_is_a_fact_with_its_citation() {
-    let snapshot = at_its_height();
+    let (snapshot, past) = at_its_height();
     let archive = Archive::default();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past };
     let names: BTreeSet<String> = ground.names().iter().map(|name| name.text.to_lowercase()).collect();
     // Services are called by words that any sentence may have.
     let is_plain = |word: &str| ["order", "search", "queue", "cache", "web", "cart", "inventory"].contains(&word);
@@ -314,9 +315,9 @@ fn cited(snapshot: &Snapshot, citation: &Citation) -> Option<String> {
 /// A citation that leads nowhere is worse than none; and what is called by a name is called so where it is from.
 #[test]
 fn every_citation_leads_somewhere_and_names_stand_in_what_is_cited() {
-    let snapshot = at_its_height();
+    let (snapshot, past) = at_its_height();
     let archive = Archive::default();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past };
     let names: BTreeSet<Arc<str>> = ground.names().into_iter().map(|name| name.text).collect();
     let (mut kinds, mut checked, mut dangling, mut elsewhere) =
         (std::collections::HashSet::new(), 0, BTreeSet::new(), BTreeSet::new());
@@ -348,9 +349,9 @@ fn every_citation_leads_somewhere_and_names_stand_in_what_is_cited() {
 
 #[test]
 fn the_shop_s_questions_are_answered_from_what_happens_there() {
-    let snapshot = at_its_height();
+    let (snapshot, past) = at_its_height();
     let archive = Archive::default();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past };
     let told = |questions: &[&str]| {
         let mut conversation = Conversation::default();
         let answers: Vec<_> = questions.iter().map(|question| conversation.ask(question, &ground)).collect();
@@ -408,9 +409,9 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
 /// What an answer proposes to ask next is answered when it is asked.
 #[test]
 fn every_question_that_is_proposed_is_answered() {
-    let snapshot = at_its_height();
+    let (snapshot, past) = at_its_height();
     let archive = Archive::default();
-    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive };
+    let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past };
     let questions: File = toml::from_str(include_str!("../questions/seen.toml")).unwrap();
     let mut wrong = BTreeSet::new();
     let mut seen = BTreeSet::new();

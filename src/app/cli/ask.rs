@@ -19,6 +19,9 @@ use crate::engine::ask::ground::Ground;
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::recall::Archive;
 use crate::engine::ask::slots::Slots;
+use crate::engine::demo::headless::Played;
+use crate::engine::language_model::Known;
+use crate::engine::model::PastValues;
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::{archive, archive_file};
 use crate::engine::snapshot::Snapshot;
@@ -58,11 +61,18 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     if is_silent {
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
-    let (snapshot, lies) = match arguments.demo {
-        true => (demo::at_its_height()?, Lies::InPicture),
+    let (known, lies) = match arguments.demo {
+        true => {
+            let Played { snapshot, past, .. } = demo::at_its_height()?;
+            (Known { picture: snapshot, past: Arc::new(past) }, Lies::InPicture)
+        }
         false => match list::picture_and_store(common, Library::shipped())? {
-            (snapshot, Some(store)) => (snapshot, Lies::InStore(Box::new(store))),
-            (snapshot, None) => (snapshot, Lies::Beside(existing_store(common)?)),
+            (picture, Some(store)) => {
+                let values = PastValues::of_pages(store.past_pages().flatten());
+                (Known { picture, past: Arc::new(values) }, Lies::InStore(Box::new(store)))
+            }
+            // What a running hypo has measured is in its memory alone.
+            (picture, None) => (Known { picture, past: Arc::default() }, Lies::Beside(existing_store(common)?)),
         },
     };
     let mut past = Past { lies, archive: Archive::default() };
@@ -74,13 +84,13 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     let mut conversation = Conversation::default();
     let mut is_unknown = false;
     let mut ask = |question: &str| -> Result<(), Failure> {
-        let reading = conversation.read(question, &ground(&snapshot, zone, &past.archive));
+        let reading = conversation.read(question, &ground(&known, zone, &past.archive));
         if reading.intent == Intent::IncidentSimilar {
-            past.fill(&snapshot)?;
+            past.fill(&known.picture)?;
         }
-        let answer = conversation.answer(reading, &ground(&snapshot, zone, &past.archive));
+        let answer = conversation.answer(reading, &ground(&known, zone, &past.archive));
         is_unknown |= answer.state != AnswerState::Answered;
-        let consult = |consultant: &Consultant| consultant.consult(question, &answer, &snapshot, zone);
+        let consult = |consultant: &Consultant| consultant.consult(question, &answer, &known, zone);
         if arguments.json {
             output::json(&Told { model: consultant.as_ref().map(consult), ..told(&answer) })?;
         } else {
@@ -105,8 +115,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     Ok(if is_unknown { Exit::Found } else { Exit::Done })
 }
 
-fn ground<'s>(snapshot: &'s Snapshot, zone: Tz, archive: &'s Archive) -> Ground<'s> {
-    Ground { snapshot, zone, focus: None, archive }
+fn ground<'s>(known: &'s Known, zone: Tz, archive: &'s Archive) -> Ground<'s> {
+    Ground { snapshot: &known.picture, zone, focus: None, archive, past: &known.past }
 }
 
 /// Where incidents of the past are.

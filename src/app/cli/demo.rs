@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{Exit, Failure, console, output, printing, settings, tokio_runtime};
 use crate::app::arguments::{Approve, CommonArguments, DemoArguments};
 use crate::engine::clock::{MINUTE_MS, Timestamp};
-use crate::engine::demo::headless::{self, Drill};
+use crate::engine::demo::headless::{self, Drill, Played};
 use crate::engine::demo::scenarios::{self, SCENARIOS, Scenario};
 use crate::engine::demo::shop::{self, Shop};
 use crate::engine::demo::source::DemoSource;
@@ -16,7 +16,6 @@ use crate::engine::model::{SourceKind, SourceName};
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::RuntimeConfig;
 use crate::engine::runtime::source_list::SourceSpec;
-use crate::engine::snapshot::Snapshot;
 use crate::engine::store::{Store, StoreError};
 
 /// The live part of a drill begins on Tuesday 2026-11-17 at 14:30 UTC, so that a seed always gives the same drill.
@@ -105,9 +104,8 @@ const HEIGHT_MS: i64 = 3 * MINUTE_MS;
 const ASKED_IN: &str = "firewall-rule";
 
 /// The picture of the scenario that questions are asked in, when everything that it breaks is broken.
-pub(super) fn at_its_height() -> Result<Arc<Snapshot>, Failure> {
+pub(super) fn at_its_height() -> Result<Played, Failure> {
     let scenario = scenarios::find(ASKED_IN).unwrap_or_else(scenarios::default);
     let drill = Drill { lasts_ms: HEIGHT_MS, ..Drill::new(scenario, 1, DRILL_START, headless::Approve::None) };
-    let (_, snapshot) = headless::run(&drill, &mut |_| {})?;
-    Ok(snapshot)
+    Ok(headless::play(&drill, &mut |_| {})?)
 }

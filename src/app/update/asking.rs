@@ -17,6 +17,7 @@ use crate::engine::ask::answer::{Answer, AnswerState};
 use crate::engine::ask::ground::Ground;
 use crate::engine::ask::recall::Archive;
 use crate::engine::inquiry::{Inquiry, Telling};
+use crate::engine::model::PastValues;
 use crate::views::talk::{EXCHANGES_MAX, Exchange, Outcome};
 use crate::views::ui_state::{Overlay, Pane, RowKey};
 
@@ -46,8 +47,9 @@ pub(super) fn open(state: &mut AppState) -> Vec<Effect> {
     let mut area = TextArea::new(vec![prompt.text.clone()]);
     area.move_cursor(CursorMove::Jump(0, u16::try_from(prompt.cursor).unwrap_or(u16::MAX)));
     state.prompt = area;
-    let archive = Archive::default();
-    let ground = Ground { snapshot: &state.snapshot, zone: state.zone, focus: None, archive: &archive };
+    // Names are in the picture alone.
+    let (archive, past) = (Archive::default(), PastValues::default());
+    let ground = Ground { snapshot: &state.snapshot, zone: state.zone, focus: None, archive: &archive, past: &past };
     state.names = ground.names().into_iter().map(|name| name.text).collect();
     state.history_at = None;
     state.is_prompt_on = true;

@@ -17,7 +17,8 @@ use super::time::expression::Anchor;
 use super::time::span::{self, Anchors, Laid, Span, Untold};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
-    Alert, Anomaly, Change, ChangeKind, Incident, IncidentId, ServiceName, SourceState, SuppressionReason, human,
+    Alert, Anomaly, Change, ChangeKind, Incident, IncidentId, PastValues, ServiceName, SourceState, SuppressionReason,
+    human,
 };
 use crate::engine::snapshot::Snapshot;
 
@@ -35,6 +36,8 @@ pub struct Ground<'s> {
     pub focus: Option<IncidentId>,
     /// Incidents that are over, also those that the picture no longer has; where it is empty, the picture's are searched.
     pub archive: &'s Archive,
+    /// What was measured at other times; empty where nobody keeps it here.
+    pub past: &'s PastValues,
 }
 
 impl<'s> Ground<'s> {

@@ -14,7 +14,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{Incident, IncidentId, IncidentState, Run, RunId, RunState, StepState};
+use crate::engine::model::{Incident, IncidentId, IncidentState, PastValues, Run, RunId, RunState, StepState};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::report::{self, Report};
@@ -81,11 +81,30 @@ pub struct DrillReport {
     pub report: Report,
 }
 
+/// What is there after a drill.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// What came of it.
+    pub report: DrillReport,
+    /// The last picture.
+    pub snapshot: Arc<Snapshot>,
+    /// What was measured, for questions.
+    pub past: PastValues,
+}
+
 /// Plays a drill to its end. `keep` is given everything that the engine wants kept, in order.
 ///
 /// # Errors
 /// When the engine refuses the shop's settings.
 pub fn run(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<(DrillReport, Arc<Snapshot>), EngineError> {
+    play(drill, keep).map(|played| (played.report, played.snapshot))
+}
+
+/// As [`run`], with what was measured.
+///
+/// # Errors
+/// When the engine refuses the shop's settings.
+pub fn play(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<Played, EngineError> {
     let mut play = Play::new(drill, keep)?;
     let end = drill.start + drill.lasts_ms;
     let mut now = drill.start;
@@ -105,7 +124,7 @@ pub fn run(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<(DrillRepor
         lasted_ms: now.since_ms(drill.start),
         report: report::report(&snapshot),
     };
-    Ok((report, snapshot))
+    Ok(Played { report, snapshot, past: play.engine.past_values() })
 }
 
 /// True once there was an incident and all are resolved.

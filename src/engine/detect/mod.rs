@@ -24,6 +24,7 @@ mod log_rate;
 mod log_signals;
 pub mod log_templates;
 mod observe;
+mod past_values;
 mod promises;
 mod registry;
 pub mod relation;
@@ -63,6 +64,7 @@ use forecast::Forecasts;
 use identity::origin_fingerprint;
 use live::{Live, Pending, Phase};
 use log_signals::LogSignals;
+use past_values::PastGathering;
 use promises::Promises;
 use registry::{Defined, Registry};
 use relations::Relations;
@@ -122,6 +124,7 @@ pub struct Detection {
     forecasts: Forecasts,
     relations: Relations,
     promises: Promises,
+    past: PastGathering,
     restored: FxHashMap<Fingerprint, Box<SeriesState>>,
     /// Anomalies from before a restart whose series has not been defined yet, by series.
     unclaimed: BTreeMap<Fingerprint, Vec<Anomaly>>,
@@ -164,6 +167,7 @@ impl Detection {
             forecasts: Forecasts::default(),
             relations: Relations::default(),
             promises: Promises::default(),
+            past: PastGathering::default(),
             restored: FxHashMap::default(),
             unclaimed: BTreeMap::new(),
             first_tick_at: None,
@@ -220,10 +224,14 @@ impl Detection {
 
     /// Makes room for a series the registry has just taken in, and gives it what was kept of it.
     fn open(&mut self, index: u32) {
+        let Some(meta) = self.registry.metas.get_mut(index as usize) else {
+            return;
+        };
+        meta.past_at = self.past.join(meta);
+        let fingerprint = meta.fingerprint;
         let Some(meta) = self.registry.metas.get(index as usize) else {
             return;
         };
-        let fingerprint = meta.fingerprint;
         if let Some(source) = self.registry.source_name(meta.source_at) {
             self.relations.join(meta, source);
         }

@@ -98,6 +98,7 @@ impl Detection {
         let scored =
             if is_once_only { scorer.clone().observe(at_s, sample.value) } else { scorer.observe(at_s, sample.value) };
         live.note(sample.at.0, sample.value, is_backfill);
+        self.past.take(meta.past_at, sample.at.0, sample.value, is_backfill);
         live.usual = scored.usual;
         // What was told before does not count here: what is told is an anomaly, and that has a life of its own.
         let is_quiet = live.hours_seen >= self.warm_hours && scored.evidence < 0.0;

@@ -40,6 +40,8 @@ pub struct Meta {
     pub source_at: u32,
     /// Its number at the source.
     local: u32,
+    /// Number of its metric among those whose values of other times are kept; given when the series is opened.
+    pub past_at: u32,
     /// What the numbers measure.
     pub unit: Unit,
     /// Which golden signal.
@@ -63,6 +65,7 @@ impl Meta {
             service_at: UNBOUND,
             source_at: UNBOUND,
             local: UNBOUND,
+            past_at: UNBOUND,
             unit: Unit::Count,
             role: SeriesRole::Other,
             bad_when: BadWhen::Either,
@@ -160,6 +163,12 @@ impl Registry {
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_fingerprint.len()
+    }
+
+    /// How many metrics of services there are.
+    #[must_use]
+    pub fn metric_count(&self) -> usize {
+        self.by_metric.len()
     }
 
     /// The series of one metric of one service.
@@ -294,6 +303,7 @@ impl Registry {
             service_at: self.service_at(&descriptor.service),
             source_at,
             local: notice.local,
+            past_at: UNBOUND,
             unit: descriptor.unit,
             role: descriptor.role,
             bad_when: descriptor.bad_when,

@@ -89,6 +89,9 @@ impl Detection {
         self.promises.forget(index);
         self.absences.forget(index);
         self.calendar.forget(index);
+        if let Some(meta) = self.registry.metas.get(at).filter(|meta| !meta.is_vacant()) {
+            self.past.leave(meta.past_at);
+        }
         self.gone.extend(self.registry.retire(index));
         self.retired_count += 1;
     }

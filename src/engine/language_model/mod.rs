@@ -26,7 +26,7 @@ use super::ask::recall::Archive;
 use super::clock::SECOND_MS;
 use super::ingest::http_client::{AskError, ClientSettings, HttpStream, HttpStreamer, Opened};
 use super::ingest::wall_clock;
-use super::model::IncidentId;
+use super::model::{IncidentId, PastValues};
 use super::settings::{ModelApi, ModelSettings, SecretSource};
 use super::snapshot::Snapshot;
 
@@ -93,7 +93,7 @@ impl LanguageModel {
         &self,
         question: &str,
         answer: &Answer,
-        picture: Arc<Snapshot>,
+        known: Known,
         zone: Tz,
         focus: Option<IncidentId>,
         tell: mpsc::Sender<Saying>,
@@ -104,7 +104,8 @@ impl LanguageModel {
             let before = spend.at(now);
             // A look of a model is by what the picture has.
             let archive = Archive::default();
-            let ground = Ground { snapshot: &picture, zone, focus, archive: &archive };
+            let Known { picture, past } = &known;
+            let ground = Ground { snapshot: picture, zone, focus, archive: &archive, past };
             let (dialogue, orders) = Dialogue::begin(&self.settings, question, answer, &ground, before, now);
             let lasts = Duration::from_millis(self.settings.timeout.0.unsigned_abs());
             let mut consultation = Consultation {
@@ -124,6 +125,15 @@ impl LanguageModel {
             () = tell.closed() => {}
         }
     }
+}
+
+/// What a question is answered from.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The newest picture.
+    pub picture: Arc<Snapshot>,
+    /// What was measured at other times.
+    pub past: Arc<PastValues>,
 }
 
 /// One question under way.

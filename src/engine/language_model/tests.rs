@@ -154,6 +154,10 @@ fn embedded() -> Answer {
 }
 
 /// A picture in which payment is known.
+fn known() -> Known {
+    Known { picture: picture(), past: Arc::default() }
+}
+
 fn picture() -> Arc<Snapshot> {
     let mut picture = Snapshot::empty();
     let mut topology = Topology::default();
@@ -177,7 +181,7 @@ async fn ask(model: &LanguageModel, question: &str, answer: &Answer) -> Vec<Sayi
         }
         sayings
     };
-    tokio::join!(model.consult(question, answer, picture(), Tz::UTC, None, tell), heard).1
+    tokio::join!(model.consult(question, answer, known(), Tz::UTC, None, tell), heard).1
 }
 
 fn ended(sayings: &[Saying]) -> &Ended {
@@ -427,7 +431,7 @@ async fn where_nobody_listens_any_more_it_ends_and_is_paid_for() {
     let model = LanguageModel::new(&ModelSettings { timeout: Span(50_000), stall: Span(50_000), ..settings(&server) });
     let (tell, mut told) = mpsc::channel(8);
     let answer = embedded();
-    let consulted = model.consult("how is payment", &answer, picture(), Tz::UTC, None, tell);
+    let consulted = model.consult("how is payment", &answer, known(), Tz::UTC, None, tell);
     let leaves = async {
         assert!(matches!(told.recv().await, Some(Saying::Begun { .. })));
         while server.came().is_empty() {

@@ -16,6 +16,7 @@ pub mod hypothesis;
 pub mod ids;
 pub mod incident;
 pub mod kind_guess;
+pub mod past_values;
 pub mod promise;
 pub mod quantity;
 pub mod reason;
@@ -54,6 +55,7 @@ pub use ids::{
 };
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
 pub use kind_guess::KindGuess;
+pub use past_values::{PastMetric, PastPage, PastValues, Slot, SlotPage, SlotWidth};
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;

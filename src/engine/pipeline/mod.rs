@@ -160,6 +160,18 @@ impl Engine {
         self.tell_begun_anew(count, "could not be read back");
     }
 
+    /// So many pages of what was measured could not be read back.
+    pub fn note_unread_past(&mut self, count: u64) {
+        if count > 0 {
+            let told = || {
+                Arc::from(format!(
+                    "{count} pages of what was measured at other times could not be read back; they are left as they are"
+                ))
+            };
+            self.store.problem.get_or_insert_with(told);
+        }
+    }
+
     fn tell_begun_anew(&mut self, count: u64, why: &str) {
         if count > 0 {
             let told = || Arc::from(format!("{count} series {why}: their history begins anew"));
@@ -218,6 +230,7 @@ impl Engine {
                 Record::Document(document) => self.restore_document(document),
                 Record::Rollout(kept) => self.restore_rollout(kept),
                 Record::PatchException(exception) => self.restore_exception(exception),
+                Record::PastPage(page) => self.detection.restore_past(&page),
             }
         }
         self.detection.set_next_anomaly_id(next_anomaly);

@@ -7,7 +7,7 @@ use super::Engine;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect;
 use crate::engine::limits::{CHANGES_IN_SNAPSHOT_MAX, ENDED_ANOMALIES_MAX, VITALS_EVERY_MS};
-use crate::engine::model::{Alert, AlertState, Anomaly, AnomalyState, Change, Incident, Run};
+use crate::engine::model::{Alert, AlertState, Anomaly, AnomalyState, Change, Incident, PastValues, Run};
 use crate::engine::snapshot::{Counts, Snapshot};
 
 impl Engine {
@@ -70,6 +70,12 @@ impl Engine {
             patch_exceptions: self.exceptions_in_order(now),
             replay: None,
         })
+    }
+
+    /// A picture of what was measured at other times, for questions. Costs little, and shares what it shows with the next one.
+    #[must_use]
+    pub fn past_values(&self) -> PastValues {
+        self.detection.past_values()
     }
 
     fn anomalies_in_order(&self) -> Vec<Arc<Anomaly>> {

@@ -108,6 +108,9 @@ impl Engine {
             turn.keep_later(Record::Series(Box::new(state)));
         }
         self.keep_relations(turn, RELATIONS_KEPT_PER_TICK_MAX);
+        for page in self.detection.past_to_keep(turn.now) {
+            turn.keep_later(Record::PastPage(page));
+        }
         if turn.now.since_ms(self.last_kept_at) < KEEP_EVERY_MS {
             return;
         }
@@ -151,6 +154,9 @@ impl Engine {
             turn.keep_later(Record::Series(Box::new(state)));
         }
         self.keep_relations(&mut turn, usize::MAX);
+        for page in self.detection.all_past_to_keep() {
+            turn.keep_later(Record::PastPage(page));
+        }
         self.last_kept_at = Timestamp(0);
         self.keep_series(&mut turn);
         for anomaly in self.world.anomalies.values() {

@@ -18,8 +18,9 @@ use crate::engine::ask::reading::{self, Reading};
 use crate::engine::ask::recall::Archive;
 use crate::engine::handle::Question;
 use crate::engine::inquiry::{Inquiry, Telling};
-use crate::engine::language_model::{LanguageModel, Saying, Spent};
+use crate::engine::language_model::{Known, LanguageModel, Saying, Spent};
 use crate::engine::limits::TELLING_QUEUE_MAX;
+use crate::engine::model::PastValues;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::store::Store;
 
@@ -31,13 +32,14 @@ pub struct ModelDesk {
     pub tasks: Handle,
 }
 
-/// Answers until nobody can ask any more. `past` is where the store is once it is open; without a `model` none is asked.
+/// Answers until nobody can ask any more, of other times by the newest of `values`. `past` is where the store is once it is open; without a `model` none is asked.
 ///
 /// # Errors
 /// When no thread can be had.
 pub fn spawn(
     mut questions: mpsc::Receiver<Question>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    values: watch::Receiver<Arc<PastValues>>,
     past: Arc<OnceLock<Weak<Store>>>,
     model: Option<ModelDesk>,
 ) -> io::Result<()> {
@@ -47,12 +49,12 @@ pub fn spawn(
             match question {
                 Question::Prepare => desk.prepare(),
                 Question::Ask(inquiry, tell) => {
-                    let snapshot = Arc::clone(&snapshots.borrow());
-                    let (reading, answer) = desk.answered(&inquiry, &snapshot);
+                    let known = Known { picture: Arc::clone(&snapshots.borrow()), past: Arc::clone(&values.borrow()) };
+                    let (reading, answer) = desk.answered(&inquiry, &known);
                     let telling = Telling::Answer { reading, answer: Arc::clone(&answer) };
                     // Whoever asked may have gone.
                     if tell.blocking_send(telling).is_ok() && inquiry.wants_model {
-                        consult(model.as_ref(), inquiry, answer, snapshot, tell);
+                        consult(model.as_ref(), inquiry, answer, known, tell);
                     }
                 }
             }
@@ -102,33 +104,28 @@ impl Desk {
         }
     }
 
-    fn answered(&mut self, inquiry: &Inquiry, snapshot: &Snapshot) -> (Arc<Reading>, Arc<Answer>) {
+    fn answered(&mut self, inquiry: &Inquiry, known: &Known) -> (Arc<Reading>, Arc<Answer>) {
         self.begin_to_fill();
         match self.filling.as_ref().map(Receiver::try_recv) {
             Some(Ok(archive)) => self.archive = archive,
             Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => {}
         }
+        let (snapshot, past) = (&known.picture, &known.past);
         let (zone, focus) = (inquiry.zone, inquiry.focus);
-        let ground = Ground { snapshot, zone, focus, archive: &self.archive };
+        let ground = Ground { snapshot, zone, focus, archive: &self.archive, past };
         let reading = self.conversation.read_after(&inquiry.text, inquiry.before.as_deref(), &ground);
         if reading.intent == Intent::IncidentSimilar {
             // What has ended since.
             self.archive.complete(snapshot);
         }
-        let ground = Ground { snapshot, zone, focus, archive: &self.archive };
+        let ground = Ground { snapshot, zone, focus, archive: &self.archive, past };
         let answer = self.conversation.answer_to(&reading, &ground);
         (Arc::new(reading), Arc::new(answer))
     }
 }
 
 /// Asks the model, and tells what it says as it says it.
-fn consult(
-    desk: Option<&ModelDesk>,
-    inquiry: Inquiry,
-    answer: Arc<Answer>,
-    snapshot: Arc<Snapshot>,
-    tell: mpsc::Sender<Telling>,
-) {
+fn consult(desk: Option<&ModelDesk>, inquiry: Inquiry, answer: Arc<Answer>, known: Known, tell: mpsc::Sender<Telling>) {
     let Some(desk) = desk.filter(|desk| desk.model.is_enabled()) else {
         let reason = Arc::from(
             "no language model is set up; `[ask.model]` of the configuration says how, `hypo doctor` checks it",
@@ -140,7 +137,7 @@ fn consult(
     let model = Arc::clone(&desk.model);
     desk.tasks.spawn(async move {
         let (said, mut sayings) = mpsc::channel(TELLING_QUEUE_MAX);
-        let asked = model.consult(&inquiry.text, &answer, snapshot, inquiry.zone, inquiry.focus, said);
+        let asked = model.consult(&inquiry.text, &answer, known, inquiry.zone, inquiry.focus, said);
         let told = async {
             while let Some(saying) = sayings.recv().await {
                 if tell.send(Telling::Model(saying)).await.is_err() {

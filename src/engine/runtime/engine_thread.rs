@@ -26,8 +26,8 @@ use crate::engine::handle::Envelope;
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
 use crate::engine::job::Job;
-use crate::engine::limits::{KILL_LOOK_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
-use crate::engine::model::{DeliveryReport, Signal};
+use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
+use crate::engine::model::{DeliveryReport, PastValues, Signal};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
 use crate::engine::pipeline::Engine;
@@ -43,6 +43,8 @@ pub(super) struct Ends {
     /// Where who answers questions finds the store, once it is open.
     pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// Where pictures of what was measured at other times go, to who answers questions.
+    pub values: watch::Sender<Arc<PastValues>>,
     pub ending: watch::Receiver<Ending>,
     pub stop_signal: StopSignal,
     pub started: oneshot::Sender<Result<(), RuntimeError>>,
@@ -141,6 +143,8 @@ fn live(
         _picture: picture,
         work,
         snapshots: ends.snapshots,
+        values: ends.values,
+        values_at: Timestamp(0),
         recorder: opened.recorder,
         next_request: 1,
         last_now: opened.now,
@@ -187,6 +191,9 @@ struct Desk {
     _picture: Option<PictureFile>,
     work: SyncSender<Work>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    values: watch::Sender<Arc<PastValues>>,
+    /// When they were published last.
+    values_at: Timestamp,
     recorder: Option<Recorder>,
     next_request: u64,
     last_now: Timestamp,
@@ -245,6 +252,7 @@ impl Desk {
                         self.engine.set_store_status(inbox.store_status.borrow_and_update().clone());
                     }
                     self.take(Input::Tick);
+                    self.publish_values();
                 }
                 Arrival::Signal(signal) => self.take(Input::Signal(signal)),
             }
@@ -314,6 +322,14 @@ impl Desk {
     fn publish(&mut self) {
         let picture = self.engine.snapshot(self.last_now);
         self.snapshots.send_replace(picture);
+    }
+
+    /// Publishes what was measured at other times, now and then: a few hundred microseconds' work for all that is kept.
+    fn publish_values(&mut self) {
+        if self.last_now.since_ms(self.values_at) >= PAST_EVERY_MS {
+            self.values_at = self.last_now;
+            self.values.send_replace(Arc::new(self.engine.past_values()));
+        }
     }
 
     fn take_request(&mut self, envelope: Envelope) {

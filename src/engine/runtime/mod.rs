@@ -40,6 +40,7 @@ use super::act::StepRunner;
 use super::handle::{EngineHandle, HandleEnds};
 use super::ingest::{StopSignal, StopSwitch};
 use super::language_model::LanguageModel;
+use super::model::PastValues;
 use super::patches::keeping::OfficeInMemory;
 use super::pipeline::EngineError;
 use super::runbooks::Library;
@@ -125,13 +126,16 @@ impl Runtime {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
             tasks: tokio::runtime::Handle::current(),
         };
-        ask_desk::spawn(questions, handle.snapshots(), Arc::clone(&past), Some(model)).map_err(RuntimeError::Thread)?;
+        let (values, newest_values) = watch::channel(Arc::new(PastValues::default()));
+        ask_desk::spawn(questions, handle.snapshots(), newest_values, Arc::clone(&past), Some(model))
+            .map_err(RuntimeError::Thread)?;
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
         let ends = engine_thread::Ends {
             requests,
             past,
+            values,
             snapshots,
             ending: told_to_end,
             stop_signal,

@@ -64,12 +64,27 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         };
         store.iter().flat_map(Store::series).filter_map(counted)
     };
+    let unread_pages = Cell::new(0_u64);
+    let pages = || {
+        unread_pages.set(0);
+        let unread = || unread_pages.set(unread_pages.get() + 1);
+        let counted = move |page: Option<_>| {
+            if page.is_none() {
+                unread();
+            }
+            page.map(Record::PastPage)
+        };
+        store.iter().flat_map(Store::past_pages).filter_map(counted)
+    };
     let recorder = match &config.record_to {
-        Some(path) => Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()))?),
+        Some(path) => {
+            Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()).chain(pages()))?)
+        }
         None => None,
     };
-    let mut first_jobs = engine.restore(known.into_iter().chain(series()), now);
+    let mut first_jobs = engine.restore(known.into_iter().chain(series()).chain(pages()), now);
     engine.note_unread_series(unread_count.get());
+    engine.note_unread_past(unread_pages.get());
     engine.number_from(next);
     first_jobs.extend(engine.begin(now));
     let with_resume = |spec: SourceSpec| {

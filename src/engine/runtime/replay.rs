@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::ask_desk;
 use super::recorder::{RECORDING_VERSION, RecordingLine};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds};
 use crate::engine::input::{Input, TimedInput};
+use crate::engine::limits::PAST_EVERY_MS;
+use crate::engine::model::PastValues;
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::runbooks::Library;
 use crate::engine::settings::EngineSettings;
@@ -139,9 +141,10 @@ impl Replay {
         let start = self.first.as_ref().map_or(Timestamp(0), |input| input.now);
         let first = self.picture(start, speed, false);
         let (handle, HandleEnds { mut requests, questions, snapshots }) = EngineHandle::pair(first);
-        ask_desk::spawn(questions, handle.snapshots(), Arc::default(), None)?;
+        let (values, newest_values) = watch::channel(Arc::new(PastValues::default()));
+        ask_desk::spawn(questions, handle.snapshots(), newest_values, Arc::default(), None)?;
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {
-            let mut last = start;
+            let (mut last, mut values_at) = (start, Timestamp(0));
             loop {
                 refuse_requests(&mut requests);
                 match self.next_input() {
@@ -150,6 +153,10 @@ impl Replay {
                         last = now;
                         let is_tick = input == Input::Tick;
                         self.engine.handle(input, now);
+                        if is_tick && now.since_ms(values_at) >= PAST_EVERY_MS {
+                            values_at = now;
+                            values.send_replace(Arc::new(self.engine.past_values()));
+                        }
                         if is_tick && self.engine.has_changed() {
                             snapshots.send_replace(self.picture(now, speed, false));
                         }
@@ -165,6 +172,7 @@ impl Replay {
                 }
             }
             snapshots.send_replace(self.picture(last, speed, true));
+            values.send_replace(Arc::new(self.engine.past_values()));
             // The last picture stays up, and requests are refused, until the console has gone.
             while let Some(envelope) = requests.blocking_recv() {
                 refuse(envelope);

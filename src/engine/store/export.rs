@@ -85,7 +85,7 @@ impl Store {
 
     /// True while nothing but what was learnt of series and services is kept: that can be learnt anew.
     fn is_empty(&self) -> bool {
-        let is_learnt = |tree: &TreeName| matches!(tree, TreeName::Series | TreeName::Relations);
+        let is_learnt = |tree: &TreeName| TreeName::LEARNT.contains(tree);
         TreeName::ALL.into_iter().filter(|tree| !is_learnt(tree)).all(|tree| self.tree(tree).is_empty())
     }
 }

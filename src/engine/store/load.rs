@@ -19,7 +19,7 @@ use crate::engine::patches::rollout::KeptRollout;
 /// Entries that cannot be read are named up to this number; all are counted.
 const NAMED_PROBLEMS_MAX: usize = 20;
 
-/// Everything but the series, which [`Store::series`] gives one by one.
+/// Everything but the series and what was measured, which [`Store::series`] and [`Store::past_pages`] give one by one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stored {
     /// Live ones, and the newest of those over, in order of id.
@@ -84,13 +84,16 @@ impl Stored {
 }
 
 impl Store {
-    /// Reads everything but the series.
+    /// Reads everything but the series and what was measured.
     ///
     /// # Errors
     /// When sled itself cannot read on. Single entries that cannot be read are no error; they are counted and named.
     pub fn load(&self) -> Result<Stored, StoreError> {
         let mut stored = Stored { next: self.next_numbers()?, ..Stored::default() };
-        for tree in TreeName::ALL.into_iter().filter(|tree| !matches!(tree, TreeName::Series | TreeName::Audit)) {
+        for tree in TreeName::ALL
+            .into_iter()
+            .filter(|tree| !matches!(tree, TreeName::Series | TreeName::Past | TreeName::Audit))
+        {
             for entry in self.tree(tree) {
                 let (key, value) = entry.map_err(|error| self.problem(&error))?;
                 take(&mut stored, tree, &key, &value);
@@ -163,7 +166,7 @@ fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
             stored.settings.insert(name, value);
         }
         // Read by methods of their own.
-        Ok(Record::Audit(_) | Record::Series(_)) => {}
+        Ok(Record::Audit(_) | Record::Series(_) | Record::PastPage(_)) => {}
         // What is gone is not there.
         Ok(Record::SeriesGone(_) | Record::DeliveryGone(_)) => {}
         Err(problem) => name_problem(stored, tree, key, &problem),

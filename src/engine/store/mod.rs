@@ -9,6 +9,7 @@ pub mod audit_file;
 mod export;
 mod holder;
 mod load;
+mod measured;
 mod migrate;
 mod older_run;
 mod open;

@@ -19,6 +19,7 @@
 //! deliveries number, big-endian       Delivery
 //! documents  incident, kind           Document
 //! exceptions number, big-endian       PatchException
+//! past       metric's fingerprint, width, page's number, big-endian: PastPage
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
 //! ```
@@ -37,7 +38,9 @@ use super::older_run::OlderRun;
 use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
-use crate::engine::model::{Anomaly, Change, DocumentKind, Fingerprint, IncidentId, Run, SourceName};
+use crate::engine::model::{
+    Anomaly, Change, DocumentKind, Fingerprint, IncidentId, PastPage, Run, SlotWidth, SourceName,
+};
 
 /// The schema this program writes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -81,10 +84,11 @@ pub(super) enum TreeName {
     Documents,
     Rollouts,
     Exceptions,
+    Past,
 }
 
 impl TreeName {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Incidents,
         Self::Anomalies,
         Self::Alerts,
@@ -101,7 +105,11 @@ impl TreeName {
         Self::Documents,
         Self::Rollouts,
         Self::Exceptions,
+        Self::Past,
     ];
+
+    /// What can be learnt or gathered anew: kept in batches of its own, and its loss is no loss of what anybody was told.
+    pub(super) const LEARNT: [Self; 3] = [Self::Series, Self::Relations, Self::Past];
 
     /// Its name on disk and in exports.
     pub(super) fn word(self) -> &'static str {
@@ -122,6 +130,7 @@ impl TreeName {
             Self::Documents => "documents",
             Self::Rollouts => "rollouts",
             Self::Exceptions => "exceptions",
+            Self::Past => "past",
         }
     }
 
@@ -135,7 +144,7 @@ impl TreeName {
 pub(super) struct Entry {
     pub tree: TreeName,
     pub key: Vec<u8>,
-    /// Empty where the entry is to be removed; only deliveries that are over, and what was learnt of series and services, ever
+    /// Empty where the entry is to be removed; only deliveries that are over, and what was learnt or measured, ever
     /// are.
     pub value: Vec<u8>,
 }
@@ -181,6 +190,8 @@ pub(super) fn encode(record: &Record) -> Result<Entry, ValueProblem> {
         Record::Delivery(it) => (TreeName::Deliveries, number(it.number), value(it)?),
         Record::Document(it) => (TreeName::Documents, document_key(it.incident, it.kind), value(it)?),
         Record::PatchException(it) => (TreeName::Exceptions, number(it.number), value(it)?),
+        Record::PastPage(it) if it.slots.is_empty() => (TreeName::Past, past_key(it), Vec::new()),
+        Record::PastPage(it) => (TreeName::Past, past_key(it), value(it)?),
         Record::DeliveryGone(of) => (TreeName::Deliveries, number(*of), Vec::new()),
         Record::SeriesGone(fingerprint) => (TreeName::Series, number(fingerprint.0), Vec::new()),
         Record::Setting { name, value: text } => (TreeName::Settings, name.as_bytes().to_vec(), value(text)?),
@@ -196,6 +207,18 @@ pub(super) fn document_key(incident: IncidentId, kind: DocumentKind) -> Vec<u8> 
         DocumentKind::RunbookDraft => 2,
     };
     [incident.0.to_be_bytes().to_vec(), vec![kind]].concat()
+}
+
+/// Where a page of what was measured is: those of a metric lie together, of each width in order of time.
+fn past_key(page: &PastPage) -> Vec<u8> {
+    let width = match page.width {
+        SlotWidth::FiveMinutes => 0,
+        SlotWidth::Hour => 1,
+    };
+    let number = page.slots.from.0.div_euclid(page.width.page_ms());
+    // Before the epoch nothing was measured.
+    let number = u64::try_from(number).unwrap_or(0);
+    [&page.fingerprint().0.to_be_bytes()[..], &[width], &number.to_be_bytes()].concat()
 }
 
 /// The record behind an entry.
@@ -215,6 +238,7 @@ pub(super) fn decode(tree: TreeName, key: &[u8], bytes: &[u8]) -> Result<Record,
         TreeName::Deliveries => Record::Delivery(read(bytes)?),
         TreeName::Documents => Record::Document(read(bytes)?),
         TreeName::Exceptions => Record::PatchException(read(bytes)?),
+        TreeName::Past => Record::PastPage(read(bytes)?),
         TreeName::Relations => Record::Relations { of: Fingerprint(key_number(key)?), bytes: read(bytes)? },
         TreeName::Cursors => {
             Record::BackfillCursor { source: SourceName::new(key_text()?), until: read::<Timestamp>(bytes)? }

@@ -38,12 +38,12 @@ impl Store {
 
     pub(super) fn write_entries(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
-        let (series, rest): (Vec<Entry>, Vec<Entry>) =
-            entries.into_iter().partition(|entry| entry.tree == TreeName::Series);
-        let (relations, small): (Vec<Entry>, Vec<Entry>) =
-            rest.into_iter().partition(|entry| entry.tree == TreeName::Relations);
-        self.write_learnt(TreeName::Series, series)?;
-        self.write_learnt(TreeName::Relations, relations)?;
+        let mut small = entries;
+        for tree in TreeName::LEARNT {
+            let (learnt, rest): (Vec<Entry>, Vec<Entry>) = small.into_iter().partition(|entry| entry.tree == tree);
+            self.write_learnt(tree, learnt)?;
+            small = rest;
+        }
         if !small.is_empty() {
             self.append_audit(&small)?;
             self.write_together(&small)?;

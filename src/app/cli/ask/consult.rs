@@ -10,10 +10,9 @@ use tokio::sync::mpsc;
 
 use super::output;
 use crate::engine::ask::answer::Answer;
-use crate::engine::language_model::{CheckedSentence, Ended, LanguageModel, Placed, Saying, Spent, Verdict};
+use crate::engine::language_model::{CheckedSentence, Ended, Known, LanguageModel, Placed, Saying, Spent, Verdict};
 use crate::engine::model::human_count;
 use crate::engine::settings::ModelSettings;
-use crate::engine::snapshot::Snapshot;
 
 /// Sayings that wait to be taken.
 const SAYINGS_MAX: usize = 256;
@@ -55,11 +54,11 @@ impl Consultant {
     }
 
     /// Asks, and waits for the end.
-    pub(super) fn consult(&self, question: &str, answer: &Answer, picture: &Arc<Snapshot>, zone: Tz) -> Consulted {
+    pub(super) fn consult(&self, question: &str, answer: &Answer, known: &Known, zone: Tz) -> Consulted {
         let (tell, mut told) = mpsc::channel(SAYINGS_MAX);
         let mut consulted = Consulted::default();
         self.tasks.block_on(async {
-            let asked = self.model.consult(question, answer, Arc::clone(picture), zone, None, tell);
+            let asked = self.model.consult(question, answer, known.clone(), zone, None, tell);
             let heard = async {
                 while let Some(saying) = told.recv().await {
                     consulted.take(saying);

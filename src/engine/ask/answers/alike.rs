@@ -168,7 +168,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use crate::engine::clock::{MINUTE_MS, Timestamp};
-    use crate::engine::model::{AnomalyId, CauseKind, RunId, SeriesRole};
+    use crate::engine::model::{AnomalyId, CauseKind, PastValues, RunId, SeriesRole};
     use crate::engine::snapshot::Snapshot;
     use crate::engine::world::fixtures;
 
@@ -199,7 +199,8 @@ mod tests {
             let other = fixtures::incident(id, "mail", 60_000);
             archive.put(&Digest { cause: None, ..Digest::of_picture(&snapshot, &other) });
         }
-        similar(&Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive }, slots)
+        let past = PastValues::default();
+        similar(&Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past }, slots)
     }
 
     fn text(answer: &Answer) -> String {

@@ -21,7 +21,7 @@ use crate::engine::ask::recall::Archive;
 use crate::engine::clock::Timestamp;
 use crate::engine::demo::headless::{self, Approve, Drill};
 use crate::engine::demo::scenarios;
-use crate::engine::model::{Anomaly, AnomalyId, ServiceName, TemplateId};
+use crate::engine::model::{Anomaly, AnomalyId, PastValues, ServiceName, TemplateId};
 use crate::engine::settings::{ModelApi, ModelPrice, ModelSettings};
 use crate::engine::snapshot::Snapshot;
 
@@ -110,7 +110,8 @@ fn settings(api: ModelApi) -> ModelSettings {
 
 fn ground(picture: &Snapshot) -> Ground<'_> {
     static NOTHING_PAST: LazyLock<Archive> = LazyLock::new(Archive::default);
-    Ground { snapshot: picture, zone: Tz::UTC, focus: None, archive: &NOTHING_PAST }
+    static NOTHING_MEASURED: LazyLock<PastValues> = LazyLock::new(PastValues::default);
+    Ground { snapshot: picture, zone: Tz::UTC, focus: None, archive: &NOTHING_PAST, past: &NOTHING_MEASURED }
 }
 
 fn embedded(picture: &Snapshot, question: &str) -> Answer {

@@ -8,6 +8,7 @@ mod judged;
 mod kept;
 mod logs;
 mod noise;
+mod past;
 mod promised;
 mod related;
 mod returned;
