@@ -21,6 +21,7 @@ use crate::engine::model::{
     human,
 };
 use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::rollout::{Occasion, OccasionKind};
 
 /// How many are told at most where a question says how many it wants.
 pub const ASKED_MAX: usize = 20;
@@ -82,6 +83,13 @@ impl<'s> Ground<'s> {
         let Some(chosen) = self.incident(slots).filter(|_| slots.incident.is_none()) else { return Vec::new() };
         let live = self.snapshot.incidents.iter().filter(|incident| incident.state.is_live());
         live.map(|incident| incident.id).filter(|id| *id != chosen.id && Some(chosen.id) != self.focus).collect()
+    }
+
+    /// True where a freeze covers something of this time.
+    #[must_use]
+    pub fn is_frozen(&self, from: Timestamp, until: Timestamp) -> bool {
+        let is_on = |it: &Occasion| it.kind == OccasionKind::Freeze && it.from < until && from < it.until;
+        self.snapshot.agenda.iter().any(is_on)
     }
 
     /// True where nothing that watches answers, so that what happens now may not be seen.

@@ -40,7 +40,8 @@ fn heeded(intent: Intent) -> &'static [Narrowed] {
         | Intent::Ownership
         | Intent::Remediation
         | Intent::ChangeLookup => &[Service],
-        Intent::ImpactPredict | Intent::AlertNoise | Intent::IncidentSimilar => &[Service, Count],
+        Intent::ImpactPredict => &[Time, Service, Count],
+        Intent::AlertNoise | Intent::IncidentSimilar => &[Service, Count],
         Intent::WhatChanged | Intent::ActionAudit => &[Time, Service, Owner],
         Intent::CurrentStatus => &[Severity],
         Intent::ServiceHealth => &[Service, Host],

@@ -7,6 +7,7 @@ mod changes;
 mod heed;
 mod history;
 mod incident;
+mod load;
 mod logs;
 mod machine;
 mod metrics;
@@ -158,7 +159,7 @@ mod tests {
     use crate::engine::ask::recall::Archive;
     use crate::engine::ask::slots::Slots;
     use crate::engine::clock::{MINUTE_MS, Timestamp};
-    use crate::engine::model::IncidentId;
+    use crate::engine::model::{IncidentId, PastValues};
     use crate::engine::snapshot::Snapshot;
     use crate::engine::world::fixtures;
 
@@ -167,7 +168,8 @@ mod tests {
         let incidents = incidents.map(|(service, id)| Arc::new(fixtures::incident(id, service, 60_000))).collect();
         let snapshot = Snapshot { at: Timestamp(90 * MINUTE_MS), incidents, ..Snapshot::empty() };
         let archive = Archive::default();
-        let ground = Ground { snapshot: &snapshot, zone: Tz::UTC, focus, archive: &archive };
+        let ground =
+            Ground { snapshot: &snapshot, zone: Tz::UTC, focus, archive: &archive, past: &PastValues::default() };
         let reading = Reading {
             intent,
             slots,
