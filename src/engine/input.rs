@@ -132,6 +132,9 @@ pub enum KillWord {
         by: Arc<str>,
         /// Why it is safe.
         reason: Arc<str>,
+        /// When it was said. A switch that was pulled later stays: after a power cut an older word may be back.
+        #[serde(default)]
+        at: Option<Timestamp>,
     },
 }
 

@@ -11,6 +11,7 @@
 //! channels, the clock and the store.
 
 pub mod clock;
+pub mod durable_file;
 pub mod limits;
 pub mod model;
 pub mod settings;

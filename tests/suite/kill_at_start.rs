@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::act::kill_file::KillFile;
+use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::input::KillWord;
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
@@ -50,9 +51,21 @@ async fn a_word_from_before_the_start_is_followed_and_leaves_the_log_whole() {
     std::fs::remove_file(file.path()).unwrap();
     let (_, texts) = life(&folder).await;
     assert!(texts.iter().all(|text| !text.starts_with("took")), "{texts:?}");
-    file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("it was a kettle") }).unwrap();
+    // A power cut may bring back an older word: the switch stays as it was pulled, and the file says so again.
+    let off = |at| KillWord::Off { by: Arc::from("ana"), reason: Arc::from("it was a kettle"), at: Some(at) };
+    file.write(&off(Timestamp(1))).unwrap();
+    let (is_on, texts) = life(&folder).await;
+    assert!(is_on, "{texts:?}");
+    assert!(texts.iter().any(|text| text.starts_with("the kill file says off, but was written before")), "{texts:?}");
+    file.write(&off(Timestamp(chrono::Utc::now().timestamp_millis()))).unwrap();
     let (is_on, texts) = life(&folder).await;
     assert!(!is_on && texts.iter().any(|text| text == "took the kill switch off: it was a kettle"), "{texts:?}");
+    // A fresh machine: the switch can be pulled before anything else, and what begins after it is content with the folder.
+    let fresh = tempfile::tempdir().unwrap();
+    let pulled = hypo(fresh.path(), &["kill", "--reason", "smoke"]);
+    assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
+    let (is_on, texts) = life(&fresh.path().join("state")).await;
+    assert!(is_on && texts.iter().any(|text| text.contains("smoke")), "{texts:?}");
     let proof = hypo(home.path(), &["audit", "verify"]);
     assert!(proof.status.success(), "{}", String::from_utf8_lossy(&proof.stdout));
 }

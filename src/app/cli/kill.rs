@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Exit, Failure, output, settings};
 use crate::app::arguments::{CommonArguments, KillArguments};
 use crate::engine::act::kill_file::KillFile;
+use crate::engine::ingest::wall_clock;
 use crate::engine::input::KillWord;
+use crate::engine::store::Store;
 
 /// Pulls the switch, takes it off, or says how it stands.
 pub(super) fn run(common: &CommonArguments, arguments: &KillArguments) -> Result<Exit, Failure> {
@@ -17,7 +19,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &KillArguments) -> Result
                 output::line(&format!("the kill switch is ON, by {by}: {reason}"))?;
                 Exit::Found
             }
-            Some(KillWord::Off { by, reason }) => {
+            Some(KillWord::Off { by, reason, .. }) => {
                 output::line(&format!("the kill switch is off, by {by}: {reason}"))?;
                 Exit::Done
             }
@@ -29,12 +31,12 @@ pub(super) fn run(common: &CommonArguments, arguments: &KillArguments) -> Result
     }
     let by: Arc<str> = Arc::from(super::console::operator());
     let reason: Arc<str> = Arc::from(arguments.reason.as_deref().unwrap_or_default().trim());
-    std::fs::create_dir_all(&folder)?;
+    Store::prepare_folder(&folder)?;
     if arguments.off {
         if reason.is_empty() {
             return Err("taking the kill switch off needs --reason: write why it is safe again".into());
         }
-        file.write(&KillWord::Off { by, reason })?;
+        file.write(&KillWord::Off { by, reason, at: Some(wall_clock::now()) })?;
         output::line("the kill switch is off; steps may begin again, each by its own approval")?;
     } else {
         let reason = if reason.is_empty() { Arc::from("no reason given") } else { reason };

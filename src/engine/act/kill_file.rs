@@ -1,11 +1,12 @@
 //! The kill file: one small file by which anybody on the machine can stop every act, also with the engine hung, the store
 //! broken or the disk full of everything else. That it is there means stop, unless it says that it is off.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine::clock::Timestamp;
+use crate::engine::durable_file;
 use crate::engine::input::KillWord;
 
 /// Its name in the folder of the engine's state.
@@ -32,21 +33,25 @@ impl KillFile {
         &self.path
     }
 
-    /// What it says; `None` where there is none. A file that cannot be read or says nothing known means stop.
+    /// What it says; `None` where there is none. A file that cannot be read or says nothing known means stop. Of a word
+    /// that does not say when it was written, the file does.
     #[must_use]
     pub fn read(&self) -> Option<KillWord> {
         let stop = |reason: String| Some(KillWord::On { by: Arc::from("kill file"), reason: Arc::from(reason) });
-        match std::fs::symlink_metadata(&self.path) {
+        let facts = match std::fs::symlink_metadata(&self.path) {
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return None,
             Err(problem) => return stop(format!("{} cannot be looked at: {problem}", self.path.display())),
             Ok(facts) if !facts.is_file() || facts.len() > BYTES_MAX => {
                 return stop(format!("{} is there", self.path.display()));
             }
-            Ok(_) => {}
-        }
+            Ok(facts) => facts,
+        };
         match std::fs::read_to_string(&self.path) {
             Err(problem) => stop(format!("{} cannot be read: {problem}", self.path.display())),
             Ok(text) => match serde_json::from_str(&text) {
+                Ok(KillWord::Off { by, reason, at: None }) => {
+                    Some(KillWord::Off { by, reason, at: Some(Timestamp(facts.mtime().saturating_mul(1_000))) })
+                }
                 Ok(word) => Some(word),
                 Err(_) if text.trim().is_empty() => stop(format!("{} is there", self.path.display())),
                 // Whoever wrote it by hand wrote why.
@@ -69,13 +74,7 @@ impl KillFile {
     }
 
     fn replace(&self, word: &KillWord) -> std::io::Result<()> {
-        let text = serde_json::to_string(word)?;
-        // Of this process alone: another one's word must never be renamed in place of ours.
-        let fresh = self.path.with_extension(format!("new-{}", nix::unistd::getpid()));
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &self.path)
+        durable_file::replace(&self.path, serde_json::to_string(word)?.as_bytes())
     }
 
     /// True where it says stop.
@@ -98,7 +97,7 @@ mod tests {
             std::fs::write(file.path(), text).unwrap();
             assert!(file.is_on(), "{text:?}");
         }
-        let off = KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it") };
+        let off = KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it"), at: Some(Timestamp(7)) };
         file.write(&off).unwrap();
         assert_eq!(file.read(), Some(off));
         assert!(!file.is_on());
@@ -107,10 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_does_not_say_when_is_as_old_as_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KillFile::of(folder.path());
+        std::fs::write(file.path(), r#"{"off":{"by":"ana","reason":"a kettle"}}"#).unwrap();
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        std::fs::File::options().write(true).open(file.path()).unwrap().set_modified(then).unwrap();
+        let Some(KillWord::Off { at, .. }) = file.read() else { panic!("it says off") };
+        assert_eq!(at, Some(Timestamp(1_700_000_000_000)));
+    }
+
+    #[test]
     fn an_order_to_stop_that_cannot_be_written_takes_an_older_word_away() {
         let folder = tempfile::tempdir().unwrap();
         let file = KillFile::of(folder.path());
-        file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it") }).unwrap();
+        file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it"), at: Some(Timestamp(7)) })
+            .unwrap();
         std::fs::create_dir(folder.path().join(format!("kill.new-{}", nix::unistd::getpid()))).unwrap();
         assert!(file.write(&KillWord::On { by: Arc::from("bob"), reason: Arc::from("smoke") }).is_err());
         assert_eq!(file.read(), None, "the next start does not read that it is off");

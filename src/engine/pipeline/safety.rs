@@ -79,12 +79,29 @@ impl Engine {
     pub(super) fn take_kill_word(&mut self, word: &KillWord, turn: &mut Turn) {
         let done = match word {
             KillWord::On { by, reason } if self.safety.kill.is_none() => self.kill(by, reason, turn),
-            KillWord::Off { by, reason } if self.safety.kill.is_some() => self.release(by, reason, turn),
-            KillWord::On { .. } | KillWord::Off { .. } => return,
+            KillWord::Off { by, reason, at } => {
+                let Some(pulled) = self.safety.kill.clone() else { return };
+                if at.is_some_and(|at| at < pulled.at) {
+                    return self.keep_killed(pulled, turn);
+                }
+                self.release(by, reason, turn)
+            }
+            KillWord::On { .. } => return,
         };
         if let Err(reason) = done {
             tracing::warn!(%reason, "the kill file was not followed");
         }
+    }
+
+    /// A power cut may bring an older file back, which says that the switch is off: it stays on, and the file says so again.
+    fn keep_killed(&mut self, pulled: KillSwitch, turn: &mut Turn) {
+        let text = format!(
+            "the kill file says off, but was written before the kill switch was pulled at {}: it stays on",
+            pulled.at.hh_mm_ss()
+        );
+        self.record(turn, AuditKind::Decision, &Arc::from(ENGINE), About::default(), &text);
+        turn.tell_kill(KillWord::On { by: pulled.by, reason: pulled.reason });
+        self.has_changed = true;
     }
 
     /// Nothing begins from here on, and what runs is told to stop.
@@ -124,7 +141,7 @@ impl Engine {
         }
         self.safety.kill = None;
         self.keep_safety(turn);
-        turn.tell_kill(KillWord::Off { by: Arc::clone(by), reason: Arc::clone(reason) });
+        turn.tell_kill(KillWord::Off { by: Arc::clone(by), reason: Arc::clone(reason), at: Some(turn.now) });
         let text = format!("took the kill switch off: {}", reason.trim());
         self.record(turn, AuditKind::Operator, by, About::default(), &text);
         self.has_changed = true;

@@ -3,9 +3,9 @@
 //! So what is acknowledged is in both; of what was not, the log may hold more than sled does, and sled takes it from there
 //! when the store is opened.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -14,6 +14,7 @@ use crate::engine::audit::chain::{self, GENESIS, Link};
 use crate::engine::audit::head::{End, Head, SigningKey};
 use crate::engine::audit::verify::{FindingKind, Point, Verdict, verify};
 use crate::engine::clock::Timestamp;
+use crate::engine::durable_file::private;
 use crate::engine::model::AuditEntry;
 
 /// The log's file in the store's folder.
@@ -175,13 +176,6 @@ fn look(folder: &Path, points: &[Point], take: &mut dyn FnMut(&Link, u64)) -> io
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => verify(&mut io::empty(), points, take),
         Err(problem) => Err(problem),
     }
-}
-
-/// Opens for this user only, and follows no link.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
-    options
 }
 
 /// The key, made where there is none.

@@ -160,6 +160,14 @@ impl Store {
         open::open(path)
     }
 
+    /// Makes the folder of a store where it is not there yet, for its owner alone.
+    ///
+    /// # Errors
+    /// When it cannot be made, or is open to others.
+    pub fn prepare_folder(path: &Path) -> Result<(), StoreError> {
+        open::prepare_folder(path)
+    }
+
     /// Its folder.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -99,7 +99,7 @@ pub(super) fn io_problem(path: &Path, reason: &std::io::Error) -> StoreError {
     }
 }
 
-fn prepare_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare_folder(path: &Path) -> Result<(), StoreError> {
     let failed = |reason| StoreError::Folder { path: path.to_path_buf(), reason };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let facts = path.metadata().map_err(failed)?;

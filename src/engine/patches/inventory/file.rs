@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
+use crate::engine::durable_file::replace;
+use crate::engine::patches::shelf::digest;
 use crate::engine::patches::shelf::health::Tried;
-use crate::engine::patches::shelf::{digest, replace};
 
 /// What became of looks, beside the inventory.
 pub const TRIES: &str = "inventory-tries.json";

@@ -14,9 +14,9 @@
 pub mod health;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use super::feeds::FeedKind;
 use super::feeds::document::FeedEntry;
 use crate::engine::clock::Timestamp;
+use crate::engine::durable_file::{private, replace};
 
 /// How a file begins.
 const MAGIC: &str = "hypo feed 1 ";
@@ -223,25 +224,6 @@ fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 pub(super) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Writes a file beside, waits for the disk, and renames it.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension(format!("new-{}", nix::unistd::getpid()));
-    let mut file = private().write(true).create(true).truncate(true).open(&fresh)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&fresh, path));
-    if written.is_err() {
-        // What cannot be taken away either is left for the next try to overwrite.
-        let _left = fs::remove_file(&fresh);
-    }
-    written
-}
-
-/// Opens for this user only, and follows no link.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
-    options
 }
 
 #[cfg(test)]
