@@ -74,7 +74,7 @@ impl Store {
     /// been imported then.
     pub fn import(&self, reader: &mut dyn BufRead, merge: bool) -> Result<u64, StoreError> {
         if !merge && !self.is_empty() {
-            return Err(StoreError::NotEmpty { path: self.path.clone() });
+            return Err(StoreError::NotEmpty { path: self.path().to_path_buf() });
         }
         let entries = read_all(reader)?;
         let count = entries.len() as u64;

@@ -5,28 +5,48 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::open::prepare_folder;
 
 /// Name of the file in the store's folder.
 const HOLDER_FILE: &str = "holder";
 
-/// The lock of an open store.
-pub(super) struct Holder(File);
+/// The right to open the store in a folder, which one process has at a time.
+pub struct Hold {
+    folder: PathBuf,
+    lock: File,
+}
 
-impl Drop for Holder {
+impl Hold {
+    /// Takes the store in this folder for this process; the folder is made where it is not there yet.
+    ///
+    /// # Errors
+    /// When another process has it, and when the folder cannot be used or is open to others.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
+        prepare_folder(folder)?;
+        take(folder)
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Hold {
     /// Closing the file alone would not do: a child that is just being started has a copy of it until its own program
     /// begins, and the lock lives as long as the last copy.
     fn drop(&mut self) {
-        if let Err(reason) = self.0.unlock() {
+        if let Err(reason) = self.lock.unlock() {
             tracing::warn!(%reason, "the lock of the store is let go by the end of the process only");
         }
     }
 }
 
-/// Takes the store for this process.
-pub(super) fn take(folder: &Path) -> Result<Holder, StoreError> {
+fn take(folder: &Path) -> Result<Hold, StoreError> {
     let path = folder.join(HOLDER_FILE);
     let failed = |reason| StoreError::Folder { path: path.clone(), reason };
     let mut file = OpenOptions::new()
@@ -49,7 +69,7 @@ pub(super) fn take(folder: &Path) -> Result<Holder, StoreError> {
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
     write!(file, "hypo pid {} since {since}", nix::unistd::getpid()).map_err(failed)?;
-    Ok(Holder(file))
+    Ok(Hold { folder: folder.to_path_buf(), lock: file })
 }
 
 /// What the holder wrote of itself; it may be about to.
@@ -68,7 +88,7 @@ mod tests {
     fn a_copy_in_a_starting_child_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let holder = take(folder.path()).unwrap();
-        let copy = holder.0.try_clone().unwrap();
+        let copy = holder.lock.try_clone().unwrap();
         assert!(matches!(take(folder.path()), Err(StoreError::Held { .. })));
         drop(holder);
         assert!(take(folder.path()).is_ok());

@@ -17,14 +17,14 @@ pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
     let found = match found.as_deref() {
         None => None,
         Some(bytes) => Some(<[u8; 4]>::try_from(bytes).map(u32::from_be_bytes).map_err(|_| StoreError::Damaged {
-            path: store.path.clone(),
+            path: store.path().to_path_buf(),
             reason: "its schema version cannot be read".to_owned(),
         })?),
     };
     match found {
         Some(SCHEMA_VERSION) => return Ok(()),
         Some(newer) if newer > SCHEMA_VERSION => {
-            return Err(StoreError::Newer { path: store.path.clone(), found: newer, known: SCHEMA_VERSION });
+            return Err(StoreError::Newer { path: store.path().to_path_buf(), found: newer, known: SCHEMA_VERSION });
         }
         // Without a schema it is new, or its very first start was cut off: either way there is nothing to bring along.
         None => {}

@@ -18,6 +18,7 @@ mod schema;
 mod series;
 mod write;
 
+pub use holder::Hold;
 pub use load::Stored;
 pub use past::PastIncident;
 
@@ -135,12 +136,11 @@ pub enum StoreError {
 
 /// An open store. Dropping it flushes and lets it go.
 pub struct Store {
-    path: PathBuf,
     db: sled::Db,
     /// In the order of [`TreeName::ALL`].
     trees: Vec<sled::Tree>,
     /// Held for as long as the store is open: its lock is what keeps others out.
-    _holder: holder::Holder,
+    hold: Hold,
     notices: Vec<Arc<str>>,
     acknowledged: Mutex<Acknowledged>,
     audit: Mutex<AuditFile>,
@@ -157,7 +157,15 @@ impl Store {
     /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
     /// repair, or a later version of the program wrote it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        open::open(path)
+        Self::open_held(Hold::take(path)?)
+    }
+
+    /// The same by whoever has taken the right to it already.
+    ///
+    /// # Errors
+    /// When the store is damaged beyond repair, or a later version of the program wrote it.
+    pub fn open_held(hold: Hold) -> Result<Self, StoreError> {
+        open::open(hold)
     }
 
     /// Makes the folder of a store where it is not there yet, for its owner alone.
@@ -171,7 +179,7 @@ impl Store {
     /// Its folder.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.hold.folder()
     }
 
     /// What happened on opening that a person should know.
@@ -204,21 +212,21 @@ impl Store {
     }
 
     fn problem(&self, error: &sled::Error) -> StoreError {
-        open::problem(&self.path, error)
+        open::problem(self.path(), error)
     }
 }
 
 impl std::fmt::Debug for Store {
     // Sled prints every page it holds, which is all that is kept.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+        out.debug_struct("Store").field("path", &self.path()).finish_non_exhaustive()
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         if let Err(error) = self.db.flush() {
-            tracing::warn!(%error, path = %self.path.display(), "the store could not be flushed on closing");
+            tracing::warn!(%error, path = %self.path().display(), "the store could not be flushed on closing");
         }
     }
 }

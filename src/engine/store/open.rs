@@ -12,7 +12,7 @@ use super::acknowledged::Acknowledged;
 use super::audit_file::{AuditFile, Opened};
 use super::schema::TreeName;
 use super::write::sequence_of;
-use super::{Store, StoreError, holder, migrate};
+use super::{Hold, Store, StoreError, migrate};
 
 /// Memory sled may use for pages.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -28,9 +28,8 @@ const SLED_LOCK_ERROR: &str = "could not acquire lock";
 const LOCK_ATTEMPTS: usize = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
-    prepare_folder(path)?;
-    let holder = holder::take(path)?;
+pub(super) fn open(hold: Hold) -> Result<Store, StoreError> {
+    let path = hold.folder();
     let unfinished = |reason| StoreError::Folder { path: path.to_path_buf(), reason };
     remove_unfinished_snapshots(path).map_err(unfinished)?;
     let (db, mut notices) = open_or_repair(path)?;
@@ -47,10 +46,9 @@ pub(super) fn open(path: &Path) -> Result<Store, StoreError> {
             .map_err(|error| io_problem(path, &error))?;
     notices.extend(of_log.into_iter().map(Arc::from));
     let mut store = Store {
-        path: path.to_path_buf(),
         db,
         trees,
-        _holder: holder,
+        hold,
         notices,
         acknowledged: Mutex::new(acknowledged),
         audit: Mutex::new(log),

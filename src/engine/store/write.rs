@@ -109,7 +109,7 @@ impl Store {
 
     fn fail_audit(&self, error: &std::io::Error) -> StoreError {
         self.has_failed.store(true, Ordering::Relaxed);
-        open::io_problem(&self.path, error)
+        open::io_problem(self.path(), error)
     }
 
     /// One transaction over the trees that are touched.
@@ -143,7 +143,7 @@ impl Store {
 
     fn refuse_after_failure(&self) -> Result<(), StoreError> {
         if self.has_failed.load(Ordering::Relaxed) {
-            return Err(StoreError::Failed { path: self.path.clone() });
+            return Err(StoreError::Failed { path: self.path().to_path_buf() });
         }
         Ok(())
     }
