@@ -22,7 +22,7 @@ use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::ingest::{SignalSink, Source, StopSignal, wall_clock};
 use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{
-    AuditEntry, AuditKind, BadWhen, Labels, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole,
+    AuditEntry, AuditKind, BadWhen, Labels, Person, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole,
     ServiceName, Signal, SourceKind, SourceName, Unit,
 };
 use hypocenter::engine::runbooks::Library;
@@ -243,7 +243,7 @@ fn child(is_loaded: bool) {
     let runtime = Runtime::start(config).expect("the engine starts");
     let options: ConsoleOptions =
         look(&ConsoleSettings::default(), Path::new("/nonexistent"), &|name| std::env::var(name).ok());
-    let link = EngineLink::new(runtime.handle(), "bench");
+    let link = EngineLink::new(runtime.handle(), Person::admin("bench"));
     tokio.block_on(run::run(link, options)).expect("a terminal");
     runtime.stop();
 }

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::engine::handle::EngineHandle;
 use crate::engine::inquiry::{Inquiry, Telling};
+use crate::engine::model::Person;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
@@ -13,14 +14,14 @@ use crate::engine::snapshot::Snapshot;
 #[derive(Debug, Clone)]
 pub struct EngineLink {
     handle: EngineHandle,
-    by: Arc<str>,
+    by: Person,
 }
 
 impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
-    pub fn new(handle: EngineHandle, by: &str) -> Self {
-        Self { handle, by: Arc::from(by) }
+    pub fn new(handle: EngineHandle, by: Person) -> Self {
+        Self { handle, by }
     }
 
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::inquiry::{Inquiry, Telling};
 use super::limits::{INQUIRY_QUEUE_MAX, REQUEST_QUEUE_MAX, TELLING_QUEUE_MAX};
+use super::model::Person;
 use super::request::{Reply, Request};
 use super::snapshot::Snapshot;
 
@@ -14,7 +15,7 @@ use super::snapshot::Snapshot;
 #[derive(Debug)]
 pub struct Envelope {
     /// Who asks.
-    pub by: Arc<str>,
+    pub by: Person,
     /// What for.
     pub request: Request,
     /// Where the answer goes.
@@ -93,11 +94,11 @@ impl EngineHandle {
 
     /// Asks for something. The answer comes once what it speaks of is on disk; when the engine is overloaded or gone it
     /// comes at once and says so.
-    pub fn send(&self, by: &str, request: Request) -> oneshot::Receiver<Reply> {
+    pub fn send(&self, by: &Person, request: Request) -> oneshot::Receiver<Reply> {
         let (reply, answer) = oneshot::channel();
         // Before it is recorded, answered or kept.
         let request = request.redacted();
-        let envelope = Envelope { by: Arc::from(by), request, reply };
+        let envelope = Envelope { by: by.clone(), request, reply };
         if let Err(refused) = self.requests.try_send(envelope) {
             let reason = match &refused {
                 mpsc::error::TrySendError::Full(_) => "the engine is busy; try again in a moment",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::model::{DeliveryReport, RolloutTarget, RunId, Signal};
+use super::model::{DeliveryReport, Person, RolloutTarget, RunId, Signal};
 use super::patches::inventory::Reboot;
 use super::patches::picture::PatchPicture;
 use super::patches::rollout::planning::Need;
@@ -30,7 +30,7 @@ pub enum Input {
         /// For the reply.
         id: RequestId,
         /// Who asks.
-        by: Arc<str>,
+        by: Person,
         /// What for.
         request: Request,
     },

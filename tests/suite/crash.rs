@@ -16,7 +16,7 @@ use hypocenter::engine::audit::head::Head;
 use hypocenter::engine::audit::verify::FindingKind;
 use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{
-    AutonomyMode, Call, IncidentId, IncidentState, Purpose, Repeat, Run, RunId, RunState, RunStep, StepState,
+    AutonomyMode, Call, IncidentId, IncidentState, Person, Purpose, Repeat, Run, RunId, RunState, RunStep, StepState,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
@@ -147,7 +147,7 @@ async fn life() {
             continue;
         };
         say(&format!("ASK {fact}"));
-        match handle.send(PERSON, request).await {
+        match handle.send(&Person::admin(PERSON), request).await {
             Ok(Reply::Done { text }) => say(&format!("ACK {fact} {text}")),
             Ok(Reply::Refused { reason }) => {
                 say(&format!("NAK {fact} {reason}"));

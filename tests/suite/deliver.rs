@@ -12,7 +12,7 @@ use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::ingest::{SignalSink, Source, StopSignal, wall_clock};
 use hypocenter::engine::model::{
     AlertNotice, AlertState, DeliveryState, Fingerprint, IncidentId, IncidentSeverity, IncidentState, Labels,
-    OutwardEvent, ServiceName, Severity, Signal, SourceKind, SourceName,
+    OutwardEvent, Person, ServiceName, Severity, Signal, SourceKind, SourceName,
 };
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::runbooks::Library;
@@ -129,7 +129,7 @@ async fn a_destination_that_does_not_answer_holds_nobody_up() {
     };
     wait(&runtime, "the delivery is under way", is_under_way).await;
     // Request, disk, answer and picture: the whole way round, with the delivery still under way at its end.
-    let answer = runtime.handle().send("ana", Request::Acknowledge { incident: IncidentId(1) });
+    let answer = runtime.handle().send(&Person::admin("ana"), Request::Acknowledge { incident: IncidentId(1) });
     let answer = tokio::time::timeout(PATIENCE, answer).await.expect("the engine waits for slack").unwrap();
     assert!(matches!(answer, Reply::Done { .. }), "{answer:?}");
     let is_taken = |snapshot: &Snapshot| snapshot.incidents.iter().any(|it| it.state == IncidentState::Acknowledged);
@@ -163,7 +163,8 @@ async fn what_is_pending_is_told_after_a_restart_exactly_once() {
         assert_eq!(snapshot.incidents.len(), 1, "{life}");
         // A few ticks more, in which it would be told again.
         let at = snapshot.at;
-        let answer = runtime.handle().send("ana", Request::Note { incident: IncidentId(1), text: life.into() });
+        let answer =
+            runtime.handle().send(&Person::admin("ana"), Request::Note { incident: IncidentId(1), text: life.into() });
         assert!(matches!(answer.await.unwrap(), Reply::Done { .. }));
         wait(&runtime, "time passes", |snapshot| snapshot.at.since_ms(at) >= 0 && snapshot.revision > 1).await;
         stop(runtime).await;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hypocenter::engine::handle::EngineHandle;
-use hypocenter::engine::model::{Run, StepState};
+use hypocenter::engine::model::{Person, Run, StepState};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
 
@@ -52,7 +52,7 @@ async fn life() {
 }
 
 async fn ask(handle: &EngineHandle, request: Request) {
-    let reply = handle.send("ana", request).await.unwrap();
+    let reply = handle.send(&Person::admin("ana"), request).await.unwrap();
     assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
 }
 

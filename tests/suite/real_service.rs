@@ -14,8 +14,8 @@ use hypocenter::engine::handle::EngineHandle;
 use hypocenter::engine::input::{Input, RequestId, StepProgress, StepReport};
 use hypocenter::engine::job::Job;
 use hypocenter::engine::model::{
-    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentState, Labels, Run, RunState, Sample, SampleBatch,
-    SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
+    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentState, Labels, Person, Run, RunState, Sample,
+    SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
 };
 use hypocenter::engine::pipeline::Engine;
 use hypocenter::engine::request::{Reply, Request};
@@ -180,7 +180,11 @@ impl Watched {
     async fn walk(&self, runbook: &str) -> Arc<Run> {
         let mut snapshots = self.handle.snapshots();
         let incident = live(&snapshots.borrow_and_update()).unwrap().id;
-        let begun = self.handle.send("ana", Request::StartRun { incident, runbook: runbook.into() }).await.unwrap();
+        let begun = self
+            .handle
+            .send(&Person::admin("ana"), Request::StartRun { incident, runbook: runbook.into() })
+            .await
+            .unwrap();
         assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
         let is_it = |run: &&Arc<Run>| run.incident() == Some(incident) && run.runbook.id.as_ref() == runbook;
         let begun = Instant::now();
@@ -191,7 +195,7 @@ impl Watched {
                 Some(run) if !run.state.is_open() || run.state == RunState::Paused => return run,
                 Some(run) => match next(&run) {
                     // What has changed meanwhile is refused, and seen in the next picture.
-                    Some(request) => drop(self.handle.send("ana", request).await.unwrap()),
+                    Some(request) => drop(self.handle.send(&Person::admin("ana"), request).await.unwrap()),
                     None => drop(tokio::time::timeout(PATIENCE, snapshots.changed()).await),
                 },
                 None => drop(tokio::time::timeout(PATIENCE, snapshots.changed()).await),
@@ -395,7 +399,7 @@ impl Turned {
     async fn ask(&mut self, request: Request) {
         let id = RequestId(self.next_request);
         self.next_request += 1;
-        let reply = self.take(Input::Request { id, by: "ana".into(), request: request.clone() }).await;
+        let reply = self.take(Input::Request { id, by: Person::admin("ana"), request: request.clone() }).await;
         assert!(matches!(reply, Some(Reply::Done { .. })), "{request:?}: {reply:?}");
     }
 

@@ -11,7 +11,7 @@ use hypocenter::engine::ingest::{SignalSink, Source, StopSignal};
 use hypocenter::engine::input::{Input, RequestId};
 use hypocenter::engine::job::{Job, Record};
 use hypocenter::engine::model::{
-    AlertNotice, AlertState, Fingerprint, IncidentId, ServiceName, Severity, Signal, SourceName,
+    AlertNotice, AlertState, Fingerprint, IncidentId, Person, ServiceName, Severity, Signal, SourceName,
 };
 use hypocenter::engine::pipeline::Engine;
 use hypocenter::engine::request::Request;
@@ -113,7 +113,7 @@ async fn no_secret_is_kept_exported_or_shown() {
     let incident: IncidentId = engine.snapshot(START + 5 * SECOND_MS).incidents[0].id;
     for number in 0..SECRET_COUNT {
         let request = Request::Note { incident, text: told(number).into() };
-        jobs.extend(engine.handle(Input::Request { id: RequestId(number), by: "ana".into(), request }, START));
+        jobs.extend(engine.handle(Input::Request { id: RequestId(number), by: Person::admin("ana"), request }, START));
     }
     jobs.extend(engine.handle(Input::Tick, START + 10 * SECOND_MS));
     let mut audit_text = String::new();

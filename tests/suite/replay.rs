@@ -8,7 +8,7 @@ use hypocenter::engine::demo::scenarios;
 use hypocenter::engine::demo::settings::settings;
 use hypocenter::engine::demo::shop::Shop;
 use hypocenter::engine::input::{Input, RequestId, TimedInput};
-use hypocenter::engine::model::IncidentId;
+use hypocenter::engine::model::{IncidentId, Person};
 use hypocenter::engine::pipeline::Engine;
 use hypocenter::engine::request::Request;
 use hypocenter::engine::runbooks::Library;
@@ -30,7 +30,7 @@ fn inputs() -> Vec<TimedInput> {
         inputs.push(TimedInput { now, input: Input::Tick });
     }
     let request = Request::Acknowledge { incident: IncidentId(1) };
-    let input = Input::Request { id: RequestId(1), by: "ana".into(), request };
+    let input = Input::Request { id: RequestId(1), by: Person::admin("ana"), request };
     inputs.push(TimedInput { now, input });
     inputs
 }

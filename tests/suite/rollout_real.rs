@@ -14,8 +14,8 @@ use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::handle::EngineHandle;
 use hypocenter::engine::ingest::{SignalSink, Source, StopSignal};
 use hypocenter::engine::model::{
-    BadWhen, Labels, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceKind,
-    SourceName, Unit,
+    BadWhen, Labels, Person, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal,
+    SourceKind, SourceName, Unit,
 };
 use hypocenter::engine::patches::rollout::{KeptRollout, RolloutEnd, RolloutRequest, RolloutState, TargetState};
 use hypocenter::engine::request::{Reply, Request};
@@ -234,7 +234,7 @@ pub(super) fn runtime_of(hosts: &Hosts, bad_from: usize, settings: EngineSetting
 }
 
 pub(super) async fn ask(handle: &EngineHandle, request: Request) -> String {
-    match handle.send("ana", request).await.unwrap() {
+    match handle.send(&Person::admin("ana"), request).await.unwrap() {
         Reply::Done { text } => text.to_string(),
         Reply::Refused { reason } => panic!("refused: {reason}"),
     }

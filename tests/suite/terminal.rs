@@ -1,6 +1,7 @@
 //! The real console in a pseudo-terminal: it starts, ends in every way, suspends, resizes and idles, and leaves a usable
 //! shell behind. The child is this very test binary, run again with a variable that says what to be.
 
+use hypocenter::engine::model::Person;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ fn console() {
         depth: ColourDepth::Cube,
         ..ConsoleOptions::default()
     };
-    runtime.block_on(run(EngineLink::new(handle, "you"), options)).unwrap();
+    runtime.block_on(run(EngineLink::new(handle, Person::admin("you")), options)).unwrap();
 }
 
 fn command(role: &str) -> CommandBuilder {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hypocenter::engine::handle::EngineHandle;
-use hypocenter::engine::model::{Run, RunId, StepState};
+use hypocenter::engine::model::{Person, Run, RunId, StepState};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
 
@@ -38,7 +38,10 @@ async fn of_many_who_approve_the_same_step_exactly_one_is_obeyed() {
     runtime.started().await.unwrap();
     let handle = runtime.handle();
     when(&handle, "a proposal", |snapshot| snapshot.proposals.get(&INCIDENT).is_some_and(|all| !all.is_empty())).await;
-    let begun = handle.send("ana", Request::StartRun { incident: INCIDENT, runbook: "mend".into() }).await.unwrap();
+    let begun = handle
+        .send(&Person::admin("ana"), Request::StartRun { incident: INCIDENT, runbook: "mend".into() })
+        .await
+        .unwrap();
     assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
     for round in 0..names.len() {
         let offered = when(&handle, "an offer", |snapshot| {
@@ -54,7 +57,7 @@ async fn of_many_who_approve_the_same_step_exactly_one_is_obeyed() {
             } else {
                 Request::Approve { run, step, digest, typed_target: None }
             };
-            handle.send(&format!("person {console}"), request)
+            handle.send(&Person::admin(&format!("person {console}")), request)
         });
         let mut done = 0;
         for answer in answers.collect::<Vec<_>>() {

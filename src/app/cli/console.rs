@@ -1,5 +1,6 @@
 //! `hypo`: the console on the configured sources; and what every command with a screen or an engine shares.
 
+use crate::engine::model::Person;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
     }
     let _entered = tokio.enter();
     let mut runtime = Runtime::start(config)?;
-    let link = EngineLink::new(runtime.handle(), &operator());
+    let link = EngineLink::new(runtime.handle(), Person::admin(&operator()));
     let options = options(loaded);
     let outcome = tokio.block_on(async {
         let console = run::run(link, options);
@@ -78,7 +79,7 @@ async fn see_commands_out(runtime: &Runtime) {
 pub(super) fn show(loaded: &Loaded, handle: EngineHandle) -> Result<Exit, Failure> {
     log_file::start(&loaded.paths.state_dir, variable("HYPO_LOG").as_deref())?;
     let tokio = tokio_runtime()?;
-    tokio.block_on(run::run(EngineLink::new(handle, &operator()), options(loaded)))?;
+    tokio.block_on(run::run(EngineLink::new(handle, Person::admin(&operator())), options(loaded)))?;
     Ok(Exit::Done)
 }
 

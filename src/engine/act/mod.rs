@@ -7,6 +7,7 @@ pub mod callable;
 pub mod executor;
 pub mod kill_file;
 pub mod policy;
+pub mod roles;
 pub mod steps;
 pub mod walk;
 

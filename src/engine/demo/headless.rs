@@ -14,7 +14,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
-use crate::engine::model::{Incident, IncidentId, IncidentState, PastValues, Run, RunId, RunState, StepState};
+use crate::engine::model::{Incident, IncidentId, IncidentState, PastValues, Person, Run, RunId, RunState, StepState};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::report::{self, Report};
@@ -258,7 +258,7 @@ impl<'a> Play<'a> {
             if let Some(request) = request {
                 let id = RequestId(self.next_request);
                 self.next_request += 1;
-                self.hand_in(Input::Request { id, by: Arc::from(STAND_IN), request }, now);
+                self.hand_in(Input::Request { id, by: Person::admin(STAND_IN), request }, now);
             }
         }
     }

@@ -17,7 +17,8 @@ pub mod ids;
 pub mod incident;
 pub mod kind_guess;
 pub mod past_values;
-pub mod promise;
+mod person;
+mod promise;
 pub mod quantity;
 pub mod reason;
 pub mod run;
@@ -56,6 +57,7 @@ pub use ids::{
 pub use incident::{Incident, IncidentState, TimelineEntry, TimelineKind};
 pub use kind_guess::KindGuess;
 pub use past_values::{PastMetric, PastPage, PastValues, Slot, SlotPage, SlotWidth};
+pub use person::{Person, Role};
 pub use promise::{ForecastOutcome, Promise, TrackRecord};
 pub use quantity::{human, human_count, human_span};
 pub use reason::SuppressionReason;

@@ -82,6 +82,7 @@ mod tests {
     use crate::engine::clock::DAY_MS;
     use crate::engine::input::{Input, RequestId};
     use crate::engine::job::Job;
+    use crate::engine::model::Person;
     use crate::engine::patches::exceptions::{ExceptionKind, Reach, Subject};
     use crate::engine::patches::picture::PatchPicture;
     use crate::engine::request::{Reply, Request};
@@ -107,7 +108,7 @@ mod tests {
     /// The records that are on disk before the answer, and the answer.
     fn ask(engine: &mut Engine, request: Request, now: Timestamp) -> (Vec<Record>, Result<String, String>) {
         let mut kept = Vec::new();
-        for job in engine.handle(Input::Request { id: RequestId(1), by: "mira".into(), request }, now) {
+        for job in engine.handle(Input::Request { id: RequestId(1), by: Person::admin("mira"), request }, now) {
             match job {
                 Job::Persist(records) => kept.extend(records),
                 Job::Reply { reply: Reply::Done { text }, .. } => return (kept, Ok(text.to_string())),

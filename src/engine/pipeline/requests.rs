@@ -5,16 +5,22 @@ use std::sync::Arc;
 use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
+use crate::engine::act::roles;
 use crate::engine::correlate::lifecycle;
 use crate::engine::input::RequestId;
 use crate::engine::job::Record;
 use crate::engine::limits::CAUSE_VERDICTS_MAX;
-use crate::engine::model::{AnomalyId, AuditKind, IncidentId, ServiceName, SuppressionReason};
+use crate::engine::model::{AnomalyId, AuditKind, IncidentId, Person, ServiceName, SuppressionReason};
 use crate::engine::request::{Reply, Request};
 use crate::engine::root_cause;
 
 impl Engine {
-    pub(super) fn take_request(&mut self, id: RequestId, by: &Arc<str>, request: &Request, turn: &mut Turn) {
+    pub(super) fn take_request(&mut self, id: RequestId, person: &Person, request: &Request, turn: &mut Turn) {
+        let by = &person.name;
+        if let Some(reason) = roles::refusal(person.role, request) {
+            self.record(turn, AuditKind::Operator, by, About::default(), &format!("refused: {reason}"));
+            return turn.reply(id, Reply::Refused { reason: Arc::from(reason) });
+        }
         let outcome = match request {
             Request::PlanRollout { source } => match self.ask_for_plan(id, by, source, turn) {
                 // Answered once what it needs was found.

@@ -13,8 +13,10 @@ use crate::engine::input::TimedInput;
 use crate::engine::job::Record;
 use crate::engine::settings::EngineSettings;
 
-/// Version of the format.
-pub const RECORDING_VERSION: u32 = 1;
+/// Version of the format: 2 since people have roles.
+pub const RECORDING_VERSION: u32 = 2;
+/// The oldest version that is read: whoever asked then could ask for everything.
+pub const RECORDING_VERSION_MIN: u32 = 1;
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

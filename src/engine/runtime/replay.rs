@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::ask_desk;
-use super::recorder::{RECORDING_VERSION, RecordingLine};
+use super::recorder::{RECORDING_VERSION, RECORDING_VERSION_MIN, RecordingLine};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds};
 use crate::engine::input::{Input, TimedInput};
@@ -82,9 +82,10 @@ impl Replay {
         let mut first = None;
         while let Some(line) = next_line(&mut lines, path)? {
             match line {
-                RecordingLine::HypocenterRecording(RECORDING_VERSION) => has_header = true,
+                RecordingLine::HypocenterRecording(RECORDING_VERSION_MIN..=RECORDING_VERSION) => has_header = true,
                 RecordingLine::HypocenterRecording(version) => {
-                    let problem = format!("version {version} of the format; this program reads {RECORDING_VERSION}");
+                    let problem =
+                        format!("version {version} of the format; this program reads up to {RECORDING_VERSION}");
                     return Err(ReplayError::Line { path: path.to_owned(), line: 1, problem });
                 }
                 RecordingLine::Settings(told) => settings = *told,

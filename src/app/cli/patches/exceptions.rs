@@ -1,5 +1,6 @@
 //! `hypo patches defer`, `accept`, `withdraw` and `exceptions`: what may wait, until when, and who answers for it.
 
+use crate::engine::model::Person;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -116,7 +117,7 @@ fn ask(common: &CommonArguments, request: Request) -> Result<Exit, Failure> {
     let (fleet, knowledge) = (&office.fleet, &office.knowledge);
     let found = made(&Made { fleet, knowledge, matched: &matched, queue: &queue, feeds: &[], settings: risk }, now);
     engine.handle(Input::Patches(Arc::new(found)), now);
-    let request = Input::Request { id: RequestId(1), by: Arc::from(console::operator()), request };
+    let request = Input::Request { id: RequestId(1), by: Person::admin(&console::operator()), request };
     let mut answer = Err("the engine gave no answer; this is a bug worth reporting".to_owned());
     for job in engine.handle(request, now) {
         match job {

@@ -1,7 +1,7 @@
 //! Rollouts in the shop, on a virtual clock: planned and approved as by a person, carried out on the model.
 
 use super::*;
-use crate::engine::model::RolloutId;
+use crate::engine::model::{Person, RolloutId};
 use crate::engine::patches::rollout::RolloutRequest;
 use crate::engine::patches::rollout::state::{Rollout, RolloutEnd, RolloutState};
 
@@ -28,7 +28,7 @@ impl<'a> Watched<'a> {
     fn ask(&mut self, request: Request) {
         let id = RequestId(self.play.next_request);
         self.play.next_request += 1;
-        self.play.hand_in(Input::Request { id, by: Arc::from("ana"), request }, self.now);
+        self.play.hand_in(Input::Request { id, by: Person::admin("ana"), request }, self.now);
     }
 
     fn seconds(&mut self, count: usize) {

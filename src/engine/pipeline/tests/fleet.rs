@@ -8,8 +8,8 @@ use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    BadWhen, Call, IncidentId, Labels, RolloutId, Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole,
-    ServiceName, Signal, SourceName, Unit,
+    BadWhen, Call, IncidentId, Labels, Person, RolloutId, Sample, SampleBatch, SeriesDescriptor, SeriesNotice,
+    SeriesRole, ServiceName, Signal, SourceName, Unit,
 };
 use crate::engine::patches::inventory::{Environment, Traits};
 use crate::engine::patches::risk::RiskBand;
@@ -189,7 +189,7 @@ impl Fleet {
     pub(super) fn ask(&mut self, request: Request) {
         let id = RequestId(self.next_request);
         self.next_request += 1;
-        self.input(Input::Request { id, by: Arc::from("ana"), request });
+        self.input(Input::Request { id, by: Person::admin("ana"), request });
     }
 
     /// Lets time pass, one second after the other.

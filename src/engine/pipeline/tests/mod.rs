@@ -15,8 +15,8 @@ use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
     Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels,
-    Misfit, OutwardEvent, Purpose, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice, SeriesRole,
-    ServiceName, Severity, ShadowRecord, Signal, SourceName, StepEffect, StepState, Unit,
+    Misfit, OutwardEvent, Person, Purpose, Role, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice,
+    SeriesRole, ServiceName, Severity, ShadowRecord, Signal, SourceName, StepEffect, StepState, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -98,7 +98,7 @@ fn an_answer_comes_after_what_it_speaks_of_is_written() {
         engine.handle(input, now);
     }
     let request = Request::Acknowledge { incident: IncidentId(1) };
-    let input = Input::Request { id: RequestId(9), by: Arc::from("ana"), request };
+    let input = Input::Request { id: RequestId(9), by: Person::admin("ana"), request };
     let jobs = engine.handle(input, START + 10 * SECOND_MS);
     let [Job::Persist(records), Job::Reply { id: RequestId(9), reply: Reply::Done { .. } }, ..] = jobs.as_slice()
     else {
@@ -115,9 +115,31 @@ fn an_answer_comes_after_what_it_speaks_of_is_written() {
 fn what_cannot_be_done_is_refused_in_words_and_changes_nothing() {
     let mut engine = engine();
     let request = Request::Resolve { incident: IncidentId(77) };
-    let jobs = engine.handle(Input::Request { id: RequestId(1), by: Arc::from("ana"), request }, START);
+    let jobs = engine.handle(Input::Request { id: RequestId(1), by: Person::admin("ana"), request }, START);
     let [Job::Reply { reply: Reply::Refused { reason }, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert!(reason.contains("INC-77"), "{reason}");
+}
+
+#[test]
+fn what_a_role_does_not_allow_is_refused_and_noted_and_stopping_is_for_everybody() {
+    let mut engine = engine();
+    for (input, now) in storm(0..3) {
+        engine.handle(input, now);
+    }
+    let viewer = Person { name: Arc::from("vic"), role: Role::Viewer };
+    let mut ask = |request| {
+        let input = Input::Request { id: RequestId(1), by: viewer.clone(), request };
+        engine.handle(input, START + 10 * SECOND_MS)
+    };
+    let jobs = ask(Request::Acknowledge { incident: IncidentId(1) });
+    let [Job::Persist(records), Job::Reply { reply: Reply::Refused { reason }, .. }, ..] = jobs.as_slice() else {
+        panic!("{jobs:?}")
+    };
+    assert_eq!(reason.as_ref(), "acknowledging an incident needs the role responder; yours is viewer");
+    let [Record::Audit(entry)] = records.as_slice() else { panic!("nothing else changes: {records:?}") };
+    assert!(entry.by.as_ref() == "vic" && entry.text.contains(reason.as_ref()), "{entry:?}");
+    let jobs = ask(Request::Kill { reason: Arc::from("smoke") });
+    assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Done { .. }, .. })), "{jobs:?}");
 }
 
 #[test]
@@ -133,7 +155,7 @@ fn a_restart_brings_back_the_incidents_and_goes_on_numbering() {
     let jobs = second.handle(
         Input::Request {
             id: RequestId(1),
-            by: Arc::from("ana"),
+            by: Person::admin("ana"),
             request: Request::Note { incident: IncidentId(1), text: Arc::from("looking") },
         },
         now,
@@ -364,7 +386,7 @@ fn an_unknown_step_of_a_stopped_run_is_settled_while_the_next_run_is_under_way()
     let (_, mut opened) = kept_of_a_storm();
     opened.extend([Record::Run(stopped), Record::Run(next)]);
     engine.restore(opened, START);
-    let ask = |request| Input::Request { id: RequestId(1), by: Arc::from("ana"), request };
+    let ask = |request| Input::Request { id: RequestId(1), by: Person::admin("ana"), request };
     let settle = Request::SettleUnknown { run: RunId(1), step: at, has_happened: true };
     let jobs = engine.handle(ask(settle), START);
     assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Done { .. }, .. })), "{jobs:?}");

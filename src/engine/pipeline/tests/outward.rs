@@ -1,6 +1,7 @@
 //! What is told outside: on disk first, once, and closed again.
 
 use super::*;
+use crate::engine::model::Person;
 
 /// An engine that tells Slack of incidents and ServiceNow of acts.
 fn talkative() -> Engine {
@@ -63,7 +64,7 @@ fn a_status_update_is_kept_told_and_sets_when_the_next_is_due() {
     for (input, now) in storm(0..3) {
         engine.handle(input, now);
     }
-    let ask = |request| Input::Request { id: RequestId(1), by: Arc::from("ana"), request };
+    let ask = |request| Input::Request { id: RequestId(1), by: Person::admin("ana"), request };
     let worse = Request::SetSeverity { incident: IncidentId(1), severity: IncidentSeverity::Sev1 };
     let at = START + MINUTE_MS;
     engine.handle(ask(worse), at);
@@ -101,7 +102,7 @@ fn told_of_updates(update_due: UpdateDue) -> (Vec<(OutwardEvent, Timestamp)>, En
     }
     let at = START + MINUTE_MS;
     let worse = Request::SetSeverity { incident: IncidentId(1), severity: IncidentSeverity::Sev1 };
-    engine.handle(Input::Request { id: RequestId(1), by: Arc::from("ana"), request: worse }, at);
+    engine.handle(Input::Request { id: RequestId(1), by: Person::admin("ana"), request: worse }, at);
     let opened_at = engine.world.incidents[&IncidentId(1)].opened_at;
     let mut told = BTreeSet::new();
     for minute in 1..90 {
