@@ -1,8 +1,9 @@
 //! What was measured at other times, for as many metrics as are kept: what a picture of it costs the engine, what a round of
 //! keeping writes, how long reading it back takes, and what it weighs. `cargo bench --bench past`.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::hint::black_box;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,10 +66,12 @@ fn main() {
     println!("one in which none does: {turn:?}");
     let past = kept.expect("it was made");
     let service = ServiceName::new("service-1000");
-    let hours = timed(|| drop(black_box(past.hours(&service, "requests").count())));
-    println!("{} hours of a metric: {hours:?}", past.hours(&service, "requests").count());
+    let mut hours = 0;
+    let took = timed(|| hours = black_box(past.hours(&service, "requests").count()));
+    println!("{hours} hours of a metric: {took:?}");
 
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let private = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(private).tempdir().expect("a folder can be made");
     let store = Store::open(folder.path()).expect("it is new");
     let mut records = Vec::new();
     for job in engine.close(at + 5 * MINUTE_MS) {
