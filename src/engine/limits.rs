@@ -268,8 +268,8 @@ pub const INQUIRY_QUEUE_MAX: usize = 64;
 /// Pieces of an answer that wait to be read.
 pub const TELLING_QUEUE_MAX: usize = 256;
 
-/// Metrics of services whose values of other times are kept; those heard of first. Each takes up to 13 KB of memory, so that
-/// all of them stay below 64 MB; how many more there are is told in answers.
+/// Metrics of services whose values of other times are kept; those heard of first. Each takes 13 KB of memory once its slots are full, so
+/// that all of them stay below 80 MB; how many more there are is told in answers.
 pub const PAST_METRICS_MAX: usize = 5_000;
 /// What was measured is kept within this time, in milliseconds: what a crash may lose of it.
 pub const PAST_KEPT_WITHIN_MS: i64 = 600_000;

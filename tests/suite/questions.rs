@@ -399,7 +399,25 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
         (&["top 3 by errors except web"], AnswerState::Answered, "comes first"),
         (&["what is broken except auth"], AnswerState::Answered, "Not left out, though that was asked for: auth."),
         (&["nothing was deployed, right?"], AnswerState::Answered, "The question denies"),
-        (&["rps of cart yesterday"], AnswerState::Unknown, "I don't know the values of that time"),
+        (&["rps of cart yesterday"], AnswerState::Answered, "request_rate of cart was 23.1/s on average"),
+        (&["rps of cart yesterday"], AnswerState::Answered, "a mark for 1 h"),
+        (&["p95 latency of search at 10:00"], AnswerState::Answered, "between 09:55 and 10:05, from "),
+        (&["errors of auth over the last 3 hours"], AnswerState::Answered, "the highest at 14:30"),
+        (&["errors of auth over the last 3 hours"], AnswerState::Answered, "At that time of day it was between"),
+        (&["error rate of auth now vs yesterday"], AnswerState::Answered, "times as much, which is worse"),
+        (&["rps of web versus yesterday"], AnswerState::Answered, "between 2026-11-16 14:20 and 14:35"),
+        (&["cart latency today vs yesterday"], AnswerState::Answered, "(the median of slots of 5 min)"),
+        (&["compare with last week"], AnswerState::Answered, "No service was named; INC-1 began on auth"),
+        (&["compare with last week"], AnswerState::Answered, "only whole hours are known"),
+        (
+            &["error rate of auth before and after the deploy"],
+            AnswerState::Answered,
+            "between 13:20 and 14:20, against",
+        ),
+        (&["latency of checkout: before the incident versus now"], AnswerState::Answered, "between 12:30 and 14:30"),
+        (&["cpu of search and catalog yesterday"], AnswerState::Answered, "cpu_used_ratio of catalog was"),
+        (&["cpu search vs catalog yesterday"], AnswerState::Answered, "search had the highest then"),
+        (&["cpu of payments-db 30 days ago"], AnswerState::Unknown, "are kept from 2026-11-01 00:00 on"),
     ] {
         let (found, text) = told(questions);
         assert!(found == state && text.contains(says), "{questions:?}: {found:?}\n{text}");

@@ -324,7 +324,7 @@ impl Desk {
         self.snapshots.send_replace(picture);
     }
 
-    /// Publishes what was measured at other times, now and then: a few hundred microseconds' work for all that is kept.
+    /// Publishes what was measured at other times, now and then: less than a millisecond's work for all that is kept.
     fn publish_values(&mut self) {
         if self.last_now.since_ms(self.values_at) >= PAST_EVERY_MS {
             self.values_at = self.last_now;

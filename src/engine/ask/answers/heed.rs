@@ -35,7 +35,6 @@ fn heeded(intent: Intent) -> &'static [Narrowed] {
         | Intent::AlertExplain
         | Intent::AlertSuppressed
         | Intent::SilenceState
-        | Intent::MetricCompare
         | Intent::CapacityForecast
         | Intent::Ownership
         | Intent::Remediation
@@ -45,7 +44,11 @@ fn heeded(intent: Intent) -> &'static [Narrowed] {
         Intent::WhatChanged | Intent::ActionAudit => &[Time, Service, Owner],
         Intent::CurrentStatus => &[Severity],
         Intent::ServiceHealth => &[Service, Host],
-        Intent::IncidentTimeline | Intent::MetricValue | Intent::LogSearch | Intent::LogNovelty => &[Time, Service],
+        Intent::IncidentTimeline
+        | Intent::MetricValue
+        | Intent::MetricCompare
+        | Intent::LogSearch
+        | Intent::LogNovelty => &[Time, Service],
         Intent::PatchStatus | Intent::PatchPriority | Intent::PatchRollout => &[Host, Ring, Severity],
         Intent::TopN => &[Count],
         Intent::IncidentMetrics => &[Time, Severity, Service],

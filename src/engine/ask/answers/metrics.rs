@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
+use super::past;
+use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::{ASKED_MAX, Ground};
 use crate::engine::ask::metric::Concept;
 use crate::engine::ask::slots::Slots;
-use crate::engine::ask::time::expression::TimeExpression;
 use crate::engine::model::{Unit, Vital, human, human_span};
 
 /// How many lines are told.
@@ -19,7 +19,11 @@ const TOP: usize = 5;
 /// Values now.
 pub(super) fn value(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let found = vitals(ground, slots);
-    if let Some(answer) = not_now(ground, slots, &found) {
+    if let Some(mut answer) = past::value(ground, slots) {
+        if answer.state == AnswerState::Unknown {
+            let now = found.iter().map(|vital| Claim::of("Now: ", []).and(told(ground, vital)));
+            answer = answer.with_first(LINES_MAX, now, Citation::Totals);
+        }
         return answer;
     }
     let Some(first) = found.first() else { return nothing(ground, slots) };
@@ -34,6 +38,9 @@ pub(super) fn value(ground: &Ground<'_>, slots: &Slots) -> Answer {
 
 /// How values compare.
 pub(super) fn compare(ground: &Ground<'_>, slots: &Slots) -> Answer {
+    if let Some(answer) = past::compare(ground, slots) {
+        return answer;
+    }
     let found = vitals(ground, slots);
     if found.is_empty() {
         return nothing(ground, slots);
@@ -45,9 +52,9 @@ pub(super) fn compare(ground: &Ground<'_>, slots: &Slots) -> Answer {
             ranked.first().map(|vital| cited(&vital.service, vital)).unwrap_or_else(|| Fact::new("", Citation::Totals));
         let claims = ranked.iter().map(|vital| told(ground, vital));
         let answer = Answer::known(Claim::of("{} has the highest now.", [highest]));
-        return with_past(answer.with_first(LINES_MAX, claims, Citation::Totals), slots);
+        return answer.with_first(LINES_MAX, claims, Citation::Totals);
     }
-    // What was at another time is not kept value by value; what is usual now is what such times have taught.
+    // No other time was named: what is usual now is what such times have taught.
     let departed = found
         .iter()
         .filter(|vital| vital.usual.is_some_and(|usual| vital.high > usual.high || vital.low < usual.low))
@@ -58,7 +65,7 @@ pub(super) fn compare(ground: &Ground<'_>, slots: &Slots) -> Answer {
         Claim::of("It is not as is usual at this hour.", [])
     };
     let claims = found.iter().map(|vital| told(ground, vital));
-    with_past(Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals), slots)
+    Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals)
 }
 
 /// Which services come first.
@@ -178,41 +185,6 @@ fn told(ground: &Ground<'_>, vital: &Vital) -> Claim {
         None => claim.and(Claim::of("; what is usual is not known yet", [])),
     };
     claim.and(Claim::of(", as of {}.", [at]))
-}
-
-/// Values of another time are not kept; what departed then is.
-fn not_now(ground: &Ground<'_>, slots: &Slots, found: &[&Vital]) -> Option<Answer> {
-    let span = ground.span(slots).ok().flatten().filter(|_| slots.time != Some(TimeExpression::Now))?;
-    let departed: Vec<_> = slots
-        .service
-        .iter()
-        .flat_map(|service| ground.anomalies(service, slots.metric))
-        .filter(|anomaly| anomaly.started_at <= span.to && anomaly.ended_at.is_none_or(|end| end >= span.from))
-        .collect();
-    let lead = Claim::of("I don't know the values of that time: only what departs from the usual is kept.", []);
-    let then = departed.iter().map(|anomaly| {
-        let from = || Citation::Anomaly(anomaly.id);
-        Claim::of(
-            "Then {} of {} departed, up to {} where {} was usual.",
-            [
-                Fact::new(&anomaly.metric, from()),
-                Fact::new(&anomaly.service, from()),
-                Fact::new(human(anomaly.peak_value, anomaly.unit), from()),
-                Fact::new(human(anomaly.expected.centre, anomaly.unit), from()),
-            ],
-        )
-    });
-    let now = found.iter().map(|vital| Claim::of("Now: ", []).and(told(ground, vital)));
-    let answer = Answer::unknown(lead).over(Some(span)).with_first(LINES_MAX, then, Citation::Totals);
-    Some(answer.with_first(LINES_MAX, now, Citation::Totals))
-}
-
-fn with_past(mut answer: Answer, slots: &Slots) -> Answer {
-    let is_past = slots.versus.is_some() || slots.time.is_some_and(|time| time != TimeExpression::Now);
-    if is_past {
-        answer.missing.push(Claim::of("Values of other times are not kept; compared is with what is usual.", []));
-    }
-    answer
 }
 
 fn nothing(ground: &Ground<'_>, slots: &Slots) -> Answer {

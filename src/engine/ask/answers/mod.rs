@@ -12,6 +12,7 @@ mod logs;
 mod machine;
 mod metrics;
 mod moment;
+mod past;
 mod patches;
 mod remedy;
 mod runs;

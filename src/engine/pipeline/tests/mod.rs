@@ -1,6 +1,7 @@
 //! The core as a whole: inputs in, a picture out, the same each time.
 
 mod fleet;
+mod measured;
 mod outward;
 mod rollouts;
 

@@ -16,8 +16,9 @@ use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
 use crate::engine::model::{
     Anomaly, AuditEntry, AuditKind, BadWhen, Band, Beginning, BoundStep, CauseKind, Change, ChangeId, ChangeKind,
     ChangeNotice, Delivery, DeliveryState, Destination, Document, DocumentKind, Fingerprint, IncidentId, Labels,
-    MetricGoal, OutwardEvent, OutwardMessage, Purpose, Run, RunId, RunState, RunStep, Runbook, SeriesDescriptor,
-    SeriesNotice, SeriesRole, ServiceName, SourceName, StepEffect, StepKind, StepSpec, StepState, Topology, Unit,
+    MetricGoal, OutwardEvent, OutwardMessage, PastPage, PastValues, Purpose, Run, RunId, RunState, RunStep, Runbook,
+    SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Slot, SlotPage, SlotWidth, SourceName, StepEffect,
+    StepKind, StepSpec, StepState, Topology, Unit,
 };
 use crate::engine::settings::DetectionSettings;
 
@@ -389,4 +390,53 @@ fn a_lock_that_outlives_its_store_for_a_moment_is_waited_out_and_nothing_repaire
     files.unlock().unwrap();
     assert_eq!(opener.join().unwrap(), 0);
     assert!(!folder.path().join("set-aside").exists());
+}
+
+fn past_page(metric: &str, from: i64, value: f32) -> PastPage {
+    let mut slots = SlotPage::new(Timestamp(from * SlotWidth::Hour.page_ms()));
+    slots.put(3, Slot { low: value, mean: value, high: value, count: 1 });
+    PastPage {
+        service: ServiceName::new("payment"),
+        metric: Arc::from(metric),
+        unit: Unit::Ratio,
+        role: SeriesRole::Errors,
+        bad_when: BadWhen::High,
+        width: SlotWidth::Hour,
+        counted_until: Timestamp(7),
+        slots,
+    }
+}
+
+#[test]
+fn what_was_measured_is_there_after_a_restart_and_a_damaged_page_holds_no_other_up() {
+    let folder = folder();
+    let pages =
+        [past_page("error_ratio", 20_000, 0.25), past_page("error_ratio", 20_001, 0.5), past_page("up", 20_000, 1.0)];
+    {
+        let store = Store::open(folder.path()).unwrap();
+        let records: Vec<Record> = pages.iter().cloned().map(Record::PastPage).collect();
+        store.write(&records, true).unwrap();
+        // The same page again replaces it.
+        store.write(&[Record::PastPage(past_page("error_ratio", 20_001, 0.75))], true).unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    let told = |store: &Store| {
+        let past = PastValues::of_pages(store.past_pages().flatten());
+        let service = ServiceName::new("payment");
+        let of = |metric: &str| past.hours(&service, metric).map(|(_, slot)| slot.mean).collect::<Vec<_>>();
+        (of("error_ratio"), of("up"))
+    };
+    assert_eq!(told(&store), (vec![0.25, 0.75], vec![1.0]));
+    assert_eq!(store.load().unwrap().unreadable_count, 0);
+    let tree = store.tree(TreeName::Past);
+    let (key, value) = tree.first().unwrap().unwrap();
+    tree.insert(&key, &value[..value.len() - 1]).unwrap();
+    assert_eq!(store.past_pages().filter(Option::is_none).count(), 1);
+    assert_eq!(store.past_pages().flatten().count(), 2);
+    assert!(tree.get(&key).unwrap().is_some(), "it is left as it is");
+    // One without samples goes.
+    let gone = PastPage { slots: SlotPage::new(pages[2].slots.from), ..pages[2].clone() };
+    let before = store.past_pages().count();
+    store.write(&[Record::PastPage(gone)], true).unwrap();
+    assert_eq!(store.past_pages().count(), before - 1);
 }
