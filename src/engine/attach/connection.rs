@@ -1,0 +1,305 @@
+//! One console: who it is, what it asks for, what it is told.
+//!
+//! A console that does not read costs what waits for it, which is bounded, and at last its connection: pictures between the one
+//! that it was sent and the newest are never made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, AbortHandle, BoxStream, FuturesUnordered, SelectAll};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::delta::diff;
+use super::frame::{self, FrameProblem, Incoming};
+use super::hello::{Greeting, Hello, HelloProblem, Says, Wants};
+use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
+use super::people::{Peer, Stranger};
+use super::server::{Seat, Served, Wish};
+use super::standing;
+use crate::engine::inquiry::{Inquiry, Telling};
+use crate::engine::limits::{
+    CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN,
+    REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
+};
+use crate::engine::model::{Person, Role};
+use crate::engine::request::{Reply, Request};
+use crate::engine::snapshot::Snapshot;
+
+/// Why a connection ends before the console leaves.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Parting {
+    /// It said nothing.
+    #[error("it said nothing for {HELLO_MS_MAX} ms")]
+    Silent,
+    /// It does not read.
+    #[error("it has read nothing for {WRITE_STALL_MS_MAX} ms")]
+    Stalled,
+    /// It is nobody who is let in.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
+    /// What it said first.
+    #[error(transparent)]
+    Hello(#[from] HelloProblem),
+    /// A frame.
+    #[error(transparent)]
+    Frame(#[from] FrameProblem),
+    /// A message.
+    #[error(transparent)]
+    Message(#[from] MessageProblem),
+    /// There are as many as there may be.
+    #[error("{CONSOLES_MAX} consoles are attached, and more are not taken; leave one of them")]
+    NoSeat,
+}
+
+/// Serves one console until it leaves. One without a `seat` is told that there is none; stopping and asking how it stands need
+/// none.
+pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat>) -> Result<(), Parting> {
+    let peer = Peer::of(&stream)?;
+    let (reader, writer) = stream.into_split();
+    let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
+    let mut outgoing = Outgoing { sink: writer };
+    let first = timeout(Duration::from_millis(HELLO_MS_MAX), incoming.line()).await.map_err(|_| Parting::Silent)?;
+    // Whoever only looked whether somebody is there says nothing.
+    let Some(line) = first? else { return Ok(()) };
+    let greeting = |says| Greeting::new(served.pid, served.since, says);
+    match welcome(&line, peer, served, seat) {
+        Err(parting) => {
+            let why = Arc::from(parting.to_string());
+            outgoing.line(&greeting(Says::No { why }).line()).await?;
+            Err(parting)
+        }
+        Ok((Wants::Attach { .. }, person, Some(seat))) => {
+            outgoing.line(&greeting(Says::Joined).line()).await?;
+            Console::new(served, person, seat, outgoing).attend(incoming).await
+        }
+        Ok((wants, person, _)) => {
+            outgoing.line(&greeting(Says::Text).line()).await?;
+            let text = answer(&wants, &person, served).await;
+            outgoing.line(&text).await
+        }
+    }
+}
+
+/// What the first line wants, and who wants it; a place only where frames are to follow.
+fn welcome(
+    line: &str,
+    peer: Peer,
+    served: &Served,
+    seat: Option<Seat>,
+) -> Result<(Wants, Person, Option<Seat>), Parting> {
+    let hello = Hello::read(line)?;
+    Greeting::new(served.pid, served.since, Says::Joined).suits(&hello)?;
+    let cap = match &hello.wants {
+        // A role that is not known here can only be less than it seems.
+        Wants::Attach { cap: Some(cap) } => Some(Role::of_word(cap).unwrap_or(Role::Viewer)),
+        _ => None,
+    };
+    let person = peer.person(&served.people, cap)?;
+    if matches!(hello.wants, Wants::Attach { .. }) && seat.is_none() {
+        return Err(Parting::NoSeat);
+    }
+    Ok((hello.wants, person, seat))
+}
+
+/// The answer in text to what needs no frames.
+async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
+    match wants {
+        Wants::Status => standing::text(served),
+        Wants::Stop { .. } if person.role < Role::Admin => {
+            format!("stopping the engine needs the role {}; yours is {}\n", Role::Admin, person.role)
+        }
+        Wants::Stop { now } => {
+            let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
+            match served.wishes.try_send(wish) {
+                Ok(()) => "the engine ends\n".to_owned(),
+                Err(_) => "the engine is ending already\n".to_owned(),
+            }
+        }
+        Wants::Kill { reason } => {
+            let request = Request::Kill { reason: Arc::clone(reason) };
+            match served.handle.send(person, request).await {
+                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => format!("{text}\n"),
+                Err(_) => "the engine has ended\n".to_owned(),
+            }
+        }
+        Wants::Attach { .. } => String::new(),
+    }
+}
+
+/// The way to a console.
+struct Outgoing {
+    sink: OwnedWriteHalf,
+}
+
+impl Outgoing {
+    async fn line(&mut self, line: &str) -> Result<(), Parting> {
+        let written = async {
+            self.sink.write_all(line.as_bytes()).await?;
+            self.sink.flush().await
+        };
+        in_time(async { written.await.map_err(FrameProblem::from) }).await
+    }
+
+    async fn say(&mut self, message: &FromEngine) -> Result<(), Parting> {
+        let frame = message.frame()?;
+        in_time(frame::write(&mut self.sink, &frame, FRAME_OUT_BYTES_MAX)).await
+    }
+}
+
+async fn in_time(writing: impl Future<Output = Result<(), FrameProblem>>) -> Result<(), Parting> {
+    let written = timeout(Duration::from_millis(WRITE_STALL_MS_MAX), writing).await;
+    Ok(written.map_err(|_| Parting::Stalled)??)
+}
+
+/// A console that has joined.
+struct Console<'s> {
+    served: &'s Served,
+    person: Person,
+    seat: Seat,
+    outgoing: Outgoing,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The picture that it has.
+    sent: Arc<Snapshot>,
+    /// Requests that are to be answered.
+    replies: FuturesUnordered<BoxFuture<'static, (u64, Option<Reply>)>>,
+    /// Questions that are being answered; `None` comes at the end of one.
+    tellings: SelectAll<BoxStream<'static, (u64, Option<Telling>)>>,
+    /// By which a question is given up.
+    asked: BTreeMap<u64, AbortHandle>,
+}
+
+/// What there is to say or to do.
+enum Turn {
+    Heard(FromConsole),
+    Left,
+    Reply(u64, Option<Reply>),
+    Told(u64, Option<Telling>),
+    News(bool),
+    PictureDue,
+}
+
+impl<'s> Console<'s> {
+    fn new(served: &'s Served, person: Person, seat: Seat, outgoing: Outgoing) -> Self {
+        let mut snapshots = served.handle.snapshots();
+        // The picture of this moment comes first: nothing lies between it and those that follow.
+        snapshots.mark_changed();
+        Self {
+            served,
+            person,
+            seat,
+            outgoing,
+            snapshots,
+            sent: Arc::new(Snapshot::empty()),
+            replies: FuturesUnordered::new(),
+            tellings: SelectAll::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    async fn attend(mut self, mut incoming: Incoming<OwnedReadHalf>) -> Result<(), Parting> {
+        let welcome = Welcome {
+            session: self.seat.session,
+            pid: self.served.pid,
+            since: self.served.since,
+            settings: self.served.settings.clone(),
+            person: self.person.clone(),
+        };
+        self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
+        let mut has_news = false;
+        let mut picture_due = Instant::now();
+        loop {
+            let turn = tokio::select! {
+                frame = incoming.frame() => match frame? {
+                    Some(frame) => Turn::Heard(FromConsole::read(&frame)?),
+                    None => Turn::Left,
+                },
+                Some((n, reply)) = self.replies.next() => Turn::Reply(n, reply),
+                Some((n, telling)) = self.tellings.next() => Turn::Told(n, telling),
+                changed = self.snapshots.changed(), if !has_news => Turn::News(changed.is_ok()),
+                () = sleep_until(picture_due), if has_news => Turn::PictureDue,
+            };
+            match turn {
+                Turn::Left => return Ok(()),
+                Turn::Heard(heard) => self.hear(heard).await?,
+                Turn::Reply(n, reply) => {
+                    let lost = || Reply::Lost { reason: Arc::from("the engine ended before it answered") };
+                    self.outgoing.say(&FromEngine::Reply { n, reply: reply.unwrap_or_else(lost) }).await?;
+                }
+                Turn::Told(n, Some(telling)) => self.outgoing.say(&FromEngine::Telling { n, telling }).await?,
+                Turn::Told(n, None) => {
+                    self.asked.remove(&n);
+                    self.outgoing.say(&FromEngine::Told { n }).await?;
+                }
+                Turn::News(true) => has_news = true,
+                Turn::News(false) => {
+                    let why = Arc::from("the engine has ended");
+                    return self.outgoing.say(&FromEngine::Bye { why }).await;
+                }
+                Turn::PictureDue => {
+                    has_news = false;
+                    self.show().await?;
+                    picture_due = Instant::now() + Duration::from_millis(PICTURE_GAP_MS_MIN);
+                }
+            }
+        }
+    }
+
+    /// Sends what differs between the picture that the console has and the newest.
+    async fn show(&mut self) -> Result<(), Parting> {
+        let newest = Arc::clone(&self.snapshots.borrow_and_update());
+        let delta = diff(&self.sent, &newest);
+        self.outgoing.say(&FromEngine::Picture(Box::new(delta))).await?;
+        self.sent = newest;
+        Ok(())
+    }
+
+    async fn hear(&mut self, heard: FromConsole) -> Result<(), Parting> {
+        match heard {
+            FromConsole::Request { n, .. } if self.replies.len() >= REQUESTS_PER_CONSOLE_MAX => {
+                let reason = Arc::from("too many requests wait for their answer; try again in a moment");
+                self.outgoing.say(&FromEngine::Reply { n, reply: Reply::Refused { reason } }).await
+            }
+            FromConsole::Request { n, request } => {
+                let answer = self.served.handle.send(&self.person, request);
+                self.replies.push(Box::pin(async move { (n, answer.await.ok()) }));
+                Ok(())
+            }
+            FromConsole::Inquiry { n, .. } if self.asked.len() >= INQUIRIES_PER_CONSOLE_MAX => {
+                let reason = Arc::from("too many questions wait for their answer; ask again in a moment");
+                self.outgoing.say(&FromEngine::Telling { n, telling: Telling::Failed { reason } }).await?;
+                self.outgoing.say(&FromEngine::Told { n }).await
+            }
+            FromConsole::Inquiry { n, inquiry } => {
+                self.ask(n, inquiry);
+                Ok(())
+            }
+            FromConsole::Cancel { n } => {
+                if let Some(asked) = self.asked.remove(&n) {
+                    asked.abort();
+                }
+                Ok(())
+            }
+            FromConsole::Prepare => {
+                self.served.handle.prepare_to_ask();
+                Ok(())
+            }
+            FromConsole::Looking { .. } => Ok(()),
+            FromConsole::Ping => self.outgoing.say(&FromEngine::Pong).await,
+        }
+    }
+
+    fn ask(&mut self, n: u64, inquiry: Inquiry) {
+        let mut told = self.served.handle.ask(inquiry);
+        let told = stream::poll_fn(move |context| told.poll_recv(context)).map(Some);
+        let (told, handle) = stream::abortable(told.chain(stream::once(async { None })));
+        self.tellings.push(told.map(move |telling| (n, telling)).boxed());
+        self.asked.insert(n, handle);
+    }
+}

@@ -1,0 +1,222 @@
+//! Where an engine is reached: a Unix socket beside its store, or where the configuration says.
+//!
+//! A path to a socket may have 107 bytes, which deep folders exceed: the folder is opened, and the socket is named through that.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Group, getuid};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::engine::settings::AttachSettings;
+
+/// The socket's name beside the store.
+const NAME: &str = "socket";
+
+/// Where an engine is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    socket: PathBuf,
+    group: Option<String>,
+}
+
+/// Why an engine cannot be reached there, or by whom it could be.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceProblem {
+    /// The folder.
+    #[error("the folder {path} of the socket cannot be used: {reason}; make it, or name another by `[attach] socket`")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// Others could put a socket of theirs in its place.
+    #[error(
+        "others may write to {path} (mode {mode:o}, owner {owner}), and could put an engine of theirs there; run: chmod go-w {path}"
+    )]
+    TooOpen {
+        /// Which folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The number of its owner.
+        owner: u32,
+    },
+    /// The socket.
+    #[error("the socket {path} cannot be made: {reason}")]
+    Socket {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// No such group.
+    #[error("`[attach] group` names the group {group}, which this system does not know")]
+    NoGroup {
+        /// Which.
+        group: String,
+    },
+}
+
+impl Place {
+    /// The socket of the engine whose store is in `state_dir`.
+    #[must_use]
+    pub fn of(state_dir: &Path, settings: &AttachSettings) -> Self {
+        let socket = settings.socket.clone().unwrap_or_else(|| state_dir.join(NAME));
+        Self { socket, group: settings.group.clone() }
+    }
+
+    /// The socket's path.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Listens there, in place of a socket that an engine left behind. Only whoever holds the store may call this: what is there
+    /// is then nobody's.
+    ///
+    /// # Errors
+    /// When the folder is open to others or the socket cannot be made.
+    pub fn listen(&self) -> Result<UnixListener, PlaceProblem> {
+        let folder = self.folder()?;
+        let failed = |reason| PlaceProblem::Socket { path: self.socket.clone(), reason };
+        let through = |name: &str| through(&folder, name);
+        let name = self.name().map_err(failed)?;
+        // Under another name until it is closed to whom it is to be closed to.
+        let fresh = format!("{name}.new");
+        remove(&through(&fresh)).map_err(failed)?;
+        let listener = UnixListener::bind(through(&fresh)).map_err(failed)?;
+        let mode = match self.gid()? {
+            Some(group) => {
+                nix::unistd::chown(&through(&fresh), None, Some(group)).map_err(|errno| failed(errno.into()))?;
+                0o660
+            }
+            None => 0o600,
+        };
+        std::fs::set_permissions(through(&fresh), Permissions::from_mode(mode)).map_err(failed)?;
+        std::fs::rename(through(&fresh), through(&name)).map_err(failed)?;
+        Ok(listener)
+    }
+
+    /// Connects to whoever listens there.
+    ///
+    /// # Errors
+    /// When nobody does, or the folder cannot be used.
+    pub async fn connect(&self) -> io::Result<UnixStream> {
+        let folder = open_folder(self.parent())?;
+        UnixStream::connect(through(&folder, &self.name()?)).await
+    }
+
+    /// Takes the socket away, so that nobody waits for an engine that has ended.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn leave(&self) -> io::Result<()> {
+        remove(&self.socket)
+    }
+
+    /// The folder, if nobody else can put something in the socket's place.
+    fn folder(&self) -> Result<File, PlaceProblem> {
+        let path = self.parent();
+        let failed = |reason| PlaceProblem::Folder { path: path.to_path_buf(), reason };
+        let folder = open_folder(path).map_err(failed)?;
+        let facts = folder.metadata().map_err(failed)?;
+        let is_ours = facts.uid() == getuid().as_raw() || facts.uid() == 0;
+        let is_sticky = facts.mode() & 0o1000 != 0;
+        if !is_ours || (facts.mode() & 0o022 != 0 && !is_sticky) {
+            let (mode, owner) = (facts.mode() & 0o7777, facts.uid());
+            return Err(PlaceProblem::TooOpen { path: path.to_path_buf(), mode, owner });
+        }
+        Ok(folder)
+    }
+
+    fn parent(&self) -> &Path {
+        self.socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    fn name(&self) -> io::Result<String> {
+        let name = self.socket.file_name().and_then(|name| name.to_str());
+        name.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name that is text"))
+    }
+
+    fn gid(&self) -> Result<Option<Gid>, PlaceProblem> {
+        let Some(name) = &self.group else { return Ok(None) };
+        match Group::from_name(name) {
+            Ok(Some(group)) => Ok(Some(group.gid)),
+            Ok(None) | Err(_) => Err(PlaceProblem::NoGroup { group: name.clone() }),
+        }
+    }
+}
+
+fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_PATH;
+    std::fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// A name in an open folder, by a path that is short however deep the folder is.
+fn through(folder: &File, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(problem),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::DirBuilder;
+    use std::os::unix::fs::DirBuilderExt;
+
+    use super::*;
+
+    fn place(folder: &Path) -> Place {
+        Place::of(folder, &AttachSettings::default())
+    }
+
+    #[tokio::test]
+    async fn the_longest_paths_are_listened_at_and_found() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a-folder-with-a-long-name/".repeat(8));
+        DirBuilder::new().recursive(true).mode(0o700).create(&deep).unwrap();
+        assert!(deep.as_os_str().len() > 200);
+        let place = place(&deep);
+        assert!(place.connect().await.is_err(), "nobody is there yet");
+        let listener = place.listen().unwrap();
+        let (here, there) = tokio::join!(place.connect(), listener.accept());
+        assert!(here.is_ok() && there.is_ok());
+        let mode = place.socket().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // What was left behind is nobody's, and is replaced.
+        drop(listener);
+        assert!(place.connect().await.is_err());
+        let again = place.listen().unwrap();
+        let (here, there) = tokio::join!(place.connect(), again.accept());
+        assert!(here.is_ok() && there.is_ok());
+        place.leave().unwrap();
+        place.leave().unwrap();
+        assert!(!place.socket().exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_others_may_write_to_is_refused_unless_it_is_sticky() {
+        let root = tempfile::tempdir().unwrap();
+        for (mode, is_taken) in [(0o700, true), (0o750, true), (0o770, false), (0o757, false), (0o1777, true)] {
+            std::fs::set_permissions(root.path(), Permissions::from_mode(mode)).unwrap();
+            let listened = place(root.path()).listen();
+            assert_eq!(listened.is_ok(), is_taken, "{mode:o}: {listened:?}");
+        }
+        let missing = place(&root.path().join("nowhere")).listen();
+        assert!(missing.unwrap_err().to_string().contains("nowhere"));
+        let settings = AttachSettings { group: Some("no-such-group-here".to_owned()), ..AttachSettings::default() };
+        let grouped = Place::of(root.path(), &settings).listen();
+        assert!(grouped.unwrap_err().to_string().contains("no-such-group-here"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Takes consoles in, each in a task of its own: none can hold up another, or the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::connection;
+use super::message::SettingsMark;
+use crate::engine::clock::Timestamp;
+use crate::engine::handle::EngineHandle;
+use crate::engine::ingest::StopSignal;
+use crate::engine::limits::CONSOLES_MAX;
+use crate::engine::settings::PeopleSettings;
+
+/// After a connection that could not be taken (too many open files), the next is tried this much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every console finds.
+#[derive(Debug)]
+pub struct Served {
+    /// The way to the engine.
+    pub handle: EngineHandle,
+    /// Who may ask for how much.
+    pub people: PeopleSettings,
+    /// The engine's process.
+    pub pid: i32,
+    /// Since when it runs.
+    pub since: Timestamp,
+    /// By which settings.
+    pub settings: SettingsMark,
+    /// Where wishes go that are about the process.
+    pub wishes: mpsc::Sender<Wish>,
+}
+
+/// What somebody who may wants of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// That it ends; `now` does not wait for commands that run.
+    Stop {
+        /// Whether it waits.
+        now: bool,
+        /// Who wants it.
+        by: Arc<str>,
+    },
+}
+
+/// How many consoles there are.
+#[derive(Debug, Default)]
+pub(super) struct Attendance {
+    count: AtomicUsize,
+    next_session: AtomicU64,
+}
+
+/// The place of one console; it is free again once this is dropped.
+pub(super) struct Seat {
+    attendance: Arc<Attendance>,
+    /// The number of the connection in the engine's life.
+    pub session: u64,
+}
+
+impl Attendance {
+    /// A seat, where there is one.
+    fn seat(self: &Arc<Self>) -> Option<Seat> {
+        let taken = self.count.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat {
+            attendance: Arc::clone(self),
+            session: self.next_session.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        (taken < CONSOLES_MAX).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.attendance.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes consoles in until the signal comes. Those that are there are told that the engine ends by its pictures' end.
+pub async fn serve(listener: UnixListener, served: Arc<Served>, stop: StopSignal) {
+    let attendance = Arc::new(Attendance::default());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.stopped() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => take_in(stream, &served, &attendance),
+            Err(problem) => {
+                tracing::warn!("a console could not be taken in: {problem}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn take_in(stream: UnixStream, served: &Arc<Served>, attendance: &Arc<Attendance>) {
+    let seat = attendance.seat();
+    let served = Arc::clone(served);
+    tokio::spawn(async move {
+        if let Err(problem) = connection::serve(stream, &served, seat).await {
+            tracing::info!("a console has gone: {problem}");
+        }
+    });
+}

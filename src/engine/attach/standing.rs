@@ -1,0 +1,34 @@
+//! How the engine stands, in a few lines of text: what `hypo status` prints, also of an engine of another version.
+
+use std::fmt::Write as _;
+
+use super::server::Served;
+use crate::engine::model::{RunState, SourceState, human_count};
+
+/// The lines.
+pub(super) fn text(served: &Served) -> String {
+    let snapshots = served.handle.snapshots();
+    let picture = snapshots.borrow();
+    let live = picture.incidents.iter().filter(|incident| incident.state.is_live()).count();
+    let open = picture.runs.iter().filter(|run| !matches!(run.state, RunState::Ended { .. })).count();
+    let down = picture.sources.iter().filter(|source| matches!(source.state, SourceState::Down { .. })).count();
+    let mut text = String::new();
+    let mut line = |what: &str, value: String| {
+        // Writing into a string does not fail.
+        let _infallible = writeln!(text, "{what:<10} {value}");
+    };
+    line("engine", format!("hypo {} pid {} since {}", env!("CARGO_PKG_VERSION"), served.pid, served.since));
+    line("store", if picture.store.path.is_empty() { "none".to_owned() } else { picture.store.path.to_string() });
+    if let Some(problem) = &picture.store.problem {
+        line("", problem.to_string());
+    }
+    line("sources", format!("{}, {down} down", picture.sources.len()));
+    line("series", human_count(picture.counts.series_count));
+    line("incidents", format!("{live} open"));
+    line("runs", format!("{open} open, {} commands running", picture.running_commands().len()));
+    line("mode", picture.mode.to_string());
+    if let Some(kill) = &picture.kill {
+        line("kill", format!("the kill switch is ON since {}, by {}: {}", kill.at, kill.by, kill.reason));
+    }
+    text
+}
