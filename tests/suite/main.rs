@@ -106,3 +106,5 @@ mod views;
 mod walk;
 #[cfg(test)]
 mod walking;
+#[cfg(test)]
+mod wire;
