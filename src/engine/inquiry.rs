@@ -1,8 +1,10 @@
-//! A question on its way to who answers it, and what comes back. Plain data, so that it may cross a socket.
+//! A question on its way to who answers it, and what comes back. Plain data, so that it may cross a socket; there it is JSON,
+//! since what is told of a model is flattened in part.
 
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::ask::answer::Answer;
 use super::ask::assistant::saying::Saying;
@@ -10,13 +12,13 @@ use super::ask::reading::Reading;
 use super::model::IncidentId;
 
 /// A question.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inquiry {
     /// As it was typed.
     pub text: Arc<str>,
     /// How the question before it was read, which it may take up.
     pub before: Option<Arc<Reading>>,
-    /// In which zone times are meant and told.
+    /// In which zone times are meant and told; outside the program its name, such as `Europe/Berlin`.
     pub zone: Tz,
     /// The incident on the screen.
     pub focus: Option<IncidentId>,
@@ -25,7 +27,8 @@ pub struct Inquiry {
 }
 
 /// What comes back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Telling {
     /// The answer from what is known.
     Answer {

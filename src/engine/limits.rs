@@ -275,3 +275,12 @@ pub const PAST_METRICS_MAX: usize = 5_000;
 pub const PAST_KEPT_WITHIN_MS: i64 = 600_000;
 /// Between two pictures of what was measured at other times, in milliseconds.
 pub const PAST_EVERY_MS: i64 = 10_000;
+
+/// The first line each way between a console and the engine, with its end. It never changes: every version reads it.
+pub const HELLO_BYTES_MAX: usize = 512;
+/// The body of a message from a console to the engine: a document is the longest that is sent.
+pub const FRAME_IN_BYTES_MAX: usize = 1_048_576;
+/// The body of a message from the engine to a console: a whole picture is the longest that is sent.
+pub const FRAME_OUT_BYTES_MAX: usize = 268_435_456;
+/// Things of one sort in a picture that comes from an engine; no engine keeps as many.
+pub const PICTURE_ITEMS_MAX: usize = 1_000_000;

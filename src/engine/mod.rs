@@ -28,6 +28,7 @@ pub mod world;
 
 pub mod act;
 pub mod ask;
+pub mod attach;
 pub mod audit;
 pub mod correlate;
 pub mod deliver;

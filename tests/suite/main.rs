@@ -27,6 +27,8 @@ mod debsecan_real;
 #[cfg(test)]
 mod deliver;
 #[cfg(test)]
+mod deltas;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod end_to_end_real;
@@ -85,6 +87,8 @@ mod rpm_real;
 #[cfg(test)]
 mod runbook_commands;
 #[cfg(test)]
+mod shapes;
+#[cfg(test)]
 mod shop_process;
 #[cfg(test)]
 mod step_views;
@@ -106,3 +110,7 @@ mod views;
 mod walk;
 #[cfg(test)]
 mod walking;
+#[cfg(test)]
+mod wire;
+#[cfg(test)]
+mod wire_shapes;

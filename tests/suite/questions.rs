@@ -231,7 +231,7 @@ fn what_another_writer_asked_afterwards_is_understood() {
 }
 
 /// The simulated shop when everything that the scenario breaks is broken.
-fn at_its_height() -> (Arc<Snapshot>, PastValues) {
+pub fn at_its_height() -> (Arc<Snapshot>, PastValues) {
     let scenario = scenarios::find("firewall-rule").unwrap();
     let start = Timestamp(1_794_925_800_000);
     let drill = Drill { lasts_ms: 180_000, ..Drill::new(scenario, 1, start, Approve::None) };

@@ -219,6 +219,51 @@ fn stages_know_the_nouns_and_not_each_other() {
 }
 
 #[test]
+fn sockets_between_hypos_are_opened_in_one_place() {
+    let but = ["src/engine/attach/", "src/app/attach/"];
+    assert_none(&offenders("src", &["UnixListener", "UnixStream"], &but), "consoles come in by one door");
+}
+
+#[test]
+fn what_is_said_over_a_socket_knows_no_stage() {
+    let stages =
+        ["ingest", "detect", "correlate", "incident_kind", "precursors", "root_cause", "runbooks", "act", "deliver"];
+    let stages = stages.iter().chain(&["pipeline", "store", "runtime"]).map(|stage| format!("engine::{stage}"));
+    let words: Vec<String> = stages.collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_none(&offenders("src/engine/attach", &words, &[]), "it carries pictures and requests, whoever makes them");
+}
+
+/// Pictures are postcard where they are kept and sent, which has neither names nor fields that may be missing.
+#[test]
+fn what_a_picture_holds_is_written_field_by_field() {
+    let held = [
+        "src/engine/model/",
+        "src/engine/snapshot.rs",
+        "src/engine/clock.rs",
+        "src/engine/patches/picture",
+        "src/engine/patches/rollout/",
+        "src/engine/patches/exceptions",
+        "src/engine/attach/delta/",
+    ];
+    // It reads both forms of a text, and postcard as it stands.
+    let but = ["src/engine/model/subject.rs"];
+    let mut found = Vec::new();
+    for source in rust_files("src/engine") {
+        let is_held = held.iter().any(|prefix| source.path.starts_with(prefix));
+        if !is_held || but.contains(&source.path.as_str()) || is_test_file(&source.path) {
+            continue;
+        }
+        for (number, line) in source.product_lines().filter(|(_, line)| line.contains("serde(")) {
+            for word in ["flatten", "untagged", "tag", "skip_serializing_if"].iter().filter(|word| names(line, word)) {
+                found.push(format!("{}:{number}: names `{word}`: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none(&found, "postcard would read something else than was written");
+}
+
+#[test]
 fn sled_is_named_in_the_store_only() {
     assert_none(&offenders("src", &["sled"], &["src/engine/store/"]), "the store is one folder");
 }

@@ -1,8 +1,9 @@
 //! What is answered: claims made of fixed words and of facts, each fact with where it is from.
 //!
-//! Numbers and names can come into a claim as a [`Fact`] only: what an answer says by itself is `&'static str`. So a claim
-//! without a citation says nothing that could be wrong.
+//! Numbers and names can come into a claim as a [`Fact`] only: what an answer says by itself is `&'static str` where it is
+//! made. So a claim without a citation says nothing that could be wrong. One that was read back holds the same words.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -130,14 +131,16 @@ impl Fact {
 }
 
 /// A piece of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Part {
-    Word(&'static str),
+    Word(Cow<'static, str>),
     Known(Fact),
 }
 
 /// One sentence of an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Claim {
     parts: Vec<Part>,
 }
@@ -150,7 +153,7 @@ impl Claim {
         let mut pieces = pattern.split("{}").peekable();
         while let Some(piece) = pieces.next() {
             if !piece.is_empty() {
-                parts.push(Part::Word(piece));
+                parts.push(Part::Word(Cow::Borrowed(piece)));
             }
             if pieces.peek().is_some()
                 && let Some(fact) = facts.next()
@@ -169,9 +172,9 @@ impl Claim {
     }
 
     /// Its pieces in order: words without a fact, and facts.
-    pub fn pieces(&self) -> impl Iterator<Item = Result<&Fact, &'static str>> {
+    pub fn pieces(&self) -> impl Iterator<Item = Result<&Fact, &str>> {
         self.parts.iter().map(|part| match part {
-            Part::Word(word) => Err(*word),
+            Part::Word(word) => Err(word.as_ref()),
             Part::Known(fact) => Ok(fact),
         })
     }
@@ -179,11 +182,13 @@ impl Claim {
     /// As a person reads it.
     #[must_use]
     pub fn text(&self) -> String {
-        let of = |part: &Part| match part {
-            Part::Word(word) => (*word).to_owned(),
-            Part::Known(fact) => fact.text.to_string(),
-        };
-        self.parts.iter().map(of).collect()
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Word(word) => word.as_ref(),
+                Part::Known(fact) => fact.text.as_ref(),
+            })
+            .collect()
     }
 
     /// What it rests on, each once, in order of mention.
@@ -204,8 +209,8 @@ impl Claim {
     }
 
     /// What it says by itself.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> {
-        self.parts.iter().filter_map(|part| if let Part::Word(word) = part { Some(*word) } else { None })
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| if let Part::Word(word) = part { Some(word.as_ref()) } else { None })
     }
 }
 
@@ -217,8 +222,8 @@ pub fn listed(facts: Vec<Fact>) -> Claim {
     for (at, fact) in facts.into_iter().enumerate() {
         match (at, count - at) {
             (0, _) => {}
-            (_, 1) => parts.push(Part::Word(" and ")),
-            _ => parts.push(Part::Word(", ")),
+            (_, 1) => parts.push(Part::Word(Cow::Borrowed(" and "))),
+            _ => parts.push(Part::Word(Cow::Borrowed(", "))),
         }
         parts.push(Part::Known(fact));
     }
@@ -261,7 +266,7 @@ pub enum AnswerState {
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// What kind of answer.
     pub state: AnswerState,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::classify::{Classifier, Example, Guess};
 use super::filling;
@@ -23,7 +23,8 @@ use super::time::remark::Remark;
 use super::time::zone;
 
 /// Whether a question can be answered as it stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It can.
     Clear,
@@ -38,7 +39,8 @@ pub enum Standing {
 }
 
 /// What has to be asked back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Doubt {
     /// Which service; the word that several fit.
     Which(Arc<str>),
@@ -51,7 +53,7 @@ pub enum Doubt {
 }
 
 /// A question as it was understood.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// What it is after.
     pub intent: Intent,

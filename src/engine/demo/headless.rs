@@ -105,6 +105,18 @@ pub fn run(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<(DrillRepor
 /// # Errors
 /// When the engine refuses the shop's settings.
 pub fn play(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<Played, EngineError> {
+    watch(drill, keep, &mut |_| {})
+}
+
+/// As [`play`]; `see` is given every picture, in order, as a console is.
+///
+/// # Errors
+/// When the engine refuses the shop's settings.
+pub fn watch(
+    drill: &Drill,
+    keep: &mut dyn FnMut(&[Record]),
+    see: &mut dyn FnMut(&Arc<Snapshot>),
+) -> Result<Played, EngineError> {
     let mut play = Play::new(drill, keep)?;
     let end = drill.start + drill.lasts_ms;
     let mut now = drill.start;
@@ -113,6 +125,7 @@ pub fn play(drill: &Drill, keep: &mut dyn FnMut(&[Record])) -> Result<Played, En
         now = now + TICK_MS;
         play.tick(now);
         snapshot = play.engine.snapshot(now);
+        see(&snapshot);
         if drill.approve == Approve::All {
             play.act(&snapshot, now);
         }

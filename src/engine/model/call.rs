@@ -53,11 +53,34 @@ pub struct HttpCall {
     /// Below the endpoint's address, beginning with `/`; values in it are percent-encoded, so that none can leave its segment.
     pub path: Arc<str>,
     /// Sent as JSON; `Null` for none. Values are whole texts in it, never pieces of JSON.
-    #[serde(default)]
+    #[serde(default, with = "any_json")]
     pub body: serde_json::Value,
     /// Answers that count as done; empty for any from 200 to 299.
     #[serde(default)]
     pub statuses: Vec<u16>,
+}
+
+/// JSON of any shape: as it is where text is written, and as one text where it is not. Only what says its own shape can be read
+/// without knowing it, which postcard does not.
+mod any_json {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            return value.serialize(to);
+        }
+        serde_json::to_string(value).map_err(S::Error::custom)?.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        if from.is_human_readable() {
+            return Value::deserialize(from);
+        }
+        serde_json::from_str(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 /// The methods that steps may use.
@@ -165,6 +188,12 @@ mod tests {
             body: serde_json::json!({ "name": "payment" }),
             statuses: Vec::new(),
         };
+        // Pictures hold calls and are written without names.
+        let bytes = postcard::to_stdvec(&call).unwrap();
+        assert_eq!(postcard::from_bytes::<HttpCall>(&bytes).unwrap(), call);
+        let text = serde_json::to_string(&call).unwrap();
+        assert!(text.contains(r#""body":{"name":"payment"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<HttpCall>(&text).unwrap(), call);
         assert_eq!(words(Call::Http(call)), r#"PUT|argo:/api/v1/rollouts/prod/payment/abort|{"name":"payment"}"#);
     }
 }

@@ -235,7 +235,8 @@ fn span(ms: i64) -> String {
         ms if ms % DAY_MS == 0 => format!("{}d", ms / DAY_MS),
         ms if ms % HOUR_MS == 0 => format!("{}h", ms / HOUR_MS),
         ms if ms % MINUTE_MS == 0 => format!("{}m", ms / MINUTE_MS),
-        ms => format!("{}s", ms / SECOND_MS),
+        ms if ms % SECOND_MS == 0 => format!("{}s", ms / SECOND_MS),
+        ms => format!("{ms}ms"),
     }
 }
 

@@ -114,16 +114,17 @@ fn day(text: &str) -> Result<TimeExpression, NoTime> {
     Ok(TimeExpression::Part(day.parse()?, part.ok_or_else(|| NoTime(text.to_owned()))?))
 }
 
-/// Reads `90s`, `90m`, `2h`, `3d` or `1w`.
+/// Reads `250ms`, `90s`, `90m`, `2h`, `3d` or `1w`.
 fn span_of(text: &str) -> Option<i64> {
-    let unit = text.chars().next_back()?;
-    let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|count| *count > 0)?;
+    let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let count: i64 = count.parse().ok().filter(|count| *count > 0)?;
     let unit = match unit {
-        's' => SECOND_MS,
-        'm' => MINUTE_MS,
-        'h' => HOUR_MS,
-        'd' => DAY_MS,
-        'w' => 7 * DAY_MS,
+        "ms" => 1,
+        "s" => SECOND_MS,
+        "m" => MINUTE_MS,
+        "h" => HOUR_MS,
+        "d" => DAY_MS,
+        "w" => 7 * DAY_MS,
         _ => return None,
     };
     count.checked_mul(unit)
@@ -145,7 +146,77 @@ impl TryFrom<String> for TimeExpression {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Weekday;
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_anchor() -> impl Strategy<Value = Anchor> {
+        prop_oneof![Just(Anchor::Incident), Just(Anchor::Deploy), Just(Anchor::Change)]
+    }
+
+    fn any_stretch() -> impl Strategy<Value = Stretch> {
+        let date = (-9_000i32..20_000, 1u32..=12, 1u32..=28).prop_map(|(year, month, day)| (year, month, day));
+        let date = date.prop_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day).unwrap());
+        let month = (1i32..9_999, 1u32..=12).prop_map(|(year, month)| NaiveDate::from_ymd_opt(year, month, 1).unwrap());
+        prop_oneof![
+            (0..STRETCHES.len()).prop_map(|at| STRETCHES[at].0),
+            (0u8..7).prop_map(|at| Stretch::Day(Weekday::try_from(at).unwrap())),
+            date.prop_map(Stretch::Date),
+            month.prop_map(Stretch::Month),
+        ]
+    }
+
+    fn any_clock() -> impl Strategy<Value = ClockTime> {
+        let zones =
+            ["", "utc", "cst", "pdt", "+05:30", "-00:30", "europe/berlin", "america/port-au-prince", "etc/gmt-5"];
+        (0u32..86_400, prop_oneof![Just(0u32), Just(250_000_000), 0u32..1_000_000_000], 0..zones.len()).prop_map(
+            move |(seconds, nanos, at)| ClockTime {
+                time: NaiveTime::from_num_seconds_from_midnight_opt(seconds, nanos).unwrap(),
+                zone: Zone::named(zones[at]).unwrap_or_default(),
+            },
+        )
+    }
+
+    fn any_point() -> impl Strategy<Value = Point> {
+        prop_oneof![
+            any_anchor().prop_map(Point::Anchor),
+            any_clock().prop_map(Point::Clock),
+            any_stretch().prop_map(Point::Day),
+            (any_stretch(), any_clock()).prop_map(|(day, clock)| Point::On(day, clock)),
+            (1i64..i64::MAX).prop_map(Point::Ago),
+        ]
+    }
+
+    fn any_time() -> impl Strategy<Value = TimeExpression> {
+        let part = (0..PARTS.len()).prop_map(|at| PARTS[at].0);
+        let ms = || prop_oneof![1i64..100_000, (1i64..1_000).prop_map(|count| count * HOUR_MS), 1..i64::MAX];
+        prop_oneof![
+            Just(TimeExpression::Now),
+            ms().prop_map(TimeExpression::Last),
+            ms().prop_map(TimeExpression::Next),
+            ms().prop_map(TimeExpression::Ago),
+            any_point().prop_map(TimeExpression::Since),
+            any_point().prop_map(TimeExpression::Before),
+            any_point().prop_map(TimeExpression::Until),
+            (ms(), any_anchor()).prop_map(|(ms, anchor)| TimeExpression::Lead(ms, anchor)),
+            (ms(), any_anchor()).prop_map(|(ms, anchor)| TimeExpression::Trail(ms, anchor)),
+            any_anchor().prop_map(TimeExpression::During),
+            any_clock().prop_map(TimeExpression::At),
+            (any_point(), any_point()).prop_map(|(from, to)| TimeExpression::Range(from, to)),
+            any_stretch().prop_map(TimeExpression::Whole),
+            (any_stretch(), part).prop_map(|(day, part)| TimeExpression::Part(day, part)),
+            (any_stretch(), any_clock()).prop_map(|(day, clock)| TimeExpression::Clock(day, clock)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_is_read_back_as_it_was_meant(time in any_time()) {
+            let text = serde_json::to_string(&time).unwrap();
+            prop_assert_eq!(serde_json::from_str::<TimeExpression>(&text).unwrap(), time, "{}", text);
+        }
+    }
 
     #[test]
     fn every_form_is_read_back_as_it_was_written() {
@@ -153,6 +224,7 @@ mod tests {
             "now",
             "last:90m",
             "last:90s",
+            "last:1500ms",
             "last:2h",
             "next:3d",
             "ago:10m",

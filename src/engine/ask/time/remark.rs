@@ -1,22 +1,24 @@
 //! What was read into a time that leaves something open: told with the answer, never decided in silence.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use serde::{Deserialize, Serialize};
 
 use super::expression::{ClockTime, Point, Stretch, TimeExpression};
 use super::numbers::numbered_date;
-use super::zone::Short;
+use super::zone::{Short, short_name};
 
 /// What was read into a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Remark {
     /// A clock time that does not exist on that day; the clock had been put forward. What is taken lies as late after the gap.
     Skipped(NaiveDateTime),
     /// A clock time that comes twice on that day; a span begins with the first and ends with the second.
     Twice(NaiveDateTime),
     /// An abbreviation that stands for several zones; so many minutes ahead of UTC were taken.
-    Shared(&'static Short, i32),
+    Shared(#[serde(with = "short_name")] &'static Short, i32),
     /// An abbreviation that is not in force on that day where it is used; it was taken as it was said.
-    OutOfSeason(&'static Short),
+    OutOfSeason(#[serde(with = "short_name")] &'static Short),
     /// A date in two numbers, of which either may be the day.
     DayFirst(NaiveDate),
     /// An hour that may be before or after noon.

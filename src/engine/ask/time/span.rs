@@ -4,6 +4,7 @@ mod calendar;
 
 use chrono::{NaiveTime, Timelike};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use self::calendar::{Calendar, Edge};
 use super::expression::{Anchor, ClockTime, DayPart, Point, Stretch, TimeExpression};
@@ -22,7 +23,11 @@ pub const AROUND_SECOND_MS: i64 = 30 * SECOND_MS;
 const AGO_SHARE: i64 = 8;
 
 /// From one instant to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Outside the program a pair of milliseconds since the Unix epoch: "the last 9999 years" begins before any year that RFC 3339
+/// can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, i64)", into = "(i64, i64)")]
 pub struct Span {
     /// Its beginning.
     pub from: Timestamp,
@@ -30,8 +35,20 @@ pub struct Span {
     pub to: Timestamp,
 }
 
+impl From<(i64, i64)> for Span {
+    fn from((from, to): (i64, i64)) -> Self {
+        Self { from: Timestamp(from), to: Timestamp(to) }
+    }
+}
+
+impl From<Span> for (i64, i64) {
+    fn from(span: Span) -> Self {
+        (span.from.0, span.to.0)
+    }
+}
+
 /// A span, and what was read into the words for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Laid {
     /// From when to when.
     pub span: Span,

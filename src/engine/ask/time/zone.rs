@@ -125,6 +125,27 @@ impl Zone {
     }
 }
 
+/// An abbreviation outside the program: its name alone; what it stands for comes with the program.
+pub(super) mod short_name {
+    use std::borrow::Cow;
+
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{SHORTS, Short};
+
+    pub(in super::super) fn serialize<S: Serializer>(short: &Short, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(short.name)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Short, D::Error> {
+        let name = Cow::<str>::deserialize(from)?;
+        let unknown =
+            || D::Error::invalid_value(Unexpected::Str(&name), &"an abbreviation of a time zone, such as `CET`");
+        SHORTS.iter().find(|short| short.name == name).ok_or_else(unknown)
+    }
+}
+
 /// Minutes ahead of UTC: `+02:00`, `-0500`, `+2`.
 fn ahead(text: &str) -> Option<i32> {
     let (sign, rest) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
