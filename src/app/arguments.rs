@@ -99,6 +99,10 @@ pub enum Command {
     Postmortem(PostmortemArguments),
     /// Write the next status update of an incident for stakeholders, as the record gives it; nothing is sent.
     Status(StatusArguments),
+    /// Run the engine without a screen, for consoles to attach to: in the foreground, until it is told to end.
+    Serve,
+    /// End the engine that runs without a screen, once the commands that run have ended.
+    Stop(StopArguments),
     /// Write what whoever takes over must know: open incidents, runs, unknown steps, updates due.
     Handover,
     /// Find the templates of logs; write the group and template of each line.
@@ -227,9 +231,17 @@ pub struct PostmortemArguments {
 /// `hypo status`
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// Which incident, such as INC-1.
+    /// Which incident, such as INC-1; without one, how the engine stands.
     #[arg(value_parser = incident_id)]
-    pub incident: IncidentId,
+    pub incident: Option<IncidentId>,
+}
+
+/// `hypo stop`
+#[derive(Debug, Args)]
+pub struct StopArguments {
+    /// Do not wait for commands that run; what came of them is then to be found out at the next start.
+    #[arg(long)]
+    pub now: bool,
 }
 
 /// `INC-1`, `inc-1` or `1`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::attach::pump::{Joined, Link};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::model::Person;
@@ -15,13 +16,26 @@ use crate::engine::snapshot::Snapshot;
 pub struct EngineLink {
     handle: EngineHandle,
     by: Person,
+    link: Option<watch::Receiver<Link>>,
 }
 
 impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
     pub fn new(handle: EngineHandle, by: Person) -> Self {
-        Self { handle, by }
+        Self { handle, by, link: None }
+    }
+
+    /// One in another process, which knows by itself who asks.
+    #[must_use]
+    pub fn attached(joined: Joined) -> Self {
+        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link) }
+    }
+
+    /// How it stands with the line to it, where it runs in another process.
+    #[must_use]
+    pub fn link(&self) -> Option<watch::Receiver<Link>> {
+        self.link.clone()
     }
 
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.

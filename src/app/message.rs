@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::attach::pump::Link;
 use super::key::Key;
 use crate::engine::inquiry::Telling;
 use crate::engine::request::{Reply, Request};
@@ -23,6 +24,8 @@ pub enum Message {
     Reply(Request, Reply),
     /// Something came back to the question of this number; `None` once nothing more does.
     Told(u64, Option<Telling>),
+    /// It stands otherwise with the line to the engine.
+    Link(Link),
     /// A minute is over.
     Minute,
     /// What was to go by itself may have to go: see `AppState::due_at`.

@@ -18,6 +18,7 @@ pub mod palette;
 mod picture;
 
 pub mod arguments;
+pub mod attach;
 pub mod cli;
 pub mod engine_link;
 pub mod log_file;

@@ -18,6 +18,7 @@ use ratatui::layout::{Rect, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::attach::pump::Link;
 use super::commands::Command;
 use super::effect::Effect;
 use super::engine_link::EngineLink;
@@ -118,6 +119,7 @@ enum Wake {
     Told(u64, Option<Telling>),
     Written(io::Result<()>),
     Picture(bool),
+    Link(Link),
     LiveDue,
     ResizeDue,
     Minute,
@@ -129,6 +131,8 @@ struct Console {
     options: ConsoleOptions,
     state: AppState,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// How it stands with the line, where there is one.
+    line: Option<watch::Receiver<Link>>,
     replies: FuturesUnordered<Answer>,
     tellings: SelectAll<BoxStream<'static, (u64, Option<Telling>)>>,
     guard: TerminalGuard,
@@ -152,8 +156,10 @@ impl Console {
         let mut snapshots = link.snapshots();
         // The picture of this moment is drawn with the first frame.
         snapshots.mark_changed();
+        let line = link.link();
         let mut console = Self {
             link,
+            line,
             state,
             snapshots,
             replies: FuturesUnordered::new(),
@@ -213,6 +219,7 @@ impl Console {
             Some((number, telling)) = self.tellings.next() => Wake::Told(number, telling),
             () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
             () = sleep_until(due.unwrap_or(minute)), if due.is_some() => Wake::Due,
+            Some(link) = changed(&mut self.line) => Wake::Link(link),
             () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
             changed = self.snapshots.changed(), if !self.has_picture && self.is_engine_alive => Wake::Picture(changed.is_ok()),
             () = sleep_until(minute) => Wake::Minute,
@@ -249,6 +256,7 @@ impl Console {
             Wake::Written(Ok(())) => {}
             Wake::Reply(request, reply) => self.tell(Message::Reply(request, reply)),
             Wake::Told(number, telling) => self.tell(Message::Told(number, telling)),
+            Wake::Link(link) => self.tell(Message::Link(link)),
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
                 self.is_engine_alive = false;
@@ -281,7 +289,7 @@ impl Console {
             Effect::Request(request) => {
                 let answer = self.link.send(request.clone());
                 self.replies.push(Box::pin(async move {
-                    let lost = |_| Reply::Refused { reason: Arc::from("the engine has ended and did not answer") };
+                    let lost = |_| Reply::Lost { reason: Arc::from("the engine has ended and did not answer") };
                     (request, answer.await.unwrap_or_else(lost))
                 }));
             }
@@ -358,6 +366,13 @@ impl Console {
         let ms = MINUTE_MS - at.0.rem_euclid(MINUTE_MS);
         Duration::from_millis(ms.unsigned_abs())
     }
+}
+
+/// The next change of how it stands with the line; `None` where there is no line, or nobody keeps it.
+async fn changed(line: &mut Option<watch::Receiver<Link>>) -> Option<Link> {
+    let line = line.as_mut()?;
+    line.changed().await.ok()?;
+    Some(line.borrow_and_update().clone())
 }
 
 fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<'a> {

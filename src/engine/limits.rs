@@ -284,3 +284,16 @@ pub const FRAME_IN_BYTES_MAX: usize = 1_048_576;
 pub const FRAME_OUT_BYTES_MAX: usize = 268_435_456;
 /// Things of one sort in a picture that comes from an engine; no engine keeps as many.
 pub const PICTURE_ITEMS_MAX: usize = 1_000_000;
+
+/// Consoles on one engine.
+pub const CONSOLES_MAX: usize = 64;
+/// Requests of one console that wait for their answer.
+pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
+/// Questions of one console that wait for their answer.
+pub const INQUIRIES_PER_CONSOLE_MAX: usize = 4;
+/// A connection says what it wants within this time, in milliseconds.
+pub const HELLO_MS_MAX: u64 = 2_000;
+/// A console that takes nothing for so long, in milliseconds, is let go of.
+pub const WRITE_STALL_MS_MAX: u64 = 20_000;
+/// Between two pictures to one console, in milliseconds.
+pub const PICTURE_GAP_MS_MIN: u64 = 50;

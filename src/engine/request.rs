@@ -288,4 +288,9 @@ pub enum Reply {
         /// What, why, and what to do.
         reason: Arc<str>,
     },
+    /// Whether it was done is not known: the answer did not come.
+    Lost {
+        /// Why not.
+        reason: Arc<str>,
+    },
 }

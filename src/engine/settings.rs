@@ -9,6 +9,7 @@ mod ask;
 mod executors;
 mod outbound;
 mod patches;
+mod people;
 mod policy;
 mod rollout;
 mod span;
@@ -24,6 +25,7 @@ pub use outbound::{
 pub use patches::{
     DeadlineRule, FeedSettings, FeedsSettings, InventorySettings, NvdSettings, OsvSettings, PatchSettings, RiskSettings,
 };
+pub use people::{AttachSettings, PeopleSettings};
 pub use policy::{FreezeSettings, GateSettings, PolicyProblem, PolicySettings};
 pub use rollout::{
     AllowSettings, ClassSettings, MethodSettings, PatchBy, PatchProblem, Portion, ProbeSettings, ProofSettings,
@@ -65,6 +67,10 @@ pub struct EngineSettings {
     pub patches: PatchSettings,
     /// What questions may be handed to.
     pub ask: AskSettings,
+    /// Who may ask for how much.
+    pub people: PeopleSettings,
+    /// Where consoles reach the engine.
+    pub attach: AttachSettings,
 }
 
 /// Where a secret is read: never in the file itself.

@@ -7,6 +7,8 @@ mod alertmanager_real;
 #[cfg(test)]
 mod ask_model;
 #[cfg(test)]
+mod attached;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod audit;

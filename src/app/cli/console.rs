@@ -1,13 +1,16 @@
-//! `hypo`: the console on the configured sources; and what every command with a screen or an engine shares.
+//! `hypo`: the console on the engine of this state directory, or on one of its own where none runs; and what every command with
+//! a screen or an engine shares.
 
-use crate::engine::model::Person;
 use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::serve::{self, Serving};
 use super::{Exit, Failure, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
+use crate::app::attach::line::LineProblem;
+use crate::app::attach::pump::{self, Joined};
 use crate::app::engine_link::EngineLink;
 use crate::app::log_file;
 use crate::app::run::{self, ConsoleOptions};
@@ -16,17 +19,34 @@ use crate::app::terminal::signals::Signals;
 use crate::engine::act::executor::Executor;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::handle::EngineHandle;
+use crate::engine::model::{Person, Role};
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::runbook_folders::RunbookFolders;
 use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
 
-/// Opens the console on an engine of its own.
+/// Opens the console on the engine that runs, else on one of its own, which others can attach to.
 pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
     let tokio = tokio_runtime()?;
+    if let Some(joined) = tokio.block_on(joined(&loaded))? {
+        log_file::start(&loaded.paths.state_dir, variable("HYPO_LOG").as_deref())?;
+        tokio.block_on(run::run(EngineLink::attached(joined), options(&loaded)))?;
+        return Ok(Exit::Done);
+    }
     let config =
         RuntimeConfig { state_dir: Some(loaded.paths.state_dir.clone()), ..runtime_config(&loaded, tokio.handle()) };
     run_on(&loaded, &tokio, config)
+}
+
+/// The engine that runs on this state directory, where one does.
+async fn joined(loaded: &Loaded) -> Result<Option<Joined>, Failure> {
+    // Whoever may not act is somebody who looks, whatever else the engine would let them do.
+    let cap = loaded.settings.console.read_only.then_some(Role::Viewer);
+    match pump::join(serve::place(loaded), cap).await {
+        Ok(joined) => Ok(Some(joined)),
+        Err(LineProblem::NoEngine(problem)) if serve::is_nobody(&problem) => Ok(None),
+        Err(problem) => Err(problem.into()),
+    }
 }
 
 /// Opens the console on the engine of `config` and stops that engine when the console is left.
@@ -34,6 +54,7 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
 /// The console is on the screen before the store is open; a store that cannot be opened ends it with the reason.
 pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: RuntimeConfig) -> Result<Exit, Failure> {
     // A demo that keeps nothing writes no log either.
+    let is_kept = config.state_dir.is_some();
     if let Some(state_dir) = &config.state_dir {
         log_file::start(state_dir, variable("HYPO_LOG").as_deref())?;
     }
@@ -45,9 +66,12 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
         let console = run::run(link, options);
         tokio::pin!(console);
         tokio::select! {
-            left = &mut console => left.map_err(Failure::from),
-            Err(problem) = runtime.started() => Err(Failure::from(problem)),
+            left = &mut console => return left.map_err(Failure::from),
+            started = runtime.started() => started?,
         }
+        // One that keeps nothing is for whoever began it alone.
+        let _serving = is_kept.then(|| Serving::begin(loaded, runtime.handle())).transpose()?;
+        console.await.map_err(Failure::from)
     });
     if outcome.is_ok() {
         tokio.block_on(see_commands_out(&runtime));

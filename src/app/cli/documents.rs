@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Exit, Failure, list, output};
-use crate::app::arguments::{CommonArguments, PostmortemArguments, StatusArguments};
+use crate::app::arguments::{CommonArguments, PostmortemArguments};
 use crate::engine::model::{DocumentKind, IncidentId};
 use crate::engine::postmortem;
 
@@ -26,11 +26,11 @@ pub(super) fn post_mortem(common: &CommonArguments, arguments: &PostmortemArgume
     Ok(Exit::Done)
 }
 
-pub(super) fn status(common: &CommonArguments, arguments: &StatusArguments) -> Result<Exit, Failure> {
+pub(super) fn status(common: &CommonArguments, incident: IncidentId) -> Result<Exit, Failure> {
     let snapshot = list::picture(common)?;
-    let next = postmortem::next_update(&snapshot, arguments.incident);
-    let text = postmortem::status_update(&snapshot, arguments.incident, next);
-    print(&text.ok_or_else(|| unknown(arguments.incident))?)?;
+    let next = postmortem::next_update(&snapshot, incident);
+    let text = postmortem::status_update(&snapshot, incident, next);
+    print(&text.ok_or_else(|| unknown(incident))?)?;
     Ok(Exit::Done)
 }
 

@@ -22,6 +22,7 @@ mod rca;
 mod record;
 mod replay;
 mod runbook;
+mod serve;
 mod shell;
 pub mod table;
 mod templates;
@@ -29,7 +30,7 @@ mod transfer;
 
 use std::path::PathBuf;
 
-use super::arguments::{Arguments, Command, CommonArguments};
+use super::arguments::{Arguments, Command, CommonArguments, StatusArguments};
 use super::settings::{self, Loaded, Overrides, Paths};
 
 /// What a command leaves behind for the shell.
@@ -71,7 +72,10 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Incidents(list)) => list::incidents(common, list),
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
         Some(Command::Postmortem(postmortem)) => documents::post_mortem(common, postmortem),
-        Some(Command::Status(status)) => documents::status(common, status),
+        Some(Command::Status(StatusArguments { incident: Some(incident) })) => documents::status(common, *incident),
+        Some(Command::Status(StatusArguments { incident: None })) => serve::status(common),
+        Some(Command::Serve) => serve::run(common),
+        Some(Command::Stop(arguments)) => serve::stop(common, arguments),
         Some(Command::Handover) => documents::handover(common),
         Some(Command::Templates(templates)) => templates::run(templates),
         Some(Command::Rca(rca)) => rca::run(rca),

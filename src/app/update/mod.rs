@@ -20,6 +20,7 @@ mod texts;
 
 use std::sync::Arc;
 
+use super::attach::pump::Link;
 use super::commands::{Command, CommandInfo};
 use super::effect::Effect;
 use super::hints::{self, key_of};
@@ -46,6 +47,10 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
                 String::new()
             };
             state.say(format!("copied {taken}{cut} characters"));
+            Vec::new()
+        }
+        Message::Link(told) => {
+            link(state, &told);
             Vec::new()
         }
         Message::Told(number, telling) => {
@@ -219,6 +224,15 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
+/// The line to the engine was lost, or is back.
+fn link(state: &mut AppState, link: &Link) {
+    match link {
+        Link::Up => state.say("the engine is back"),
+        Link::Silent => state.refuse("nothing comes from the engine; what is shown may be old"),
+        Link::Lost(why) => state.refuse(format!("the line to the engine is lost: {why}; what is shown is old")),
+    }
+}
+
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
         (request, Reply::Done { text }) if texts::written(request).is_some() => {
@@ -231,6 +245,10 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
             let what = texts::written(request).map_or("text", |(_, what)| what.word());
             state.refuse(format!("{reason}; the {what} is kept as a draft"));
         }
+        (request, Reply::Lost { reason }) if texts::written(request).is_some() => {
+            let what = texts::written(request).map_or("text", |(_, what)| what.word());
+            state.refuse(format!("{reason}; whether the {what} was taken is not known, and it is kept as a draft"));
+        }
         (Request::PlanRollout { source }, Reply::Done { text }) => {
             state.say(text.as_ref());
             state.planned = Some(Arc::clone(source));
@@ -238,6 +256,9 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
         }
         (_, Reply::Done { text }) => state.say(text.as_ref()),
         (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
+        (_, Reply::Lost { reason }) => {
+            state.refuse(format!("{reason}; whether it was done is not known, look before you repeat it"));
+        }
     }
     Vec::new()
 }

@@ -125,7 +125,9 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
         Wants::Kill { reason } => {
             let request = Request::Kill { reason: Arc::clone(reason) };
             match served.handle.send(person, request).await {
-                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => format!("{text}\n"),
+                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => {
+                    format!("{text}\n")
+                }
                 Err(_) => "the engine has ended\n".to_owned(),
             }
         }

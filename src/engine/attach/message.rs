@@ -12,7 +12,7 @@ use super::delta::{Delta, DeltaProblem};
 use super::frame::Frame;
 use crate::engine::clock::Timestamp;
 use crate::engine::inquiry::{Inquiry, Telling};
-use crate::engine::model::IncidentId;
+use crate::engine::model::{IncidentId, Person};
 use crate::engine::request::{Reply, Request};
 
 /// Kinds of frames: those of consoles count from 1, those of the engine from 128.
@@ -115,6 +115,8 @@ pub struct Welcome {
     pub since: Timestamp,
     /// By which settings.
     pub settings: SettingsMark,
+    /// Whom the engine takes the console for.
+    pub person: Person,
 }
 
 /// The settings that an engine runs by: a console that was started with others says so.

@@ -9,10 +9,15 @@
 //! Pictures go as what differs from the one sent before, in postcard; everything else is JSON. Both ends are of one [`WIRE`], or
 //! they part with a word: postcard has no fields that may be missing, so a range of versions could not be kept.
 
+mod connection;
 pub mod delta;
 pub mod frame;
 pub mod hello;
 pub mod message;
+mod people;
+pub mod place;
+pub mod server;
+mod standing;
 
 /// The number of what follows the first lines. It rises with every change of the bytes of a message or a picture, which a test
 /// sees by their shapes.

@@ -141,7 +141,8 @@ impl Place {
 
     fn name(&self) -> io::Result<String> {
         let name = self.socket.file_name().and_then(|name| name.to_str());
-        name.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name that is text"))
+        name.map(str::to_owned)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name that is text"))
     }
 
     fn gid(&self) -> Result<Option<Gid>, PlaceProblem> {

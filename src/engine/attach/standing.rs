@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use super::server::Served;
-use crate::engine::model::{RunState, SourceState, human_count};
+use crate::engine::model::{SourceState, human_count};
 
 /// The lines.
 pub(super) fn text(served: &Served) -> String {
     let snapshots = served.handle.snapshots();
     let picture = snapshots.borrow();
     let live = picture.incidents.iter().filter(|incident| incident.state.is_live()).count();
-    let open = picture.runs.iter().filter(|run| !matches!(run.state, RunState::Ended { .. })).count();
+    let open = picture.runs.iter().filter(|run| run.state.is_open()).count();
     let down = picture.sources.iter().filter(|source| matches!(source.state, SourceState::Down { .. })).count();
     let mut text = String::new();
     let mut line = |what: &str, value: String| {
@@ -26,7 +26,7 @@ pub(super) fn text(served: &Served) -> String {
     line("series", human_count(picture.counts.series_count));
     line("incidents", format!("{live} open"));
     line("runs", format!("{open} open, {} commands running", picture.running_commands().len()));
-    line("mode", picture.mode.to_string());
+    line("mode", picture.mode.word().to_owned());
     if let Some(kill) = &picture.kill {
         line("kill", format!("the kill switch is ON since {}, by {}: {}", kill.at, kill.by, kill.reason));
     }

@@ -20,6 +20,12 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role that is called so.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Responder, Self::Commander, Self::Admin].into_iter().find(|role| role.word() == word)
+    }
+
     /// As the configuration and people call it.
     #[must_use]
     pub fn word(self) -> &'static str {

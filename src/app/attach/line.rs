@@ -1,0 +1,132 @@
+//! A line to an engine: from a connected socket to the first picture, or the reason why not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
+
+use crate::engine::attach::delta::DeltaProblem;
+use crate::engine::attach::frame::{self, FrameProblem, Incoming};
+use crate::engine::attach::hello::{Greeting, Hello, HelloProblem, Says, Wants};
+use crate::engine::attach::message::{FromConsole, FromEngine, MessageProblem, Welcome};
+use crate::engine::limits::{FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX};
+use crate::engine::model::Role;
+use crate::engine::snapshot::Snapshot;
+
+/// An engine that is there answers within this time, and one that hangs is not waited for.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// Why there is no line to an engine.
+#[derive(Debug, thiserror::Error)]
+pub enum LineProblem {
+    /// Nobody listens, or the socket cannot be had.
+    #[error("no engine answers: {0}")]
+    NoEngine(#[from] std::io::Error),
+    /// It hangs.
+    #[error("the engine does not answer; `hypo stop --now` ends it")]
+    Silent,
+    /// It ended while it was joined.
+    #[error("the engine ended while it was joined; try again")]
+    Ended,
+    /// What it says first is no word of a hypo, or of another version.
+    #[error(transparent)]
+    Hello(#[from] HelloProblem),
+    /// It does not want this console.
+    #[error("{why}")]
+    Refused {
+        /// Why.
+        why: Arc<str>,
+    },
+    /// A frame.
+    #[error(transparent)]
+    Frame(#[from] FrameProblem),
+    /// A message.
+    #[error(transparent)]
+    Message(#[from] MessageProblem),
+    /// A picture.
+    #[error(transparent)]
+    Picture(#[from] DeltaProblem),
+    /// It says something before the first picture.
+    #[error("the engine said something before it showed a picture; use the same hypo on both ends")]
+    OutOfTurn,
+}
+
+/// A line to an engine that was joined.
+#[derive(Debug)]
+pub struct Line {
+    /// What comes.
+    pub incoming: Incoming<OwnedReadHalf>,
+    /// Where messages go.
+    pub sink: OwnedWriteHalf,
+    /// Whom the console has reached.
+    pub welcome: Welcome,
+    /// The picture of that moment.
+    pub picture: Arc<Snapshot>,
+}
+
+/// Joins the engine behind `stream`, with no more than the role `cap` where one is wanted.
+///
+/// # Errors
+/// When it does not answer, does not understand this console, or does not let it in.
+pub async fn join(stream: UnixStream, cap: Option<Role>) -> Result<Line, LineProblem> {
+    let joining = async {
+        let (reader, mut sink) = stream.into_split();
+        let hello = Hello::new(Wants::Attach { cap: cap.map(|cap| Arc::from(cap.word())) });
+        sink.write_all(hello.line().as_bytes()).await?;
+        let mut incoming = Incoming::new(reader, FRAME_OUT_BYTES_MAX);
+        let line = incoming.line().await?.ok_or(LineProblem::Ended)?;
+        let greeting = Greeting::read(&line)?;
+        greeting.suits(&hello)?;
+        match greeting.says {
+            Says::Joined => {}
+            Says::No { why } => return Err(LineProblem::Refused { why }),
+            Says::Text => return Err(LineProblem::OutOfTurn),
+        }
+        let FromEngine::Welcome(welcome) = next(&mut incoming).await? else { return Err(LineProblem::OutOfTurn) };
+        let FromEngine::Picture(delta) = next(&mut incoming).await? else { return Err(LineProblem::OutOfTurn) };
+        let picture = Arc::new(delta.apply(&Snapshot::empty())?);
+        Ok(Line { incoming, sink, welcome, picture })
+    };
+    timeout(ANSWER_WAIT, joining).await.map_err(|_| LineProblem::Silent)?
+}
+
+async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, LineProblem> {
+    let frame = incoming.frame().await?.ok_or(LineProblem::Ended)?;
+    Ok(FromEngine::read(&frame)?)
+}
+
+/// Says something that needs no frames, and gives what comes back in text.
+///
+/// # Errors
+/// When nobody answers, or the engine refuses it.
+pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, LineProblem> {
+    let asking = async {
+        let (reader, mut sink) = stream.into_split();
+        let hello = Hello::new(wants);
+        sink.write_all(hello.line().as_bytes()).await?;
+        let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
+        let line = incoming.line().await?.ok_or(LineProblem::Ended)?;
+        match Greeting::read(&line)?.says {
+            Says::No { why } => return Err(LineProblem::Refused { why }),
+            Says::Joined | Says::Text => {}
+        }
+        let mut text = String::new();
+        while let Some(line) = incoming.line().await? {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        Ok(text)
+    };
+    timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?
+}
+
+/// Says something to the engine.
+///
+/// # Errors
+/// When it cannot be written down or the line is gone.
+pub async fn say(sink: &mut OwnedWriteHalf, message: &FromConsole) -> Result<(), LineProblem> {
+    Ok(frame::write(sink, &message.frame()?, FRAME_IN_BYTES_MAX).await?)
+}

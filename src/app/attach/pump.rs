@@ -1,0 +1,273 @@
+//! Serves the ends of a handle by a line to an engine in another process, and joins again when the line is lost.
+//!
+//! What was asked for and not answered by then is told as lost, and never asked again by itself: whether it was done, the next
+//! picture shows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, interval, sleep};
+
+use super::line::{self, Line, LineProblem};
+use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
+use crate::engine::attach::place::Place;
+use crate::engine::handle::{EngineHandle, Envelope, HandleEnds, Question};
+use crate::engine::inquiry::Telling;
+use crate::engine::model::Role;
+use crate::engine::request::Reply;
+
+/// Between two looks whether the engine is there.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// An engine of which nothing came for so long is told as silent.
+const SILENT_AFTER: Duration = Duration::from_secs(10);
+/// Between two tries to join again, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Messages that wait to be written.
+const UNSAID_MAX: usize = 64;
+
+/// How it stands with the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// It works.
+    Up,
+    /// It is there, and nothing comes.
+    Silent,
+    /// It is lost, and another one is tried for; why.
+    Lost(Arc<str>),
+}
+
+/// An engine that was joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// The way to it.
+    pub handle: EngineHandle,
+    /// Whom the console has reached.
+    pub welcome: Welcome,
+    /// How it stands with the line.
+    pub link: watch::Receiver<Link>,
+}
+
+/// Joins the engine at `place`, and keeps the line to it for as long as somebody has the handle.
+///
+/// # Errors
+/// When the first line cannot be had.
+pub async fn join(place: Place, cap: Option<Role>) -> Result<Joined, LineProblem> {
+    let first = line::join(place.connect().await?, cap).await?;
+    let (handle, ends) = EngineHandle::pair(Arc::clone(&first.picture));
+    let (said, link) = watch::channel(Link::Up);
+    let welcome = first.welcome.clone();
+    let pump = Pump { place, cap, ends, link: said, next: 1, replies: BTreeMap::new(), tellings: BTreeMap::new() };
+    tokio::spawn(pump.run(first));
+    Ok(Joined { handle, welcome, link })
+}
+
+struct Pump {
+    place: Place,
+    cap: Option<Role>,
+    ends: HandleEnds,
+    link: watch::Sender<Link>,
+    /// The number of what is asked next.
+    next: u64,
+    replies: BTreeMap<u64, oneshot::Sender<Reply>>,
+    tellings: BTreeMap<u64, mpsc::Sender<Telling>>,
+}
+
+/// Why a line is no longer served.
+enum End {
+    /// Nobody has the handle any more.
+    Left,
+    /// The line is lost.
+    Lost(LineProblem),
+}
+
+impl Pump {
+    async fn run(mut self, mut line: Line) {
+        loop {
+            let lost = match self.serve(line).await {
+                End::Left => return,
+                End::Lost(problem) => problem.to_string(),
+            };
+            self.give_up(&lost);
+            self.link.send_replace(Link::Lost(Arc::from(lost)));
+            let Some(next) = self.again().await else { return };
+            self.ends.snapshots.send_replace(Arc::clone(&next.picture));
+            self.link.send_replace(Link::Up);
+            line = next;
+        }
+    }
+
+    /// Tries for another line until there is one, or nobody wants it any more. What is asked meanwhile is refused.
+    async fn again(&mut self) -> Option<Line> {
+        let mut pause = AGAIN.0;
+        loop {
+            let (wait, place, cap) = (pause, &self.place, self.cap);
+            let trying = async move {
+                sleep(wait).await;
+                line::join(place.connect().await?, cap).await
+            };
+            tokio::pin!(trying);
+            let tried = loop {
+                tokio::select! {
+                    tried = &mut trying => break tried,
+                    envelope = self.ends.requests.recv() => envelope?.refuse("the engine is away; try again when it is back"),
+                    question = self.ends.questions.recv() => refuse(question?),
+                }
+            };
+            match tried {
+                Ok(line) => return Some(line),
+                Err(problem) => {
+                    self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));
+                    pause = (pause * 2).min(AGAIN.1);
+                }
+            }
+        }
+    }
+
+    /// Serves the handle by this line.
+    async fn serve(&mut self, line: Line) -> End {
+        let Line { mut incoming, mut sink, mut picture, .. } = line;
+        // A line that takes nothing must not hold up what comes.
+        let (say, mut unsaid) = mpsc::channel::<FromConsole>(UNSAID_MAX);
+        let writing = async move {
+            while let Some(message) = unsaid.recv().await {
+                line::say(&mut sink, &message).await?;
+            }
+            // Nobody is left to say anything, so that nothing more is awaited either.
+            std::future::pending::<Result<(), LineProblem>>().await
+        };
+        tokio::pin!(writing);
+        let mut pings = interval(PING_EVERY);
+        let mut heard_at = Instant::now();
+        loop {
+            tokio::select! {
+                frame = incoming.frame() => {
+                    let heard = match frame {
+                        Ok(Some(frame)) => FromEngine::read(&frame),
+                        Ok(None) => return End::Lost(LineProblem::Ended),
+                        Err(problem) => return End::Lost(problem.into()),
+                    };
+                    heard_at = Instant::now();
+                    self.tell_link(Link::Up);
+                    match heard {
+                        Ok(FromEngine::Picture(delta)) => match delta.apply(&picture) {
+                            Ok(newest) => {
+                                picture = Arc::new(newest);
+                                self.ends.snapshots.send_replace(Arc::clone(&picture));
+                            }
+                            Err(problem) => return End::Lost(problem.into()),
+                        },
+                        Ok(FromEngine::Bye { why }) => return End::Lost(LineProblem::Refused { why }),
+                        Ok(heard) => self.hear(heard, &say).await,
+                        Err(problem) => return End::Lost(problem.into()),
+                    }
+                }
+                Err(problem) = &mut writing => return End::Lost(problem),
+                envelope = self.ends.requests.recv() => {
+                    let Some(envelope) = envelope else { return End::Left };
+                    self.send(envelope, &say);
+                }
+                question = self.ends.questions.recv() => {
+                    let Some(question) = question else { return End::Left };
+                    self.ask(question, &say);
+                }
+                _ = pings.tick() => {
+                    // One that is full says enough by itself.
+                    let _full = say.try_send(FromConsole::Ping);
+                    if heard_at.elapsed() >= SILENT_AFTER {
+                        self.tell_link(Link::Silent);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_link(&self, link: Link) {
+        self.link.send_if_modified(|known| {
+            let is_other = *known != link;
+            *known = link.clone();
+            is_other
+        });
+    }
+
+    fn number(&mut self) -> u64 {
+        let n = self.next;
+        self.next += 1;
+        n
+    }
+
+    fn send(&mut self, envelope: Envelope, say: &mpsc::Sender<FromConsole>) {
+        let n = self.number();
+        // In whose name is for the engine to say.
+        let Envelope { by, request, reply } = envelope;
+        match say.try_send(FromConsole::Request { n, request: request.clone() }) {
+            Ok(()) => {
+                self.replies.insert(n, reply);
+            }
+            Err(_) => Envelope { by, request, reply }.refuse("the line to the engine is busy; try again in a moment"),
+        }
+    }
+
+    fn ask(&mut self, question: Question, say: &mpsc::Sender<FromConsole>) {
+        match question {
+            Question::Prepare => {
+                // Whoever asks without is answered a little later.
+                let _busy = say.try_send(FromConsole::Prepare);
+            }
+            Question::Ask(inquiry, tell) => {
+                let n = self.number();
+                match say.try_send(FromConsole::Inquiry { n, inquiry }) {
+                    Ok(()) => {
+                        self.tellings.insert(n, tell);
+                    }
+                    Err(_) => fail(&tell, "the line to the engine is busy; ask again in a moment"),
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, heard: FromEngine, say: &mpsc::Sender<FromConsole>) {
+        match heard {
+            FromEngine::Reply { n, reply } => {
+                if let Some(waiting) = self.replies.remove(&n) {
+                    // Whoever asked may have gone.
+                    let _nobody = waiting.send(reply);
+                }
+            }
+            FromEngine::Telling { n, telling } => {
+                let Some(waiting) = self.tellings.get(&n) else { return };
+                if waiting.send(telling).await.is_err() {
+                    self.tellings.remove(&n);
+                    // As above; the engine goes on until it hears of it.
+                    let _busy = say.try_send(FromConsole::Cancel { n });
+                }
+            }
+            FromEngine::Told { n } => drop(self.tellings.remove(&n)),
+            FromEngine::Welcome(_) | FromEngine::Picture(_) | FromEngine::Pong | FromEngine::Bye { .. } => {}
+        }
+    }
+
+    /// Tells everybody who waits that nothing will come.
+    fn give_up(&mut self, why: &str) {
+        for (_, waiting) in std::mem::take(&mut self.replies) {
+            let reason = Arc::from(format!("the line to the engine was lost before the answer came: {why}"));
+            // Whoever asked may have gone.
+            let _nobody = waiting.send(Reply::Lost { reason });
+        }
+        for (_, waiting) in std::mem::take(&mut self.tellings) {
+            fail(&waiting, "the line to the engine was lost; ask again when it is back");
+        }
+    }
+}
+
+fn refuse(question: Question) {
+    if let Question::Ask(_, tell) = question {
+        fail(&tell, "the engine is away; ask again when it is back");
+    }
+}
+
+fn fail(tell: &mpsc::Sender<Telling>, reason: &str) {
+    // Whoever asked may have gone.
+    let _nobody = tell.try_send(Telling::Failed { reason: Arc::from(reason) });
+}

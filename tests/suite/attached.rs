@@ -1,0 +1,268 @@
+//! Consoles on an engine in another process: what they see, ask and are told over a real socket, and what a bad one cannot do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use hypocenter::app::attach::line::{LineProblem, ask_in_text};
+use hypocenter::app::attach::pump::{self, Joined, Link};
+use hypocenter::engine::attach::hello::{Greeting, Says, Wants};
+use hypocenter::engine::attach::message::SettingsMark;
+use hypocenter::engine::attach::place::Place;
+use hypocenter::engine::attach::server::{self, Served, Wish};
+use hypocenter::engine::clock::Timestamp;
+use hypocenter::engine::handle::{EngineHandle, HandleEnds, Question};
+use hypocenter::engine::ingest::{StopSignal, StopSwitch};
+use hypocenter::engine::inquiry::{Inquiry, Telling};
+use hypocenter::engine::limits::CONSOLES_MAX;
+use hypocenter::engine::model::{Person, Role};
+use hypocenter::engine::request::{Reply, Request};
+use hypocenter::engine::settings::{AttachSettings, PeopleSettings};
+use hypocenter::engine::snapshot::Snapshot;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::fixtures;
+
+/// Far more than anything here takes; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An engine that this test is, behind a socket.
+struct Behind {
+    ends: HandleEnds,
+    wishes: mpsc::Receiver<Wish>,
+    stop: StopSwitch,
+    place: Place,
+}
+
+fn serve(folder: &Path) -> Behind {
+    let (handle, ends) = EngineHandle::pair(Arc::new(picture(1)));
+    let place = Place::of(folder, &AttachSettings::default());
+    let listener = place.listen().unwrap();
+    let (wished, wishes) = mpsc::channel(4);
+    let served = Served {
+        handle,
+        people: PeopleSettings::default(),
+        pid: 812,
+        since: Timestamp(1_000),
+        settings: SettingsMark { path: "".into(), digest: "".into() },
+        wishes: wished,
+    };
+    let (stop, stopped) = StopSignal::pair();
+    tokio::spawn(server::serve(listener, Arc::new(served), stopped));
+    Behind { ends, wishes, stop, place }
+}
+
+/// A picture that differs from the others in what changes all the time.
+fn picture(revision: u64) -> Snapshot {
+    let mut picture = fixtures::live();
+    picture.revision = revision;
+    picture.at = Timestamp(picture.at.0 + revision.cast_signed() * 1_000);
+    picture.counts.sample_count = revision * 100;
+    picture
+}
+
+async fn join(place: &Place, cap: Option<Role>) -> Joined {
+    pump::join(place.clone(), cap).await.unwrap()
+}
+
+async fn shows(joined: &Joined, revision: u64) -> Arc<Snapshot> {
+    let mut snapshots = joined.handle.snapshots();
+    let seen = timeout(PATIENCE, snapshots.wait_for(|picture| picture.revision >= revision)).await;
+    Arc::clone(&seen.unwrap_or_else(|_| panic!("picture {revision} never came")).unwrap())
+}
+
+fn note() -> Request {
+    Request::Note { incident: fixtures::live().incidents[0].id, text: "looking".into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_joins_in_a_storm_of_pictures_misses_nothing_and_all_see_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let sender = behind.ends.snapshots.clone();
+    let storm = tokio::spawn(async move {
+        for revision in 2..=400 {
+            sender.send_replace(Arc::new(picture(revision)));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    let mut consoles = Vec::new();
+    for _ in 0..50 {
+        let joined = join(&behind.place, None).await;
+        let first = joined.handle.snapshots().borrow().revision;
+        consoles.push((joined, first));
+    }
+    assert!(consoles.iter().any(|(_, first)| *first > 1), "some came while it stormed");
+    storm.await.unwrap();
+    let last = picture(400);
+    for (joined, first) in &consoles {
+        assert!(*first >= 1);
+        assert_eq!(*shows(joined, 400).await, last);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_does_not_read_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut deaf = behind.place.connect().await.unwrap();
+    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 1 wants attach\n").await.unwrap();
+    let console = join(&behind.place, None).await;
+    for revision in 2..=2_000 {
+        behind.ends.snapshots.send_replace(Arc::new(picture(revision)));
+        if revision % 500 == 0 {
+            shows(&console, revision).await;
+        }
+    }
+    assert_eq!(*shows(&console, 2_000).await, picture(2_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_is_asked_in_the_name_that_the_kernel_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut behind = serve(folder.path());
+    let uid = nix::unistd::getuid();
+    let own = nix::unistd::User::from_uid(uid).unwrap().map_or(format!("uid {uid}"), |user| user.name);
+    for (cap, role) in [(None, Role::Admin), (Some(Role::Viewer), Role::Viewer), (Some(Role::Admin), Role::Admin)] {
+        let joined = join(&behind.place, cap).await;
+        assert_eq!(joined.welcome.person, Person { name: own.as_str().into(), role });
+        // Whatever name the console gives.
+        let answer = joined.handle.send(&Person::admin("somebody else"), note());
+        let envelope = timeout(PATIENCE, behind.ends.requests.recv()).await.unwrap().unwrap();
+        assert_eq!((envelope.by, envelope.request), (joined.welcome.person.clone(), note()));
+        envelope.reply.send(Reply::Done { text: "noted".into() }).unwrap();
+        assert_eq!(answer.await.unwrap(), Reply::Done { text: "noted".into() });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_ends_leaves_what_is_not_answered_open_and_is_joined_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut behind = serve(folder.path());
+    let mut joined = join(&behind.place, None).await;
+    let answer = joined.handle.send(&Person::admin("ana"), note());
+    let envelope = timeout(PATIENCE, behind.ends.requests.recv()).await.unwrap().unwrap();
+    let Behind { ends, wishes, stop, place } = behind;
+    stop.stop();
+    drop((ends, envelope, wishes));
+    let Reply::Lost { .. } = answer.await.unwrap() else { panic!("it is not known whether it was done") };
+    timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Lost(_)))).await.unwrap().unwrap();
+    let Reply::Refused { .. } = joined.handle.send(&Person::admin("ana"), note()).await.unwrap() else {
+        panic!("nobody is there to do it")
+    };
+    // Another engine takes the place of the socket that is left behind.
+    let again = serve(folder.path());
+    again.ends.snapshots.send_replace(Arc::new(picture(77)));
+    timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
+    assert_eq!(*shows(&joined, 77).await, picture(77));
+    drop(place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_stream_and_whoever_stops_listening_is_let_go_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut behind = serve(folder.path());
+    let joined = join(&behind.place, None).await;
+    joined.handle.prepare_to_ask();
+    let inquiry = Inquiry { text: "why".into(), before: None, zone: Tz::Europe__Berlin, focus: None, wants_model: true };
+    let mut told = joined.handle.ask(inquiry.clone());
+    let Question::Prepare = timeout(PATIENCE, behind.ends.questions.recv()).await.unwrap().unwrap() else {
+        panic!("it is prepared first")
+    };
+    let Question::Ask(asked, tell) = timeout(PATIENCE, behind.ends.questions.recv()).await.unwrap().unwrap() else {
+        panic!("then it is asked")
+    };
+    assert_eq!(asked, inquiry);
+    let failed = |reason: &str| Telling::Failed { reason: reason.into() };
+    tell.send(failed("one")).await.unwrap();
+    assert_eq!(told.recv().await, Some(failed("one")));
+    tell.send(failed("two")).await.unwrap();
+    assert_eq!(told.recv().await, Some(failed("two")));
+    drop(told);
+    // What comes next finds nobody, and the engine hears of it.
+    let let_go = async {
+        while tell.send(failed("more")).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, let_go).await.expect("the engine is told that nobody listens");
+    // A whole answer ends where the engine says so.
+    let mut told = joined.handle.ask(inquiry);
+    let Some(Question::Ask(_, tell)) = behind.ends.questions.recv().await else { panic!("it is asked") };
+    drop(tell);
+    assert_eq!(timeout(PATIENCE, told.recv()).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_is_told_so_in_words_and_can_still_ask_how_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut behind = serve(folder.path());
+    let said = async |line: &str| {
+        let mut stream = behind.place.connect().await.unwrap();
+        stream.write_all(line.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).await.unwrap();
+        Greeting::read(&answer).unwrap().says
+    };
+    let Says::No { why } = said("hypo attach 1 version 9.9.9 wire 99 wants attach\n").await else { panic!("refused") };
+    assert!(why.contains("the engine is hypo") && why.contains("this console is 9.9.9"), "{why}");
+    assert_eq!(said("hypo attach 1 version 9.9.9 wire 99 wants status\n").await, Says::Text);
+    let Says::No { why } = said("GET / HTTP/1.1\n").await else { panic!("refused") };
+    assert!(why.contains("no hypo says"), "{why}");
+    let text = ask_in_text(behind.place.connect().await.unwrap(), Wants::Status).await.unwrap();
+    assert!(text.contains("pid 812") && text.contains("1 open"), "{text}");
+    let text = ask_in_text(behind.place.connect().await.unwrap(), Wants::Stop { now: true }).await.unwrap();
+    assert_eq!(text, "the engine ends\n");
+    assert!(matches!(behind.wishes.recv().await, Some(Wish::Stop { now: true, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_console_is_cut_off_and_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let console = join(&behind.place, None).await;
+    let mut streams: Vec<UnixStream> = Vec::new();
+    for bytes in [
+        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
+        [b'x'; 4_096].as_slice(),
+    ] {
+        let mut stream = behind.place.connect().await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        streams.push(stream);
+    }
+    for mut stream in streams {
+        // To the end: a connection that is cut off may also be reset.
+        let mut all = Vec::new();
+        let end = timeout(PATIENCE, stream.read_to_end(&mut all)).await;
+        assert!(end.is_ok(), "it is cut off");
+    }
+    behind.ends.snapshots.send_replace(Arc::new(picture(5)));
+    assert_eq!(*shows(&console, 5).await, picture(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_too_many_is_told_so_and_a_seat_that_is_left_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut consoles = Vec::new();
+    for _ in 0..CONSOLES_MAX {
+        consoles.push(join(&behind.place, None).await);
+    }
+    let Err(LineProblem::Refused { why }) = pump::join(behind.place.clone(), None).await else { panic!("it is full") };
+    assert!(why.contains("64 consoles are attached"), "{why}");
+    let text = ask_in_text(behind.place.connect().await.unwrap(), Wants::Status).await.unwrap();
+    assert!(text.contains("engine"), "asking how it stands needs no seat: {text}");
+    consoles.pop();
+    let free = async {
+        while pump::join(behind.place.clone(), None).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("a seat is free");
+}
