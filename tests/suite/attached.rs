@@ -168,7 +168,8 @@ async fn answers_stream_and_whoever_stops_listening_is_let_go_of() {
     let mut behind = serve(folder.path());
     let joined = join(&behind.place, None).await;
     joined.handle.prepare_to_ask();
-    let inquiry = Inquiry { text: "why".into(), before: None, zone: Tz::Europe__Berlin, focus: None, wants_model: true };
+    let inquiry =
+        Inquiry { text: "why".into(), before: None, zone: Tz::Europe__Berlin, focus: None, wants_model: true };
     let mut told = joined.handle.ask(inquiry.clone());
     let Question::Prepare = timeout(PATIENCE, behind.ends.questions.recv()).await.unwrap().unwrap() else {
         panic!("it is prepared first")

@@ -154,7 +154,7 @@ async fn life() {
                 // It asked for something that is no longer so; what is so now is about to be shown.
                 let _shown = tokio::time::timeout(Duration::from_millis(10), snapshots.changed()).await;
             }
-            Err(_) => return,
+            Ok(Reply::Lost { .. }) | Err(_) => return,
         }
     }
 }

@@ -7,9 +7,9 @@ mod alertmanager_real;
 #[cfg(test)]
 mod ask_model;
 #[cfg(test)]
-mod attached;
-#[cfg(test)]
 mod asking;
+#[cfg(test)]
+mod attached;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]

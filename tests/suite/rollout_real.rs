@@ -236,7 +236,7 @@ pub(super) fn runtime_of(hosts: &Hosts, bad_from: usize, settings: EngineSetting
 pub(super) async fn ask(handle: &EngineHandle, request: Request) -> String {
     match handle.send(&Person::admin("ana"), request).await.unwrap() {
         Reply::Done { text } => text.to_string(),
-        Reply::Refused { reason } => panic!("refused: {reason}"),
+        Reply::Refused { reason } | Reply::Lost { reason } => panic!("not done: {reason}"),
     }
 }
 

@@ -27,7 +27,7 @@ use hypocenter::engine::attach::frame::Frame;
 use hypocenter::engine::attach::message::{FromConsole, FromEngine, SettingsMark, Welcome};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::inquiry::{Inquiry, Telling};
-use hypocenter::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId};
+use hypocenter::engine::model::{AnomalyId, ChangeId, IncidentId, Person, Role, RolloutId, RunId};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
 use serde::de::DeserializeOwned;
@@ -180,13 +180,15 @@ fn from_console() -> Vec<FromConsole> {
 }
 
 fn from_engine() -> Vec<FromEngine> {
+    let person = Person { name: "ana".into(), role: Role::Commander };
     let settings = SettingsMark { path: "/etc/hypo.toml".into(), digest: "00ff".into() };
     let reading = Arc::new(Reading { standing: Standing::UnknownName, ..reading() });
     let mut all = vec![
-        FromEngine::Welcome(Welcome { session: 1, pid: 812, since: Timestamp(1_000), settings }),
+        FromEngine::Welcome(Welcome { session: 1, pid: 812, since: Timestamp(1_000), settings, person }),
         FromEngine::Picture(Box::new(diff(&Snapshot::empty(), &Snapshot::empty()))),
         FromEngine::Reply { n: 1, reply: Reply::Done { text: "done".into() } },
         FromEngine::Reply { n: 2, reply: Reply::Refused { reason: "not now".into() } },
+        FromEngine::Reply { n: 3, reply: Reply::Lost { reason: "gone".into() } },
         FromEngine::Telling { n: 3, telling: Telling::Answer { reading, answer: Arc::new(answer()) } },
         FromEngine::Telling { n: 3, telling: Telling::Failed { reason: "busy".into() } },
         FromEngine::Told { n: 3 },
