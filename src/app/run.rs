@@ -156,10 +156,9 @@ impl Console {
         let mut snapshots = link.snapshots();
         // The picture of this moment is drawn with the first frame.
         snapshots.mark_changed();
-        let line = link.link();
         let mut console = Self {
+            line: link.link(),
             link,
-            line,
             state,
             snapshots,
             replies: FuturesUnordered::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::clock::Timestamp;
 use super::model::{DeliveryReport, Person, RolloutTarget, RunId, Signal};
@@ -30,6 +30,7 @@ pub enum Input {
         /// For the reply.
         id: RequestId,
         /// Who asks.
+        #[serde(deserialize_with = "person_or_name")]
         by: Person,
         /// What for.
         request: Request,
@@ -182,4 +183,37 @@ pub struct TimedInput {
     pub now: Timestamp,
     /// The input.
     pub input: Input,
+}
+
+/// As recordings have it: before there were roles, a name alone, of somebody who could ask for everything.
+fn person_or_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Person, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Person(Person),
+        Name(Arc<str>),
+    }
+    Ok(match Told::deserialize(deserializer)? {
+        Told::Person(person) => person,
+        Told::Name(name) => Person::admin(&name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::model::{IncidentId, Role};
+
+    #[test]
+    fn a_name_alone_is_of_somebody_who_could_ask_for_everything() {
+        let by = Person { name: "bo".into(), role: Role::Viewer };
+        let request = Request::Resolve { incident: IncidentId(1) };
+        let input = Input::Request { id: RequestId(1), by, request: request.clone() };
+        let text = serde_json::to_string(&input).unwrap();
+        assert_eq!(serde_json::from_str::<Input>(&text).unwrap(), input);
+        let older = text.replace(r#"{"name":"bo","role":"viewer"}"#, r#""bo""#);
+        assert_ne!(older, text);
+        let by = Person::admin("bo");
+        assert_eq!(serde_json::from_str::<Input>(&older).unwrap(), Input::Request { id: RequestId(1), by, request });
+    }
 }

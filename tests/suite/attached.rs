@@ -52,7 +52,7 @@ fn serve(folder: &Path) -> Behind {
         wishes: wished,
     };
     let (stop, stopped) = StopSignal::pair();
-    tokio::spawn(server::serve(listener, Arc::new(served), stopped));
+    tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
     Behind { ends, wishes, stop, place }
 }
 

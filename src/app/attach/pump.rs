@@ -184,9 +184,9 @@ impl Pump {
     }
 
     fn tell_link(&self, link: Link) {
-        self.link.send_if_modified(|known| {
+        self.link.send_if_modified(move |known| {
             let is_other = *known != link;
-            *known = link.clone();
+            *known = link;
             is_other
         });
     }

@@ -53,7 +53,7 @@ impl Serving {
             settings: mark(loaded),
             wishes: wished,
         };
-        tokio::spawn(server::serve(listener, Arc::new(served), stopped));
+        tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
         Ok(Self { place, stop, wishes })
     }
 }

@@ -12,7 +12,6 @@ use super::connection;
 use super::message::SettingsMark;
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::EngineHandle;
-use crate::engine::ingest::StopSignal;
 use crate::engine::limits::CONSOLES_MAX;
 use crate::engine::settings::PeopleSettings;
 
@@ -78,13 +77,14 @@ impl Drop for Seat {
     }
 }
 
-/// Takes consoles in until the signal comes. Those that are there are told that the engine ends by its pictures' end.
-pub async fn serve(listener: UnixListener, served: Arc<Served>, stop: StopSignal) {
+/// Takes consoles in until `stop` comes. Those that are there are told that the engine ends by its pictures' end.
+pub async fn serve(listener: UnixListener, served: Arc<Served>, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
     let attendance = Arc::new(Attendance::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.stopped() => return,
+            () = &mut stop => return,
         };
         match accepted {
             Ok((stream, _)) => take_in(stream, &served, &attendance),

@@ -46,7 +46,6 @@ impl fmt::Display for Role {
 
 /// A person who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Told")]
 pub struct Person {
     /// The name that timelines and the audit log show.
     pub name: Arc<str>,
@@ -59,36 +58,5 @@ impl Person {
     #[must_use]
     pub fn admin(name: &str) -> Self {
         Self { name: Arc::from(name), role: Role::Admin }
-    }
-}
-
-/// As recordings have it: before there were roles, a name alone, of somebody who could ask for everything.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Name(Arc<str>),
-    Whole { name: Arc<str>, role: Role },
-}
-
-impl From<Told> for Person {
-    fn from(told: Told) -> Self {
-        match told {
-            Told::Name(name) => Self { name, role: Role::Admin },
-            Told::Whole { name, role } => Self { name, role },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_alone_is_of_somebody_who_could_ask_for_everything() {
-        assert_eq!(serde_json::from_str::<Person>(r#""ana""#).unwrap(), Person::admin("ana"));
-        let bo = Person { name: "bo".into(), role: Role::Viewer };
-        let text = serde_json::to_string(&bo).unwrap();
-        assert_eq!(text, r#"{"name":"bo","role":"viewer"}"#);
-        assert_eq!(serde_json::from_str::<Person>(&text).unwrap(), bo);
     }
 }

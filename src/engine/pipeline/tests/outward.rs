@@ -74,7 +74,7 @@ fn a_status_update_is_kept_told_and_sets_when_the_next_is_due() {
         let request = Request::SendUpdate { incident: IncidentId(1), text: Arc::from(text) };
         let jobs = engine.handle(ask(request), at);
         let Some(Job::Reply { reply, .. }) = jobs.iter().find(|job| matches!(job, Job::Reply { .. })) else { panic!() };
-        let (Reply::Done { text: said } | Reply::Refused { reason: said }) = reply;
+        let (Reply::Done { text: said } | Reply::Refused { reason: said } | Reply::Lost { reason: said }) = reply;
         assert!(said.contains(answer), "{said}");
     }
     let snapshot = engine.snapshot(at);
