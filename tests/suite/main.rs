@@ -89,6 +89,8 @@ mod rpm_real;
 #[cfg(test)]
 mod runbook_commands;
 #[cfg(test)]
+mod served;
+#[cfg(test)]
 mod shapes;
 #[cfg(test)]
 mod shop_process;

@@ -1,0 +1,85 @@
+//! The built program as an engine without a screen: joined, asked, killed, come back, and ended.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hypocenter::app::attach::pump::{self, Link};
+use hypocenter::engine::attach::place::Place;
+use hypocenter::engine::model::Person;
+use hypocenter::engine::request::{Reply, Request};
+use hypocenter::engine::settings::AttachSettings;
+use tokio::time::timeout;
+
+use super::binary::hypo;
+
+/// Far more than anything here takes; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An engine that is ended with the test, however that ends.
+struct Engine(Child);
+
+impl Engine {
+    /// Starts one, and returns once it can be joined.
+    fn start(home: &Path) -> Self {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hypo"));
+        command.env("HOME", home).env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+        command.arg("--state-dir").arg(home.join("state")).arg("serve").stdout(Stdio::piped());
+        let mut engine = Self(command.spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(engine.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains(&format!("pid {} listens at ", engine.0.id())), "{line}");
+        engine
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_without_a_screen_is_joined_killed_joined_again_and_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = hypo(home.path(), arguments);
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), text)
+    };
+    let (code, text) = said(&["status"]);
+    assert!(code == Some(1) && text.contains("no engine listens at"), "{code:?} {text}");
+    let mut engine = Engine::start(home.path());
+    let (code, text) = said(&["status"]);
+    assert!(code == Some(0) && text.contains(&format!("pid {}", engine.0.id())), "{code:?} {text}");
+    // Another one is told who holds the store.
+    let (code, text) = said(&["serve"]);
+    assert!(code == Some(2) && text.contains(&format!("hypo pid {}", engine.0.id())), "{code:?} {text}");
+
+    let place = Place::of(&home.path().join("state"), &AttachSettings::default());
+    let mut joined = pump::join(place.clone(), None).await.unwrap();
+    let kill = Request::Kill { reason: "smoke".into() };
+    let reply = joined.handle.send(&Person::admin("nobody"), kill).await.unwrap();
+    assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
+    let mut snapshots = joined.handle.snapshots();
+    let pulled = |picture: &std::sync::Arc<hypocenter::engine::snapshot::Snapshot>| picture.kill.is_some();
+    timeout(PATIENCE, snapshots.wait_for(pulled)).await.unwrap().unwrap();
+
+    engine.0.kill().unwrap();
+    engine.0.wait().unwrap();
+    timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Lost(_)))).await.unwrap().unwrap();
+    engine = Engine::start(home.path());
+    timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
+    assert!(timeout(PATIENCE, snapshots.wait_for(pulled)).await.is_ok(), "what was acknowledged outlives a kill");
+
+    let (code, text) = said(&["stop"]);
+    assert!(code == Some(0) && text.contains("the engine ends"), "{code:?} {text}");
+    let ended =
+        tokio::task::spawn_blocking(move || engine.0.wait().map(|status| status.code())).await.unwrap().unwrap();
+    assert_eq!(ended, Some(0));
+    assert!(!place.socket().exists());
+    assert_eq!(said(&["stop"]).0, Some(1));
+}
