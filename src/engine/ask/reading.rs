@@ -75,6 +75,24 @@ pub struct Reading {
     pub remarks: Vec<Remark>,
 }
 
+impl Reading {
+    /// What is plain without a text: whoever asks knows what for.
+    #[must_use]
+    pub fn of(intent: Intent, slots: Slots) -> Self {
+        Self {
+            intent,
+            slots,
+            implied: None,
+            standing: Standing::Clear,
+            confidence: 1.0,
+            also: None,
+            is_cut: false,
+            mended: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+}
+
 /// Below this share the likeliest intent is no more than a guess.
 const CONFIDENCE_MIN: f32 = 0.12;
 /// Above this share of words that no phrasing has, a question without any name is about something else.

@@ -52,30 +52,9 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     engine.set_store_status(status.clone());
     let next = stored.next;
     let known = stored.into_records();
-    let unread_count = Cell::new(0_u64);
-    let series = || {
-        unread_count.set(0);
-        let unread = || unread_count.set(unread_count.get() + 1);
-        let counted = move |state: Option<_>| {
-            if state.is_none() {
-                unread();
-            }
-            state.map(Record::Series)
-        };
-        store.iter().flat_map(Store::series).filter_map(counted)
-    };
-    let unread_pages = Cell::new(0_u64);
-    let pages = || {
-        unread_pages.set(0);
-        let unread = || unread_pages.set(unread_pages.get() + 1);
-        let counted = move |page: Option<_>| {
-            if page.is_none() {
-                unread();
-            }
-            page.map(Record::PastPage)
-        };
-        store.iter().flat_map(Store::past_pages).filter_map(counted)
-    };
+    let (unread_series, unread_pages) = (Cell::new(0), Cell::new(0));
+    let series = || readable(store.iter().flat_map(Store::series), &unread_series).map(Record::Series);
+    let pages = || readable(store.iter().flat_map(Store::past_pages), &unread_pages).map(Record::PastPage);
     let recorder = match &config.record_to {
         Some(path) => {
             Some(Recorder::create(path, &config.settings, known.iter().cloned().chain(series()).chain(pages()))?)
@@ -83,7 +62,7 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         None => None,
     };
     let mut first_jobs = engine.restore(known.into_iter().chain(series()).chain(pages()), now);
-    engine.note_unread_series(unread_count.get());
+    engine.note_unread_series(unread_series.get());
     engine.note_unread_past(unread_pages.get());
     engine.number_from(next);
     first_jobs.extend(engine.begin(now));
@@ -109,6 +88,12 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         first_jobs,
         now,
     })
+}
+
+/// What can be read of it, and how much cannot; counted anew each time it is gone through.
+fn readable<T>(kept: impl Iterator<Item = Option<T>>, unread_count: &Cell<u64>) -> impl Iterator<Item = T> {
+    unread_count.set(0);
+    kept.inspect(|one| unread_count.set(unread_count.get() + u64::from(one.is_none()))).flatten()
 }
 
 /// All that happened on opening, what was lost first: it belongs together. Of entries that cannot be read, the first.

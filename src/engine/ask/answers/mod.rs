@@ -171,17 +171,7 @@ mod tests {
         let archive = Archive::default();
         let ground =
             Ground { snapshot: &snapshot, zone: Tz::UTC, focus, archive: &archive, past: &PastValues::default() };
-        let reading = Reading {
-            intent,
-            slots,
-            implied: None,
-            standing: Standing::Clear,
-            confidence: 1.0,
-            also: None,
-            is_cut: false,
-            mended: Vec::new(),
-            remarks: Vec::new(),
-        };
+        let reading = Reading::of(intent, slots);
         let answer = answer(&ground, &NameBook::of([]), &reading);
         answer.all_claims().map(Claim::text).collect::<Vec<_>>().join("\n")
     }

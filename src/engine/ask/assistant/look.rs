@@ -15,7 +15,7 @@ use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::intent::Intent;
 use crate::engine::ask::names::{Kind, NameBook};
-use crate::engine::ask::reading::{Reading, Standing};
+use crate::engine::ask::reading::Reading;
 use crate::engine::ask::slots::Slots;
 use crate::engine::ask::time::span::Span;
 use crate::engine::clock::Timestamp;
@@ -178,18 +178,7 @@ fn about(
 /// The answer of a plan, without a text to read.
 #[must_use]
 pub fn planned(ground: &Ground<'_>, book: &NameBook, intent: Intent, slots: Slots) -> Answer {
-    let reading = Reading {
-        intent,
-        slots,
-        implied: None,
-        standing: Standing::Clear,
-        confidence: 1.0,
-        also: None,
-        is_cut: false,
-        mended: Vec::new(),
-        remarks: Vec::new(),
-    };
-    answers::answer(ground, book, &reading)
+    answers::answer(ground, book, &Reading::of(intent, slots))
 }
 
 /// The name as it is written where it belongs.
