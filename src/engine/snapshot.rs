@@ -11,8 +11,8 @@ use super::clock::Timestamp;
 pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyStatus, Change, CompoundAnomaly, Document, EarlyWarning, Incident,
-    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, SourceReport, StepState,
-    SuppressionRule, Topology, Vital,
+    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, RunbookPage, SourceReport,
+    StepState, SuppressionRule, Topology, Vital,
 };
 pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
@@ -155,6 +155,9 @@ pub struct Snapshot {
     /// Maintenance windows and freezes of the coming days.
     #[serde(default)]
     pub agenda: Arc<Vec<Occasion>>,
+    /// What each runbook says of itself, in order of id.
+    #[serde(default)]
+    pub runbooks: Arc<Vec<RunbookPage>>,
     /// Patches that are put off and risks that are accepted: those in force and the newest of those over, the newest first.
     #[serde(default)]
     pub patch_exceptions: Vec<Arc<PatchException>>,
@@ -213,6 +216,7 @@ impl Snapshot {
             patches: Arc::default(),
             rollouts: Vec::new(),
             agenda: Arc::default(),
+            runbooks: Arc::default(),
             patch_exceptions: Vec::new(),
             replay: None,
         }

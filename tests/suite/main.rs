@@ -59,6 +59,8 @@ mod matching;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
+mod page_questions;
+#[cfg(test)]
 mod patch_hosts;
 #[cfg(test)]
 mod policy_oracle;

@@ -77,6 +77,7 @@ fn reading() -> Reading {
         is_cut: true,
         mended: vec![("chkout".to_owned(), "checkout".to_owned())],
         remarks: remarks(),
+        words: all(&["dns", "errors"]),
     }
 }
 

@@ -13,7 +13,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::names::{Kind, Name, NameBook};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{Alert, Anomaly, Topology};
-use crate::engine::runbooks::library;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshot::patches::{Grouping, PatchPicture};
 
@@ -341,7 +340,7 @@ fn of_rest(snapshot: &Snapshot, part: &mut Part) {
     for runbook in proposed.chain(snapshot.runs.iter().map(|run| &run.runbook)) {
         part.see(Kind::Runbook, &runbook.id);
     }
-    library::shipped_pages().iter().for_each(|(name, _)| part.see(Kind::Runbook, name));
+    snapshot.runbooks.iter().for_each(|page| part.see(Kind::Runbook, &page.id));
     for entry in snapshot.audit.iter().filter(|entry| entry.incident.is_some()) {
         part.see(Kind::Owner, &entry.by);
     }
@@ -357,6 +356,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::engine::model::{EdgeNotice, EdgeOrigin, SeriesRole, ServiceName};
+    use crate::engine::runbooks::Library;
     use crate::engine::world::fixtures;
 
     const NAMES: [&str; 6] = ["cart", "orders-db", "auth", "web", "search", "mail"];
@@ -418,7 +418,8 @@ mod tests {
     #[test]
     fn instances_and_runbooks_are_names() {
         let mut known = KnownNames::default();
-        known.follow(&picture(1, &[(0, 1)], &[2]));
+        let runbooks = Arc::new(Library::shipped().told());
+        known.follow(&Snapshot { runbooks, ..picture(1, &[(0, 1)], &[2]) });
         for (kind, name) in [
             (Kind::Service, "orders-db"),
             (Kind::Host, "auth-7:9100"),

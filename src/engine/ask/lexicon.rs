@@ -11,6 +11,9 @@ const TERMS: &str = include_str!("lexicon/terms.txt");
 /// Words that the phrasings need not have.
 const COMMON: &str = include_str!("lexicon/common_words.txt");
 
+/// Words that mean the same where a runbook is looked for, a line each.
+const ONE_MEANING: &str = include_str!("lexicon/one_meaning.txt");
+
 /// What `word` stands for, in words with blanks between them, where it is an abbreviation; empty where it says nothing.
 #[must_use]
 pub fn expansion(word: &str) -> Option<&'static str> {
@@ -30,6 +33,11 @@ pub fn is_verb(word: &str) -> bool {
 /// Words that belong together.
 pub fn terms() -> impl Iterator<Item = &'static str> {
     TERMS.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// Words that mean the same where a runbook is looked for.
+pub fn one_meaning() -> impl Iterator<Item = impl Iterator<Item = &'static str>> {
+    ONE_MEANING.lines().map(str::split_whitespace)
 }
 
 /// Words of any conversation: never taken for a slip, never for a name.

@@ -1,5 +1,6 @@
 //! Finds names, times, metrics and numbers among the words of a question, and mends slips on the way.
 
+mod content;
 pub(super) mod exclusion;
 mod forms;
 mod plain;

@@ -21,6 +21,7 @@ pub mod marking;
 pub mod metric;
 pub mod names;
 mod orders;
+pub mod page_search;
 pub mod reading;
 pub mod recall;
 pub mod rewording;

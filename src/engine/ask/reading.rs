@@ -73,6 +73,9 @@ pub struct Reading {
     pub mended: Vec<(String, String)>,
     /// What was read into its times.
     pub remarks: Vec<Remark>,
+    /// Its words as they were written, in lower case, without times, numbers and words of any conversation: what is looked for
+    /// in texts by what they are about.
+    pub words: Vec<Arc<str>>,
 }
 
 impl Reading {
@@ -89,6 +92,7 @@ impl Reading {
             is_cut: false,
             mended: Vec::new(),
             remarks: Vec::new(),
+            words: Vec::new(),
         }
     }
 }
@@ -163,6 +167,7 @@ pub fn read(text: &str, book: &NameBook, zone: Tz, before: Option<&Reading>, tod
         is_cut: marked.is_cut,
         mended: marked.mended.clone(),
         remarks: marked.remarks.clone(),
+        words: marked.content().map(Arc::from).collect(),
     };
     let thread = before.and_then(|before| follow_up::thread(&marked, before, &guess));
     if let Some(thread) = &thread {

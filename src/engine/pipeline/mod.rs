@@ -37,7 +37,9 @@ use super::detect::{CalendarError, Detection};
 use super::incident_kind::IncidentKinds;
 use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
-use super::model::{AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, Safety, Vital};
+use super::model::{
+    AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, RunbookPage, Safety, Vital,
+};
 use super::outbox::Outbox;
 use super::patches::exceptions::PatchException;
 use super::patches::picture::PatchPicture;
@@ -55,6 +57,8 @@ use turn::Turn;
 pub struct Engine {
     settings: EngineSettings,
     library: Library,
+    /// What its runbooks say of themselves.
+    runbook_pages: Arc<Vec<RunbookPage>>,
     detection: Detection,
     correlator: Correlator,
     kinds: IncidentKinds,
@@ -119,6 +123,7 @@ impl Engine {
             kinds: IncidentKinds::default(),
             precursors: Precursors::default(),
             precursors_looked_at: Timestamp(0),
+            runbook_pages: Arc::new(library.told()),
             library,
             world: World::default(),
             audit: AuditLog::default(),
@@ -293,6 +298,7 @@ impl Engine {
     /// What fits is looked for anew; runs keep the text that they began with.
     fn take_runbooks(&mut self, own: &RunbookFiles) {
         self.library.take_own(own);
+        self.runbook_pages = Arc::new(self.library.told());
         self.proposals.clear();
         self.has_changed = true;
     }

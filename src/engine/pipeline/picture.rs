@@ -58,6 +58,7 @@ impl Engine {
             proposals: self.proposals.clone(),
             misfits: self.misfits.clone(),
             audit: self.audit.newest().cloned().collect(),
+            runbooks: Arc::clone(&self.runbook_pages),
             file_problems: self.library.problems(),
             store: self.store.clone(),
             outbox: self.outbox.status(),

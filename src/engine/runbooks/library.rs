@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::parse::parse;
 use super::{include, lint};
 use crate::engine::input::{RunbookFile, RunbookFiles};
-use crate::engine::model::Runbook;
+use crate::engine::model::{Runbook, RunbookPage, StepSpec};
 use crate::engine::snapshot::FileProblem;
 
 /// Origin of the runbooks inside the program.
@@ -154,6 +154,12 @@ impl Library {
         self.runbooks.values()
     }
 
+    /// What each runbook says of itself, in order of id.
+    #[must_use]
+    pub fn told(&self) -> Vec<RunbookPage> {
+        self.iter().map(|runbook| told(runbook)).collect()
+    }
+
     /// A page may be included by one that came before it, so those are put together anew.
     fn insert(&mut self, page: Arc<Runbook>) {
         self.pages.insert(Arc::clone(&page.id), Arc::clone(&page));
@@ -171,6 +177,26 @@ impl Library {
                 }
             }
         }
+    }
+}
+
+fn told(runbook: &Runbook) -> RunbookPage {
+    let text = |step: &StepSpec| Arc::<str>::from(step.text.trim());
+    let texts = runbook.steps.iter().skip(1).map(|step| step.text.trim()).filter(|text| !text.is_empty());
+    let alerts = runbook.alerts.iter().flatten().filter(|matcher| matcher.is_equal);
+    RunbookPage {
+        id: Arc::clone(&runbook.id),
+        title: Arc::clone(&runbook.title),
+        version: Arc::clone(&runbook.version),
+        owner: Arc::clone(&runbook.owner),
+        origin: Arc::clone(&runbook.origin),
+        verified: runbook.verified.clone(),
+        problems: runbook.problems.iter().map(|kind| Arc::from(kind.title())).collect(),
+        symptoms: runbook.symptoms.clone(),
+        alerts: alerts.map(|matcher| Arc::clone(&matcher.value)).collect(),
+        steps: runbook.steps.iter().map(|step| Arc::clone(&step.title)).collect(),
+        introduction: runbook.steps.first().map_or_else(|| Arc::from(""), text),
+        text: texts.collect::<Vec<_>>().join("\n\n").into(),
     }
 }
 

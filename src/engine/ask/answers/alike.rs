@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
 use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::reading::Reading;
 use crate::engine::ask::recall::{Alike, Archive, Digest, PastAct, Query, Reason};
 use crate::engine::ask::slots::Slots;
 use crate::engine::model::{ChangeKind, Direction, Incident, IncidentId, human_span};
@@ -12,11 +13,60 @@ use crate::engine::model::{ChangeKind, Direction, Incident, IncidentId, human_sp
 const LINES_USUAL: usize = 5;
 /// How many are told at most.
 const LINES_MAX: usize = 10;
+/// The share of a question's words, by how much they say, that an incident must have to speak of it.
+const SPOKEN_MIN: f64 = 0.5;
+/// Words that say that earlier incidents are looked for, not which.
+const OF_LOOKING: &[&str] = &[
+    "similar",
+    "seen",
+    "happened",
+    "happen",
+    "occurred",
+    "occurrence",
+    "occurrences",
+    "outage",
+    "outages",
+    "past",
+    "history",
+    "historical",
+    "previous",
+    "previously",
+    "earlier",
+    "prior",
+    "recurring",
+    "recurrence",
+    "repeat",
+    "repeated",
+    "resembles",
+    "match",
+    "matches",
+    "matching",
+    "helped",
+    "helps",
+    "fixed",
+    "solved",
+    "resolved",
+    "worked",
+    "known",
+    "postmortem",
+    "postmortems",
+    "post-mortem",
+    "post-mortems",
+    "precedent",
+    "deja",
+    "vu",
+    "closest",
+    "nearest",
+    "failure",
+    "event",
+    "events",
+];
 /// Below this likeness two incidents have nothing to do with one another.
 const LIKENESS_MIN: f64 = 0.25;
 
 /// Earlier incidents that are alike, and what helped then.
-pub(super) fn similar(ground: &Ground<'_>, slots: &Slots) -> Answer {
+pub(super) fn similar(ground: &Ground<'_>, reading: &Reading) -> Answer {
+    let slots = &reading.slots;
     // Without an archive what the picture still has is searched.
     let shown;
     let archive = if ground.archive.is_empty() {
@@ -27,6 +77,11 @@ pub(super) fn similar(ground: &Ground<'_>, slots: &Slots) -> Answer {
     };
     if slots.incident.is_none() && !slots.service.is_empty() {
         return on_services(ground, archive, slots);
+    }
+    if slots.incident.is_none()
+        && let Some(answer) = of_words(ground, archive, reading)
+    {
+        return answer;
     }
     let Some(incident) = ground.incident(slots) else {
         return Answer::known(Claim::of("There is no incident to compare with.", []));
@@ -60,6 +115,23 @@ fn on_services(ground: &Ground<'_>, archive: &Archive, slots: &Slots) -> Answer 
         if count == 1 { "{} earlier incident had to do with " } else { "{} earlier incidents had to do with " };
     let lead = Claim::of(pattern, [ground::count(count, Citation::Totals)]).and(names()).and(Claim::of(".", []));
     told(ground, Answer::known(lead), &alike, count, None).with([looked])
+}
+
+/// Earlier incidents that speak of what the question says; nothing where it says nothing that one of them has.
+fn of_words(ground: &Ground<'_>, archive: &Archive, reading: &Reading) -> Option<Answer> {
+    let words: Vec<&str> = reading.words.iter().map(AsRef::as_ref).filter(|word| !OF_LOOKING.contains(word)).collect();
+    let query = Query::about(&words.join(" "), []);
+    if query.is_empty() {
+        return None;
+    }
+    let (alike, count) = archive.alike(&query, None, SPOKEN_MIN, lines(&reading.slots));
+    if alike.is_empty() {
+        return None;
+    }
+    let pattern = if count == 1 { "{} earlier incident speaks of " } else { "{} earlier incidents speak of " };
+    let said = listed(words.iter().map(|word| Fact::new(*word, Citation::Question)).collect());
+    let lead = Claim::of(pattern, [ground::count(count, Citation::Totals)]).and(said).and(Claim::of(".", []));
+    Some(told(ground, Answer::known(lead), &alike, count, None).with([searched(archive, None)]))
 }
 
 fn lines(slots: &Slots) -> usize {
@@ -167,6 +239,7 @@ mod tests {
     use super::*;
     use chrono_tz::Tz;
 
+    use crate::engine::ask::intent::Intent;
     use crate::engine::clock::{MINUTE_MS, Timestamp};
     use crate::engine::model::{AnomalyId, CauseKind, PastValues, RunId, SeriesRole};
     use crate::engine::snapshot::Snapshot;
@@ -200,7 +273,8 @@ mod tests {
             archive.put(&Digest { cause: None, ..Digest::of_picture(&snapshot, &other) });
         }
         let past = PastValues::default();
-        similar(&Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past }, slots)
+        let reading = Reading::of(Intent::IncidentSimilar, slots.clone());
+        similar(&Ground { snapshot: &snapshot, zone: Tz::UTC, focus: None, archive: &archive, past: &past }, &reading)
     }
 
     fn text(answer: &Answer) -> String {

@@ -12,6 +12,7 @@ mod logs;
 mod machine;
 mod metrics;
 mod moment;
+mod pages;
 mod past;
 mod patches;
 mod remedy;
@@ -118,7 +119,7 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::ChangeLookup => changes::lookup(ground, slots),
         Intent::BlastRadius => incident::blast_radius(ground, slots),
         Intent::Dependency => service::dependency(ground, slots),
-        Intent::NextStep => runs::next_step(ground, slots),
+        Intent::NextStep => runs::next_step(ground, reading),
         Intent::Trend | Intent::VerifyRecovery => incident::recovery(ground, slots),
         Intent::CurrentStatus => incident::status(ground, slots),
         Intent::ServiceHealth => service::health(ground, slots),
@@ -126,7 +127,7 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::AlertSuppressed => alerts::suppressed(ground, slots),
         Intent::IncidentTimeline => incident::timeline(ground, slots),
         Intent::IncidentSummary => incident::summary(ground, slots),
-        Intent::RunbookFind => runs::find(ground, slots),
+        Intent::RunbookFind => pages::find(ground, reading),
         Intent::RunbookStatus => runs::status(ground, slots),
         Intent::ActionAudit => runs::audit(ground, slots),
         Intent::PatchStatus | Intent::PatchPriority => patches::queue(ground, slots),
@@ -140,7 +141,7 @@ fn planned(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Intent::MetricCompare => metrics::compare(ground, slots),
         Intent::TopN => metrics::top(ground, slots, reading.implied),
         Intent::CapacityForecast => metrics::forecast(ground, slots),
-        Intent::IncidentSimilar => alike::similar(ground, slots),
+        Intent::IncidentSimilar => alike::similar(ground, reading),
         Intent::IncidentMetrics => history::figures(ground, slots),
         Intent::Ownership => history::owner(ground, slots),
         Intent::AutonomyPolicy => machine::autonomy(ground),

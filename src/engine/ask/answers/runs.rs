@@ -1,9 +1,11 @@
-//! What to do, where a run stands, and who did what.
+//! What to do next, where a run stands, and who did what.
 
 use std::sync::Arc;
 
+use super::pages;
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact};
 use crate::engine::ask::ground::{self, Ground};
+use crate::engine::ask::reading::Reading;
 use crate::engine::ask::slots::Slots;
 use crate::engine::model::{AuditKind, Run, RunStep, StepState};
 
@@ -11,9 +13,11 @@ use crate::engine::model::{AuditKind, Run, RunStep, StepState};
 const LINES_MAX: usize = 8;
 
 /// What to do next: the open step, else the runbook that fits best.
-pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
+pub(super) fn next_step(ground: &Ground<'_>, reading: &Reading) -> Answer {
+    let slots = &reading.slots;
     let Some(incident) = ground.incident(slots).filter(|incident| incident.state.is_live()) else {
-        return Answer::known(Claim::of("Nothing has to be done: no incident is open.", []));
+        let lead = Claim::of("Nothing has to be done: no incident is open.", []);
+        return Answer::known(lead).with(pages::beside(ground, reading));
     };
     let open = ground.snapshot.runs.iter().find(|run| run.incident() == Some(incident.id) && run.state.is_open());
     if let Some((run, (at, step))) = open.and_then(|run| Some((run, current(run)?))) {
@@ -28,7 +32,9 @@ pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let proposals = ground.snapshot.proposals.get(&incident.id).map(Vec::as_slice).unwrap_or_default();
     let Some(best) = proposals.first() else {
         let lead = Claim::of("No runbook fits {}. Look at its evidence first.", [id]);
-        return Answer::known(lead).then(&["what is the root cause", "what changed before the incident"]);
+        return Answer::known(lead)
+            .with(pages::beside(ground, reading))
+            .then(&["what is the root cause", "what changed before the incident"]);
     };
     let cited = || Citation::Runbook(Arc::clone(&best.runbook.id));
     let lead = Claim::of(
@@ -38,43 +44,6 @@ pub(super) fn next_step(ground: &Ground<'_>, slots: &Slots) -> Answer {
     let answer = Answer::known(lead).with([Claim::of("It fits because {}.", [Fact::new(&best.reason, cited())])]);
     let steps = best.steps.iter().map(|step| Claim::of("Step: {}.", [Fact::new(&step.spec.title, cited())]));
     answer.with_first(LINES_MAX, steps, cited()).then(&["how sure are you", "what is affected"])
-}
-
-/// Which procedure there is.
-pub(super) fn find(ground: &Ground<'_>, slots: &Slots) -> Answer {
-    let incident = ground.incident(slots);
-    let proposals = incident
-        .and_then(|incident| ground.snapshot.proposals.get(&incident.id))
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let wanted = |id: &str| slots.runbook.as_deref().is_none_or(|name| name == id);
-    let found: Vec<_> = proposals.iter().filter(|proposal| wanted(&proposal.runbook.id)).collect();
-    if found.is_empty() {
-        return Answer::unknown(Claim::of("No runbook that fits is proposed now.", []))
-            .then(&["what should I do next"]);
-    }
-    let cited = |id: &Arc<str>| Citation::Runbook(Arc::clone(id));
-    let lead = match (found.first(), incident) {
-        (Some(best), Some(incident)) => Claim::of(
-            "For {}, {} fits best.",
-            [Fact::incident(incident.id), Fact::new(&best.runbook.id, cited(&best.runbook.id))],
-        ),
-        _ => Claim::of("No runbook fits.", []),
-    };
-    let claims = found.iter().map(|proposal| {
-        let id = &proposal.runbook.id;
-        Claim::of(
-            "{}: {}; it fits because {}.",
-            [
-                Fact::new(id, cited(id)),
-                Fact::new(&proposal.runbook.title, cited(id)),
-                Fact::new(&proposal.reason, cited(id)),
-            ],
-        )
-    });
-    let mut answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals);
-    answer.missing.push(Claim::of("Runbooks for other problems are listed by `hypo runbook list`.", []));
-    answer
 }
 
 /// Where a run stands.

@@ -10,8 +10,8 @@ use super::list::{ListDelta, MapDelta, applied, applied_to_map};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyMode, AutonomyStatus, Change, CompoundAnomaly, Document,
-    EarlyWarning, Incident, IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, SourceReport,
-    SuppressionRule, Topology, Vital,
+    EarlyWarning, Incident, IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunbookPage,
+    SourceReport, SuppressionRule, Topology, Vital,
 };
 use crate::engine::snapshot::patches::PatchPicture;
 use crate::engine::snapshot::rollout::{KeptRollout, Occasion};
@@ -98,6 +98,7 @@ delta_of_picture! {
         vitals: Vec<Vital>,
         patches: PatchPicture,
         agenda: Vec<Occasion>,
+        runbooks: Vec<RunbookPage>,
     }
     values {
         mode: AutonomyMode,
