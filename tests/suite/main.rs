@@ -95,6 +95,8 @@ mod shapes;
 #[cfg(test)]
 mod shop_process;
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod step_views;
 #[cfg(test)]
 mod store;
