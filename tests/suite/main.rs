@@ -61,6 +61,8 @@ mod offline;
 #[cfg(test)]
 mod patch_hosts;
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]
 mod postmortem;

@@ -170,7 +170,8 @@ impl Oracle {
         let begun = wanted.begun.last()?.clone();
         let is_act = matches!(wanted.bound.spec.kind, StepKind::Act(_));
         if step.purpose() == Purpose::Run && begun.by.as_ref() != "engine" {
-            let approved = self.is_approved(step, &begun.by, &wanted.bound.digest);
+            let people = wanted.bound.spec.act().map_or(1, |act| usize::from(act.approvals));
+            let approved = self.is_approved(step, &begun.by, &wanted.bound.digest, people);
             self.hold("I4", approved);
         }
         if is_act && step.purpose() == Purpose::Run {
@@ -185,19 +186,25 @@ impl Oracle {
     }
 
     /// The person who began it had approved it, as it is.
-    fn is_approved(&self, step: &ApprovedStep, by: &Arc<str>, digest: &Arc<str>) -> Result<(), String> {
+    fn is_approved(&self, step: &ApprovedStep, by: &Arc<str>, digest: &Arc<str>, wanted: usize) -> Result<(), String> {
         let at = (step.run(), step.step());
-        let has_approved = self.asked.iter().rev().any(|asked| match &asked.request {
+        let own = self.asked.iter().rev().find_map(|asked| match &asked.request {
             Request::Approve { run, step, digest: token, .. } => {
                 let shown = || self.shown.get(&(Arc::clone(&asked.by.name), Arc::clone(token)));
-                (*run, *step) == at
+                let is_it = (*run, *step) == at
                     && asked.by.name == *by
                     && asked.is_done != Some(false)
-                    && shown().is_some_and(|shown| shown.digest == *digest)
+                    && shown().is_some_and(|shown| shown.digest == *digest);
+                is_it.then_some(token)
             }
-            _ => false,
+            _ => None,
         });
-        if has_approved { Ok(()) } else { Err(format!("{} step {}: {by} had not approved it", at.0, at.1 + 1)) }
+        let Some(token) = own else { return Err(format!("{} step {}: {by} had not approved it", at.0, at.1 + 1)) };
+        let people: BTreeSet<&Arc<str>> = self.given.get(token).into_iter().flatten().chain([by]).collect();
+        if people.len() >= wanted {
+            return Ok(());
+        }
+        Err(format!("{} step {} wants {wanted} people, and {people:?} approved it", at.0, at.1 + 1))
     }
 
     /// Something became durable.
