@@ -249,16 +249,16 @@ impl Simulation {
             if self.draws.random_bool(0.05) {
                 let wish = self.people[index].wish(&mut self.draws, &self.seam.lock().systems);
                 if let Some(wish) = wish {
-                    self.send_with_rivals(index, wish);
+                    self.send_with_rivals(index, &wish);
                 }
             }
         }
     }
 
     /// Sends it; an approval perhaps together with somebody else who has the same on the screen, or twice.
-    fn send_with_rivals(&mut self, index: usize, wish: Request) {
+    fn send_with_rivals(&mut self, index: usize, wish: &Request) {
         let mut askers = vec![index];
-        if let Request::Approve { digest, .. } = &wish
+        if let Request::Approve { digest, .. } = wish
             && self.draws.random_bool(0.4)
         {
             let rival = self.draws.random_range(0..self.people.len());
@@ -354,9 +354,9 @@ impl Simulation {
         self.drain();
         self.newest = self.life.engine.snapshot();
         for person in &mut self.people {
-            let is_same = person.look(&self.newest).is_ok() && *person.picture == *self.newest;
-            if !is_same {
-                let text = format!("{} has another picture than the engine", person.person.name);
+            let looked = person.look(&self.newest);
+            if let Some(what) = looked.err().or_else(|| report::differs(&person.picture, &self.newest)) {
+                let text = format!("{} has another picture than the engine: {what}", person.person.name);
                 self.seam.lock().oracle.broken.push(Broken { rule: "pictures", text });
             }
         }

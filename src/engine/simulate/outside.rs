@@ -17,7 +17,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::deliver::DeliveryReportSink;
 use crate::engine::input::{AssetLook, KillWord, NeedAsked};
 use crate::engine::job::Record;
-use crate::engine::model::{DeliveryAttempt, LeftOver, Purpose, RunId};
+use crate::engine::model::{DeliveryAttempt, LeftOver, Purpose, Run, RunId};
 use crate::engine::patches::exceptions::PatchException;
 use crate::engine::request::Reply;
 use crate::engine::runtime::jobs_desk::{Courier, Keeps, KillPlace, Scout};
@@ -187,7 +187,7 @@ impl StepRunner for Seam {
             purpose: step.purpose(),
             target: if is_look { Arc::from("") } else { words.get(2).cloned().unwrap_or_default() },
             name: words.get(1).cloned().unwrap_or_default(),
-            incident: disk.run(step.run()).and_then(|run| run.incident()),
+            incident: disk.run(step.run()).and_then(Run::incident),
             by,
             begun_at,
             life: *life,

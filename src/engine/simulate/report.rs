@@ -7,6 +7,7 @@ use super::invariants::Broken;
 use super::oracle::Counts;
 use super::plan::Plan;
 use crate::engine::digest::sha256_hex;
+use crate::engine::snapshot::Snapshot;
 
 /// Everything that happens, as one number and the last lines.
 #[derive(Debug)]
@@ -37,6 +38,17 @@ impl Trace {
     pub(super) fn hash(&self) -> String {
         self.hash.get(..16).unwrap_or(&self.hash).to_owned()
     }
+}
+
+/// Where two pictures differ, in the words of their text form; numbers that are none are alike in it.
+pub(super) fn differs(one: &Snapshot, other: &Snapshot) -> Option<String> {
+    if one == other {
+        return None;
+    }
+    let (one, other) = (serde_json::to_value(one).ok()?, serde_json::to_value(other).ok()?);
+    let (one, other) = (one.as_object()?, other.as_object()?);
+    let key = one.iter().find(|(key, value)| other.get(*key) != Some(value))?.0;
+    Some(format!("{key}: {} and {}", one.get(key)?, other.get(key)?).chars().take(400).collect())
 }
 
 /// What came of a run.

@@ -141,6 +141,8 @@ impl Systems {
             End::Silent => return,
             End::Lost => StepProgress::Lost { reason: Arc::from("the connection broke") },
             End::Exited(0) if looks => StepProgress::Exited { code: Some(i32::from(!is_there)), took_ms: 7 },
+            // A look that goes wrong says so, and not that nothing is there.
+            End::Exited(code) if looks => StepProgress::Exited { code: Some(code + 1), took_ms: 7 },
             End::Exited(code) => StepProgress::Exited { code: Some(code), took_ms: 7 },
         };
         self.post(&entry, at, progress, fate);
