@@ -6,6 +6,7 @@ mod eval;
 mod inventory;
 mod patches;
 mod runbook;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub use patches::{
     PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
+pub use simulate::SimulateArguments;
 
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "With every command";
@@ -142,6 +144,9 @@ pub enum Command {
     Import(ImportArguments),
     /// Group storms of alerts that lie in folders: which belong to one incident, what is set aside, where it began.
     Correlate(CorrelateArguments),
+    /// Live through faults on a made-up clock, and hold what this program does against what may never happen.
+    #[command(hide = true)]
+    Simulate(SimulateArguments),
     /// Print shell completions, such as `hypo completions bash > /etc/bash_completion.d/hypo`.
     Completions {
         /// For which shell.

@@ -53,3 +53,4 @@ pub mod evaluate;
 pub mod offline;
 
 pub mod demo;
+pub mod simulate;

@@ -63,6 +63,8 @@ mod page_questions;
 #[cfg(test)]
 mod patch_hosts;
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod policy_oracle;
 #[cfg(test)]
 mod postmortem;
@@ -96,6 +98,8 @@ mod served;
 mod shapes;
 #[cfg(test)]
 mod shop_process;
+#[cfg(test)]
+mod simulated;
 #[cfg(test)]
 mod step_views;
 #[cfg(test)]

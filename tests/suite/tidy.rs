@@ -225,6 +225,15 @@ fn sockets_between_hypos_are_opened_in_one_place() {
 }
 
 #[test]
+fn what_is_simulated_has_a_clock_of_its_own() {
+    let words =
+        ["SystemTime", "Instant", "wall_clock", "std::thread", "std::fs", "HashMap", "HashSet", "tokio::runtime"];
+    assert_none(&offenders("src/engine/simulate", &words, &[]), "the same seed gives the same run");
+    let gate = ["policy::approve", "policy::decide", "policy::breaker", "act::walk", "policy::acts", "act::roles"];
+    assert_none(&offenders("src/engine/simulate", &gate, &[]), "the judge shares no code with the gate");
+}
+
+#[test]
 fn what_is_said_over_a_socket_knows_no_stage() {
     let stages =
         ["ingest", "detect", "correlate", "incident_kind", "precursors", "root_cause", "runbooks", "act", "deliver"];

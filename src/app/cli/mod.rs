@@ -24,6 +24,7 @@ mod replay;
 mod runbook;
 mod serve;
 mod shell;
+mod simulate;
 pub mod table;
 mod templates;
 mod transfer;
@@ -92,6 +93,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),
         Some(Command::Correlate(correlate)) => correlate::run(correlate),
+        Some(Command::Simulate(arguments)) => simulate::run(arguments),
         Some(Command::Completions { shell }) => shell::completions(*shell),
         Some(Command::Man) => shell::man(),
     };

@@ -1,8 +1,8 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,26 +11,25 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
+use super::engine_desk::{Connected, EngineDesk};
 use super::field_work::FieldWork;
-use super::jobs_thread::{JobsThread, Work};
+use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
 use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
-use super::recorder::Recorder;
 use super::runbook_folders::RunbookFolders;
-use super::{Ending, RuntimeConfig, RuntimeError, patch_desk, patch_rounds, supervisor};
+use super::{Ending, RuntimeConfig, RuntimeError, jobs_thread, patch_desk, patch_rounds, supervisor};
+use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
-use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
 use crate::engine::handle::Envelope;
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
-use crate::engine::input::{Input, KillWord, RequestId, StepReport, TimedInput};
+use crate::engine::input::{Input, StepReport};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
 use crate::engine::model::{DeliveryReport, PastValues, Signal};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
-use crate::engine::pipeline::Engine;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
 use crate::engine::store::Store;
 
@@ -104,6 +103,7 @@ fn live(
     // Only whoever holds a store has a folder to put it into.
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
+    let kill_place = kill_file.map(|file| Arc::new(file) as Arc<dyn KillPlace>);
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
     let folder = opened.store.as_ref().map(Store::path);
     let in_folder = || folder.map(|folder| Keeping::Folder(folder.to_owned()));
@@ -111,25 +111,39 @@ fn live(
     let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.snapshots.subscribe());
     patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
-    let field_work = FieldWork { keeping, patches: opened.patches, runbooks: opened.runbooks, findings: found };
     let store = opened.store.map(Arc::new);
     if let Some(store) = &store {
         // The engine alone keeps it open.
         let _told_once = ends.past.set(Arc::downgrade(store));
     }
-    let jobs = JobsThread {
-        store,
+    let jobs = JobsDesk {
+        store: store.map(|store| store as Arc<dyn Keeps>),
         runner: Arc::clone(&opened.runner),
         reports: report_sink,
-        couriers,
+        courier: Box::new(couriers),
         deliveries: delivery_sink,
-        status,
+        store_news: Box::new(move |problem| {
+            status.send_if_modified(|status| {
+                let has_changed = status.problem.as_ref() != problem;
+                if has_changed {
+                    status.problem = problem.cloned();
+                }
+                has_changed
+            });
+        }),
         killed: Arc::clone(&killed),
-        kill_file: kill_file.clone(),
-        field_work,
-        pace: signal_sink.pace().clone(),
+        kill_place: kill_place.clone(),
+        scout: Box::new(FieldWork {
+            keeping,
+            patches: opened.patches,
+            runbooks: opened.runbooks,
+            findings: found,
+            pace: signal_sink.pace().clone(),
+            runtime: sources_run_on.clone(),
+        }),
+        expected: BTreeMap::new(),
     };
-    let (work, jobs_thread) = match jobs.spawn(sources_run_on.clone()) {
+    let (work, jobs_thread) = match jobs_thread::spawn(jobs, sources_run_on.clone()) {
         Ok(spawned) => spawned,
         Err(problem) => return drop(ends.started.send(Err(RuntimeError::Thread(problem)))),
     };
@@ -138,23 +152,24 @@ fn live(
     }
     // Only the sources lead here now: once they have ended, nothing more can come.
     drop(signal_sink);
-    let mut desk = Desk {
+    let connected = Connected {
         engine: opened.engine,
+        now: opened.now,
+        clock: Box::new(wall_clock::now),
+        hand_on: Box::new(move |wanted| work.send(wanted).is_ok()),
+        killed,
+        runner: opened.runner,
+        kill_place,
+    };
+    let mut served = Served {
         _picture: picture,
-        work,
+        desk: EngineDesk::new(connected).recorded_by(opened.recorder),
         snapshots: ends.snapshots,
         values: ends.values,
         values_at: Timestamp(0),
-        recorder: opened.recorder,
-        next_request: 1,
-        last_now: opened.now,
-        killed,
-        runner: opened.runner,
-        kill_file,
-        kill_word: None,
         runbooks,
     };
-    desk.publish();
+    served.publish();
     // As above.
     let _nobody = ends.started.send(Ok(()));
     let inbox = Inbox {
@@ -167,7 +182,7 @@ fn live(
         ending: ends.ending,
         store_status,
     };
-    clockwork.block_on(desk.serve(inbox, opened.first_jobs));
+    clockwork.block_on(served.serve(inbox, opened.first_jobs));
     if jobs_thread.join().is_err() {
         tracing::error!("the thread that writes ended in a panic");
     }
@@ -184,37 +199,21 @@ fn keep_picture(folder: &Path, snapshots: &watch::Sender<Arc<Snapshot>>) -> Opti
     }
 }
 
-/// The core with everything it is connected to.
-struct Desk {
-    engine: Engine,
-    /// Goes before `work`: the store is held until that is gone, and the file is to be gone by then.
+/// The desk with what it publishes to.
+struct Served {
+    /// Goes before the desk: the store is held until that is gone, and the file is to be gone by then.
     _picture: Option<PictureFile>,
-    work: SyncSender<Work>,
+    desk: EngineDesk,
     snapshots: watch::Sender<Arc<Snapshot>>,
     values: watch::Sender<Arc<PastValues>>,
     /// When they were published last.
     values_at: Timestamp,
-    recorder: Option<Recorder>,
-    next_request: u64,
-    last_now: Timestamp,
-    killed: Arc<AtomicBool>,
-    /// For what is stopped out of turn.
-    runner: Arc<dyn StepRunner>,
-    kill_file: Option<KillFile>,
-    /// What the kill file said last.
-    kill_word: Option<KillWord>,
     runbooks: RunbookFolders,
 }
 
-impl Desk {
+impl Served {
     async fn serve(mut self, mut inbox: Inbox, first_jobs: Vec<Job>) {
-        // Before anything begins: the file may say stop since before this start. Its entry in the log comes behind those of
-        // the start all the same, for the log takes them in their order.
-        if self.kill_file.as_ref().is_some_and(KillFile::is_on) {
-            self.killed.store(true, Ordering::Release);
-        }
-        self.hand_on(first_jobs);
-        self.look_at_kill_file();
+        self.desk.begin(first_jobs);
         self.look_at_runbooks();
         let mut runbook_looks = tokio::time::interval(Duration::from_millis(RUNBOOK_LOOK_MS));
         runbook_looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -240,40 +239,43 @@ impl Desk {
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
             match arrival {
                 Arrival::Stop => break,
-                Arrival::KillLook => self.look_at_kill_file(),
+                Arrival::KillLook => self.desk.look_at_kill_file(),
                 Arrival::RunbookLook => self.look_at_runbooks(),
-                Arrival::Patches(found) => self.take(Input::Patches(found)),
-                Arrival::Found(found) => self.take(found),
-                Arrival::Request(envelope) => self.take_request(envelope),
-                Arrival::Report(report) => self.take(Input::Step(report)),
-                Arrival::Delivered(report) => self.take(Input::Delivered(report)),
+                Arrival::Patches(found) => self.desk.take(Input::Patches(found)),
+                Arrival::Found(found) => self.desk.take(found),
+                Arrival::Request(Envelope { by, request, reply }) => {
+                    // Whoever asked may have gone.
+                    let answer = Box::new(move |said| drop(reply.send(said)));
+                    self.desk.take_request(by, request, answer);
+                }
+                Arrival::Report(report) => self.desk.take(Input::Step(report)),
+                Arrival::Delivered(report) => self.desk.take(Input::Delivered(report)),
                 Arrival::Tick => {
                     if inbox.store_status.has_changed().unwrap_or(false) {
-                        self.engine.set_store_status(inbox.store_status.borrow_and_update().clone());
+                        self.desk.set_store_status(inbox.store_status.borrow_and_update().clone());
                     }
-                    self.take(Input::Tick);
+                    self.desk.take(Input::Tick);
                     self.publish_values();
                 }
-                Arrival::Signal(signal) => self.take(Input::Signal(signal)),
+                Arrival::Signal(signal) => self.desk.take(Input::Signal(signal)),
             }
-            if is_seen_at_once && self.engine.has_changed() {
+            if is_seen_at_once && self.desk.has_changed() {
                 self.publish();
             }
         }
         self.see_commands_out(&mut inbox).await;
         self.take_last(inbox.signals).await;
         self.hear_last(inbox.deliveries).await;
-        let jobs = self.engine.close(self.last_now);
-        self.hand_on(jobs);
+        self.desk.close();
     }
 
     /// Hears the commands that run to their end, unless it is to be at once. No tick comes and no request is taken, so
     /// nothing begins meanwhile; the kill file is still heeded.
     async fn see_commands_out(&mut self, inbox: &mut Inbox) {
         let mut kill_looks = tokio::time::interval(Duration::from_millis(KILL_LOOK_MS));
-        while let Some(until) = self.engine.commands_until() {
+        while let Some(until) = self.desk.commands_until() {
             // One that was never heard of again is found at the next start, as unknown.
-            let left_ms = until.since_ms(wall_clock::now());
+            let left_ms = until.since_ms(self.desk.clock());
             if left_ms <= 0 {
                 return;
             }
@@ -287,14 +289,14 @@ impl Desk {
                     continue;
                 }
                 _ = kill_looks.tick() => {
-                    self.look_at_kill_file();
+                    self.desk.look_at_kill_file();
                     continue;
                 }
                 Some(report) = inbox.reports.recv() => Input::Step(report),
                 Some(report) = inbox.deliveries.recv() => Input::Delivered(report),
                 Some(signal) = inbox.signals.recv() => Input::Signal(signal),
             };
-            self.take(arrival);
+            self.desk.take(arrival);
         }
     }
 
@@ -305,94 +307,38 @@ impl Desk {
         while Instant::now() < until
             && let Ok(Some(signal)) = timeout_at(until, signals.recv()).await
         {
-            self.take(Input::Signal(signal));
+            self.desk.take(Input::Signal(signal));
         }
     }
 
     /// Waits a moment for what is being told outside: what is heard of now need not be looked for by the next start.
     async fn hear_last(&mut self, mut deliveries: mpsc::Receiver<DeliveryReport>) {
         let until = Instant::now() + Duration::from_millis(STOP_DRAIN_MS_MAX);
-        while self.engine.is_telling()
+        while self.desk.is_telling()
             && let Ok(Some(report)) = timeout_at(until, deliveries.recv()).await
         {
-            self.take(Input::Delivered(report));
+            self.desk.take(Input::Delivered(report));
         }
     }
 
     fn publish(&mut self) {
-        let picture = self.engine.snapshot(self.last_now);
+        let picture = self.desk.snapshot();
         self.snapshots.send_replace(picture);
     }
 
     /// Publishes what was measured at other times, now and then: less than a millisecond's work for all that is kept.
     fn publish_values(&mut self) {
-        if self.last_now.since_ms(self.values_at) >= PAST_EVERY_MS {
-            self.values_at = self.last_now;
-            self.values.send_replace(Arc::new(self.engine.past_values()));
-        }
-    }
-
-    fn take_request(&mut self, envelope: Envelope) {
-        let id = RequestId(self.next_request);
-        self.next_request += 1;
-        self.hand_on_work(Work::Expect(id, envelope.reply));
-        self.take(Input::Request { id, by: envelope.by, request: envelope.request });
-    }
-
-    fn take(&mut self, input: Input) {
-        // The wall clock may step back; the core's time does not.
-        let now = wall_clock::now().max(self.last_now);
-        self.last_now = now;
-        let input = match &mut self.recorder {
-            Some(recorder) => {
-                let timed = TimedInput { now, input };
-                recorder.write(&timed);
-                timed.input
-            }
-            None => input,
-        };
-        let jobs = self.engine.handle(input, now);
-        self.hand_on(jobs);
-    }
-
-    /// Takes in what the kill file says, where that has changed.
-    fn look_at_kill_file(&mut self) {
-        let Some(word) = self.kill_file.as_ref().map(KillFile::read) else { return };
-        if word == self.kill_word {
-            return;
-        }
-        self.kill_word.clone_from(&word);
-        if let Some(word) = word {
-            self.take(Input::Kill(word));
+        let now = self.desk.now();
+        if now.since_ms(self.values_at) >= PAST_EVERY_MS {
+            self.values_at = now;
+            self.values.send_replace(Arc::new(self.desk.past_values()));
         }
     }
 
     /// Takes in runbooks of one's own, where they have changed.
     fn look_at_runbooks(&mut self) {
         if let Some(own) = self.runbooks.look() {
-            self.take(Input::Runbooks(own));
-        }
-    }
-
-    fn hand_on(&self, jobs: Vec<Job>) {
-        for job in &jobs {
-            match job {
-                Job::Kill(word) => self.killed.store(matches!(word, KillWord::On { .. }), Ordering::Release),
-                // A disk that does not answer holds the queue up, and must not hold up who stops what runs. In its turn it
-                // is told once more, for what has been queued before it and has yet to begin.
-                Job::Cancel { run, step } => self.runner.cancel(*run, *step),
-                Job::EndLeftOver(left) => self.runner.end_left_over(left),
-                _ => {}
-            }
-        }
-        if !jobs.is_empty() {
-            self.hand_on_work(Work::Jobs(jobs));
-        }
-    }
-
-    fn hand_on_work(&self, work: Work) {
-        if self.work.send(work).is_err() {
-            tracing::error!("the jobs thread has ended; nothing is written or run any more");
+            self.desk.take(Input::Runbooks(own));
         }
     }
 }

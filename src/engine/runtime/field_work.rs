@@ -7,7 +7,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::inventory_scan;
+use super::jobs_desk::Scout;
 use crate::engine::act::steps::asset_look;
+use crate::engine::clock::Timestamp;
+use crate::engine::ingest::pace::Pace;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::{AssetLook, Input, NeedAsked};
 use crate::engine::patches::exceptions::PatchException;
@@ -22,13 +25,15 @@ pub(super) struct FieldWork {
     pub patches: PatchSettings,
     pub runbooks: RunbookSettings,
     pub findings: mpsc::Sender<Input>,
+    pub pace: Pace,
+    /// Looks run on it.
+    pub runtime: Handle,
 }
 
-impl FieldWork {
-    /// Finds out who lacks a patch; returns at once.
-    pub(super) fn find_need(&self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>, runtime: &Handle) {
+impl Scout for FieldWork {
+    fn find_need(&self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>) {
         let (keeping, settings, findings) = (self.keeping.clone(), self.patches.clone(), self.findings.clone());
-        runtime.spawn_blocking(move || {
+        self.runtime.spawn_blocking(move || {
             let found = match keeping {
                 Some(keeping) => keeping.need(&asked.source, &exceptions, &settings, wall_clock::now()).map(Box::new),
                 None => Err("nothing is kept here, so nothing is known of what is installed".to_owned()),
@@ -38,10 +43,10 @@ impl FieldWork {
         });
     }
 
-    /// Looks at a machine that was patched, and puts what it has into the inventory; returns at once.
-    pub(super) fn look_at(&self, look: AssetLook, runtime: &Handle) {
+    /// What it has goes into the inventory.
+    fn look_at(&self, look: AssetLook) {
         let (keeping, settings, findings) = (self.keeping.clone(), self.runbooks.clone(), self.findings.clone());
-        runtime.spawn(async move {
+        self.runtime.spawn(async move {
             let name = Arc::clone(&look.target.asset);
             if let Some(Keeping::Memory(memory)) = &keeping {
                 // What was installed there is noted already, by whoever did it; there is no machine to go to.
@@ -63,6 +68,10 @@ impl FieldWork {
             };
             let _gone = findings.send(Input::AssetSeen { look, found }).await;
         });
+    }
+
+    fn watch_closely(&self, until: Timestamp, every_ms: i64) {
+        self.pace.watch_closely(until, every_ms);
     }
 }
 

@@ -16,9 +16,11 @@
 pub mod archive;
 pub mod archive_file;
 mod ask_desk;
+pub mod engine_desk;
 mod engine_thread;
 mod field_work;
 pub mod inventory_scan;
+pub mod jobs_desk;
 mod jobs_thread;
 mod opening;
 mod patch_desk;

@@ -1,0 +1,29 @@
+//! The flags of `hypo simulate`.
+
+use clap::Args;
+
+/// `hypo simulate`
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// Everything is drawn from it: the same seed gives the same run.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How long, by its own clock.
+    #[arg(long, default_value_t = 1.0)]
+    pub hours: f64,
+    /// How many runs, each with the next seed; the first that breaks a rule is the last.
+    #[arg(long, default_value_t = 1)]
+    pub seeds: u64,
+    /// What goes wrong: crash, disk, reports, clock, kill, replies, all or none.
+    #[arg(long, default_value = "all", value_name = "LIST")]
+    pub faults: String,
+    /// Nothing goes wrong before this call of the outside world.
+    #[arg(long, default_value_t = 0, value_name = "POINT")]
+    pub from_step: u64,
+    /// The program dies at this call, whatever is drawn.
+    #[arg(long, value_name = "POINT")]
+    pub crash_at: Option<u64>,
+    /// Print the last events of each run, so many of them.
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    pub last: usize,
+}

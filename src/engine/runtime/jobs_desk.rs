@@ -1,0 +1,223 @@
+//! What the core wants done, strictly in order: write, run, answer. Without a thread or a clock: whoever owns the desk hands
+//! it the work.
+//!
+//! A write that fails takes what hangs on it along: the step of that list is not started and the asker is told why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::act::kill_file::KillFile;
+use crate::engine::act::policy::ApprovedStep;
+use crate::engine::act::{StepReportSink, StepRunner};
+use crate::engine::clock::Timestamp;
+use crate::engine::deliver::{Couriers, DeliveryReportSink};
+use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId, StepProgress, StepReport};
+use crate::engine::job::{Job, Record};
+use crate::engine::model::{DeliveryAttempt, DeliveryOutcome, DeliveryReport};
+use crate::engine::patches::exceptions::PatchException;
+use crate::engine::request::Reply;
+use crate::engine::store::{Store, StoreError};
+
+/// Where the answer to a request goes.
+pub type Answer = Box<dyn FnOnce(Reply) + Send>;
+
+/// Is told after each durable write what is wrong with the store, where something is.
+pub type StoreNews = Box<dyn FnMut(Option<&Arc<str>>) + Send>;
+
+/// What reaches the desk.
+pub enum Work {
+    /// The jobs of one input.
+    Jobs(Vec<Job>),
+    /// The reply to this request goes there.
+    Expect(RequestId, Answer),
+}
+
+/// Keeps records.
+pub trait Keeps: Send + Sync {
+    /// Writes all of them or none; with `is_durable` they are on disk when this returns, and so is everything written before.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn write(&self, records: &[Record], is_durable: bool) -> Result<(), StoreError>;
+}
+
+impl Keeps for Store {
+    fn write(&self, records: &[Record], is_durable: bool) -> Result<(), StoreError> {
+        Store::write(self, records, is_durable)
+    }
+}
+
+/// Where other processes learn of the kill switch, and pull it.
+pub trait KillPlace: Send + Sync {
+    /// What it says; `None` where it says nothing.
+    fn read(&self) -> Option<KillWord>;
+
+    /// Makes it say this.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn write(&self, word: &KillWord) -> std::io::Result<()>;
+
+    /// Where it is, for messages.
+    fn name(&self) -> String;
+
+    /// True where it says stop.
+    fn is_on(&self) -> bool {
+        matches!(self.read(), Some(KillWord::On { .. }))
+    }
+}
+
+impl KillPlace for KillFile {
+    fn read(&self) -> Option<KillWord> {
+        KillFile::read(self)
+    }
+
+    fn write(&self, word: &KillWord) -> std::io::Result<()> {
+        KillFile::write(self, word)
+    }
+
+    fn name(&self) -> String {
+        self.path().display().to_string()
+    }
+}
+
+/// Tells systems outside.
+pub trait Courier: Send {
+    /// Begins a try and returns at once; what comes of it is told to `reports`.
+    fn send(&self, attempt: DeliveryAttempt, reports: DeliveryReportSink);
+}
+
+impl Courier for Couriers {
+    fn send(&self, attempt: DeliveryAttempt, reports: DeliveryReportSink) {
+        Couriers::send(self, attempt, reports);
+    }
+}
+
+/// Looks at what is watched, for the engine. What it finds comes back as inputs.
+pub trait Scout: Send {
+    /// Finds out who lacks a patch; returns at once.
+    fn find_need(&self, asked: NeedAsked, exceptions: Vec<Arc<PatchException>>);
+
+    /// Looks at a machine that was patched; returns at once.
+    fn look_at(&self, look: AssetLook);
+
+    /// Has metrics read every so many milliseconds until then.
+    fn watch_closely(&self, until: Timestamp, every_ms: i64);
+}
+
+/// What the desk works with.
+pub struct JobsDesk {
+    /// `None` keeps nothing.
+    pub store: Option<Arc<dyn Keeps>>,
+    /// Carries approved steps out.
+    pub runner: Arc<dyn StepRunner>,
+    /// Where steps tell how they are doing.
+    pub reports: StepReportSink,
+    /// Tells systems outside.
+    pub courier: Box<dyn Courier>,
+    /// Where tries tell what came of them.
+    pub deliveries: DeliveryReportSink,
+    /// Is told after each durable write what is wrong with the store, where something is.
+    pub store_news: StoreNews,
+    /// Set before anything that is queued behind it can see it: while it is set nothing begins.
+    pub killed: Arc<AtomicBool>,
+    /// Where there is a place for it.
+    pub kill_place: Option<Arc<dyn KillPlace>>,
+    /// Looks at what is watched.
+    pub scout: Box<dyn Scout>,
+    /// Who waits for an answer.
+    pub expected: BTreeMap<RequestId, Answer>,
+}
+
+impl JobsDesk {
+    /// Does it, to its end.
+    pub fn take(&mut self, work: Work) {
+        match work {
+            Work::Expect(id, answer) => {
+                self.expected.insert(id, answer);
+            }
+            Work::Jobs(jobs) => self.perform(jobs),
+        }
+    }
+
+    /// Waits until everything written is on disk.
+    pub fn close(&mut self) {
+        self.write(&[], true);
+    }
+
+    fn perform(&mut self, jobs: Vec<Job>) {
+        let mut not_written = None;
+        for job in jobs {
+            match (job, &not_written) {
+                (Job::Persist(records), _) => not_written = self.write(&records, true),
+                (Job::PersistLater(records), _) => {
+                    self.write(&records, false);
+                }
+                (Job::Kill(word), _) => self.keep_word(&word),
+                (Job::Execute(step), None) if !self.is_killed() => self.runner.start(step, self.reports.clone()),
+                (Job::Execute(step), None) => self.refuse(&step, "not started: the kill switch is on"),
+                (Job::Execute(step), Some(problem)) => {
+                    self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
+                }
+                (Job::Cancel { run, step }, _) => self.runner.cancel(run, step),
+                (Job::FindNeed { asked, exceptions }, _) => self.scout.find_need(asked, exceptions),
+                (Job::LookAtAsset(look), _) => self.scout.look_at(look),
+                (Job::WatchClosely { until, every_ms }, _) => self.scout.watch_closely(until, every_ms),
+                (Job::EndLeftOver(left), _) => self.runner.end_left_over(&left),
+                (Job::Deliver(attempt), None) => self.courier.send(attempt, self.deliveries.clone()),
+                (Job::Deliver(attempt), Some(problem)) => {
+                    let reason = Arc::from(format!("not sent: it could not be written down first ({problem})"));
+                    let outcome = DeliveryOutcome::Retry { reason, after_ms: None, may_have_arrived: false };
+                    let (number, attempt) = (attempt.delivery.number, attempt.delivery.attempt_count);
+                    self.deliveries.try_send(DeliveryReport { number, attempt, outcome });
+                }
+                (Job::Reply { id, reply }, problem) => {
+                    let reply = match problem {
+                        Some(problem) => Reply::Refused { reason: Arc::from(format!("not kept: {problem}")) },
+                        None => reply,
+                    };
+                    if let Some(answer) = self.expected.remove(&id) {
+                        answer(reply);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire) || self.kill_place.as_ref().is_some_and(|place| place.is_on())
+    }
+
+    fn refuse(&self, step: &ApprovedStep, reason: &str) {
+        let progress = StepProgress::NotStarted { reason: Arc::from(reason) };
+        let report = StepReport { run: step.run(), step: step.step(), attempt: Arc::clone(step.step_id()), progress };
+        if let Err(refused) = self.reports.try_send(report) {
+            tracing::error!("{refused}");
+        }
+    }
+
+    /// Other processes learn of the kill switch by its file; that it cannot be written takes nothing away from the switch.
+    fn keep_word(&self, word: &KillWord) {
+        if let Some(place) = &self.kill_place
+            && let Err(problem) = place.write(word)
+        {
+            tracing::error!("{} cannot be written: {problem}", place.name());
+        }
+    }
+
+    /// Writes; the problem comes back where there is one, and is shown until a write succeeds.
+    fn write(&mut self, records: &[Record], is_durable: bool) -> Option<Arc<str>> {
+        let problem = match &self.store {
+            Some(store) => store.write(records, is_durable).err().map(|problem| Arc::from(problem.to_string())),
+            None => None,
+        };
+        if let Some(problem) = &problem {
+            tracing::error!("the store: {problem}");
+        }
+        if is_durable {
+            (self.store_news)(problem.as_ref());
+        }
+        problem
+    }
+}

@@ -1,0 +1,43 @@
+//! What a run is made of, and the command that runs it again.
+
+use super::Faults;
+
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything is drawn from it.
+    pub seed: u64,
+    /// How long, in minutes of its own clock.
+    pub minutes: u32,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Nothing goes wrong before this call of the outside world.
+    pub from_point: u64,
+    /// The program dies at this one, whatever is drawn.
+    pub crash_at: Option<u64>,
+    /// So many of the last events are kept.
+    pub last: usize,
+}
+
+impl Plan {
+    /// A run with every fault there is.
+    #[must_use]
+    pub fn new(seed: u64, minutes: u32) -> Self {
+        Self { seed, minutes, faults: Faults::ALL, from_point: 0, crash_at: None, last: 50 }
+    }
+
+    /// The command that runs it again.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Self { seed, minutes, faults, from_point, crash_at, last: _ } = self;
+        let on = [faults.crash, faults.disk, faults.reports, faults.clock, faults.kill, faults.replies];
+        let words: Vec<&str> =
+            Faults::WORDS.into_iter().zip(on).filter(|(_, is_on)| *is_on).map(|(word, _)| word).collect();
+        let words = if words.is_empty() { "none".to_owned() } else { words.join(",") };
+        let crash = crash_at.map(|at| format!(" --crash-at {at}")).unwrap_or_default();
+        format!(
+            "cargo run --release -- simulate --seed {seed} --hours {} --faults {words} --from-step {from_point}{crash}",
+            f64::from(*minutes) / 60.0
+        )
+    }
+}
