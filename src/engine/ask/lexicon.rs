@@ -1,6 +1,9 @@
 //! How on-call engineers shorten words and what they write for them, and the words of any conversation. All are lists in
 //! files beside this one.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 /// Abbreviations and slips that no distance of letters would bring back: `short = long`, a line each; nothing after the sign
 /// where it says nothing.
 const ABBREVIATIONS: &str = include_str!("lexicon/abbreviations.txt");
@@ -43,6 +46,13 @@ pub fn one_meaning() -> impl Iterator<Item = impl Iterator<Item = &'static str>>
 /// Words of any conversation: never taken for a slip, never for a name.
 pub fn common() -> impl Iterator<Item = &'static str> {
     COMMON.split_whitespace()
+}
+
+/// True for a word of any conversation.
+#[must_use]
+pub fn is_common(word: &str) -> bool {
+    static WORDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| common().collect());
+    WORDS.contains(word)
 }
 
 #[cfg(test)]

@@ -247,7 +247,7 @@ impl Marker<'_> {
                 // What is measured goes before a name that is made of the same words with a slip.
                 let Some((names, is_exact)) = self.book.meant(&texts) else { continue };
                 // "check out": words of any sentence that would be a name if they were one.
-                if length > 1 && texts.iter().all(|word| lexicon::common().any(|common| common == *word)) {
+                if length > 1 && texts.iter().all(|word| lexicon::is_common(word)) {
                     continue;
                 }
                 let is_word =

@@ -23,8 +23,6 @@ const OF_ONE_MEANING: f32 = 0.4;
 const MENDED: f32 = 0.7;
 /// Words of a question that are read.
 const WORDS_MAX: usize = 40;
-/// Characters of a page's text that are read.
-const TEXT_CHARS_MAX: usize = 8_000;
 /// The share of a question that a page must speak of, by how rare its words are and how much the page says of them; else it is
 /// about something else.
 const COVERED_MIN: f32 = 0.2;
@@ -34,6 +32,9 @@ const UNKNOWN: f32 = 0.6;
 const MENDED_FROM: usize = 6;
 /// And reach this share of the likest page's score.
 const NEAR_BEST: f32 = 0.45;
+
+/// How a sentence begins that says what a page is not for.
+const NOT_FOR: &[&str] = &["Not when", "Not while", "Not without", "Do not", "Stop when", "Stop if", "Never "];
 
 /// Words that say that a runbook is looked for, not which.
 const OF_LOOKING: &[&str] = &[
@@ -81,6 +82,38 @@ const OF_LOOKING: &[&str] = &[
     "issue",
     "issues",
     "case",
+    "next",
+    "help",
+    "todo",
+    "recommend",
+    "best",
+    "action",
+    "actions",
+    "proceed",
+    "response",
+    "respond",
+    "approach",
+    "situation",
+    "current",
+    "currently",
+    "options",
+    "option",
+    "plan",
+    "advice",
+    "advise",
+    "begin",
+    "first",
+    "priority",
+    "responder",
+    "oncall",
+    "on-call",
+    "operator",
+    "troubleshoot",
+    "troubleshooting",
+    "debug",
+    "recover",
+    "recovery",
+    "repair",
 ];
 
 /// A page that speaks of what was asked.
@@ -100,13 +133,13 @@ const WEIGHTS: [f32; 6] = [3.0, 3.0, 1.5, 3.0, 1.0, 0.5];
 /// The words of each field.
 fn fields(page: &RunbookPage) -> [String; 6] {
     let joined = |texts: &[Arc<str>]| texts.join(" ");
-    let read = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
     let name = format!("{} {}", page.id, page.title);
     let what = format!("{} {}", joined(&page.symptoms), joined(&page.problems));
     // What a page is not for has the very words of what it is not for.
-    let introduction = page.introduction.split("\n\n").filter(|part| !part.contains("Not when"));
-    let introduction = read(&introduction.collect::<Vec<_>>().join(" "));
-    [name, joined(&page.alerts), what, introduction, joined(&page.steps), read(&page.text)]
+    let sentences = page.introduction.split("\n\n").flat_map(|part| part.split(". "));
+    let for_it = sentences.filter(|sentence| !NOT_FOR.iter().any(|begin| sentence.trim_start().starts_with(begin)));
+    let introduction = for_it.collect::<Vec<_>>().join(" ");
+    [name, joined(&page.alerts), what, introduction, joined(&page.steps), page.text.to_string()]
 }
 
 /// Pages that can be searched.
@@ -138,15 +171,19 @@ impl<'p> PageIndex<'p> {
             .collect();
         let mut postings: BTreeMap<String, Vec<(usize, f32)>> = BTreeMap::new();
         let length = |of: &BTreeMap<String, f32>| of.values().sum::<f32>();
-        for (field, weight) in WEIGHTS.iter().enumerate() {
-            let of_field = || counted.iter().map(|fields| &fields[field]);
-            let usual = of_field().map(length).sum::<f32>() / pages.len().max(1) as f32;
-            for (place, counts) in of_field().enumerate() {
-                let longer = 1.0 - LENGTH_SHARE + LENGTH_SHARE * length(counts) / usual.max(1.0);
+        let usual: Vec<f32> = (0..WEIGHTS.len())
+            .map(|field| {
+                let sum: f32 = counted.iter().filter_map(|fields| fields.get(field)).map(length).sum();
+                (sum / pages.len().max(1) as f32).max(1.0)
+            })
+            .collect();
+        for (place, fields) in counted.iter().enumerate() {
+            for ((counts, weight), usual) in fields.iter().zip(WEIGHTS).zip(&usual) {
+                let longer = 1.0 - LENGTH_SHARE + LENGTH_SHARE * length(counts) / usual;
                 for (stem, count) in counts {
                     let list = postings.entry(stem.clone()).or_default();
                     let much = weight * count / longer;
-                    match list.iter_mut().find(|(known, _)| *known == place) {
+                    match list.last_mut().filter(|(last, _)| *last == place) {
                         Some((_, sum)) => *sum += much,
                         None => list.push((place, much)),
                     }
@@ -214,7 +251,8 @@ impl<'p> PageIndex<'p> {
         }
         let speller = speller.get_or_insert_with(|| Speller::of(self.postings.keys().map(String::as_str)));
         let is_long = |(stem, _): &&(String, f32)| stem.chars().count() >= MENDED_FROM;
-        let near = all.iter().filter(is_long).filter_map(|(stem, _)| speller.nearest(stem, false));
+        let near = all.iter().filter(is_long).filter_map(|(stem, _)| speller.nearest(stem, true));
+        let near = near.filter(|(_, edits)| *edits == 1);
         let near: Vec<(String, f32)> = near.map(|(meant, _)| (meant.to_owned(), MENDED)).collect();
         all.extend(near);
         all
@@ -230,11 +268,11 @@ impl<'p> PageIndex<'p> {
 /// True for a word of a question that says what it is about.
 #[must_use]
 pub fn says_what(word: &str) -> bool {
-    let is_said = |list: &[&str]| list.contains(&word);
+    let word = word.to_lowercase();
     word.chars().count() > 1
         && word.chars().any(char::is_alphanumeric)
-        && !is_said(OF_LOOKING)
-        && !lexicon::common().any(|common| common == word)
+        && !OF_LOOKING.contains(&word.as_str())
+        && !lexicon::is_common(&word)
 }
 
 /// The words of a text in lower case, also those that are written together: `KubePodCrashLooping`, `error_ratio`.
@@ -246,7 +284,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
             let is_one = parts.len() < 2;
             std::iter::once(whole).chain(parts.into_iter().filter(move |_| !is_one))
         })
-        .filter(|word| word.chars().count() > 1 && !lexicon::common().any(|common| common == word))
+        .filter(|word| word.chars().count() > 1 && !lexicon::is_common(word))
 }
 
 /// `KubePodCrash` as `Kube`, `Pod` and `Crash`.

@@ -73,8 +73,8 @@ pub struct Reading {
     pub mended: Vec<(String, String)>,
     /// What was read into its times.
     pub remarks: Vec<Remark>,
-    /// Its words as they were written, in lower case, without times, numbers and words of any conversation: what is looked for
-    /// in texts by what they are about.
+    /// Its words as they were written, without times, numbers and words of any conversation: what is looked for in texts by what
+    /// they are about.
     pub words: Vec<Arc<str>>,
 }
 
@@ -173,7 +173,7 @@ pub fn read(text: &str, book: &NameBook, zone: Tz, before: Option<&Reading>, tod
     if let Some(thread) = &thread {
         reading.intent = thread.intent;
     }
-    let is_common = |word: &str| lexicon::common().any(|common| common == word);
+    let is_common = lexicon::is_common;
     let is_strange =
         |word: &str| !language.speller.knows(word) || (language.classifier.is_foreign(word) && !is_common(word));
     let is_rare = |word: &str| language.classifier.count_in_scope(word) < RARE_BELOW && !is_common(word);

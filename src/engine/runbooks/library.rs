@@ -12,6 +12,9 @@ use crate::engine::snapshot::FileProblem;
 /// Origin of the runbooks inside the program.
 pub const SHIPPED_ORIGIN: &str = "shipped";
 
+/// Characters of a page's introduction, and of its other prose, that are told: enough to find it by.
+const PAGE_CHARS_MAX: usize = 8_000;
+
 /// Names a file of the folder `runbooks/` and takes its text in.
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -181,7 +184,8 @@ impl Library {
 }
 
 fn told(runbook: &Runbook) -> RunbookPage {
-    let text = |step: &StepSpec| Arc::<str>::from(step.text.trim());
+    let cut = |text: &str| Arc::<str>::from(text.trim().chars().take(PAGE_CHARS_MAX).collect::<String>());
+    let text = |step: &StepSpec| cut(&step.text);
     let texts = runbook.steps.iter().skip(1).map(|step| step.text.trim()).filter(|text| !text.is_empty());
     let alerts = runbook.alerts.iter().flatten().filter(|matcher| matcher.is_equal);
     RunbookPage {
@@ -196,7 +200,7 @@ fn told(runbook: &Runbook) -> RunbookPage {
         alerts: alerts.map(|matcher| Arc::clone(&matcher.value)).collect(),
         steps: runbook.steps.iter().map(|step| Arc::clone(&step.title)).collect(),
         introduction: runbook.steps.first().map_or_else(|| Arc::from(""), text),
-        text: texts.collect::<Vec<_>>().join("\n\n").into(),
+        text: cut(&texts.collect::<Vec<_>>().join("\n\n")),
     }
 }
 

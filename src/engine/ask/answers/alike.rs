@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed};
+use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed, listed_up_to};
 use crate::engine::ask::ground::{self, Ground};
 use crate::engine::ask::reading::Reading;
 use crate::engine::ask::recall::{Alike, Archive, Digest, PastAct, Query, Reason};
@@ -78,12 +78,16 @@ pub(super) fn similar(ground: &Ground<'_>, reading: &Reading) -> Answer {
     if slots.incident.is_none() && !slots.service.is_empty() {
         return on_services(ground, archive, slots);
     }
-    if slots.incident.is_none()
-        && let Some(answer) = of_words(ground, archive, reading)
+    let spoken = if slots.incident.is_none() { of_words(ground, archive, reading) } else { None };
+    let incident = ground.incident(slots);
+    // While something is wrong, whether that happened before is what is asked.
+    let is_now = incident.is_some_and(|incident| incident.state.is_live() || Some(incident.id) == ground.focus);
+    if let Some(answer) = spoken
+        && !is_now
     {
         return answer;
     }
-    let Some(incident) = ground.incident(slots) else {
+    let Some(incident) = incident else {
         return Answer::known(Claim::of("There is no incident to compare with.", []));
     };
     let digest = Digest::of_picture(ground.snapshot, incident);
@@ -119,7 +123,12 @@ fn on_services(ground: &Ground<'_>, archive: &Archive, slots: &Slots) -> Answer 
 
 /// Earlier incidents that speak of what the question says; nothing where it says nothing that one of them has.
 fn of_words(ground: &Ground<'_>, archive: &Archive, reading: &Reading) -> Option<Answer> {
-    let words: Vec<&str> = reading.words.iter().map(AsRef::as_ref).filter(|word| !OF_LOOKING.contains(word)).collect();
+    let words: Vec<&str> = reading
+        .words
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|word| !OF_LOOKING.contains(&word.to_lowercase().as_str()))
+        .collect();
     let query = Query::about(&words.join(" "), []);
     if query.is_empty() {
         return None;
@@ -129,7 +138,15 @@ fn of_words(ground: &Ground<'_>, archive: &Archive, reading: &Reading) -> Option
         return None;
     }
     let pattern = if count == 1 { "{} earlier incident speaks of " } else { "{} earlier incidents speak of " };
-    let said = listed(words.iter().map(|word| Fact::new(*word, Citation::Question)).collect());
+    let has = |word: &str| {
+        let is_it =
+            |reason: &Reason| matches!(reason, Reason::SameWord(same) if word.to_lowercase().contains(same.as_ref()));
+        alike.iter().flat_map(|alike| &alike.reasons).any(is_it)
+    };
+    let spoken: Vec<Fact> =
+        words.iter().filter(|word| has(word)).map(|word| Fact::new(*word, Citation::Question)).collect();
+    let said =
+        if spoken.is_empty() { Claim::of("that", []) } else { listed_up_to(LINES_USUAL, spoken, Citation::Question) };
     let lead = Claim::of(pattern, [ground::count(count, Citation::Totals)]).and(said).and(Claim::of(".", []));
     Some(told(ground, Answer::known(lead), &alike, count, None).with([searched(archive, None)]))
 }

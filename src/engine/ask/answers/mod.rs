@@ -37,7 +37,9 @@ pub fn answer(ground: &Ground<'_>, book: &NameBook, reading: &Reading) -> Answer
         Standing::Clear => planned(ground, reading),
         Standing::Refused => unanswered::refused(),
         Standing::OutOfScope => unanswered::out_of_scope(),
-        Standing::UnknownName => unanswered::unknown_name(ground, book, &reading.slots),
+        Standing::UnknownName => {
+            pages::of_unknown(ground, reading).unwrap_or_else(|| unanswered::unknown_name(ground, book, &reading.slots))
+        }
         Standing::Ambiguous(doubt) => unanswered::ambiguous(ground, doubt, &reading.slots),
     };
     answer.intent = reading.intent;

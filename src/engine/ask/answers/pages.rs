@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::ask::answer::{Answer, Citation, Claim, Fact, listed_up_to};
 use crate::engine::ask::ground::Ground;
+use crate::engine::ask::intent::Intent;
 use crate::engine::ask::page_search::{Hit, PageIndex};
 use crate::engine::ask::reading::Reading;
 use crate::engine::ask::slots::Slots;
@@ -28,8 +29,10 @@ pub(super) fn find(ground: &Ground<'_>, reading: &Reading) -> Answer {
         return of_page(ground, slots, page);
     }
     let words = of_question(reading);
-    let hits = PageIndex::of(pages).search(&words);
-    if !hits.is_empty() {
+    let hits = if words.is_empty() { Vec::new() } else { PageIndex::of(pages).search(&words) };
+    // Who names a service where something is wrong asks for what mends that.
+    let is_of_incident = !slots.service.is_empty() && !proposals(ground, slots).is_empty();
+    if !hits.is_empty() && !is_of_incident {
         return by_words(ground, slots, &hits);
     }
     let silent =
@@ -46,21 +49,37 @@ pub(super) fn find(ground: &Ground<'_>, reading: &Reading) -> Answer {
         Claim::of("{}: {}; it fits because {}.", [named(&proposal.runbook.id), title, reason])
     });
     let mut answer = Answer::known(lead).with_first(LINES_MAX, claims, Citation::Totals);
+    let is_proposed = |hit: &&Hit<'_>| proposals.iter().any(|proposal| proposal.runbook.id == hit.page.id);
+    let others = hits.iter().filter(|hit| !is_proposed(hit)).take(PAGES_MAX);
+    answer.claims.extend(others.map(|hit| line(ground, slots, hit)));
     answer.missing.extend(silent);
     answer.missing.push(Claim::of(ELSEWHERE, []));
     answer
 }
 
+/// Runbooks that speak of what looks like a name and is none: `CrashLoopBackOff`.
+pub(super) fn of_unknown(ground: &Ground<'_>, reading: &Reading) -> Option<Answer> {
+    let name = reading.slots.unknown_name.as_ref().filter(|_| reading.intent == Intent::RunbookFind)?;
+    let hits = PageIndex::of(&ground.snapshot.runbooks).search(&of_question(reading));
+    let speaks = |hit: &Hit<'_>| hit.words.iter().any(|word| name.eq_ignore_ascii_case(word));
+    hits.first().is_some_and(speaks).then(|| by_words(ground, &reading.slots, &hits))
+}
+
 /// Pages that speak of what a question says, a line each; nothing where none does.
 pub(super) fn beside(ground: &Ground<'_>, reading: &Reading) -> Vec<Claim> {
     let words = of_question(reading);
+    if words.is_empty() {
+        return Vec::new();
+    }
     let hits = PageIndex::of(&ground.snapshot.runbooks).search(&words);
     hits.iter().take(PAGES_MAX).map(|hit| line(ground, &reading.slots, hit)).collect()
 }
 
 /// The words of a question without the services that it names: those say where, not what.
 fn of_question(reading: &Reading) -> Vec<Arc<str>> {
-    let is_place = |word: &Arc<str>| reading.slots.service.iter().chain(&reading.slots.host).any(|name| name == word);
+    let is_place = |word: &Arc<str>| {
+        reading.slots.service.iter().chain(&reading.slots.host).any(|name| name.eq_ignore_ascii_case(word))
+    };
     reading.words.iter().filter(|word| !is_place(word)).cloned().collect()
 }
 
@@ -85,6 +104,12 @@ fn by_words(ground: &Ground<'_>, slots: &Slots, hits: &[Hit<'_>]) -> Answer {
     let mut answer = Answer::known(lead).with(lines);
     if hits.len() > PAGES_MAX {
         answer.claims.push(Claim::of("And {} more.", [Fact::count(hits.len() - PAGES_MAX, Citation::Totals)]));
+    }
+    let proposed =
+        proposals(ground, slots).first().filter(|best| hits.iter().all(|hit| hit.page.id != best.runbook.id));
+    if let (Some(best), Some(incident)) = (proposed, ground.incident(slots)) {
+        let fits = [Fact::incident(incident.id), named(&best.runbook.id)];
+        answer.claims.push(Claim::of("For {}, by its evidence, {} fits best.", fits));
     }
     answer.missing.push(Claim::of(ELSEWHERE, []));
     answer

@@ -46,9 +46,6 @@ pub(super) struct Content {
 static PLAIN: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| include_str!("plain_words.txt").split_whitespace().collect());
 
-/// Words of any conversation.
-static COMMON: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| lexicon::common().collect());
-
 /// True for a word of plain English.
 pub(super) fn is_plain(word: &str) -> bool {
     PLAIN.contains(word)
@@ -56,7 +53,7 @@ pub(super) fn is_plain(word: &str) -> bool {
 
 /// True for a word of any conversation.
 pub(super) fn is_common(word: &str) -> bool {
-    COMMON.contains(word)
+    lexicon::is_common(word)
 }
 
 /// True where two words are forms of one: `refused`, `refusing`; `connect`, `connection`.
