@@ -58,6 +58,9 @@ impl Ledger {
         let text = fs::read_to_string(self.folder.join("service.conf")).unwrap_or_default();
         let stores = text.lines().filter_map(|line| line.strip_prefix("store=")).map(PathBuf::from).collect();
         *self.stores.lock().unwrap() = stores;
+        // Told once it counts, as a service does that answers for a reload.
+        fs::write(self.folder.join("in-force.new"), text).unwrap();
+        fs::rename(self.folder.join("in-force.new"), self.folder.join("in-force")).unwrap();
     }
 
     fn pay(&self) -> StatusCode {
@@ -204,19 +207,21 @@ impl Shop {
         }
         fs::write(folder.join("service.conf"), configuration(&folder, 0)).unwrap();
         let shop = |name: &str, text: &str| {
-            let text = text.replace("SHOP", &folder.display().to_string());
+            let reload =
+                "kill -HUP \"$(cat SHOP/pid)\"\nuntil cmp -s SHOP/service.conf SHOP/in-force; do sleep 0.02; done";
+            let text = text.replace("RELOAD", reload).replace("SHOP", &folder.display().to_string());
             fs::write(folder.join(name), format!("#!/bin/sh\nset -e\n{text}")).unwrap();
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         };
         shop("show.sh", "cat SHOP/service.conf\n");
-        shop("roll-back.sh", "cp SHOP/previous.conf SHOP/service.conf\nkill -HUP \"$(cat SHOP/pid)\"\necho back\n");
+        shop("roll-back.sh", "cp SHOP/previous.conf SHOP/service.conf\nRELOAD\necho back\n");
         shop("clear-cache.sh", "rm -rf SHOP/cache\nmkdir SHOP/cache\necho cleared\n");
         shop(
             "move-stores.sh",
             "cp SHOP/service.conf SHOP/before-move.conf\nsed -i 's|store=.*|store=SHOP/new-disk|' SHOP/service.conf\n\
-             kill -HUP \"$(cat SHOP/pid)\"\necho moved\n",
+             RELOAD\necho moved\n",
         );
-        shop("move-back.sh", "cp SHOP/before-move.conf SHOP/service.conf\nkill -HUP \"$(cat SHOP/pid)\"\necho back\n");
+        shop("move-back.sh", "cp SHOP/before-move.conf SHOP/service.conf\nRELOAD\necho back\n");
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["shop_process::serve", "--exact", "--ignored", "--test-threads", "1"])
             .env(FOLDER, &folder)
@@ -260,6 +265,12 @@ impl Shop {
         fs::write(self.folder.join("service.conf"), configuration(&self.folder, broken)).unwrap();
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+        let begun = Instant::now();
+        let read = |name: &str| fs::read(self.folder.join(name)).unwrap();
+        while read("in-force") != read("service.conf") {
+            assert!(begun.elapsed() < PATIENCE, "the configuration does not come into force");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// One customer's request; true where it was served.
