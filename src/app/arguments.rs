@@ -6,6 +6,7 @@ mod eval;
 mod inventory;
 mod patches;
 mod runbook;
+mod serve;
 mod simulate;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use patches::{
     PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
+pub use serve::{AttachArguments, ServeArguments, StopArguments};
 pub use simulate::SimulateArguments;
 
 /// Heading of the flags that every command takes.
@@ -43,7 +45,8 @@ off a section and its url, `hypo doctor`, `hypo`.";
 
 /// A terminal incident console: from the first symptom to its cause and through the fix.
 ///
-/// Without a command it opens the console on the configured sources. Without a configuration it watches this machine.
+/// Without a command it opens the console on the engine of this state directory, and starts one in the background where none runs.
+/// Without a configuration that watches this machine.
 #[derive(Debug, Parser)]
 #[command(
     name = "hypo",
@@ -101,9 +104,11 @@ pub enum Command {
     Postmortem(PostmortemArguments),
     /// Write the next status update of an incident for stakeholders, as the record gives it; nothing is sent.
     Status(StatusArguments),
+    /// Open the console on the engine that runs already: on this machine, or by the system's ssh on another.
+    Attach(AttachArguments),
     /// Run the engine without a screen, for consoles to attach to: in the foreground, until it is told to end.
-    Serve,
-    /// End the engine that runs without a screen, once the commands that run have ended.
+    Serve(ServeArguments),
+    /// End the engine, once the commands that run have ended; leaving a console leaves it running.
     Stop(StopArguments),
     /// Write what whoever takes over must know: open incidents, runs, unknown steps, updates due.
     Handover,
@@ -239,14 +244,6 @@ pub struct StatusArguments {
     /// Which incident, such as INC-1; without one, how the engine stands.
     #[arg(value_parser = incident_id)]
     pub incident: Option<IncidentId>,
-}
-
-/// `hypo stop`
-#[derive(Debug, Args)]
-pub struct StopArguments {
-    /// Do not wait for commands that run; what came of them is then to be found out at the next start.
-    #[arg(long)]
-    pub now: bool,
 }
 
 /// `INC-1`, `inc-1` or `1`.

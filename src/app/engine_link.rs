@@ -17,19 +17,32 @@ pub struct EngineLink {
     handle: EngineHandle,
     by: Person,
     link: Option<watch::Receiver<Link>>,
+    notice: Option<String>,
 }
 
 impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
     pub fn new(handle: EngineHandle, by: Person) -> Self {
-        Self { handle, by, link: None }
+        Self { handle, by, link: None, notice: None }
     }
 
     /// One in another process, which knows by itself who asks.
     #[must_use]
     pub fn attached(joined: Joined) -> Self {
-        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link) }
+        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link), notice: None }
+    }
+
+    /// The same, with something that the person should know of it before all.
+    #[must_use]
+    pub fn saying(self, notice: Option<String>) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// What the person should know of it.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// How it stands with the line to it, where it runs in another process.

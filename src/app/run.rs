@@ -18,7 +18,7 @@ use ratatui::layout::{Rect, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::attach::pump::Link;
+use super::attach::pump::{Link, next_link};
 use super::commands::Command;
 use super::effect::Effect;
 use super::engine_link::EngineLink;
@@ -181,6 +181,10 @@ impl Console {
             console.perform(Effect::SetMouse(true));
         }
         console.take_picture();
+        console.state.goes_on = console.line.is_some();
+        if let Some(notice) = console.link.notice() {
+            console.state.refuse(notice);
+        }
         console
     }
 
@@ -218,7 +222,7 @@ impl Console {
             Some((number, telling)) = self.tellings.next() => Wake::Told(number, telling),
             () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
             () = sleep_until(due.unwrap_or(minute)), if due.is_some() => Wake::Due,
-            Some(link) = changed(&mut self.line) => Wake::Link(link),
+            Some(link) = next_link(&mut self.line) => Wake::Link(link),
             () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
             changed = self.snapshots.changed(), if !self.has_picture && self.is_engine_alive => Wake::Picture(changed.is_ok()),
             () = sleep_until(minute) => Wake::Minute,
@@ -255,6 +259,8 @@ impl Console {
             Wake::Written(Ok(())) => {}
             Wake::Reply(request, reply) => self.tell(Message::Reply(request, reply)),
             Wake::Told(number, telling) => self.tell(Message::Told(number, telling)),
+            // One that ends before it showed anything has said why, and has nothing to be looked at.
+            Wake::Link(Link::Ended(_)) if self.state.snapshot.revision == 0 => self.is_left = true,
             Wake::Link(link) => self.tell(Message::Link(link)),
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
@@ -365,13 +371,6 @@ impl Console {
         let ms = MINUTE_MS - at.0.rem_euclid(MINUTE_MS);
         Duration::from_millis(ms.unsigned_abs())
     }
-}
-
-/// The next change of how it stands with the line; `None` where there is no line, or nobody keeps it.
-async fn changed(line: &mut Option<watch::Receiver<Link>>) -> Option<Link> {
-    let line = line.as_mut()?;
-    line.changed().await.ok()?;
-    Some(line.borrow_and_update().clone())
 }
 
 fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<'a> {

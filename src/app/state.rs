@@ -168,6 +168,8 @@ pub struct AppState {
     pub zone: Tz,
     /// When what was being typed was over, or a key pressed right after it was last held back, and how it came to be over.
     pub text_over: Option<(Timestamp, TextOver)>,
+    /// True where the engine is another process, and goes on when the console is left.
+    pub goes_on: bool,
     /// Texts begun and not sent, by incident and kind.
     pub drafts: BTreeMap<(IncidentId, Written), Vec<String>>,
     /// The text being written as it was when its box opened: unchanged, it is no draft.
@@ -229,6 +231,7 @@ impl AppState {
             begun: String::new(),
             zone: Tz::UTC,
             text_over: None,
+            goes_on: false,
             drafts: BTreeMap::new(),
             note_begun: Vec::new(),
             to_merge: None,

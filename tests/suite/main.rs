@@ -13,6 +13,8 @@ mod attached;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod background;
+#[cfg(test)]
 mod binary;
 #[cfg(test)]
 mod command_line;
@@ -35,6 +37,10 @@ mod demo;
 #[cfg(test)]
 mod end_to_end_real;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod executors_real;
 #[cfg(test)]
 mod fixtures;
@@ -50,6 +56,8 @@ mod kill_at_start;
 mod left_over;
 #[cfg(test)]
 mod library;
+#[cfg(test)]
+mod line_drops_real;
 #[cfg(test)]
 mod lint;
 #[cfg(test)]

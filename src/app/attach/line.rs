@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
+use super::child::StartProblem;
 use crate::engine::attach::delta::DeltaProblem;
 use crate::engine::attach::frame::{self, FrameProblem, Incoming};
 use crate::engine::attach::hello::{Greeting, Hello, HelloProblem, Says, Wants};
@@ -34,6 +35,17 @@ pub enum LineProblem {
     /// What it says first is no word of a hypo, or of another version.
     #[error(transparent)]
     Hello(#[from] HelloProblem),
+    /// None could be started.
+    #[error(transparent)]
+    Start(#[from] StartProblem),
+    /// The line by ssh.
+    #[error("no line to {host} by ssh: {words}")]
+    Remote {
+        /// Where to.
+        host: Arc<str>,
+        /// What ssh said, or the other machine.
+        words: Arc<str>,
+    },
     /// It does not want this console.
     #[error("{why}")]
     Refused {
@@ -70,8 +82,8 @@ pub struct Line {
 /// Joins the engine behind `stream`, with no more than the role `cap` where one is wanted.
 ///
 /// # Errors
-/// When it does not answer, does not understand this console, or does not let it in.
-pub async fn join(stream: UnixStream, cap: Option<Role>) -> Result<Line, LineProblem> {
+/// When it does not answer within `wait`, does not understand this console, or does not let it in.
+pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Result<Line, LineProblem> {
     let joining = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(Wants::Attach { cap: cap.map(|cap| Arc::from(cap.word())) });
@@ -90,7 +102,7 @@ pub async fn join(stream: UnixStream, cap: Option<Role>) -> Result<Line, LinePro
         let picture = Arc::new(delta.apply(&Snapshot::empty())?);
         Ok(Line { incoming, sink, welcome, picture })
     };
-    timeout(ANSWER_WAIT, joining).await.map_err(|_| LineProblem::Silent)?
+    timeout(wait, joining).await.map_err(|_| LineProblem::Silent)?
 }
 
 async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, LineProblem> {

@@ -22,7 +22,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The XDG directories, unless told otherwise.
+    /// The XDG directories, unless told otherwise. All are absolute: an engine in the background is in another folder.
     ///
     /// # Errors
     /// When there is no home directory and not both paths are given.
@@ -39,6 +39,8 @@ impl Paths {
                 xdg.state_dir().unwrap_or_else(|| xdg.data_dir()).join(FOLDER)
             }
         };
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let (config_file, state_dir) = (absolute(config_file), absolute(state_dir));
         let config_dir = config_file.parent().map(PathBuf::from).unwrap_or_default();
         Ok(Self { config_file, config_dir, state_dir })
     }

@@ -245,7 +245,9 @@ pub(super) fn open_calendar(state: &mut AppState) {
 }
 
 fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    let question = if let Some((run, _)) = state.snapshot.running_commands().first() {
+    let running = state.snapshot.running_commands();
+    // An engine in another process goes on with them.
+    let question = if let (false, Some((run, _))) = (state.goes_on, running.first()) {
         format!("A command of {run} runs; the program stays until it has ended. Leave?")
     } else if !state.drafts.is_empty() || state.note.is_some() {
         "A text was begun and not sent; leave all the same?".to_owned()

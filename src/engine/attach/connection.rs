@@ -21,7 +21,7 @@ use super::frame::{self, FrameProblem, Incoming};
 use super::hello::{Greeting, Hello, HelloProblem, Says, Wants};
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
-use super::server::{Seat, Served, Wish};
+use super::server::{Farewell, Seat, Served, Wish};
 use super::standing;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
@@ -31,6 +31,9 @@ use crate::engine::limits::{
 use crate::engine::model::{Person, Role};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
+
+/// Between the end of the pictures and the word why.
+const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a connection ends before the console leaves.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,12 @@ pub(super) enum Parting {
     /// There are as many as there may be.
     #[error("{CONSOLES_MAX} consoles are attached, and more are not taken; leave one of them")]
     NoSeat,
+    /// It ends.
+    #[error("the engine is ending ({why}); join again once it has ended")]
+    Ending {
+        /// Why.
+        why: Arc<str>,
+    },
 }
 
 /// Serves one console until it leaves. One without a `seat` is told that there is none; stopping and asking how it stands need
@@ -79,7 +88,9 @@ pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat
             outgoing.line(&greeting(Says::Joined).line()).await?;
             Console::new(served, person, seat, outgoing).attend(incoming).await
         }
-        Ok((wants, person, _)) => {
+        Ok((wants, person, seat)) => {
+            // Whoever only asks takes none.
+            drop(seat);
             outgoing.line(&greeting(Says::Text).line()).await?;
             let text = answer(&wants, &person, served).await;
             outgoing.line(&text).await
@@ -102,8 +113,13 @@ fn welcome(
         _ => None,
     };
     let person = peer.person(&served.people, cap)?;
-    if matches!(hello.wants, Wants::Attach { .. }) && seat.is_none() {
-        return Err(Parting::NoSeat);
+    if matches!(hello.wants, Wants::Attach { .. }) {
+        if let Some(farewell) = served.farewell.borrow().as_ref() {
+            return Err(Parting::Ending { why: Arc::clone(&farewell.why) });
+        }
+        if seat.is_none() {
+            return Err(Parting::NoSeat);
+        }
     }
     Ok((hello.wants, person, seat))
 }
@@ -118,7 +134,7 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
         Wants::Stop { now } => {
             let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
             match served.wishes.try_send(wish) {
-                Ok(()) => "the engine ends\n".to_owned(),
+                Ok(()) => ends_when(*now, served),
                 Err(_) => "the engine is ending already\n".to_owned(),
             }
         }
@@ -132,6 +148,19 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
             }
         }
         Wants::Attach { .. } => String::new(),
+    }
+}
+
+/// That it ends, and what it waits for.
+fn ends_when(is_now: bool, served: &Served) -> String {
+    let count = served.handle.snapshots().borrow().running_commands().len();
+    match count {
+        1.. if !is_now => {
+            format!(
+                "the engine ends once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n"
+            )
+        }
+        _ => "the engine ends\n".to_owned(),
     }
 }
 
@@ -212,6 +241,7 @@ impl<'s> Console<'s> {
             since: self.served.since,
             settings: self.served.settings.clone(),
             person: self.person.clone(),
+            is_background: self.served.is_background,
         };
         self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
         let mut has_news = false;
@@ -240,10 +270,7 @@ impl<'s> Console<'s> {
                     self.outgoing.say(&FromEngine::Told { n }).await?;
                 }
                 Turn::News(true) => has_news = true,
-                Turn::News(false) => {
-                    let why = Arc::from("the engine has ended");
-                    return self.outgoing.say(&FromEngine::Bye { why }).await;
-                }
+                Turn::News(false) => return self.part().await,
                 Turn::PictureDue => {
                     has_news = false;
                     self.show().await?;
@@ -251,6 +278,19 @@ impl<'s> Console<'s> {
                 }
             }
         }
+    }
+
+    /// Says why nothing more comes.
+    async fn part(&mut self) -> Result<(), Parting> {
+        let mut farewell = self.served.farewell.clone();
+        // Whoever ended it is about to say why, unless it ended by itself.
+        let said = timeout(FAREWELL_WAIT, farewell.wait_for(Option::is_some)).await;
+        let said = said.ok().and_then(|said| said.ok().and_then(|said| said.clone()));
+        let Farewell { why, is_wanted } = said.unwrap_or_else(|| Farewell {
+            why: Arc::from("it ended without saying why; the log does"),
+            is_wanted: false,
+        });
+        self.outgoing.say(&FromEngine::Bye { why, is_wanted }).await
     }
 
     /// Sends what differs between the picture that the console has and the newest.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -30,8 +30,9 @@ use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_D
 use crate::engine::model::{DeliveryReport, PastValues, Signal};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
+use crate::engine::request::Request;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
-use crate::engine::store::Store;
+use crate::engine::store::{Hold, Store};
 
 /// Answers of looks that wait for the engine.
 const FINDINGS_MAX: usize = 64;
@@ -39,6 +40,8 @@ const FINDINGS_MAX: usize = 64;
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub requests: mpsc::Receiver<Envelope>,
+    /// Counts what the thread does, for whoever watches that it lives.
+    pub turns: Arc<AtomicU64>,
     /// Where who answers questions finds the store, once it is open.
     pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
@@ -76,11 +79,11 @@ enum Arrival {
 }
 
 /// Starts the thread; it ends when it is stopped or nobody can reach it any more.
-pub(super) fn spawn(config: RuntimeConfig, ends: Ends) -> std::io::Result<JoinHandle<()>> {
+pub(super) fn spawn(config: RuntimeConfig, hold: Option<Hold>, ends: Ends) -> std::io::Result<JoinHandle<()>> {
     let sources_run_on = Handle::current();
     let clockwork = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let runbooks = RunbookFolders::new(config.settings.runbooks.folders.clone());
-    thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config) {
+    thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config, hold) {
         // Whoever started the engine may have gone by now; then nobody is left to tell.
         Err(problem) => drop(ends.started.send(Err(problem))),
         Ok(opened) => live(opened, runbooks, ends, &sources_run_on, &clockwork),
@@ -162,6 +165,7 @@ fn live(
         kill_place,
     };
     let mut served = Served {
+        turns: ends.turns,
         _picture: picture,
         desk: EngineDesk::new(connected).recorded_by(opened.recorder),
         snapshots: ends.snapshots,
@@ -201,6 +205,7 @@ fn keep_picture(folder: &Path, snapshots: &watch::Sender<Arc<Snapshot>>) -> Opti
 
 /// The desk with what it publishes to.
 struct Served {
+    turns: Arc<AtomicU64>,
     /// Goes before the desk: the store is held until that is gone, and the file is to be gone by then.
     _picture: Option<PictureFile>,
     desk: EngineDesk,
@@ -236,6 +241,7 @@ impl Served {
                 _ = ticks.tick() => Arrival::Tick,
                 Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
             };
+            self.turns.fetch_add(1, Ordering::Relaxed);
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
             match arrival {
                 Arrival::Stop => break,
@@ -259,8 +265,8 @@ impl Served {
                 }
                 Arrival::Signal(signal) => self.desk.take(Input::Signal(signal)),
             }
-            if is_seen_at_once && self.desk.has_changed() {
-                self.publish();
+            if is_seen_at_once {
+                self.publish_news();
             }
         }
         self.see_commands_out(&mut inbox).await;
@@ -285,10 +291,11 @@ impl Served {
                 _ = inbox.ending.wait_for(is_now) => return,
                 () = tokio::time::sleep(Duration::from_millis(left_ms.unsigned_abs())) => return,
                 Some(envelope) = inbox.requests.recv() => {
-                    envelope.refuse("hypo is ending; it only waits for commands that still run");
+                    self.take_at_the_end(envelope);
                     continue;
                 }
                 _ = kill_looks.tick() => {
+                    self.turns.fetch_add(1, Ordering::Relaxed);
                     self.desk.look_at_kill_file();
                     continue;
                 }
@@ -297,6 +304,23 @@ impl Served {
                 Some(signal) = inbox.signals.recv() => Input::Signal(signal),
             };
             self.desk.take(arrival);
+            self.publish_news();
+        }
+    }
+
+    /// What stops everything is heard to the last; nothing else begins any more.
+    fn take_at_the_end(&mut self, envelope: Envelope) {
+        if !matches!(envelope.request, Request::Kill { .. }) {
+            return envelope.refuse("hypo is ending; it only waits for commands that still run");
+        }
+        let Envelope { by, request, reply } = envelope;
+        self.desk.take_request(by, request, Box::new(move |said| drop(reply.send(said))));
+        self.publish_news();
+    }
+
+    fn publish_news(&mut self) {
+        if self.desk.has_changed() {
+            self.publish();
         }
     }
 

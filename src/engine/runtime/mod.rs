@@ -33,6 +33,7 @@ pub mod source_list;
 mod supervisor;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -48,7 +49,7 @@ use super::pipeline::EngineError;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::Snapshot;
-use super::store::StoreError;
+use super::store::{Hold, StoreError};
 use ask_desk::ModelDesk;
 use source_list::SourceSpec;
 
@@ -113,6 +114,7 @@ pub struct Runtime {
     stop_sources: StopSwitch,
     ending: watch::Sender<Ending>,
     engine_thread: Option<JoinHandle<()>>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Runtime {
@@ -122,7 +124,16 @@ impl Runtime {
     /// # Errors
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        Self::start_holding(config, None)
+    }
+
+    /// The same by whoever has taken the right to the store in the configuration's folder already.
+    ///
+    /// # Errors
+    /// As [`Runtime::start`].
+    pub fn start_holding(config: RuntimeConfig, hold: Option<Hold>) -> Result<Self, RuntimeError> {
+        let (handle, HandleEnds { requests, questions, snapshots }) =
+            EngineHandle::pair(Arc::new(before_the_first(&config)));
         let past = Arc::new(OnceLock::new());
         let model = ModelDesk {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
@@ -134,7 +145,9 @@ impl Runtime {
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
+        let turns = Arc::new(AtomicU64::new(0));
         let ends = engine_thread::Ends {
+            turns: Arc::clone(&turns),
             requests,
             past,
             values,
@@ -143,8 +156,8 @@ impl Runtime {
             stop_signal,
             started: started_sender,
         };
-        let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
-        Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread) })
+        let engine_thread = engine_thread::spawn(config, hold, ends).map_err(RuntimeError::Thread)?;
+        Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread), turns })
     }
 
     /// Returns once the store is open and the sources run, or says why they do not. To be awaited once.
@@ -162,6 +175,12 @@ impl Runtime {
     #[must_use]
     pub fn handle(&self) -> EngineHandle {
         self.handle.clone()
+    }
+
+    /// How many turns its thread has made: one that answers makes some every second.
+    #[must_use]
+    pub fn turns(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.turns)
     }
 
     /// Lets commands that run come to their end, with all they say and what came of them on disk; nothing more begins.
@@ -182,4 +201,14 @@ impl Runtime {
             tracing::error!("the engine's thread ended in a panic");
         }
     }
+}
+
+/// What is shown until the store is open.
+fn before_the_first(config: &RuntimeConfig) -> Snapshot {
+    let mut picture = Snapshot::empty();
+    if let Some(folder) = &config.state_dir {
+        picture.store.path = Arc::from(folder.display().to_string());
+        picture.store.problem = Some(Arc::from("it is being opened; nothing of it is shown yet"));
+    }
+    picture
 }

@@ -15,7 +15,7 @@ use crate::engine::patches::keeping::OfficeInMemory;
 use crate::engine::pipeline::Engine;
 use crate::engine::settings::{OutboundSettings, PatchSettings, RunbookSettings};
 use crate::engine::snapshot::StoreStatus;
-use crate::engine::store::{Store, Stored};
+use crate::engine::store::{Hold, Store, Stored};
 
 /// An engine ready to take inputs.
 pub(super) struct Opened {
@@ -34,9 +34,12 @@ pub(super) struct Opened {
     pub now: Timestamp,
 }
 
-/// Opens the store and brings back what it holds.
-pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
-    let store = config.state_dir.as_deref().map(Store::open).transpose()?;
+/// Opens the store, by the right to it where that was taken before, and brings back what it holds.
+pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, RuntimeError> {
+    let store = match (hold, config.state_dir.as_deref()) {
+        (Some(hold), _) => Some(Store::open_held(hold)?),
+        (None, folder) => folder.map(Store::open).transpose()?,
+    };
     let mut stored = match &store {
         Some(store) => store.load()?,
         None => Stored::default(),

@@ -29,6 +29,12 @@ impl Hold {
         take(folder)
     }
 
+    /// The file by which a store in this folder is held.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(HOLDER_FILE)
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
