@@ -145,7 +145,7 @@ fn one_that_cannot_start_says_why() {
     // Found out when its console is there already.
     let _made = std::fs::remove_dir_all(home.state_dir().join("store"));
     std::fs::write(home.state_dir().join("store"), "no store").unwrap();
-    says("the store");
+    says("cannot use the folder");
     assert_eq!(home.pid(), None);
 }
 
@@ -158,7 +158,7 @@ fn an_engine_whose_folder_is_taken_away_ends_by_itself() {
     let pid = home.pid().unwrap();
     until("its store is open", || !home.said(&["status"]).1.contains("being opened"));
     std::fs::rename(home.state_dir(), folder.path().join("aside")).unwrap();
-    session.wait_for("was removed or replaced");
+    session.wait_for("its state directory");
     until("it ends", || !Path::new(&format!("/proc/{pid}/cwd")).exists());
     session.press(b"Q");
     session.ends_clean();

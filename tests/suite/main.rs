@@ -57,8 +57,6 @@ mod left_over;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
-mod line_drops_real;
-#[cfg(test)]
 mod lint;
 #[cfg(test)]
 mod machine;

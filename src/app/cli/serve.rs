@@ -118,7 +118,7 @@ async fn wanted_now(serving: &mut Serving) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// That the engine is to end.

@@ -229,10 +229,10 @@ fn link(state: &mut AppState, link: &Link) {
     match link {
         Link::Up => state.say("the engine is back"),
         Link::Started => {
-            state.say("the engine had died and was started again; steps that ran then are unknown until looked at")
+            state.say("the engine had died and was started again; steps that ran then are unknown until looked at");
         }
         Link::Ended(why) => {
-            state.refuse(format!("the engine has ended: {why}; it is joined again where somebody starts one"))
+            state.refuse(format!("the engine has ended: {why}; it is joined again where somebody starts one"));
         }
         Link::Silent => state.refuse("nothing comes from the engine; what is shown may be old"),
         Link::Lost(why) => state.refuse(format!("the line to the engine is lost: {why}; what is shown is old")),
