@@ -3,6 +3,7 @@
 mod advisories;
 mod ask;
 mod eval;
+mod handover;
 mod inventory;
 mod patches;
 mod runbook;
@@ -18,6 +19,7 @@ pub use advisories::{
 };
 pub use ask::AskArguments;
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
+pub use handover::HandoverArguments;
 pub use inventory::{InventoryCommand, InventorySetArguments};
 pub use patches::{
     PatchesApproveArguments, PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments,
@@ -106,7 +108,7 @@ pub enum Command {
     /// End the engine that runs without a screen, once the commands that run have ended.
     Stop(StopArguments),
     /// Write what whoever takes over must know: open incidents, runs, unknown steps, updates due.
-    Handover,
+    Handover(HandoverArguments),
     /// Find the templates of logs; write the group and template of each line.
     Templates(TemplatesArguments),
     /// Check the configuration and every source; say what is wrong and how to mend it.

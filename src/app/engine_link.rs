@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attach::pump::{Joined, Link};
-use crate::engine::handle::EngineHandle;
+use crate::engine::handle::{Attending, EngineHandle};
 use crate::engine::inquiry::{Inquiry, Telling};
-use crate::engine::model::Person;
+use crate::engine::model::{IncidentId, Person};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
@@ -16,6 +16,8 @@ use crate::engine::snapshot::Snapshot;
 pub struct EngineLink {
     handle: EngineHandle,
     by: Person,
+    /// The console's place among those who are attached.
+    attending: Arc<Attending>,
     link: Option<watch::Receiver<Link>>,
 }
 
@@ -23,13 +25,25 @@ impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
     pub fn new(handle: EngineHandle, by: Person) -> Self {
-        Self { handle, by, link: None }
+        let attending = Arc::new(handle.attend(&by));
+        Self { handle, by, attending, link: None }
     }
 
     /// One in another process, which knows by itself who asks.
     #[must_use]
     pub fn attached(joined: Joined) -> Self {
-        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link) }
+        Self { link: Some(joined.link), ..Self::new(joined.handle, joined.welcome.person) }
+    }
+
+    /// In whose name it is asked.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.by
+    }
+
+    /// Says what is on the screen, for the others.
+    pub fn looks(&self, incident: Option<IncidentId>, pane: &Arc<str>) {
+        self.attending.looks(incident, pane);
     }
 
     /// How it stands with the line to it, where it runs in another process.

@@ -9,6 +9,7 @@ use crate::engine::model::{IncidentState, RunState, StepState};
 use crate::engine::snapshot::patches::Grouping;
 use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
 use crate::views::context::KeyHint;
+use crate::views::people::asks_for_wheel;
 use crate::views::ui_state::{Overlay, PatchView, RowKey};
 
 /// The layers that count now, most specific first.
@@ -172,7 +173,13 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
         Command::Retry => matches!(step(), Some(StepState::Failed { .. })),
         Command::Resume => state.run().is_some_and(|run| run.state == RunState::Paused),
         Command::Undo => state.run().is_some_and(|run| run.has_acted()),
-        Command::RunFrom | Command::EditRun => false,
+        Command::RunFrom | Command::EditRun | Command::TakeWheel | Command::HandOver => false,
+        Command::KeepWheel => asks_for_wheel(&state.snapshot, &state.ui.me).is_some(),
+        Command::Wheel => {
+            let wheel = state.run().and_then(|run| state.snapshot.wheels.get(&run.id));
+            wheel.is_some_and(|wheel| wheel.driver != state.ui.me || wheel.asked.is_some())
+        }
+        Command::People => state.snapshot.present.iter().any(|present| present.name != state.ui.me),
         Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
         Command::StatusUpdate => is_update_due(state),
         Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),

@@ -19,9 +19,11 @@ mod picture;
 
 pub mod arguments;
 pub mod attach;
+pub mod away;
 pub mod cli;
 pub mod engine_link;
 pub mod log_file;
+pub mod looking;
 pub mod run;
 pub mod settings;
 pub mod terminal;

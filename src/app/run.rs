@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crossterm::event::{MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, FuturesUnordered, SelectAll};
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -25,13 +25,14 @@ use super::engine_link::EngineLink;
 use super::hints;
 use super::key::Key;
 use super::keymap::Keymap;
+use super::looking::looked_at;
 use super::message::{Click, Message};
 use super::state::AppState;
 use super::terminal::clipboard::{copied_part, copy_sequence};
 use super::terminal::colour_depth::ColourDepth;
 use super::terminal::guard::TerminalGuard;
 use super::terminal::input::{self, Input};
-use super::terminal::screen::{Output, Painter};
+use super::terminal::screen::{Output, Painter, terminal_size};
 use super::terminal::signals::{Notice, Signals};
 use super::update::update;
 use crate::engine::clock::{MINUTE_MS, Timestamp};
@@ -152,6 +153,7 @@ impl Console {
     fn new(link: EngineLink, options: ConsoleOptions, guard: TerminalGuard, output: Output) -> Self {
         let mut state = AppState::new(options.keymap.clone(), options.is_read_only, options.file_problems.clone());
         state.zone = options.zone;
+        state.ui.me = Arc::clone(&link.person().name);
         let painter = Painter::new(terminal_size(), options.depth, options.glyphs.is_ascii);
         let mut snapshots = link.snapshots();
         // The picture of this moment is drawn with the first frame.
@@ -281,6 +283,8 @@ impl Console {
         for effect in update(&mut self.state, message, wall_clock()) {
             self.perform(effect);
         }
+        let (incident, pane) = looked_at(&self.state);
+        self.link.looks(incident, &pane);
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -389,12 +393,4 @@ fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<
 
 fn wall_clock() -> Timestamp {
     Timestamp(chrono::Utc::now().timestamp_millis())
-}
-
-/// The terminal's size; that of a teletype where it does not say.
-fn terminal_size() -> Size {
-    match crossterm::terminal::size() {
-        Ok((width, height)) if width > 0 && height > 0 => Size::new(width, height),
-        _ => Size::new(80, 24),
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use tui_textarea::TextArea;
 
+use super::away::AwayWatch;
 use super::commands::Command;
 use super::key::Key;
 use super::keymap::Keymap;
@@ -17,7 +18,7 @@ use crate::engine::request::Request;
 use crate::engine::snapshot::rollout::{RolloutState, Soak};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
-use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState, Written};
+use crate::views::ui_state::{Away, ListState, Notice, Overlay, RowKey, UiState, Written};
 
 /// A message has been read after so long; the keys come back.
 const NOTICE_MS: i64 = 10_000;
@@ -196,6 +197,10 @@ pub struct AppState {
     pub page_rows: usize,
     /// When Ctrl-C was last pressed.
     pub interrupted_at: Option<Timestamp>,
+    /// Whether something happened while nobody saw it here.
+    pub away: AwayWatch,
+    /// What is to be told of that, once nothing lies over the panes.
+    pub to_tell: Option<Away>,
     /// The source package whose rollout was planned and is not in the picture yet.
     pub planned: Option<Arc<str>>,
     /// True while clicks come through.
@@ -243,6 +248,8 @@ impl AppState {
             offered_at: Timestamp::default(),
             page_rows: 10,
             interrupted_at: None,
+            away: AwayWatch::default(),
+            to_tell: None,
             planned: None,
             is_mouse_on: false,
             file_problems,

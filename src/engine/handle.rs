@@ -1,13 +1,14 @@
 //! The one way to a running engine: requests in, pictures out, questions and answers beside them. All of it is plain data, so
 //! that an engine behind a socket can take its place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::inquiry::{Inquiry, Telling};
 use super::limits::{INQUIRY_QUEUE_MAX, REQUEST_QUEUE_MAX, TELLING_QUEUE_MAX};
-use super::model::Person;
+use super::model::{Attendee, IncidentId, Person};
 use super::request::{Reply, Request};
 use super::snapshot::Snapshot;
 
@@ -46,8 +47,44 @@ pub struct HandleEnds {
     pub requests: mpsc::Receiver<Envelope>,
     /// What consoles want to know.
     pub questions: mpsc::Receiver<Question>,
+    /// Who is attached.
+    pub attendance: watch::Receiver<Attendance>,
     /// Where pictures go.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+/// Who is attached, by seat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attendance {
+    /// Everybody who is.
+    pub here: BTreeMap<u64, Attendee>,
+    /// The last seat that was given away; none is given twice.
+    last: u64,
+}
+
+/// A console's place among those who are attached; it leaves once this is dropped.
+#[derive(Debug)]
+pub struct Attending {
+    seat: u64,
+    attendance: watch::Sender<Attendance>,
+}
+
+impl Attending {
+    /// Says what is on its screen now.
+    pub fn looks(&self, incident: Option<IncidentId>, pane: &Arc<str>) {
+        self.attendance.send_if_modified(|all| {
+            let Some(own) = all.here.get_mut(&self.seat) else { return false };
+            let is_other = own.incident != incident || own.pane != *pane;
+            (own.incident, own.pane) = (incident, Arc::clone(pane));
+            is_other
+        });
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        self.attendance.send_modify(|all| drop(all.here.remove(&self.seat)));
+    }
 }
 
 /// The console's end. Clones reach the same engine.
@@ -55,6 +92,7 @@ pub struct HandleEnds {
 pub struct EngineHandle {
     requests: mpsc::Sender<Envelope>,
     questions: mpsc::Sender<Question>,
+    attendance: watch::Sender<Attendance>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -64,9 +102,28 @@ impl EngineHandle {
     pub fn pair(first: Arc<Snapshot>) -> (Self, HandleEnds) {
         let (requests_sender, requests) = mpsc::channel(REQUEST_QUEUE_MAX);
         let (questions_sender, questions) = mpsc::channel(INQUIRY_QUEUE_MAX);
+        let (attendance_sender, attendance) = watch::channel(Attendance::default());
         let (snapshots, snapshots_receiver) = watch::channel(first);
-        let handle = Self { requests: requests_sender, questions: questions_sender, snapshots: snapshots_receiver };
-        (handle, HandleEnds { requests, questions, snapshots })
+        let handle = Self {
+            requests: requests_sender,
+            questions: questions_sender,
+            attendance: attendance_sender,
+            snapshots: snapshots_receiver,
+        };
+        (handle, HandleEnds { requests, questions, attendance, snapshots })
+    }
+
+    /// Takes a place among those who are attached, for as long as what comes back is held.
+    #[must_use]
+    pub fn attend(&self, person: &Person) -> Attending {
+        let mut seat = 0;
+        self.attendance.send_modify(|all| {
+            all.last += 1;
+            seat = all.last;
+            let attendee = Attendee { seat, person: person.clone(), incident: None, pane: Arc::from("") };
+            all.here.insert(seat, attendee);
+        });
+        Attending { seat, attendance: self.attendance.clone() }
     }
 
     /// Asks a question. What comes back ends when all is said.

@@ -68,6 +68,8 @@ pub const TOPOLOGY_HOPS_MAX: usize = 8;
 pub const ACT_KEY_INERT_MS: i64 = 400;
 /// An approval is good for this long.
 pub const APPROVAL_MS_MAX: i64 = 600_000;
+/// Who drives a run has this long to answer somebody who asked for its wheel; then it passes on.
+pub const WHEEL_ANSWER_MS: i64 = 60_000;
 /// Warnings kept of a source's last answer.
 pub const WARNINGS_MAX: usize = 8;
 /// One warning or reason of a source.
@@ -287,6 +289,8 @@ pub const PICTURE_ITEMS_MAX: usize = 1_000_000;
 
 /// Consoles on one engine.
 pub const CONSOLES_MAX: usize = 64;
+/// Characters of the name of a pane that a console says it shows.
+pub const PANE_NAME_CHARS_MAX: usize = 16;
 /// Requests of one console that wait for their answer.
 pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
 /// Questions of one console that wait for their answer.

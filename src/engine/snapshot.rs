@@ -11,8 +11,8 @@ use super::clock::Timestamp;
 pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyStatus, Change, CompoundAnomaly, Document, EarlyWarning, Incident,
-    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, RunbookPage, SourceReport,
-    StepState, SuppressionRule, Topology, Vital,
+    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Present, Proposal, Run, RunId, RunbookPage, SourceReport,
+    StepState, SuppressionRule, Topology, Vital, Wheel,
 };
 pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
@@ -109,6 +109,12 @@ pub struct Snapshot {
     pub topology: Arc<Topology>,
     /// Runs, newest first.
     pub runs: Vec<Arc<Run>>,
+    /// Who drives the runs that are under way.
+    #[serde(default)]
+    pub wheels: BTreeMap<RunId, Wheel>,
+    /// Who is attached, in the order in which they came.
+    #[serde(default)]
+    pub present: Vec<Present>,
     /// Runbooks that fit, best first, by incident.
     pub proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
     /// Runbooks that fit and cannot be filled in, by incident.
@@ -199,6 +205,8 @@ impl Snapshot {
             changes: Vec::new(),
             topology: Arc::new(Topology::default()),
             runs: Vec::new(),
+            wheels: BTreeMap::new(),
+            present: Vec::new(),
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             kind_guesses: BTreeMap::new(),

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
+use super::people;
 use super::text;
 use super::theme::Role;
 use crate::engine::model::{SourceReport, SourceState, human_count};
@@ -76,6 +77,12 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     }
     parts.push(part(10, open(pen, snapshot)));
     parts.extend(folded(pen, snapshot));
+    if let Some((run, by)) = people::asks_for_wheel(snapshot, &ctx.ui.me) {
+        parts.push(part(12, pen.span(Role::StatusProblem, &format!("{by} asks for the wheel of {run}"))));
+    }
+    if let Some((long, short)) = people::others_here(ctx) {
+        parts.push(Part { rank: 3, spans: vec![pen.plain(&long)], short: Some(pen.plain(&short)) });
+    }
     parts.extend(cold(pen, snapshot));
     if snapshot.counts.dropped_count > 0 {
         let text = format!("{} dropped", human_count(snapshot.counts.dropped_count));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::talk::Talk;
+use crate::engine::clock::Timestamp;
 use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId, ServiceName};
 use crate::engine::snapshot::patches::Grouping;
 
@@ -188,6 +189,17 @@ impl Written {
     }
 }
 
+/// What happened while somebody was away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// Until when everything was seen.
+    pub since: Timestamp,
+    /// The picture that it is told from.
+    pub until: Timestamp,
+    /// A line each.
+    pub happened: Vec<String>,
+}
+
 /// The one thing drawn over the panes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Overlay {
@@ -250,6 +262,18 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
+    /// Who is attached.
+    People {
+        /// First line shown.
+        offset: usize,
+    },
+    /// What happened while this person was away.
+    Away {
+        /// That.
+        away: Away,
+        /// First line shown.
+        offset: usize,
+    },
     /// The whole of a row: an audit entry, a change, what is wrong with a file, a patch.
     Entry {
         /// Which.
@@ -271,6 +295,8 @@ pub struct Notice {
 /// Everything the screen remembers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UiState {
+    /// Who sits here, as the engine knows the person; empty before that is known.
+    pub me: Arc<str>,
     /// The pane on the screen.
     pub pane: Pane,
     /// Panes to go back to with Esc.

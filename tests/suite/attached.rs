@@ -110,7 +110,7 @@ async fn a_console_that_does_not_read_holds_up_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let behind = serve(folder.path());
     let mut deaf = behind.place.connect().await.unwrap();
-    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 1 wants attach\n").await.unwrap();
+    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 3 wants attach\n").await.unwrap();
     let console = join(&behind.place, None).await;
     for revision in 2..=2_000 {
         behind.ends.snapshots.send_replace(Arc::new(picture(revision)));
@@ -228,9 +228,9 @@ async fn what_is_no_console_is_cut_off_and_costs_nothing() {
     let console = join(&behind.place, None).await;
     let mut streams: Vec<UnixStream> = Vec::new();
     for bytes in [
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 3 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 3 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 3 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
         [b'x'; 4_096].as_slice(),
     ] {
         let mut stream = behind.place.connect().await.unwrap();

@@ -192,7 +192,10 @@ fn next(snapshot: &Snapshot, ground: &Ground, random: &mut Pcg64) -> Option<(Req
         let mut ids: Vec<IncidentId> = proposed.map(|(id, _)| *id).collect();
         ids.sort_by_key(|id| !again(id));
         if let Some(id) = ids.first() {
-            return Some((Request::StartRun { incident: *id, runbook: "mend".into() }, "start 0".to_owned()));
+            return Some((
+                Request::StartRun { incident: *id, runbook: "mend".into(), digest: walking::proposed(snapshot, *id) },
+                "start 0".to_owned(),
+            ));
         }
     }
     if random.random_bool(0.03)
@@ -241,12 +244,14 @@ fn on_run(run: &Arc<Run>, snapshot: &Snapshot, ground: &Ground, random: &mut Pcg
         },
         (StepState::Waiting, RunState::Active) => match chance {
             0..4 => (stop, "stop"),
-            4..12 => (Request::Skip { run: id, step: at, reason: "not now".into() }, "skip"),
+            4..12 => (Request::Skip { run: id, step: at, reason: "not now".into(), digest: run.shown() }, "skip"),
             12..20 if step.bound.spec.act().is_some() => {
                 (Request::DryRun { run: id, step: at, digest: Arc::clone(&step.offer) }, "try")
             }
             20..30 if at > 0 => taken_back()?,
-            30..34 if at > 0 => (Request::RunFrom { run: id, step: at - 1, reason: "once more".into() }, "lead"),
+            30..34 if at > 0 => {
+                (Request::RunFrom { run: id, step: at - 1, reason: "once more".into(), digest: run.shown() }, "lead")
+            }
             _ => {
                 let typed_target = step.needs_target.then(|| Arc::clone(&step.bound.spec.touches));
                 (Request::Approve { run: id, step: at, digest: Arc::clone(&step.offer), typed_target }, "approve")
@@ -255,12 +260,12 @@ fn on_run(run: &Arc<Run>, snapshot: &Snapshot, ground: &Ground, random: &mut Pcg
         (StepState::Watching { .. }, _) => match chance {
             0..50 => (stop, "stop"),
             50..80 => taken_back()?,
-            _ => (Request::RunFrom { run: id, step: 1, reason: "once more".into() }, "lead"),
+            _ => (Request::RunFrom { run: id, step: 1, reason: "once more".into(), digest: run.shown() }, "lead"),
         },
         (StepState::Running { .. }, _) if chance < 2 => (stop, "stop"),
         (_, RunState::Paused) => match chance {
-            0..20 => (Request::Resume { run: id, reason: "looked".into() }, "resume"),
-            20..80 => (Request::RunFrom { run: id, step: at, reason: "looked".into() }, "lead"),
+            0..20 => (Request::Resume { run: id, reason: "looked".into(), digest: run.shown() }, "resume"),
+            20..80 => (Request::RunFrom { run: id, step: at, reason: "looked".into(), digest: run.shown() }, "lead"),
             _ => (stop, "stop"),
         },
         _ => return None,

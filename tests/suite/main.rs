@@ -13,6 +13,8 @@ mod attached;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod away;
+#[cfg(test)]
 mod binary;
 #[cfg(test)]
 mod command_line;
@@ -63,6 +65,8 @@ mod page_questions;
 #[cfg(test)]
 mod patch_hosts;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod planted;
 #[cfg(test)]
 mod policy_oracle;
@@ -110,6 +114,8 @@ mod store_damage;
 mod terminal;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod two_consoles;
 #[cfg(test)]

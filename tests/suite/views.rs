@@ -5,15 +5,17 @@ use std::sync::{Arc, LazyLock};
 
 use hypocenter::app::keymap::Keymap;
 use hypocenter::app::state::AppState;
+use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::model::{
-    Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineEntry, TimelineKind,
+    Alert, AlertState, AnomalyId, IncidentId, Misfit, Present, Role as PersonRole, RunId, Severity, SuppressionReason,
+    TimelineEntry, TimelineKind, Wheel, WheelAsked,
 };
 use hypocenter::engine::snapshot::patches::Grouping;
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
 use hypocenter::views::ui_state::{
-    Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Written,
+    Away, Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Written,
 };
 use hypocenter::views::{self, Drawn, Hit};
 use proptest::prelude::*;
@@ -161,6 +163,71 @@ fn every_pane_in_every_state() {
                 insta::assert_snapshot!(name, shown(&snapshot, &on(pane), width, height));
             }
         }
+    }
+}
+
+/// The picture in which three people are here, of whom bo drives the run and the one at this console asks for the wheel.
+fn shared() -> Snapshot {
+    let mut snapshot = fixtures::live();
+    let at = fixtures::now();
+    let here = |seat, name: &str, role, incident, pane: &str| Present {
+        seat,
+        name: name.into(),
+        role,
+        since: Timestamp(at.0 - 720_000),
+        last_here: None,
+        incident,
+        pane: pane.into(),
+    };
+    snapshot.present = vec![
+        here(1, "ana", PersonRole::Commander, None, "Now"),
+        here(2, "bo", PersonRole::Responder, Some(IncidentId(42)), "Runbook"),
+        here(4, "cleo", PersonRole::Viewer, Some(IncidentId(42)), "Chain"),
+        here(5, "dai", PersonRole::Admin, Some(IncidentId(42)), "Incident"),
+    ];
+    let asked = Some(WheelAsked { by: "ana".into(), at });
+    snapshot.wheels.insert(RunId(3), Wheel { driver: "bo".into(), since: at, asked });
+    snapshot
+}
+
+#[test]
+fn several_people_see_one_another() {
+    let mut snapshot = shared();
+    let mut away = Overlay::Away {
+        away: Away {
+            since: Timestamp(fixtures::now().0 - 1_740_000),
+            until: fixtures::now(),
+            happened: vec![
+                "INC-43 opened, SEV2: checkout is slow".into(),
+                "bo approved step 3 of RUN-3".into(),
+                "2 steps of RUN-3 finished".into(),
+            ],
+        },
+        offset: 0,
+    };
+    let ui = |pane, overlay: &Overlay| UiState { me: "ana".into(), overlay: overlay.clone(), ..on(pane) };
+    for (width, height) in [(80, 24), (140, 40)] {
+        let size = format!("{width}x{height}");
+        for pane in [Pane::Now, Pane::Incident, Pane::Runbook] {
+            let name = format!("together_{}_{size}", pane.title().to_lowercase());
+            insta::assert_snapshot!(name, shown(&snapshot, &ui(pane, &Overlay::None), width, height));
+        }
+        let list = Overlay::People { offset: 0 };
+        insta::assert_snapshot!(format!("people_{size}"), shown(&snapshot, &ui(Pane::Incident, &list), width, height));
+        insta::assert_snapshot!(format!("away_{size}"), shown(&snapshot, &ui(Pane::Now, &away), width, height));
+    }
+    // Whoever drives and is asked, and a driver who has left.
+    let driving = UiState { me: "bo".into(), ..on(Pane::Runbook) };
+    insta::assert_snapshot!("together_driver_80x24", shown(&snapshot, &driving, 80, 24));
+    snapshot.present.retain(|present| present.name.as_ref() != "bo");
+    away = Overlay::People { offset: 0 };
+    insta::assert_snapshot!("people_driver_gone_80x24", shown(&snapshot, &ui(Pane::Now, &away), 80, 24));
+    // Somebody who is alone sees nothing of all that.
+    snapshot.present.retain(|present| present.name.as_ref() == "ana");
+    snapshot.wheels.insert(RunId(3), Wheel { driver: "ana".into(), since: fixtures::now(), asked: None });
+    let alone = |pane| shown(&snapshot, &ui(pane, &Overlay::None), 80, 24);
+    for pane in Pane::ALL {
+        assert_eq!(alone(pane), shown(&fixtures::live(), &on(pane), 80, 24));
     }
 }
 

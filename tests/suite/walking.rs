@@ -10,6 +10,7 @@ use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{Incident, IncidentId, IncidentState, Run, ServiceName};
+use hypocenter::engine::request::Request;
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
 use hypocenter::engine::settings::{EngineSettings, HostSettings};
@@ -22,6 +23,18 @@ use super::terminal::Session;
 
 /// The incident that is there.
 pub const INCIDENT: IncidentId = IncidentId(42);
+
+/// The proposal of `mend` for an incident, as this picture shows it.
+pub fn proposed(snapshot: &Snapshot, id: IncidentId) -> Arc<str> {
+    let proposals = snapshot.proposals.get(&id).into_iter().flatten();
+    let mend = proposals.into_iter().find(|proposal| proposal.runbook.id.as_ref() == "mend");
+    mend.map_or_else(|| "not proposed".into(), |proposal| proposal.shown())
+}
+
+/// Begins `mend` for the incident.
+pub fn start(snapshot: &Snapshot) -> Request {
+    Request::StartRun { incident: INCIDENT, runbook: "mend".into(), digest: proposed(snapshot, INCIDENT) }
+}
 
 /// The folder of a test, with the program in it.
 pub struct Ground {

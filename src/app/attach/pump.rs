@@ -15,7 +15,7 @@ use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
 use crate::engine::attach::place::Place;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds, Question};
 use crate::engine::inquiry::Telling;
-use crate::engine::model::Role;
+use crate::engine::model::{Attendee, Role};
 use crate::engine::request::Reply;
 
 /// Between two looks whether the engine is there.
@@ -139,6 +139,8 @@ impl Pump {
         };
         tokio::pin!(writing);
         let mut pings = interval(PING_EVERY);
+        // Another engine has not heard what is on the screen.
+        self.ends.attendance.mark_changed();
         let mut heard_at = Instant::now();
         loop {
             tokio::select! {
@@ -171,6 +173,13 @@ impl Pump {
                 question = self.ends.questions.recv() => {
                     let Some(question) = question else { return End::Left };
                     self.ask(question, &say);
+                }
+                Ok(()) = self.ends.attendance.changed() => {
+                    let shown = self.ends.attendance.borrow_and_update().here.values().next().cloned();
+                    if let Some(Attendee { incident, pane, .. }) = shown.filter(|shown| !shown.pane.is_empty()) {
+                        // One that is full has worse to tell.
+                        let _full = say.try_send(FromConsole::Looking { incident, pane });
+                    }
                 }
                 _ = pings.tick() => {
                     // One that is full says enough by itself.

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Status(StatusArguments { incident: None })) => serve::status(common),
         Some(Command::Serve) => serve::run(common),
         Some(Command::Stop(arguments)) => serve::stop(common, arguments),
-        Some(Command::Handover) => documents::handover(common),
+        Some(Command::Handover(arguments)) => documents::handover(common, arguments),
         Some(Command::Templates(templates)) => templates::run(templates),
         Some(Command::Rca(rca)) => rca::run(rca),
         Some(Command::Eval(command)) => eval::run(command),

@@ -13,6 +13,7 @@ mod moving;
 mod overlays;
 mod panes;
 mod patches;
+mod people;
 mod pressing;
 mod rollouts;
 mod runbook;
@@ -50,6 +51,8 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             Vec::new()
         }
         Message::Link(told) => {
+            let shown = state.held.as_ref().unwrap_or(&state.snapshot);
+            state.away.link(&told, shown);
             link(state, &told);
             Vec::new()
         }
@@ -150,6 +153,9 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Undo
         | Command::Kill
         | Command::ResetBreaker => runbook::give(state, command, now),
+        Command::Wheel | Command::KeepWheel | Command::TakeWheel | Command::HandOver => {
+            people::give(state, command, now)
+        }
         Command::DeferPatch | Command::AcceptRisk | Command::WithdrawException => patches::give(state, command, now),
         Command::PlanRollout
         | Command::ApproveRollout
@@ -279,7 +285,7 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     }
     keep_in_focus(state, &snapshot);
     let homes = home::of(state);
-    state.snapshot = snapshot;
+    let before = std::mem::replace(&mut state.snapshot, snapshot);
     state.arrived_at = now;
     rollouts::open_planned(state);
     let is_lost = settle_selection(state);
@@ -303,6 +309,8 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     }
     state.offered = offered;
     overlays::settle(state);
+    people::heed_asking(state, &before);
+    people::tell_away(state, now);
 }
 
 /// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever

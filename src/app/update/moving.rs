@@ -53,7 +53,9 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
         | Overlay::Why { offset, .. }
         | Overlay::Entry { offset, .. }
         | Overlay::Habits { offset }
-        | Overlay::Policy { offset } => {
+        | Overlay::Policy { offset }
+        | Overlay::People { offset }
+        | Overlay::Away { offset, .. } => {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }

@@ -32,6 +32,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Why => why(state),
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
         Command::Policy => toggle(state, Overlay::Policy { offset: 0 }),
+        Command::People => toggle(state, Overlay::People { offset: 0 }),
         Command::GroupPatches => patches::group(state),
         Command::PatchView => rollouts::next_view(state),
         Command::Suppressed => {

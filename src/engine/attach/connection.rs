@@ -23,6 +23,7 @@ use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
 use super::server::{Seat, Served, Wish};
 use super::standing;
+use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
     CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN,
@@ -165,6 +166,8 @@ struct Console<'s> {
     served: &'s Served,
     person: Person,
     seat: Seat,
+    /// The place among those who are attached.
+    attending: Attending,
     outgoing: Outgoing,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The picture that it has.
@@ -194,6 +197,7 @@ impl<'s> Console<'s> {
         snapshots.mark_changed();
         Self {
             served,
+            attending: served.handle.attend(&person),
             person,
             seat,
             outgoing,
@@ -292,7 +296,10 @@ impl<'s> Console<'s> {
                 self.served.handle.prepare_to_ask();
                 Ok(())
             }
-            FromConsole::Looking { .. } => Ok(()),
+            FromConsole::Looking { incident, pane } => {
+                self.attending.looks(incident, &pane);
+                Ok(())
+            }
             FromConsole::Ping => self.outgoing.say(&FromEngine::Pong).await,
         }
     }

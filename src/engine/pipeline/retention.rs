@@ -146,6 +146,7 @@ impl Engine {
     pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
         self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), "hypo ended");
+        self.part_from_all(&mut turn);
         for fingerprint in self.detection.series_gone() {
             turn.keep_later(Record::SeriesGone(fingerprint));
         }

@@ -12,7 +12,7 @@ use crate::engine::input::{Input, KillWord, RequestId, TimedInput};
 use crate::engine::job::Job;
 use crate::engine::model::{PastValues, Person};
 use crate::engine::pipeline::Engine;
-use crate::engine::request::Request;
+use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::{Snapshot, StoreStatus};
 
 /// What a desk is put together from.
@@ -86,6 +86,11 @@ impl EngineDesk {
 
     /// Takes what a person asks for; the answer goes to `answer` once what it speaks of is on disk.
     pub fn take_request(&mut self, by: Person, request: Request, answer: Answer) {
+        if request.is_blind() {
+            // The core takes it from recordings of before; nobody who asks now is meant to leave it out.
+            let reason = Arc::from("the request does not say what was shown; ask again from an up-to-date screen");
+            return answer(Reply::Refused { reason });
+        }
         let id = RequestId(self.next_request);
         self.next_request += 1;
         self.hand_on_work(Work::Expect(id, answer));

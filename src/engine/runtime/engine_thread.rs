@@ -22,12 +22,12 @@ use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
-use crate::engine::handle::Envelope;
+use crate::engine::handle::{Attendance, Envelope};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, StepReport};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
-use crate::engine::model::{DeliveryReport, PastValues, Signal};
+use crate::engine::model::{Attendee, DeliveryReport, PastValues, Signal};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
@@ -39,6 +39,8 @@ const FINDINGS_MAX: usize = 64;
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub requests: mpsc::Receiver<Envelope>,
+    /// Who is attached.
+    pub attendance: watch::Receiver<Attendance>,
     /// Where who answers questions finds the store, once it is open.
     pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
@@ -53,6 +55,7 @@ pub(super) struct Ends {
 struct Inbox {
     signals: mpsc::Receiver<Signal>,
     requests: mpsc::Receiver<Envelope>,
+    attendance: watch::Receiver<Attendance>,
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
     patches: mpsc::Receiver<Arc<PatchPicture>>,
@@ -65,6 +68,7 @@ struct Inbox {
 enum Arrival {
     Stop,
     Request(Envelope),
+    Present(Vec<Attendee>),
     Report(StepReport),
     Delivered(DeliveryReport),
     KillLook,
@@ -175,6 +179,7 @@ fn live(
     let inbox = Inbox {
         signals,
         requests: ends.requests,
+        attendance: ends.attendance,
         reports,
         deliveries,
         patches,
@@ -227,6 +232,9 @@ impl Served {
                 // Whoever started the engine is gone where there is no sender any more.
                 _ = inbox.ending.wait_for(|ending| *ending != Ending::NotYet) => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                Ok(()) = inbox.attendance.changed() => {
+                    Arrival::Present(inbox.attendance.borrow_and_update().here.values().cloned().collect())
+                }
                 _ = kill_looks.tick() => Arrival::KillLook,
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
@@ -248,6 +256,7 @@ impl Served {
                     let answer = Box::new(move |said| drop(reply.send(said)));
                     self.desk.take_request(by, request, answer);
                 }
+                Arrival::Present(here) => self.desk.take(Input::Present(here)),
                 Arrival::Report(report) => self.desk.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.desk.take(Input::Delivered(report)),
                 Arrival::Tick => {

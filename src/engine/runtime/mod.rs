@@ -122,7 +122,8 @@ impl Runtime {
     /// # Errors
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        let (handle, ends) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        let HandleEnds { requests, questions, attendance, snapshots } = ends;
         let past = Arc::new(OnceLock::new());
         let model = ModelDesk {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
@@ -136,6 +137,7 @@ impl Runtime {
         let (started_sender, started) = oneshot::channel();
         let ends = engine_thread::Ends {
             requests,
+            attendance,
             past,
             values,
             snapshots,

@@ -2,7 +2,7 @@
 //! holder at a time.
 //!
 //! ```text
-//! hypo picture 3, version 0.1.0, pid 1234       one line, so that another program version reads no further
+//! hypo picture 4, version 0.1.0, pid 1234       one line, so that another program version reads no further
 //! …                                             the picture, in postcard: it holds every number exactly
 //! ```
 //!
@@ -27,7 +27,7 @@ const FILE: &str = "picture";
 /// What it is called until it is whole.
 const UNFINISHED_FILE: &str = "picture.new";
 /// How its first line begins.
-const MAGIC: &str = "hypo picture 3";
+const MAGIC: &str = "hypo picture 4";
 
 /// What was read of a running engine.
 #[derive(Debug, Clone, PartialEq)]

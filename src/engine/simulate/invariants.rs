@@ -241,7 +241,7 @@ pub(super) fn is_kept(asked: &Asked, view: &View<'_>) -> Result<(), String> {
             .disk
             .incident(*incident)
             .is_some_and(|it| it.timeline.iter().any(|line| line.text.contains(text.as_ref()))),
-        Request::StartRun { incident, runbook } => view.disk.runs().any(|run| {
+        Request::StartRun { incident, runbook, .. } => view.disk.runs().any(|run| {
             run.incident() == Some(*incident) && run.runbook.id == *runbook && run.started_by == asked.by.name
         }),
         // Pulled already: nothing is new.

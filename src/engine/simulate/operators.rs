@@ -74,7 +74,7 @@ impl Operator {
         let live = self.live();
         let incident = one_of(&live, draws)?.id;
         let proposal = self.picture.proposals.get(&incident)?.first()?;
-        Some(Request::StartRun { incident, runbook: Arc::clone(&proposal.runbook.id) })
+        Some(Request::StartRun { incident, runbook: Arc::clone(&proposal.runbook.id), digest: proposal.shown() })
     }
 
     fn on_incident(&self, draws: &mut Pcg64) -> Option<Request> {
@@ -114,16 +114,20 @@ impl Operator {
             return undo(run, draws);
         }
         if run.state == RunState::Paused && draws.random_bool(0.7) {
-            return Some(Request::Resume { run: id, reason: "looked at it".into() });
+            return Some(Request::Resume { run: id, reason: "looked at it".into(), digest: run.shown() });
         }
         let index = run.current_step()?;
         let step = run.steps.get(index)?;
+        let shown = || run.shown();
         match &step.state {
             StepState::Waiting => Some(answer(run, index, step, draws)),
             StepState::Failed { .. } => Some(match draws.random_range(0..4) {
-                0 => Request::Skip { run: id, step: index, reason: "not needed".into() },
-                1 => Request::RunFrom { run: id, step: draws.random_range(0..=index), reason: "once more".into() },
-                _ => Request::Retry { run: id, step: index },
+                0 => Request::Skip { run: id, step: index, reason: "not needed".into(), digest: shown() },
+                1 => {
+                    let step = draws.random_range(0..=index);
+                    Request::RunFrom { run: id, step, reason: "once more".into(), digest: shown() }
+                }
+                _ => Request::Retry { run: id, step: index, digest: shown() },
             }),
             StepState::Unknown { .. } => settle(run, index, step, draws, systems),
             _ => None,
@@ -135,9 +139,12 @@ impl Operator {
 fn answer(run: &Run, index: usize, step: &RunStep, draws: &mut Pcg64) -> Request {
     let digest = Arc::clone(&step.offer);
     match draws.random_range(0..100) {
-        0..4 => Request::Skip { run: run.id, step: index, reason: "not needed".into() },
+        0..4 => Request::Skip { run: run.id, step: index, reason: "not needed".into(), digest: run.shown() },
         4..6 => Request::DryRun { run: run.id, step: index, digest },
-        6..8 => Request::RunFrom { run: run.id, step: draws.random_range(0..run.steps.len()), reason: "there".into() },
+        6..8 => {
+            let step = draws.random_range(0..run.steps.len());
+            Request::RunFrom { run: run.id, step, reason: "there".into(), digest: run.shown() }
+        }
         more => {
             let types = step.needs_target && more < 95;
             let typed_target = types.then(|| Arc::clone(&step.bound.spec.touches));

@@ -395,7 +395,7 @@ fn an_unknown_step_of_a_stopped_run_is_settled_while_the_next_run_is_under_way()
     let run = snapshot.runs.iter().find(|run| run.id == RunId(1)).unwrap();
     assert!(matches!(run.steps[at].state, StepState::Succeeded { .. }));
     assert_eq!(run.state, RunState::Stopped, "it does not go on");
-    let jobs = engine.handle(ask(Request::Retry { run: RunId(1), step: at }), START);
+    let jobs = engine.handle(ask(Request::Retry { run: RunId(1), step: at, digest: Arc::from("") }), START);
     assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Refused { .. }, .. })), "{jobs:?}");
 }
 
