@@ -38,7 +38,7 @@ fn later() -> Snapshot {
     incident.timeline.push(line(TimelineKind::State, "owner is bo", "bo"));
     incident.timeline.push(line(TimelineKind::Note, "looks calmer", "bo"));
     incident.timeline.push(line(TimelineKind::Note, "my own", "ana"));
-    let mut opened = (**incident).clone();
+    let mut opened = incident.clone();
     (opened.id, opened.opened_at, opened.timeline) = (IncidentId(43), at, Vec::new());
     let (title, severity) = (opened.title.to_string(), opened.severity);
     picture.incidents.push(Arc::new(opened));

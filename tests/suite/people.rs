@@ -32,6 +32,12 @@ fn responder(name: &str) -> Person {
     person(name, Role::Responder)
 }
 
+/// Two acts, and a look whether they helped.
+fn page(more: &str) -> String {
+    let act = |name| (name, walking::act("/bin/look", name, more));
+    walking::page(&[act("one"), act("two"), ("home", walking::verify())])
+}
+
 fn core(page: &str) -> Engine {
     let mut settings = EngineSettings::default();
     settings.runbooks.allowed_programs = vec!["/bin/look".to_owned()];
@@ -43,8 +49,7 @@ fn core(page: &str) -> Engine {
 
 impl Room {
     fn new(more: &str) -> Self {
-        let steps = ["one", "two"].map(|name| (name, walking::act("/bin/look", name, more)));
-        let mut engine = core(&walking::page(&steps));
+        let mut engine = core(&page(more));
         let incident = walking::incident(INCIDENT);
         let now = incident.opened_at;
         engine.restore([Record::Incident(incident)], now);
@@ -165,8 +170,10 @@ fn whoever_comes_second_is_told_who_did_it_and_when() {
     room.ask(&ana, skip.clone()).unwrap();
     let refused = room.ask(&bo, skip).unwrap_err();
     assert!(refused.contains("ana passed this over at") && refused.contains("no need"), "{refused}");
-    let refused = room.ask(&bo, Request::StopRun { run: RUN, escalate: None }).unwrap_err();
-    assert!(refused.contains("RUN-1 is over"), "{refused}");
+    let stop = || Request::StopRun { run: RUN, escalate: None };
+    room.ask(&ana, stop()).unwrap();
+    let refused = room.ask(&bo, stop()).unwrap_err();
+    assert!(refused.contains("RUN-1 is over") && refused.contains("ana at"), "{refused}");
     // The same of an incident.
     room.ask(&ana, Request::Resolve { incident: INCIDENT }).unwrap();
     let at = room.now.hh_mm_ss();
@@ -246,7 +253,7 @@ fn one_drives_and_the_others_ask() {
     assert_eq!(room.driver().as_deref(), Some("bo"));
     assert!(room.logged("bo", "took the wheel of RUN-1 from cleo"));
     // It outlives the engine.
-    let mut later = core(&walking::page(&[("one", walking::act("/bin/look", "one", ""))]));
+    let mut later = core(&page(""));
     later.restore(room.kept.clone(), room.now);
     assert_eq!(later.snapshot(room.now).wheels[&RUN].driver.as_ref(), "bo");
     room.here(&[&ana, &bo, &cleo]);
@@ -297,7 +304,7 @@ fn who_is_here_is_in_the_picture_and_when_who_is_not_was_here() {
     assert_eq!((picture.present[0].since, picture.present[0].pane.as_ref()), (came, "Now"));
     assert_eq!((picture.present[1].since, picture.present[1].last_here), (room.now, None), "ana was here all the time");
     // After an engine's end, too.
-    let mut later = core(&walking::page(&[("one", walking::act("/bin/look", "one", ""))]));
+    let mut later = core(&page(""));
     later.restore(room.kept.clone(), room.now);
     let back = Attendee { seat: 1, person: bo, incident: None, pane: "".into() };
     later.handle(Input::Present(vec![back]), room.now + DAY_MS);

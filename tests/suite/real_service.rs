@@ -14,8 +14,8 @@ use hypocenter::engine::handle::EngineHandle;
 use hypocenter::engine::input::{Input, RequestId, StepProgress, StepReport};
 use hypocenter::engine::job::Job;
 use hypocenter::engine::model::{
-    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentState, Labels, Person, Run, RunState, Sample,
-    SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
+    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentId, IncidentState, Labels, Person, Run, RunState,
+    Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
 };
 use hypocenter::engine::pipeline::Engine;
 use hypocenter::engine::request::{Reply, Request};

@@ -66,8 +66,9 @@ async fn of_sixteen_consoles_that_approve_one_offer_one_is_obeyed_and_all_others
     let ground = Ground::lay(home.path(), "0.3");
     let program = ground.program("act.sh");
     let names: Vec<String> = (0..STEPS).map(|step| format!("step-{step}")).collect();
-    let steps: Vec<(&str, String)> =
+    let mut steps: Vec<(&str, String)> =
         names.iter().map(|name| (name.as_str(), walking::act(&program, name, ""))).collect();
+    steps.push(("home", walking::verify()));
     let engine = Engine::start(home.path(), &ground, &walking::page(&steps));
     let place = Place::of(&ground.state_dir(), &AttachSettings::default());
     let mut consoles = Vec::new();
@@ -117,7 +118,8 @@ async fn of_sixteen_consoles_that_approve_one_offer_one_is_obeyed_and_all_others
 async fn consoles_see_one_another_and_what_the_others_look_at_until_the_line_ends() {
     let home = tempfile::tempdir().unwrap();
     let ground = Ground::lay(home.path(), "0");
-    let page = walking::page(&[("one", walking::act(&ground.program("act.sh"), "one", ""))]);
+    let act = walking::act(&ground.program("act.sh"), "one", "");
+    let page = walking::page(&[("one", act), ("home", walking::verify())]);
     let engine = Engine::start(home.path(), &ground, &page);
     let place = Place::of(&ground.state_dir(), &AttachSettings::default());
     let watcher = pump::join(place.clone(), None).await.unwrap();

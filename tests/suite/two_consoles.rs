@@ -38,7 +38,8 @@ async fn of_many_who_approve_the_same_step_exactly_one_is_obeyed() {
     runtime.started().await.unwrap();
     let handle = runtime.handle();
     when(&handle, "a proposal", |snapshot| snapshot.proposals.get(&INCIDENT).is_some_and(|all| !all.is_empty())).await;
-    let begun = handle.send(&Person::admin("ana"), walking::start(&handle.snapshots().borrow())).await.unwrap();
+    let start = walking::start(&handle.snapshots().borrow());
+    let begun = handle.send(&Person::admin("ana"), start).await.unwrap();
     assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
     for round in 0..names.len() {
         let offered = when(&handle, "an offer", |snapshot| {

@@ -616,7 +616,7 @@ fn rows_of_other_days_stand_in_line_with_those_of_today() {
 fn an_entry_of_the_log_is_whole_with_the_digest_of_its_step() {
     let mut snapshot = fixtures::live();
     let mut entry = snapshot.audit[1].as_ref().clone();
-    entry.run = Some(hypocenter::engine::model::RunId(3));
+    entry.run = Some(RunId(3));
     entry.text = format!("$ kubectl get netpol -n prod {} (step 2 of RUN-3)", "--selector=app ".repeat(12)).into();
     snapshot.audit[1] = Arc::new(entry);
     let ui = UiState { overlay: Overlay::Entry { row: RowKey::Audit(5), offset: 0 }, ..on(Pane::Log) };
