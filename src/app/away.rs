@@ -94,7 +94,7 @@ fn of_incident(incident: &Incident, since: Timestamp, me: &str) -> Vec<String> {
     let notes = incident.timeline.iter().filter(|entry| entry.kind == TimelineKind::Note).filter(is_new);
     match notes.collect::<Vec<_>>().as_slice() {
         [] => {}
-        [note] => told.push(format!("{}{} on {}: {}", "a note", by(note.by.as_ref()), incident.id, note.text)),
+        [note] => told.push(format!("a note{} on {}: {}", by(note.by.as_ref()), incident.id, note.text)),
         notes => told.push(format!("{} notes on {}", notes.len(), incident.id)),
     }
     told

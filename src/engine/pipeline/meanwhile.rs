@@ -24,13 +24,13 @@ pub(super) fn is_late(refusal: &GateRefusal) -> bool {
 
 /// The run that was shown, where the request says which.
 pub(super) fn shown(request: &Request) -> Option<&str> {
-    let digest = match request {
-        Request::Skip { digest, .. }
-        | Request::Retry { digest, .. }
-        | Request::RunFrom { digest, .. }
-        | Request::Resume { digest, .. }
-        | Request::EditRun { digest, .. } => digest,
-        _ => return None,
+    let (Request::Skip { digest, .. }
+    | Request::Retry { digest, .. }
+    | Request::RunFrom { digest, .. }
+    | Request::Resume { digest, .. }
+    | Request::EditRun { digest, .. }) = request
+    else {
+        return None;
     };
     // Recordings from before it was said have none.
     (!digest.is_empty()).then_some(digest)
