@@ -142,6 +142,10 @@ pub enum Command {
     Export(ExportArguments),
     /// Read back what `hypo export` wrote.
     Import(ImportArguments),
+    /// Write everything that is kept into one file, also while a hypo runs on it.
+    Backup(BackupArguments),
+    /// Take back what `hypo backup` wrote; what was there is set aside. Not while a hypo runs on it.
+    Restore(RestoreArguments),
     /// Group storms of alerts that lie in folders: which belong to one incident, what is set aside, where it began.
     Correlate(CorrelateArguments),
     /// Live through faults on a made-up clock, and hold what this program does against what may never happen.
@@ -372,6 +376,20 @@ pub struct ImportArguments {
     /// Allow it into a store that holds something already; what has the same key is replaced.
     #[arg(long)]
     pub merge: bool,
+}
+
+/// `hypo backup`
+#[derive(Debug, Args)]
+pub struct BackupArguments {
+    /// The file, which is replaced where it is there, or a folder for one that is named by its time.
+    pub to: PathBuf,
+}
+
+/// `hypo restore`
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// The backup.
+    pub file: PathBuf,
 }
 
 /// `hypo correlate`

@@ -1,6 +1,7 @@
 //! The one way to a running engine: requests in, pictures out, questions and answers beside them. All of it is plain data, so
 //! that an engine behind a socket can take its place.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +40,15 @@ pub enum Question {
     Ask(Inquiry, mpsc::Sender<Telling>),
 }
 
+/// A backup that somebody who may has asked for.
+#[derive(Debug)]
+pub struct BackupOrder {
+    /// The file, or the folder for one that is named by its time; absolute.
+    pub to: PathBuf,
+    /// Where it is told what came of it.
+    pub told: oneshot::Sender<Result<String, String>>,
+}
+
 /// The engine's ends of a handle.
 #[derive(Debug)]
 pub struct HandleEnds {
@@ -46,6 +56,8 @@ pub struct HandleEnds {
     pub requests: mpsc::Receiver<Envelope>,
     /// What consoles want to know.
     pub questions: mpsc::Receiver<Question>,
+    /// What is to be backed up.
+    pub backups: mpsc::Receiver<BackupOrder>,
     /// Where pictures go.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
 }
@@ -55,6 +67,7 @@ pub struct HandleEnds {
 pub struct EngineHandle {
     requests: mpsc::Sender<Envelope>,
     questions: mpsc::Sender<Question>,
+    backups: mpsc::Sender<BackupOrder>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -64,9 +77,32 @@ impl EngineHandle {
     pub fn pair(first: Arc<Snapshot>) -> (Self, HandleEnds) {
         let (requests_sender, requests) = mpsc::channel(REQUEST_QUEUE_MAX);
         let (questions_sender, questions) = mpsc::channel(INQUIRY_QUEUE_MAX);
+        let (backups_sender, backups) = mpsc::channel(1);
         let (snapshots, snapshots_receiver) = watch::channel(first);
-        let handle = Self { requests: requests_sender, questions: questions_sender, snapshots: snapshots_receiver };
-        (handle, HandleEnds { requests, questions, snapshots })
+        let handle = Self {
+            requests: requests_sender,
+            questions: questions_sender,
+            backups: backups_sender,
+            snapshots: snapshots_receiver,
+        };
+        (handle, HandleEnds { requests, questions, backups, snapshots })
+    }
+
+    /// Has everything that is kept written into a file, as of one moment; says what came of it in words.
+    ///
+    /// # Errors
+    /// When there is nothing to back up, another backup is under way, or it cannot be written.
+    pub async fn back_up(&self, to: PathBuf) -> Result<String, String> {
+        let (told, outcome) = oneshot::channel();
+        let order = BackupOrder { to, told };
+        self.backups.try_send(order).map_err(|refused| {
+            let why = match refused {
+                mpsc::error::TrySendError::Full(_) => "another backup is under way",
+                mpsc::error::TrySendError::Closed(_) => "the engine keeps nothing, or has ended",
+            };
+            why.to_owned()
+        })?;
+        outcome.await.unwrap_or_else(|_| Err("the engine ended before it was written".to_owned()))
     }
 
     /// Asks a question. What comes back ends when all is said.

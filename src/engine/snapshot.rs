@@ -54,6 +54,20 @@ pub struct StoreStatus {
     pub path: Arc<str>,
     /// Why it does not work, where it does not.
     pub problem: Option<Arc<str>>,
+    /// Bytes on disk.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// Bytes that it may take; 0 where nothing is kept.
+    #[serde(default)]
+    pub size_max_bytes: u64,
+}
+
+impl StoreStatus {
+    /// How much of its room is taken, in percent; `None` where nothing is kept.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        self.size_bytes.saturating_mul(100).checked_div(self.size_max_bytes)
+    }
 }
 
 /// A runbook file, keymap or theme that could not be read: a state on the screen, never an exit.

@@ -10,6 +10,9 @@ use super::theme::Role;
 use crate::engine::model::{SourceReport, SourceState, human_count};
 use crate::engine::snapshot::{Replaying, Snapshot};
 
+/// From here on the store's size is shown.
+const STORE_LARGE_PERCENT: u64 = 75;
+
 /// A part of the bar and how long it holds its place: the lowest gives way first.
 struct Part {
     rank: u8,
@@ -73,6 +76,9 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     }
     if snapshot.store.problem.is_some() {
         parts.push(part(9, pen.span(Role::StatusProblem, "✗ STORE")));
+    }
+    if let Some(percent) = snapshot.store.percent().filter(|percent| *percent >= STORE_LARGE_PERCENT) {
+        parts.push(part(8, pen.span(Role::StatusProblem, &format!("△ STORE {percent} %"))));
     }
     parts.push(part(10, open(pen, snapshot)));
     parts.extend(folded(pen, snapshot));

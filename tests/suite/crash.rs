@@ -1,4 +1,4 @@
-//! The program is killed at random moments of its runs, five hundred times: what was acknowledged is there, nothing is done
+//! The program is killed at random moments of its runs, five hundred times (`HYPO_KILLS` asks for another number): what was acknowledged is there, nothing is done
 //! twice, and every step that was cut off is found, is said to be unknown, and stays so until its probe or a person says.
 //!
 //! This binary starts itself as the program, with a person at its console who asks for one thing after another, and kills
@@ -26,7 +26,7 @@ use rand_pcg::Pcg64;
 
 use super::walking::{self, Ground};
 
-/// Kills.
+/// Kills, unless `HYPO_KILLS` says how many; in whole stores.
 const ROUNDS: u64 = 500;
 /// Kills on the same store: it grows, and a start reads all of its log.
 const ROUNDS_PER_STORE: u64 = 10;
@@ -724,7 +724,9 @@ impl Campaign {
 
 #[test]
 fn five_hundred_kills_lose_nothing_and_repeat_nothing() {
-    let stores = 0..ROUNDS / ROUNDS_PER_STORE;
+    let wanted = std::env::var("HYPO_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(ROUNDS);
+    let count = wanted.div_ceil(ROUNDS_PER_STORE);
+    let stores = 0..count;
     let total = std::thread::scope(|scope| {
         let side = |side: u64| {
             let stores = stores.clone().filter(move |store| store % SIDES == side);
@@ -734,9 +736,12 @@ fn five_hundred_kills_lose_nothing_and_repeat_nothing() {
         sides.into_iter().map(|side| side.join().unwrap()).fold(Sum::default(), Sum::and)
     });
     println!("{total:#?}");
-    assert_eq!(total.rounds, ROUNDS);
-    assert!(total.acknowledged > 400, "the lives were too short to say anything");
-    assert!(total.cut_off > 50 && total.undos > 0 && total.probes > 0, "hardly any step was cut off");
+    // Either of the two ends the test where it happens.
+    println!("{} rounds, {} acknowledged, 0 lost, 0 done twice", total.rounds, total.acknowledged);
+    assert_eq!(total.rounds, count * ROUNDS_PER_STORE);
+    assert!(total.acknowledged as u64 * 5 > wanted * 4, "the lives were too short to say anything");
+    assert!(total.cut_off as u64 * 10 > wanted, "hardly any step was cut off");
+    assert!(wanted < ROUNDS || total.undos > 0 && total.probes > 0, "nothing was taken back or probed");
 }
 
 fn kill_on_one_store(store: u64) -> Sum {

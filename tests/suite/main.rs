@@ -79,6 +79,8 @@ mod real_service;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod resume;

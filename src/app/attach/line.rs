@@ -18,6 +18,8 @@ use crate::engine::snapshot::Snapshot;
 
 /// An engine that is there answers within this time, and one that hangs is not waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// It writes a store of the greatest size that there is within this time, also to a slow disk.
+const BACKUP_WAIT: Duration = Duration::from_secs(1_800);
 
 /// Why there is no line to an engine.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +105,7 @@ async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, Line
 /// # Errors
 /// When nobody answers, or the engine refuses it.
 pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, LineProblem> {
+    let wait = if matches!(wants, Wants::Backup { .. }) { BACKUP_WAIT } else { ANSWER_WAIT };
     let asking = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(wants);
@@ -120,7 +123,7 @@ pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, Lin
         }
         Ok(text)
     };
-    timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?
+    timeout(wait, asking).await.map_err(|_| LineProblem::Silent)?
 }
 
 /// Says something to the engine.

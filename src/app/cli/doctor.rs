@@ -17,7 +17,7 @@ use crate::engine::deliver::{self, DestinationCheck};
 use crate::engine::language_model;
 use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
-use crate::engine::settings::OutboundSettings;
+use crate::engine::settings::{OutboundSettings, StoreSettings};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::engine::store::{Store, StoreError};
 
@@ -85,14 +85,13 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
 
 fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Diagnosis, Failure> {
     let paths = paths(common)?;
-    let store = check_store(&paths.state_dir);
     let loaded = match settings(common) {
         Ok(loaded) => loaded,
         Err(problem) => {
             let config = Check { is_fine: false, text: problem.to_string() };
             return Ok(Diagnosis {
                 config,
-                store,
+                store: check_store(&paths.state_dir, &StoreSettings::default()),
                 files: Vec::new(),
                 sources: Vec::new(),
                 destinations: Vec::new(),
@@ -107,6 +106,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
     } else {
         format!("no {}: this machine is watched; `hypo config init` writes a commented one", path.display())
     };
+    let store = check_store(&paths.state_dir, &loaded.settings.engine.store);
     let picture = try_sources(&loaded, arguments)?;
     let mut files = picture.file_problems.clone();
     files.extend(console::options(&loaded).file_problems);
@@ -121,20 +121,35 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
     })
 }
 
-fn check_store(path: &Path) -> Check {
+fn check_store(path: &Path, settings: &StoreSettings) -> Check {
     if !path.exists() {
         return Check { is_fine: true, text: format!("{} will be made at the first start", path.display()) };
     }
     match Store::open(path) {
         Ok(store) => match store.notices().first() {
             Some(notice) => Check { is_fine: false, text: notice.to_string() },
-            None => Check { is_fine: true, text: format!("{} opens", path.display()) },
+            None => check_size(&store, settings),
         },
         // As it should be while a console is open.
         Err(StoreError::Held { holder, .. }) => {
             Check { is_fine: true, text: format!("{} is in use by {holder}", path.display()) }
         }
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
+    }
+}
+
+fn check_size(store: &Store, settings: &StoreSettings) -> Check {
+    let bytes = match store.size_bytes() {
+        Ok(bytes) => bytes,
+        Err(problem) => return Check { is_fine: false, text: problem.to_string() },
+    };
+    let path = store.path().display();
+    let text = format!("{path} opens; {} of {} MiB", bytes >> 20, settings.size_max_mib);
+    match Store::is_large(bytes, settings) {
+        true => {
+            Check { is_fine: false, text: format!("{text}: what is over goes sooner; raise size_max_mib in [store]") }
+        }
+        false => Check { is_fine: true, text },
     }
 }
 

@@ -3,6 +3,7 @@
 mod advisories;
 mod ask;
 mod audit;
+mod backup;
 mod config;
 mod console;
 mod correlate;
@@ -92,6 +93,8 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),
+        Some(Command::Backup(arguments)) => backup::backup(common, arguments),
+        Some(Command::Restore(arguments)) => backup::restore(common, arguments),
         Some(Command::Correlate(correlate)) => correlate::run(correlate),
         Some(Command::Simulate(arguments)) => simulate::run(arguments),
         Some(Command::Completions { shell }) => shell::completions(*shell),

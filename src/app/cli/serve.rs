@@ -149,7 +149,7 @@ pub(super) fn status(common: &CommonArguments) -> Result<Exit, Failure> {
 }
 
 /// What an engine says to this; `None` where there is none.
-async fn told(place: &Place, wants: Wants) -> Result<Option<String>, Failure> {
+pub(super) async fn told(place: &Place, wants: Wants) -> Result<Option<String>, Failure> {
     match place.connect().await {
         Ok(stream) => Ok(Some(ask_in_text(stream, wants).await?)),
         Err(problem) if is_nobody(&problem) => Ok(None),

@@ -4,6 +4,7 @@
 //! that it was sent and the newest are never made.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
 use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{Greeting, Hello, HelloProblem, Says, Wants};
+use super::hello::{BACKED_UP, Greeting, Hello, HelloProblem, Says, Wants};
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
 use super::server::{Seat, Served, Wish};
@@ -131,6 +132,16 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
                 Err(_) => "the engine has ended\n".to_owned(),
             }
         }
+        Wants::Backup { .. } if person.role < Role::Admin => {
+            format!("a backup needs the role {}; yours is {}\n", Role::Admin, person.role)
+        }
+        Wants::Backup { path } if !path.starts_with('/') => {
+            format!("{path} is not absolute; the engine runs elsewhere\n")
+        }
+        Wants::Backup { path } => match served.handle.back_up(PathBuf::from(&**path)).await {
+            Ok(told) => format!("{BACKED_UP}{told}\n"),
+            Err(problem) => format!("{problem}\n"),
+        },
         Wants::Attach { .. } => String::new(),
     }
 }

@@ -19,6 +19,8 @@ use super::WIRE;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::HELLO_BYTES_MAX;
 
+/// How the text begins by which an engine says that a backup was written.
+pub const BACKED_UP: &str = "backed up: ";
 /// How every line begins, with the number of its form.
 const START: [&str; 3] = ["hypo", "attach", "1"];
 /// What cannot stand in a word as it is.
@@ -59,6 +61,11 @@ pub enum Wants {
     Kill {
         /// Why; cut where it is too long for the line, since a reason must not stand in the way.
         reason: Arc<str>,
+    },
+    /// That everything that is kept is written into a file, while the engine goes on.
+    Backup {
+        /// The file or the folder, absolute. One that has no room in the line is refused by whoever would say it.
+        path: Arc<str>,
     },
 }
 
@@ -172,6 +179,10 @@ impl Hello {
                 line.word("kill");
                 line.free(reason, HELLO_BYTES_MAX);
             }
+            Wants::Backup { path } => {
+                line.word("backup");
+                line.free(path, HELLO_BYTES_MAX);
+            }
         }
         line.ended()
     }
@@ -184,12 +195,13 @@ impl Hello {
         let mut words = Words::of(line)?;
         let (version, wire) = words.version()?;
         words.exactly("wants", "`wants`")?;
-        let wanted = "`attach`, `status`, `stop` or `kill`";
+        let wanted = "`attach`, `status`, `stop`, `kill` or `backup`";
         let wants = match words.next() {
             Some("attach") => Wants::Attach { cap: words.attribute("cap", "the name of a role")? },
             Some("status") => Wants::Status,
             Some("stop") => Wants::Stop { now: words.is_next("now")? },
             Some("kill") => Wants::Kill { reason: words.free("a reason")? },
+            Some("backup") => Wants::Backup { path: words.free("a path")? },
             other => return Err(wrong(other, wanted)),
         };
         words.end()?;
@@ -418,6 +430,7 @@ mod tests {
             (Wants::Stop { now: true }, "stop now"),
             (Wants::Kill { reason: "100 % wrong\nträge".into() }, "kill 100%20%25%20wrong%0Atr%C3%A4ge"),
             (Wants::Kill { reason: "".into() }, "kill "),
+            (Wants::Backup { path: "/var/back up".into() }, "backup /var/back%20up"),
         ] {
             let hello = Hello { version: "0.2.0".into(), wire: 7, wants };
             let line = format!("hypo attach 1 version 0.2.0 wire 7 wants {tail}\n");
@@ -443,7 +456,11 @@ mod tests {
             ("hypo attach 1", "has `` where `version`"),
             ("hypo attach 1 version", "has `` where a version such as"),
             ("hypo attach 1 version 0.2.0 wire seven wants status", "`seven` where the number of a wire"),
-            ("hypo attach 1 version 0.2.0 wire 7 wants backup", "`backup` where `attach`, `status`, `stop` or `kill`"),
+            (
+                "hypo attach 1 version 0.2.0 wire 7 wants tea",
+                "`tea` where `attach`, `status`, `stop`, `kill` or `backup`",
+            ),
+            ("hypo attach 1 version 0.2.0 wire 7 wants backup", "`` where a path"),
             ("hypo attach 1 version 0.2.0 wire 7 wants stop later", "`later` where the end"),
             ("hypo attach 1 version 0.2.0 wire 7 wants status now", "`now` where the end"),
             ("hypo attach 1 version 0.2.0 wire 7 wants attach cap", "`` where the name of a role"),

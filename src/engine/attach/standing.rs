@@ -19,6 +19,10 @@ pub(super) fn text(served: &Served) -> String {
     };
     line("engine", format!("hypo {} pid {} since {}", env!("CARGO_PKG_VERSION"), served.pid, served.since));
     line("store", if picture.store.path.is_empty() { "none".to_owned() } else { picture.store.path.to_string() });
+    if let Some(percent) = picture.store.percent() {
+        let (size, most) = (picture.store.size_bytes >> 20, picture.store.size_max_bytes >> 20);
+        line("", format!("{size} of {most} MiB, {percent} %"));
+    }
     if let Some(problem) = &picture.store.problem {
         line("", problem.to_string());
     }

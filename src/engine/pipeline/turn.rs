@@ -114,7 +114,7 @@ impl Turn {
     }
 
     /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
-    /// "done" before it is on disk. `rollouts` are those that are known at the end.
+    /// "done" before it is on disk. That the switch is off is told after the records: what is not kept is not so. `rollouts` are those that are known at the end.
     pub(super) fn into_jobs(mut self, rollouts: &BTreeMap<RolloutId, Arc<KeptRollout>>) -> Vec<Job> {
         let (durable, later): (Vec<_>, Vec<_>) = self.runs.into_values().partition(|(_, is_durable)| *is_durable);
         self.durable.extend(durable.into_iter().map(|(run, _)| Record::Run(run)));
@@ -122,9 +122,8 @@ impl Turn {
         let kept = self.rollouts.iter().filter_map(|id| rollouts.get(id));
         self.durable.extend(kept.map(|kept| Record::Rollout(Arc::clone(kept))));
         let mut jobs = Vec::new();
-        if let Some(kill) = self.kill {
-            jobs.push(Job::Kill(kill));
-        }
+        let (on, off): (Vec<_>, Vec<_>) = self.kill.into_iter().partition(|word| matches!(word, KillWord::On { .. }));
+        jobs.extend(on.into_iter().map(Job::Kill));
         let (stops, begins): (Vec<Act>, Vec<Act>) =
             self.acts.into_iter().partition(|act| !matches!(act, Act::Execute(_)));
         // Stopping what runs needs no record first.
@@ -132,6 +131,7 @@ impl Turn {
         if !self.durable.is_empty() {
             jobs.push(Job::Persist(self.durable));
         }
+        jobs.extend(off.into_iter().map(Job::Kill));
         jobs.extend(begins.into_iter().map(Act::into_job));
         if let Some((id, reply)) = self.reply {
             jobs.push(Job::Reply { id, reply });

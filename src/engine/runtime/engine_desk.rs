@@ -8,6 +8,7 @@ use super::jobs_desk::{Answer, KillPlace, Work};
 use super::recorder::Recorder;
 use crate::engine::act::StepRunner;
 use crate::engine::clock::Timestamp;
+use crate::engine::handle::BackupOrder;
 use crate::engine::input::{Input, KillWord, RequestId, TimedInput};
 use crate::engine::job::Job;
 use crate::engine::model::{PastValues, Person};
@@ -40,6 +41,8 @@ pub struct EngineDesk {
     next_request: u64,
     /// What the kill file said last.
     kill_word: Option<KillWord>,
+    /// The kill switch was taken off; steps begin again once the kill file says so, which it does once that is on disk.
+    letting_go: Option<KillWord>,
 }
 
 impl EngineDesk {
@@ -47,7 +50,7 @@ impl EngineDesk {
     #[must_use]
     pub fn new(connected: Connected) -> Self {
         connected.killed.store(connected.engine.is_killed(), Ordering::Release);
-        Self { connected, recorder: None, next_request: 1, kill_word: None }
+        Self { connected, recorder: None, next_request: 1, kill_word: None, letting_go: None }
     }
 
     /// The same, recording everything that comes in.
@@ -92,9 +95,18 @@ impl EngineDesk {
         self.take(Input::Request { id, by, request });
     }
 
+    /// Has everything that is kept written into a file, in its turn: as of what was asked for until now.
+    pub fn back_up(&self, order: BackupOrder) {
+        self.hand_on_work(Work::BackUp(order));
+    }
+
     /// Takes in what the kill file says, where that has changed.
     pub fn look_at_kill_file(&mut self) {
         let Some(word) = self.connected.kill_place.as_ref().map(|place| place.read()) else { return };
+        if self.letting_go.is_some() && self.letting_go == word && !self.connected.engine.is_killed() {
+            self.letting_go = None;
+            self.connected.killed.store(false, Ordering::Release);
+        }
         if word == self.kill_word {
             return;
         }
@@ -155,11 +167,16 @@ impl EngineDesk {
         self.connected.engine.commands_until()
     }
 
-    fn hand_on(&self, jobs: Vec<Job>) {
-        let Connected { killed, runner, .. } = &self.connected;
+    fn hand_on(&mut self, jobs: Vec<Job>) {
+        let Connected { killed, runner, kill_place, .. } = &self.connected;
         for job in &jobs {
             match job {
-                Job::Kill(word) => killed.store(matches!(word, KillWord::On { .. }), Ordering::Release),
+                Job::Kill(KillWord::On { .. }) => {
+                    self.letting_go = None;
+                    killed.store(true, Ordering::Release);
+                }
+                Job::Kill(off) if kill_place.is_some() => self.letting_go = Some(off.clone()),
+                Job::Kill(_) => killed.store(false, Ordering::Release),
                 // A disk that does not answer holds the queue up, and must not hold up who stops what runs. In its turn it
                 // is told once more, for what has been queued before it and has yet to begin.
                 Job::Cancel { run, step } => runner.cancel(*run, *step),

@@ -17,12 +17,13 @@ use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
 use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::runbook_folders::RunbookFolders;
+use super::store_keeper::StoreKeeper;
 use super::{Ending, RuntimeConfig, RuntimeError, jobs_thread, patch_desk, patch_rounds, supervisor};
 use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
-use crate::engine::handle::Envelope;
+use crate::engine::handle::{BackupOrder, Envelope};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, StepReport};
 use crate::engine::job::Job;
@@ -39,6 +40,7 @@ const FINDINGS_MAX: usize = 64;
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub requests: mpsc::Receiver<Envelope>,
+    pub backups: mpsc::Receiver<BackupOrder>,
     /// Where who answers questions finds the store, once it is open.
     pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
@@ -53,6 +55,7 @@ pub(super) struct Ends {
 struct Inbox {
     signals: mpsc::Receiver<Signal>,
     requests: mpsc::Receiver<Envelope>,
+    backups: mpsc::Receiver<BackupOrder>,
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
     patches: mpsc::Receiver<Arc<PatchPicture>>,
@@ -65,6 +68,7 @@ struct Inbox {
 enum Arrival {
     Stop,
     Request(Envelope),
+    BackUp(BackupOrder),
     Report(StepReport),
     Delivered(DeliveryReport),
     KillLook,
@@ -102,10 +106,11 @@ fn live(
     let (status, store_status) = watch::channel(opened.status);
     // Only whoever holds a store has a folder to put it into.
     let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.snapshots));
-    let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
+    // Also where the store cannot be opened: anybody can stop every act.
+    let kill_file = opened.folder.as_deref().map(KillFile::of);
     let kill_place = kill_file.map(|file| Arc::new(file) as Arc<dyn KillPlace>);
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let folder = opened.store.as_ref().map(Store::path);
+    let folder = opened.folder.as_deref();
     let in_folder = || folder.map(|folder| Keeping::Folder(folder.to_owned()));
     let keeping = opened.patch_office.map(Keeping::Memory).or_else(in_folder);
     let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.snapshots.subscribe());
@@ -116,8 +121,19 @@ fn live(
         // The engine alone keeps it open.
         let _told_once = ends.past.set(Arc::downgrade(store));
     }
+    let keeper = match (store, opened.folder.as_deref().zip(opened.refusal.clone())) {
+        (Some(store), _) => {
+            let status = status.clone();
+            let sizes = move |bytes| {
+                status.send_if_modified(|status| std::mem::replace(&mut status.size_bytes, bytes) >> 20 != bytes >> 20);
+            };
+            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes)))
+        }
+        (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, problem)),
+        (None, None) => None,
+    };
     let jobs = JobsDesk {
-        store: store.map(|store| store as Arc<dyn Keeps>),
+        store: keeper.map(|keeper| Arc::new(keeper) as Arc<dyn Keeps>),
         runner: Arc::clone(&opened.runner),
         reports: report_sink,
         courier: Box::new(couriers),
@@ -175,6 +191,7 @@ fn live(
     let inbox = Inbox {
         signals,
         requests: ends.requests,
+        backups: ends.backups,
         reports,
         deliveries,
         patches,
@@ -227,6 +244,7 @@ impl Served {
                 // Whoever started the engine is gone where there is no sender any more.
                 _ = inbox.ending.wait_for(|ending| *ending != Ending::NotYet) => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                Some(order) = inbox.backups.recv() => Arrival::BackUp(order),
                 _ = kill_looks.tick() => Arrival::KillLook,
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
@@ -239,6 +257,7 @@ impl Served {
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
             match arrival {
                 Arrival::Stop => break,
+                Arrival::BackUp(order) => self.desk.back_up(order),
                 Arrival::KillLook => self.desk.look_at_kill_file(),
                 Arrival::RunbookLook => self.look_at_runbooks(),
                 Arrival::Patches(found) => self.desk.take(Input::Patches(found)),

@@ -4,6 +4,7 @@
 //! A write that fails takes what hangs on it along: the step of that list is not started and the asker is told why.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +13,7 @@ use crate::engine::act::policy::ApprovedStep;
 use crate::engine::act::{StepReportSink, StepRunner};
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
+use crate::engine::handle::BackupOrder;
 use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{DeliveryAttempt, DeliveryOutcome, DeliveryReport};
@@ -31,6 +33,8 @@ pub enum Work {
     Jobs(Vec<Job>),
     /// The reply to this request goes there.
     Expect(RequestId, Answer),
+    /// Everything that is kept is to be written into a file.
+    BackUp(BackupOrder),
 }
 
 /// Keeps records.
@@ -40,6 +44,22 @@ pub trait Keeps: Send + Sync {
     /// # Errors
     /// When they cannot be written.
     fn write(&self, records: &[Record], is_durable: bool) -> Result<(), StoreError>;
+
+    /// Does what is due from time to time.
+    fn tend(&self) {}
+
+    /// Writes everything that is kept into a file, and says what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    fn back_up(&self, to: &Path) -> Result<String, StoreError> {
+        Err(StoreError::Backup { path: to.to_path_buf(), reason: "nothing is kept here".to_owned() })
+    }
+
+    /// Why nothing may begin, whatever can be written.
+    fn why_nothing_begins(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 impl Keeps for Store {
@@ -138,6 +158,22 @@ impl JobsDesk {
                 self.expected.insert(id, answer);
             }
             Work::Jobs(jobs) => self.perform(jobs),
+            Work::BackUp(BackupOrder { to, told }) => {
+                let outcome = match &self.store {
+                    Some(store) => store.back_up(&to).map_err(|problem| problem.to_string()),
+                    None => Err("nothing is kept here".to_owned()),
+                };
+                // Whoever asked may have gone; the file is there all the same.
+                let _nobody = told.send(outcome);
+            }
+        }
+    }
+
+    /// Looks after the store; to be called now and then.
+    pub fn tend(&mut self) {
+        if let Some(store) = &self.store {
+            store.tend();
+            (self.store_news)(store.why_nothing_begins().as_ref());
         }
     }
 
@@ -154,9 +190,14 @@ impl JobsDesk {
                 (Job::PersistLater(records), _) => {
                     self.write(&records, false);
                 }
-                (Job::Kill(word), _) => self.keep_word(&word),
-                (Job::Execute(step), None) if !self.is_killed() => self.runner.start(step, self.reports.clone()),
-                (Job::Execute(step), None) => self.refuse(&step, "not started: the kill switch is on"),
+                (Job::Kill(word), problem) => self.keep_word(&word, problem.as_ref()),
+                (Job::Execute(step), None) if self.is_killed() => {
+                    self.refuse(&step, "not started: the kill switch is on");
+                }
+                (Job::Execute(step), None) => match self.store.as_ref().and_then(|store| store.why_nothing_begins()) {
+                    Some(problem) => self.refuse(&step, &format!("not started: {problem}")),
+                    None => self.runner.start(step, self.reports.clone()),
+                },
                 (Job::Execute(step), Some(problem)) => {
                     self.refuse(&step, &format!("not started: its intent could not be written ({problem})"));
                 }
@@ -197,8 +238,16 @@ impl JobsDesk {
         }
     }
 
-    /// Other processes learn of the kill switch by its file; that it cannot be written takes nothing away from the switch.
-    fn keep_word(&self, word: &KillWord) {
+    /// Other processes learn of the kill switch by its file; that it cannot be written takes nothing away from the switch. That
+    /// it is off is told only once it is kept: where it could not be, the file goes on to say stop, and by that the core does.
+    fn keep_word(&self, word: &KillWord, problem: Option<&Arc<str>>) {
+        let word = match (word, problem) {
+            (KillWord::Off { by, .. }, Some(problem)) => {
+                let reason = format!("taking the kill switch off could not be kept ({problem})");
+                &KillWord::On { by: Arc::clone(by), reason: Arc::from(reason) }
+            }
+            (word, _) => word,
+        };
         if let Some(place) = &self.kill_place
             && let Err(problem) = place.write(word)
         {
@@ -215,8 +264,10 @@ impl JobsDesk {
         if let Some(problem) = &problem {
             tracing::error!("the store: {problem}");
         }
-        if is_durable {
-            (self.store_news)(problem.as_ref());
+        if is_durable || problem.is_some() {
+            let standing = || self.store.as_ref().and_then(|store| store.why_nothing_begins());
+            let told = problem.clone().or_else(standing);
+            (self.store_news)(told.as_ref());
         }
         problem
     }

@@ -30,6 +30,7 @@ pub mod recorder;
 pub mod replay;
 pub mod runbook_folders;
 pub mod source_list;
+mod store_keeper;
 mod supervisor;
 
 use std::path::PathBuf;
@@ -122,7 +123,8 @@ impl Runtime {
     /// # Errors
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        let (handle, HandleEnds { requests, questions, backups, snapshots }) =
+            EngineHandle::pair(Arc::new(Snapshot::empty()));
         let past = Arc::new(OnceLock::new());
         let model = ModelDesk {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
@@ -136,6 +138,7 @@ impl Runtime {
         let (started_sender, started) = oneshot::channel();
         let ends = engine_thread::Ends {
             requests,
+            backups,
             past,
             values,
             snapshots,
