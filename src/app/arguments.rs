@@ -7,6 +7,7 @@ mod inventory;
 mod patches;
 mod runbook;
 mod simulate;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ pub use patches::{
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
 pub use simulate::SimulateArguments;
+pub use transfer::{BackupArguments, ExportArguments, ImportArguments, RestoreArguments};
 
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "With every command";
@@ -359,37 +361,6 @@ pub enum ConfigCommand {
         #[arg(long)]
         force: bool,
     },
-}
-
-/// `hypo export`
-#[derive(Debug, Args)]
-pub struct ExportArguments {
-    /// Where to write; standard output when left out or `-`.
-    pub file: Option<PathBuf>,
-}
-
-/// `hypo import`
-#[derive(Debug, Args)]
-pub struct ImportArguments {
-    /// What to read; `-` for standard input.
-    pub file: PathBuf,
-    /// Allow it into a store that holds something already; what has the same key is replaced.
-    #[arg(long)]
-    pub merge: bool,
-}
-
-/// `hypo backup`
-#[derive(Debug, Args)]
-pub struct BackupArguments {
-    /// The file, which is replaced where it is there, or a folder for one that is named by its time.
-    pub to: PathBuf,
-}
-
-/// `hypo restore`
-#[derive(Debug, Args)]
-pub struct RestoreArguments {
-    /// The backup.
-    pub file: PathBuf,
 }
 
 /// `hypo correlate`

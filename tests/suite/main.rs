@@ -13,6 +13,8 @@ mod attached;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod binary;
 #[cfg(test)]
 mod command_line;

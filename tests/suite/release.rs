@@ -92,7 +92,11 @@ fn what_is_not_kept_as_off_stays_on() {
     let ask = |engine: &mut EngineDesk, request: Request| {
         let told: Arc<Mutex<Option<Reply>>> = Arc::default();
         let answer = Arc::clone(&told);
-        engine.take_request(Person::admin("ana"), request, Box::new(move |reply| *answer.lock().unwrap() = Some(reply)));
+        engine.take_request(
+            Person::admin("ana"),
+            request,
+            Box::new(move |reply| *answer.lock().unwrap() = Some(reply)),
+        );
         told
     };
     let off = || Request::Release { reason: "looked at it".into() };
@@ -105,7 +109,10 @@ fn what_is_not_kept_as_off_stays_on() {
     let told = ask(&mut engine, off());
     assert!(killed.load(Ordering::Relaxed) && file.is_on(), "told before it is kept");
     work(&mut engine);
-    assert!(matches!(&*told.lock().unwrap(), Some(Reply::Refused { reason }) if reason.contains("not kept")), "{told:?}");
+    assert!(
+        matches!(&*told.lock().unwrap(), Some(Reply::Refused { reason }) if reason.contains("not kept")),
+        "{told:?}"
+    );
     let Some(KillWord::On { reason, .. }) = file.read() else { panic!("the file says off") };
     assert!(reason.contains("could not be kept"), "{reason}");
     work(&mut engine);

@@ -9,22 +9,22 @@
 //! Words are parted by one blank; what is free text is percent-encoded, so that a line is printable ASCII. A line has at most 512
 //! bytes with its end. After `joined` frames follow, after `text` lines for people until the end, after `no` nothing.
 
-use std::fmt::Write;
+mod made;
+
 use std::str::Split;
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::WIRE;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::HELLO_BYTES_MAX;
+use made::Line;
 
 /// How the text begins by which an engine says that a backup was written.
 pub const BACKED_UP: &str = "backed up: ";
 /// How every line begins, with the number of its form.
 const START: [&str; 3] = ["hypo", "attach", "1"];
-/// What cannot stand in a word as it is.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Bytes of a version or of a role's name.
 const NAME_BYTES_MAX: usize = 64;
 /// Characters that are told of a line or a word that is not understood.
@@ -275,47 +275,6 @@ impl Greeting {
             console: Arc::clone(&hello.version),
             console_wire: hello.wire,
         })
-    }
-}
-
-/// A line that is made.
-struct Line(String);
-
-impl Line {
-    fn new(version: &str, wire: u32) -> Self {
-        let mut line = Self(START.join(" "));
-        line.word("version");
-        line.free(version, NAME_BYTES_MAX);
-        line.word("wire");
-        line.word(&wire.to_string());
-        line
-    }
-
-    /// A word that is printable ASCII.
-    fn word(&mut self, word: &str) {
-        self.0.push(' ');
-        self.0.push_str(word);
-    }
-
-    /// As much of a text as has room in `bytes_max` bytes and in the line.
-    fn free(&mut self, text: &str, bytes_max: usize) {
-        self.0.push(' ');
-        let end = HELLO_BYTES_MAX.saturating_sub(1).min(self.0.len() + bytes_max);
-        let mut encoded = String::new();
-        for letter in text.chars() {
-            encoded.clear();
-            // Writing into a string does not fail.
-            let _infallible = write!(encoded, "{}", utf8_percent_encode(letter.encode_utf8(&mut [0; 4]), ENCODED));
-            if self.0.len() + encoded.len() > end {
-                break;
-            }
-            self.0.push_str(&encoded);
-        }
-    }
-
-    fn ended(mut self) -> String {
-        self.0.push('\n');
-        self.0
     }
 }
 

@@ -17,6 +17,7 @@ use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
 use super::opening::{Opened, open};
 use super::picture_file::PictureFile;
 use super::runbook_folders::RunbookFolders;
+use super::steady_clock::SteadyClock;
 use super::store_keeper::StoreKeeper;
 use super::{Ending, RuntimeConfig, RuntimeError, jobs_thread, patch_desk, patch_rounds, supervisor};
 use crate::engine::act::StepReportSink;
@@ -24,7 +25,7 @@ use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
 use crate::engine::handle::{BackupOrder, Envelope};
-use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
+use crate::engine::ingest::{SignalSink, StopSignal};
 use crate::engine::input::{Input, StepReport};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
@@ -168,10 +169,11 @@ fn live(
     }
     // Only the sources lead here now: once they have ended, nothing more can come.
     drop(signal_sink);
+    let mut steady = SteadyClock::new();
     let connected = Connected {
         engine: opened.engine,
         now: opened.now,
-        clock: Box::new(wall_clock::now),
+        clock: Box::new(move || steady.now()),
         hand_on: Box::new(move |wanted| work.send(wanted).is_ok()),
         killed,
         runner: opened.runner,

@@ -30,6 +30,7 @@ pub mod recorder;
 pub mod replay;
 pub mod runbook_folders;
 pub mod source_list;
+mod steady_clock;
 mod store_keeper;
 mod supervisor;
 

@@ -131,10 +131,7 @@ fn open_store(folder: &Path, settings: &StoreSettings) -> Result<Kept, StoreErro
         Ok((store, stored)) => Ok(Kept { store: Some(store), stored, refusal: None }),
         Err(problem) if problem.is_of_the_disk() => {
             tracing::error!("{problem}");
-            let text = format!(
-                "{problem}. Nothing of before is known, nothing is kept and nothing may begin; watching goes on. Mend it, then \
-                 restart hypo"
-            );
+            let text = format!("{problem}; nothing of before is known here");
             Ok(Kept { refusal: Some(Arc::from(text)), ..Kept::default() })
         }
         Err(problem) => Err(problem),

@@ -130,9 +130,9 @@ impl State {
             return before;
         }
         self.pending.extend(records.iter().filter(|record| !is_learnt(record)).cloned());
-        if self.pending.len() > MISSED_MAX {
+        if self.problem.is_some() && self.pending.len() > MISSED_MAX {
             self.pending = Vec::new();
-            self.is_given_up = self.problem.is_some();
+            self.is_given_up = true;
         }
         before
     }
