@@ -124,7 +124,7 @@ impl Store {
                         && (is_gone(it.incident) || it.incident.is_none() && it.last_seen_at < before)
                 }
                 Record::Alert(it) => is_gone(it.incident) || it.incident.is_none() && it.last_seen_at < before,
-                Record::Change(it) => it.notice.at < before && !kept.contains(&key.to_vec()),
+                Record::Change(it) => it.notice.at < before && !kept.contains(key),
                 Record::Audit(it) => it.at < before,
                 _ => false,
             })?;

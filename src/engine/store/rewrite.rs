@@ -48,7 +48,8 @@ fn copy_all(from: &sled::Db, into: &Path) -> Result<Rewritten, StoreError> {
         if !is_whole {
             // What lies behind the place that cannot be read is had from the other end.
             let until = new.last().map_err(|error| failed(&error))?.map(|(key, _)| key);
-            let (backward, _) = copy_lots(&mut old.iter().rev(), &new, until).map_err(|error| failed(&error))?;
+            let (backward, _) =
+                copy_lots(&mut old.iter().rev(), &new, until.as_ref()).map_err(|error| failed(&error))?;
             rewritten.kept += backward;
             rewritten.torn_trees += 1;
         }
@@ -62,7 +63,7 @@ fn copy_all(from: &sled::Db, into: &Path) -> Result<Rewritten, StoreError> {
 fn copy_lots(
     entries: &mut dyn Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
     new: &sled::Tree,
-    until: Option<sled::IVec>,
+    until: Option<&sled::IVec>,
 ) -> sled::Result<(u64, bool)> {
     let mut count = 0;
     loop {
@@ -70,7 +71,7 @@ fn copy_lots(
         let mut is_over = None;
         for _ in 0..LOT {
             match entries.next() {
-                Some(Ok((key, _))) if until.as_ref() == Some(&key) => is_over = Some(true),
+                Some(Ok((key, _))) if until == Some(&key) => is_over = Some(true),
                 Some(Ok((key, value))) => {
                     batch.insert(key, value);
                     count += 1;
