@@ -38,6 +38,10 @@ pub struct EngineDesk {
     connected: Connected,
     recorder: Option<Recorder>,
     next_request: u64,
+    /// What the clock said last.
+    wall: Timestamp,
+    /// Milliseconds that were passed over at full speed and are not a tenth yet.
+    rest_ms: i64,
     /// What the kill file said last.
     kill_word: Option<KillWord>,
 }
@@ -47,7 +51,8 @@ impl EngineDesk {
     #[must_use]
     pub fn new(connected: Connected) -> Self {
         connected.killed.store(connected.engine.is_killed(), Ordering::Release);
-        Self { connected, recorder: None, next_request: 1, kill_word: None }
+        let wall = connected.now;
+        Self { connected, recorder: None, next_request: 1, wall, rest_ms: 0, kill_word: None }
     }
 
     /// The same, recording everything that comes in.
@@ -69,9 +74,7 @@ impl EngineDesk {
 
     /// Takes an input, at the time it is now.
     pub fn take(&mut self, input: Input) {
-        // The wall clock may step back; the core's time does not.
-        let now = (self.connected.clock)().max(self.connected.now);
-        self.connected.now = now;
+        let now = self.pass();
         let input = match &mut self.recorder {
             Some(recorder) => {
                 let timed = TimedInput { now, input };
@@ -82,6 +85,20 @@ impl EngineDesk {
         };
         let jobs = self.connected.engine.handle(input, now);
         self.hand_on(jobs);
+    }
+
+    /// Lets time pass, and says what time it is for the core. The wall clock may step back; the core's time does not. It does not
+    /// stand still either until the wall has come up with it, for an hour or a year, in which no offer would expire: it goes
+    /// on a tenth slower.
+    fn pass(&mut self) -> Timestamp {
+        let wall = (self.connected.clock)();
+        let passed_ms = wall.since_ms(self.wall).max(0);
+        self.wall = wall;
+        self.rest_ms += passed_ms;
+        let slowed_ms = passed_ms - self.rest_ms / 10;
+        self.rest_ms %= 10;
+        self.connected.now = wall.max(self.connected.now + slowed_ms);
+        self.connected.now
     }
 
     /// Takes what a person asks for; the answer goes to `answer` once what it speaks of is on disk.
@@ -176,5 +193,59 @@ impl EngineDesk {
         if !(self.connected.hand_on)(work) {
             tracing::error!("the jobs thread has ended; nothing is written or run any more");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicI64;
+
+    use super::*;
+    use crate::engine::act::StepReportSink;
+    use crate::engine::act::policy::ApprovedStep;
+    use crate::engine::clock::{HOUR_MS, SECOND_MS};
+    use crate::engine::model::{LeftOver, RunId};
+    use crate::engine::runbooks::Library;
+    use crate::engine::settings::EngineSettings;
+
+    struct Nobody;
+
+    impl StepRunner for Nobody {
+        fn start(&self, _step: ApprovedStep, _reports: StepReportSink) {}
+
+        fn cancel(&self, _run: RunId, _step: usize) {}
+
+        fn end_left_over(&self, _left: &LeftOver) {}
+    }
+
+    #[test]
+    fn time_neither_steps_back_nor_stands_still_for_a_clock_that_was_set_back() {
+        let start = Timestamp(1_793_577_600_000);
+        let wall = Arc::new(AtomicI64::new(start.0));
+        let clock = Arc::clone(&wall);
+        let mut desk = EngineDesk::new(Connected {
+            engine: Engine::new(EngineSettings::default(), Library::default()).unwrap(),
+            now: start,
+            clock: Box::new(move || Timestamp(clock.load(Ordering::Acquire))),
+            hand_on: Box::new(|_| true),
+            killed: Arc::new(AtomicBool::new(false)),
+            runner: Arc::new(Nobody),
+            kill_place: None,
+        });
+        let mut pass = |ms: i64, times: i64| {
+            for _ in 0..times {
+                wall.fetch_add(ms, Ordering::AcqRel);
+                desk.take(Input::Tick);
+            }
+            desk.now().since_ms(start)
+        };
+        assert_eq!(pass(SECOND_MS, 60), 60 * SECOND_MS);
+        // Set back by an hour; ten minutes later nine have passed, however small the steps are.
+        assert_eq!(pass(-HOUR_MS, 1), 60 * SECOND_MS);
+        assert_eq!(pass(SECOND_MS, 300), (60 + 270) * SECOND_MS);
+        assert_eq!(pass(3, 100_000), (60 + 540) * SECOND_MS);
+        // Once the wall has come up with it, they are one again.
+        assert_eq!(pass(HOUR_MS, 1), (60 + 540 + 3_240) * SECOND_MS);
+        assert_eq!(pass(9 * HOUR_MS, 1), (60 + 600) * SECOND_MS + 9 * HOUR_MS);
     }
 }

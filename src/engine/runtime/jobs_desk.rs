@@ -221,3 +221,134 @@ impl JobsDesk {
         problem
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::engine::act::walk::tests::approved;
+    use crate::engine::model::{LeftOver, RunId};
+    use crate::engine::settings::RunbookSettings;
+
+    /// What was asked of it, in order; its disk may fail, and its kill file may say stop.
+    #[derive(Default)]
+    struct Floor {
+        done: Mutex<Vec<&'static str>>,
+        has_failed: bool,
+        is_on: bool,
+    }
+
+    impl Floor {
+        fn note(&self, what: &'static str) {
+            self.done.lock().unwrap().push(what);
+        }
+    }
+
+    impl Keeps for Floor {
+        fn write(&self, _records: &[Record], is_durable: bool) -> Result<(), StoreError> {
+            self.note(if is_durable { "flushed" } else { "written" });
+            if self.has_failed { Err(StoreError::Failed { path: "floor".into() }) } else { Ok(()) }
+        }
+    }
+
+    impl StepRunner for Floor {
+        fn start(&self, _step: ApprovedStep, _reports: StepReportSink) {
+            self.note("begun");
+        }
+
+        fn cancel(&self, _run: RunId, _step: usize) {
+            self.note("stopped");
+        }
+
+        fn end_left_over(&self, _left: &LeftOver) {}
+    }
+
+    impl KillPlace for Floor {
+        fn read(&self) -> Option<KillWord> {
+            self.is_on.then(|| KillWord::On { by: "ana".into(), reason: "smoke".into() })
+        }
+
+        fn write(&self, _word: &KillWord) -> std::io::Result<()> {
+            self.note("kill file");
+            Ok(())
+        }
+
+        fn name(&self) -> String {
+            "floor".to_owned()
+        }
+    }
+
+    struct Nobody;
+
+    impl Courier for Nobody {
+        fn send(&self, _attempt: DeliveryAttempt, _reports: DeliveryReportSink) {}
+    }
+
+    impl Scout for Nobody {
+        fn find_need(&self, _asked: NeedAsked, _exceptions: Vec<Arc<PatchException>>) {}
+
+        fn look_at(&self, _look: AssetLook) {}
+
+        fn watch_closely(&self, _until: Timestamp, _every_ms: i64) {}
+    }
+
+    /// What is done of a list with a record, a step, an answer and something that may wait; why the step was not begun; and
+    /// whether the answer is that it was done.
+    fn perform(floor: Floor, is_killed: bool) -> (Vec<&'static str>, Option<String>, bool) {
+        let floor = Arc::new(floor);
+        let (reports, mut told) = StepReportSink::channel();
+        let mut desk = JobsDesk {
+            store: Some(Arc::clone(&floor) as Arc<dyn Keeps>),
+            runner: Arc::clone(&floor) as Arc<dyn StepRunner>,
+            reports,
+            courier: Box::new(Nobody),
+            deliveries: DeliveryReportSink::channel().0,
+            store_news: Box::new(|_| {}),
+            killed: Arc::new(AtomicBool::new(is_killed)),
+            kill_place: Some(Arc::clone(&floor) as Arc<dyn KillPlace>),
+            scout: Box::new(Nobody),
+            expected: BTreeMap::new(),
+        };
+        let settings = RunbookSettings { allowed_programs: vec!["echo".to_owned()], ..RunbookSettings::default() };
+        let is_done = Arc::new(Mutex::new(None));
+        let answered = Arc::clone(&is_done);
+        let answer = move |reply| *answered.lock().unwrap() = Some(matches!(reply, Reply::Done { .. }));
+        desk.take(Work::Expect(RequestId(1), Box::new(answer)));
+        desk.take(Work::Jobs(vec![
+            Job::Kill(KillWord::Off { by: "ana".into(), reason: "looked at it".into(), at: None }),
+            Job::Persist(Vec::new()),
+            Job::Execute(approved(&["echo"], 1_000, &settings)),
+            Job::Reply { id: RequestId(1), reply: Reply::Done { text: "done".into() } },
+            Job::PersistLater(Vec::new()),
+        ]));
+        let why = told.try_recv().ok().map(|report| match report.progress {
+            StepProgress::NotStarted { reason } => reason.to_string(),
+            other => panic!("{other:?}"),
+        });
+        let done = floor.done.lock().unwrap().clone();
+        (done, why, is_done.lock().unwrap().expect("it is answered"))
+    }
+
+    #[test]
+    fn what_is_to_be_on_disk_is_flushed_before_anything_begins_or_is_answered() {
+        let (done, why, is_done) = perform(Floor::default(), false);
+        assert_eq!((done, why, is_done), (vec!["kill file", "flushed", "begun", "written"], None, true));
+    }
+
+    #[test]
+    fn nothing_begins_and_nobody_is_told_done_where_it_could_not_be_written() {
+        let (done, why, is_done) = perform(Floor { has_failed: true, ..Floor::default() }, false);
+        assert_eq!((done, is_done), (vec!["kill file", "flushed", "written"], false));
+        assert!(why.unwrap().contains("its intent could not be written"));
+    }
+
+    #[test]
+    fn what_was_approved_before_the_kill_switch_does_not_begin_after_it() {
+        for (is_killed, is_on) in [(true, false), (false, true)] {
+            let (done, why, _) = perform(Floor { is_on, ..Floor::default() }, is_killed);
+            assert_eq!(done, ["kill file", "flushed", "written"]);
+            assert_eq!(why.unwrap(), "not started: the kill switch is on");
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod operators;
 mod oracle;
 mod outside;
 mod plan;
+mod races;
 mod report;
 mod systems;
 mod world;
@@ -26,6 +27,7 @@ pub use faults::Faults;
 pub use invariants::Broken;
 pub use oracle::Counts;
 pub use plan::Plan;
+pub use races::{Raced, races};
 pub use report::Outcome;
 
 use std::sync::{Arc, Mutex};
@@ -37,7 +39,7 @@ use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::engine::input::{Input, KillWord, StepProgress, StepReport};
 use crate::engine::job::Record;
 use crate::engine::limits::TICK_MS;
-use crate::engine::model::{Purpose, StepState};
+use crate::engine::model::{Purpose, Signal, StepState};
 use crate::engine::pipeline::EngineError;
 use crate::engine::request::Request;
 use crate::engine::snapshot::Snapshot;
@@ -50,6 +52,8 @@ use outside::{Outside, Seam};
 use report::Trace;
 use systems::Systems;
 
+/// By so much a clock is off whose battery is empty.
+const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
 /// A source is measured this often.
 const SAMPLE_MS: i64 = 10 * SECOND_MS;
 /// Incidents there are at the beginning.
@@ -84,6 +88,8 @@ struct Simulation {
     next_start: i64,
     /// The disk answers again then.
     slow_until: i64,
+    /// What was measured and is late, with when it comes.
+    late: Vec<(i64, Signal)>,
 }
 
 impl Simulation {
@@ -98,7 +104,7 @@ impl Simulation {
             disk,
             paper: Paper::default(),
             systems: Systems::new(plan.seed),
-            fate: Fate::new(plan.seed, plan.faults, plan.from_point, plan.crash_at),
+            fate: Fate::new(plan),
             oracle: Oracle::default(),
             trace: Trace::keeping(plan.last),
             elapsed: 0,
@@ -122,6 +128,7 @@ impl Simulation {
             next_sample: SAMPLE_MS,
             next_start: 20 * MINUTE_MS,
             slow_until: 0,
+            late: Vec::new(),
         };
         simulation.begun();
         Ok(simulation)
@@ -139,11 +146,7 @@ impl Simulation {
         self.disturb(elapsed);
         self.life.engine.look_at_kill_file();
         self.hear(elapsed);
-        if elapsed >= self.next_sample {
-            self.next_sample = elapsed + SAMPLE_MS;
-            let (known, at) = (self.known(), self.seam.lock().wall());
-            self.life.engine.take(Input::Signal(world::samples(1..known, at)));
-        }
+        self.measure(elapsed);
         if elapsed >= self.next_tick {
             self.next_tick = elapsed + TICK_MS;
             self.life.engine.take(Input::Tick);
@@ -158,9 +161,35 @@ impl Simulation {
         let is_broken_off =
             { self.seam.lock().is_dead } || self.draws.random_bool(0.02) && { self.seam.lock().disk.has_failed };
         if is_broken_off || elapsed >= self.next_start {
-            self.start_anew(is_broken_off, elapsed)?;
+            self.start_anew(is_broken_off)?;
         }
         Ok(())
+    }
+
+    /// What is measured comes in; at times late, twice, or behind what was measured after it.
+    fn measure(&mut self, elapsed: i64) {
+        let mut come = Vec::new();
+        if elapsed >= self.next_sample {
+            self.next_sample = elapsed + SAMPLE_MS;
+            let (known, at) = (self.known(), self.seam.lock().wall());
+            let signal = world::samples(1..known, at);
+            let mut outside = self.seam.lock();
+            let fate = &mut outside.fate;
+            if fate.strikes(|on| on.signals, 0.1) {
+                come.push(signal.clone());
+            }
+            if fate.strikes(|on| on.signals, 0.15) {
+                self.late.push((elapsed + fate.draws.random_range(1..120) * SECOND_MS, signal));
+            } else {
+                come.push(signal);
+            }
+        }
+        let (due, late): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late).into_iter().partition(|it| it.0 <= elapsed);
+        self.late = late;
+        come.extend(due.into_iter().map(|(_, signal)| signal));
+        for signal in come {
+            self.life.engine.take(Input::Signal(signal));
+        }
     }
 
     /// One more than the number of the last incident that was laid.
@@ -178,10 +207,10 @@ impl Simulation {
             self.slow_until = elapsed + outside.fate.draws.random_range(0..8) * SECOND_MS;
         }
         if outside.fate.strikes(|on| on.clock, 0.000_2) {
-            let by = [HOUR_MS, -HOUR_MS, 10 * SECOND_MS, -10 * SECOND_MS, 365 * 24 * HOUR_MS]
-                [outside.fate.draws.random_range(0..5)];
-            // A year once; then it stays, or nothing would ever be old again.
-            let by = if outside.skew.abs() > 24 * HOUR_MS { 0 } else { by };
+            let by = [HOUR_MS, -HOUR_MS, 10 * SECOND_MS, -10 * SECOND_MS, YEAR_MS, -YEAR_MS]
+                [outside.fate.draws.random_range(0..6)];
+            // Whoever sees that it is off by a year sets it right.
+            let by = if outside.skew.abs() > 24 * HOUR_MS { -outside.skew } else { by };
             outside.skew += by;
             outside.note(&format!("the clock jumps by {} s", by / SECOND_MS));
         }
@@ -238,13 +267,14 @@ impl Simulation {
     /// People look, and ask for things.
     fn ask(&mut self) {
         for index in 0..self.people.len() {
-            if self.draws.random_bool(0.25) {
+            if self.draws.random_bool(self.people[index].pace) {
                 let looked = self.people[index].look(&self.newest);
                 let mut outside = self.seam.lock();
                 if let Err(text) = looked {
                     outside.oracle.broken.push(Broken { rule: "pictures", text });
                 }
-                outside.oracle.sees(&self.people[index].person, &self.people[index].picture);
+                let elapsed = outside.elapsed;
+                outside.oracle.sees(&self.people[index].person, &self.people[index].picture, elapsed);
             }
             if self.draws.random_bool(0.05) {
                 let wish = self.people[index].wish(&mut self.draws, &self.seam.lock().systems);
@@ -277,7 +307,8 @@ impl Simulation {
         let question = {
             let mut outside = self.seam.lock();
             let at = outside.wall().max(self.life.engine.now());
-            let question = outside.oracle.asks(&person, &wish, at);
+            let elapsed = outside.elapsed;
+            let question = outside.oracle.asks(&person, &wish, at, elapsed);
             outside.note(&format!("{} asks {question}: {wish:?}", person.name));
             question
         };
@@ -301,7 +332,7 @@ impl Simulation {
     }
 
     /// The program ends, of itself or not, and is started again.
-    fn start_anew(&mut self, is_broken_off: bool, elapsed: i64) -> Result<(), EngineError> {
+    fn start_anew(&mut self, is_broken_off: bool) -> Result<(), EngineError> {
         if !is_broken_off {
             self.life.engine.close();
             self.drain();
@@ -322,8 +353,15 @@ impl Simulation {
                 outside.disk.flush();
             }
             (outside.is_dead, outside.life) = (false, outside.life + 1);
+            if outside.fate.strikes(|on| on.starts, 0.3) {
+                let Outside { systems, fate, elapsed, life, .. } = &mut *outside;
+                *elapsed += fate.draws.random_range(1..20 * 60) * SECOND_MS;
+                systems.advance(*elapsed, fate, *life);
+                outside.note("the start took long");
+            }
             outside.now = outside.wall();
         }
+        let elapsed = self.seam.lock().elapsed;
         self.next_start = elapsed + self.draws.random_range(6..25) * MINUTE_MS;
         self.life = Life::begin(&self.seam, self.is_assisting)?;
         self.begun();

@@ -26,14 +26,21 @@ pub(super) struct Operator {
     pub person: Person,
     /// What is on the screen.
     pub picture: Arc<Snapshot>,
+    /// How likely a new picture reaches it at any moment: some lines are slow.
+    pub pace: f64,
 }
 
-/// Two to five people.
+/// Two to five people; some of them at the end of a line on which a picture takes a minute.
 pub(super) fn people(draws: &mut Pcg64) -> Vec<Operator> {
     let count = draws.random_range(2..=PEOPLE.len());
     let person = |(name, role): &(&str, Role)| Person { name: Arc::from(*name), role: *role };
     let empty = Arc::new(Snapshot::empty());
-    PEOPLE.iter().take(count).map(|it| Operator { person: person(it), picture: Arc::clone(&empty) }).collect()
+    let mut people = Vec::new();
+    for it in PEOPLE.iter().take(count) {
+        let pace = if draws.random_bool(0.2) { 0.004 } else { 0.25 };
+        people.push(Operator { person: person(it), picture: Arc::clone(&empty), pace });
+    }
+    people
 }
 
 impl Operator {

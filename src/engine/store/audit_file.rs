@@ -213,3 +213,27 @@ fn keep_copy(folder: &Path) -> io::Result<Option<String>> {
     std::fs::copy(folder.join(LOG_FILE), &target)?;
     Ok(Some(target.display().to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::model::AuditKind;
+
+    #[test]
+    fn what_the_log_does_not_take_is_an_error_and_its_end_stays_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = AuditFile::open(folder.path(), 0, 0).unwrap().log;
+        log.file = File::options().write(true).open("/dev/full").unwrap();
+        let entry = AuditEntry {
+            sequence: 1,
+            at: Timestamp(0),
+            kind: AuditKind::Intent,
+            by: "ana".into(),
+            incident: None,
+            run: None,
+            text: "$ restart".into(),
+        };
+        assert_eq!(log.append(&[&entry]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(log.last(), 0);
+    }
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::turn::Turn;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
+use crate::engine::input::{Input, KillWord, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
@@ -411,4 +411,25 @@ fn kept_of_a_storm() -> (Engine, Vec<Record>) {
         }
     }
     (first, records)
+}
+
+#[test]
+fn the_kill_switch_is_kept_survives_a_start_and_is_taken_off_by_whoever_says_why() {
+    let ask = |engine: &mut Engine, request| {
+        engine.handle(Input::Request { id: RequestId(1), by: Person::admin("ana"), request }, START)
+    };
+    let is_done = |jobs: &[Job]| {
+        let mut replies =
+            jobs.iter().filter_map(|job| if let Job::Reply { reply, .. } = job { Some(reply) } else { None });
+        matches!(replies.next(), Some(Reply::Done { .. }))
+    };
+    let jobs = ask(&mut engine(), Request::Kill { reason: "smoke".into() });
+    // It must not wait for a disk.
+    assert!(is_done(&jobs) && matches!(jobs.first(), Some(Job::Kill(KillWord::On { .. }))), "{jobs:?}");
+    let kept = jobs.into_iter().filter_map(|job| if let Job::Persist(records) = job { Some(records) } else { None });
+    let mut next = engine();
+    next.restore(kept.flatten(), START);
+    assert!(next.is_killed());
+    assert!(!is_done(&ask(&mut next, Request::Release { reason: " ".into() })) && next.is_killed());
+    assert!(is_done(&ask(&mut next, Request::Release { reason: "looked at it".into() })) && !next.is_killed());
 }
