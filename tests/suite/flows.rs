@@ -850,7 +850,10 @@ fn a_note_is_kept_as_a_draft_until_the_engine_has_it() {
     console.tell(Message::Reply(note.clone(), Reply::Refused { reason: "the disk is full".into() }));
     assert!(console.notice().contains("kept as a draft"));
     console.press("n Ctrl-d");
-    assert_eq!(console.requests(), [&note, &note]);
+    console.tell(Message::Reply(note.clone(), Reply::Lost { reason: "the line is lost".into() }));
+    assert!(console.notice().contains("is not known, and it is kept as a draft"), "{}", console.notice());
+    console.press("n Ctrl-d");
+    assert_eq!(console.requests(), [&note, &note, &note]);
     console.tell(Message::Reply(note, Reply::Done { text: "noted".into() }));
     console.press("Q");
     assert_eq!(console.effects.last(), Some(&Effect::Quit));

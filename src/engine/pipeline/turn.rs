@@ -154,3 +154,35 @@ impl Act {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::act::walk::tests::approved;
+    use crate::engine::settings::RunbookSettings;
+
+    #[test]
+    fn stops_come_first_then_records_then_what_begins_then_the_answer() {
+        let settings = RunbookSettings { allowed_programs: vec!["echo".to_owned()], ..RunbookSettings::default() };
+        let record = || Record::Setting { name: "a".to_owned(), value: "b".to_owned() };
+        let mut turn = Turn::new(Timestamp(0));
+        turn.reply(RequestId(1), Reply::Done { text: "done".into() });
+        turn.execute(approved(&["echo"], 1_000, &settings));
+        turn.keep_later(record());
+        turn.keep(record());
+        turn.cancel(RunId(7), 0);
+        turn.tell_kill(KillWord::On { by: "ana".into(), reason: "smoke".into() });
+        let jobs = turn.into_jobs(&BTreeMap::new());
+        let [
+            Job::Kill(_),
+            Job::Cancel { .. },
+            Job::Persist(_),
+            Job::Execute(_),
+            Job::Reply { .. },
+            Job::PersistLater(_),
+        ] = jobs.as_slice()
+        else {
+            panic!("{jobs:?}");
+        };
+    }
+}

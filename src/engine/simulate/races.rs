@@ -231,7 +231,7 @@ impl Desks {
         let is_approved = matches!(one, Request::Approve { .. });
         raced.both_approved += u64::from(raced.races % 4 >= 2);
         let first = self.ask("ana", one);
-        if raced.races % 3 == 0 {
+        if raced.races.is_multiple_of(3) {
             self.work();
         }
         let late = self.ask(second, other);

@@ -256,7 +256,10 @@ fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
     let snapshot = engine.snapshot(START);
     assert_eq!(snapshot.counts.dropped_count, dropped + 4);
     assert_eq!(*snapshot.runs[0], run, "nothing is settled by it");
-    engine.handle(says("second", at, exited()), START);
+    let jobs = engine.handle(says("second", at, exited()), START);
+    let is_run = |record: &Record| matches!(record, Record::Run(_));
+    let is_kept = |job: &Job| matches!(job, Job::Persist(records) if records.iter().any(is_run));
+    assert!(jobs.iter().any(is_kept), "an outcome does not wait to be written: {jobs:?}");
     assert!(matches!(engine.snapshot(START).runs[0].steps[at].state, StepState::Succeeded { .. }));
 }
 
@@ -414,7 +417,7 @@ fn kept_of_a_storm() -> (Engine, Vec<Record>) {
 }
 
 #[test]
-fn the_kill_switch_is_kept_survives_a_start_and_is_taken_off_by_whoever_says_why() {
+fn the_kill_switch_stops_what_runs_survives_a_start_and_is_taken_off_by_whoever_says_why() {
     let ask = |engine: &mut Engine, request| {
         engine.handle(Input::Request { id: RequestId(1), by: Person::admin("ana"), request }, START)
     };
@@ -423,9 +426,13 @@ fn the_kill_switch_is_kept_survives_a_start_and_is_taken_off_by_whoever_says_why
             jobs.iter().filter_map(|job| if let Job::Reply { reply, .. } = job { Some(reply) } else { None });
         matches!(replies.next(), Some(Reply::Done { .. }))
     };
-    let jobs = ask(&mut engine(), Request::Kill { reason: "smoke".into() });
+    let (run, _) = run_with(StepState::Running { since: START, purpose: Purpose::Run }, "ana");
+    let mut first = engine();
+    first.world.runs.insert(run.id, Arc::new(run));
+    let jobs = ask(&mut first, Request::Kill { reason: "smoke".into() });
     // It must not wait for a disk.
     assert!(is_done(&jobs) && matches!(jobs.first(), Some(Job::Kill(KillWord::On { .. }))), "{jobs:?}");
+    assert!(jobs.iter().any(|job| matches!(job, Job::Cancel { run: RunId(1), .. })), "{jobs:?}");
     let kept = jobs.into_iter().filter_map(|job| if let Job::Persist(records) = job { Some(records) } else { None });
     let mut next = engine();
     next.restore(kept.flatten(), START);
