@@ -146,7 +146,8 @@ pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &Vie
     when(warm.is_none(), || format!("{} was acted on by itself before it had cooled down", spec.touches))
 }
 
-/// I7: two failures of an incident, or three within half an hour, hold back; an act whose end nobody saw is one. They hold back what would begin by itself.
+/// I7: two failures of an incident, or three within half an hour, hold back; an act whose end nobody saw is one.
+/// They hold back what would begin by itself.
 pub(super) fn is_breaker_closed(
     run: &Run,
     at: Timestamp,
