@@ -15,7 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hypocenter::app::engine_link::EngineLink;
-use hypocenter::app::run::{self, ConsoleOptions};
+use hypocenter::app::options::ConsoleOptions;
+use hypocenter::app::run;
 use hypocenter::app::settings::{ConsoleSettings, look};
 use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::clock::Timestamp;

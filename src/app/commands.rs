@@ -29,6 +29,8 @@ pub enum Scope {
     Asking,
     /// While a question is asked.
     Confirm,
+    /// While a text is offered that was not sent.
+    Offer,
 }
 
 /// What can be done.
@@ -130,6 +132,9 @@ pub enum Command {
     DeleteLine,
     Yes,
     No,
+    GoOnWriting,
+    DropText,
+    PutOffText,
 }
 
 /// One row of the table.
@@ -285,6 +290,9 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::LaterQuestion, "later-question", "The question after", "later", "Goes on to what was asked after that", Scope::Asking, Observes),
     row(C::Yes, "yes", "Yes", "yes", "Does what the question says", Scope::Confirm, Observes),
     row(C::No, "no", "No", "no", "Leaves everything as it is", Scope::Confirm, Observes),
+    row(C::GoOnWriting, "go-on-writing", "Go on with the text", "go on", "Opens the text that was not sent", Scope::Offer, Observes),
+    row(C::DropText, "drop-text", "Drop the text", "drop it", "Throws the text away that was not sent", Scope::Offer, Observes),
+    row(C::PutOffText, "put-off-text", "Put the text off", "later", "Keeps every text that was not sent as a draft", Scope::Offer, Observes),
 ];
 
 impl Command {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::attach::pump::{Joined, Link};
+use super::attach::pump::{Heard, Joined, Link};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::model::Person;
@@ -17,25 +17,32 @@ pub struct EngineLink {
     handle: EngineHandle,
     by: Person,
     link: Option<watch::Receiver<Link>>,
+    heard: Heard,
 }
 
 impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
     pub fn new(handle: EngineHandle, by: Person) -> Self {
-        Self { handle, by, link: None }
+        Self { handle, by, link: None, heard: Heard::default() }
     }
 
     /// One in another process, which knows by itself who asks.
     #[must_use]
     pub fn attached(joined: Joined) -> Self {
-        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link) }
+        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link), heard: joined.heard }
     }
 
     /// How it stands with the line to it, where it runs in another process.
     #[must_use]
     pub fn link(&self) -> Option<watch::Receiver<Link>> {
         self.link.clone()
+    }
+
+    /// For how many milliseconds nothing was heard of an engine in another process.
+    #[must_use]
+    pub fn unheard_ms(&self) -> i64 {
+        i64::try_from(self.heard.ago().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.

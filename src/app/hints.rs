@@ -19,6 +19,7 @@ pub fn layers(state: &AppState) -> &'static [Layer] {
         Overlay::Asking => &[Layer::Asking, Layer::Prompt],
         _ if state.is_typing() => &[Layer::Prompt],
         Overlay::Confirm(_) => &[Layer::Confirm, Layer::Global],
+        Overlay::Unsent => &[Layer::Offer, Layer::Global],
         Overlay::None => Layer::of_pane(state.ui.pane),
         _ => &[Layer::List, Layer::Global],
     }
@@ -40,6 +41,7 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
         // What stops everything is one key away wherever keys are keys.
         _ if info.command == Command::Kill && state.snapshot.kill.is_none() => true,
         Overlay::Confirm(_) => info.scope == Scope::Confirm,
+        Overlay::Unsent => info.scope == Scope::Offer,
         Overlay::None => info.fits(state.ui.pane),
         // Over a pane only what looks and moves can be given: what lies beneath cannot be seen.
         _ => matches!(info.scope, Scope::Panes(_)) && !info.is_act(),

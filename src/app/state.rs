@@ -1,6 +1,6 @@
 //! Everything the console remembers. Changed by [`super::update`] only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -9,9 +9,10 @@ use tui_textarea::TextArea;
 use super::commands::Command;
 use super::key::Key;
 use super::keymap::Keymap;
+use super::left_off::Place;
 use super::palette::Palette;
 use super::picture;
-use crate::engine::clock::{MINUTE_MS, Timestamp};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::{Incident, IncidentId, RolloutId, Run, RunId, RunState, StepState};
 use crate::engine::request::Request;
 use crate::engine::snapshot::rollout::{RolloutState, Soak};
@@ -144,6 +145,8 @@ pub struct AppState {
     pub snapshot: Arc<Snapshot>,
     /// When it came, by the console's clock.
     pub arrived_at: Timestamp,
+    /// Since when the engine is not heard, where it is not.
+    pub unheard_since: Option<Timestamp>,
     /// The newest picture while the screen is frozen.
     pub held: Option<Arc<Snapshot>>,
     /// Which keys give which command.
@@ -170,6 +173,18 @@ pub struct AppState {
     pub text_over: Option<(Timestamp, TextOver)>,
     /// Texts begun and not sent, by incident and kind.
     pub drafts: BTreeMap<(IncidentId, Written), Vec<String>>,
+    /// When drafts were last sent.
+    pub sent_at: BTreeMap<(IncidentId, Written), Timestamp>,
+    /// Those of which it is not known whether they were taken.
+    pub unsure: BTreeSet<(IncidentId, Written)>,
+    /// Where an earlier console was, until there is a picture to look for it in.
+    pub left_place: Option<Place>,
+    /// True where texts outlive the console.
+    pub is_left_kept: bool,
+    /// True once texts that an earlier console left were put off.
+    pub is_unsent_put_off: bool,
+    /// Since when one of them is offered.
+    pub unsent_at: Timestamp,
     /// The text being written as it was when its box opened: unchanged, it is no draft.
     pub note_begun: Vec<String>,
     /// The incident that is to become a part of another, once that is chosen.
@@ -217,6 +232,7 @@ impl AppState {
             ui: UiState { is_read_only, ..UiState::default() },
             snapshot: Arc::new(snapshot),
             arrived_at: Timestamp::default(),
+            unheard_since: None,
             held: None,
             keymap,
             pending: Vec::new(),
@@ -230,6 +246,12 @@ impl AppState {
             zone: Tz::UTC,
             text_over: None,
             drafts: BTreeMap::new(),
+            sent_at: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+            left_place: None,
+            is_left_kept: false,
+            is_unsent_put_off: false,
+            unsent_at: Timestamp::default(),
             note_begun: Vec::new(),
             to_merge: None,
             palette: Palette::default(),
@@ -321,7 +343,8 @@ impl AppState {
     pub fn due_at(&self) -> Option<Timestamp> {
         let notice = self.ui.notice.is_some().then(|| self.notice_at + NOTICE_MS);
         let pending = (!self.pending.is_empty()).then(|| self.pending_at + PENDING_MS);
-        [notice, pending].into_iter().flatten().min()
+        let unheard = self.unheard_since.zip(self.ui.unheard.as_ref()).map(|(since, told)| since + next_age(told.ms));
+        [notice, pending, unheard].into_iter().flatten().min()
     }
 
     /// Lets go of what was to go by itself by `now`.
@@ -331,6 +354,13 @@ impl AppState {
         }
         if now >= self.pending_at + PENDING_MS {
             self.pending.clear();
+        }
+    }
+
+    /// Counts on for how long the engine has not been heard.
+    pub fn count_unheard(&mut self, now: Timestamp) {
+        if let (Some(since), Some(unheard)) = (self.unheard_since, &mut self.ui.unheard) {
+            unheard.ms = now.since_ms(since).max(0);
         }
     }
 
@@ -357,4 +387,10 @@ impl AppState {
         // Nothing on the screen may lie in the future of its clock.
         minute.max(self.snapshot.at)
     }
+}
+
+/// The age after `ms` that is told otherwise: by the second in the first minute, by the minute then.
+fn next_age(ms: i64) -> i64 {
+    let step = if ms < MINUTE_MS { SECOND_MS } else { MINUTE_MS };
+    (ms.div_euclid(step) + 1) * step
 }

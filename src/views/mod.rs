@@ -49,6 +49,7 @@ mod status_bar;
 mod step_facts;
 mod step_output;
 mod tabs;
+mod unsent;
 mod updates;
 mod why;
 mod writing;

@@ -17,6 +17,7 @@ use super::question;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{Overlay, RowKey, Written};
+use super::unsent;
 use super::why;
 use super::writing;
 use crate::engine::model::IncidentId;
@@ -45,6 +46,7 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
         Overlay::Sources { row, selected } => sources(canvas, body, ctx, row, *selected),
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
+        Overlay::Unsent => unsent::draw(canvas, body, ctx),
         Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
         Overlay::Evidence { hypothesis, offset } => {
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };

@@ -59,6 +59,10 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
         let age = text::age_short(ctx.now.since_ms(snapshot.at));
         parts.push(part(12, pen.span(Role::StatusProblem, &format!("FROZEN {age}"))));
     }
+    if let Some(unheard) = &ctx.ui.unheard {
+        let text = format!("✗ {} OLD", text::short_age(unheard.ms));
+        parts.push(part(14, pen.span(Role::StatusProblem, &text)));
+    }
     parts.extend(snapshot.replay.map(|replay| part(11, pen.span(Role::StatusMode, &replaying(replay)))));
     parts.extend(sources(pen, ctx));
     if snapshot.kill.is_some() {

@@ -47,6 +47,8 @@ mod hostile_values;
 #[cfg(test)]
 mod kill_at_start;
 #[cfg(test)]
+mod left_off;
+#[cfg(test)]
 mod left_over;
 #[cfg(test)]
 mod library;

@@ -13,7 +13,7 @@ use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
 use hypocenter::views::ui_state::{
-    Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Written,
+    Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Unheard, Unsent, Written,
 };
 use hypocenter::views::{self, Drawn, Hit};
 use proptest::prelude::*;
@@ -285,6 +285,38 @@ fn the_box_for_texts_says_what_is_written_in_it() {
         let ui = UiState { overlay: Overlay::Note { incident: IncidentId(42), what }, ..on(Pane::Incident) };
         let screen = shown(&fixtures::live(), &ui, 80, 24);
         assert!(screen.contains(title) && screen.contains("Ctrl-d save"), "{screen}");
+    }
+}
+
+#[test]
+fn a_text_that_was_not_sent_is_offered_with_its_beginning() {
+    let text = |what, lines: &[&str]| Unsent {
+        incident: IncidentId(42),
+        what,
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        at: fixtures::now() - 1_800_000,
+    };
+    let long =
+        "the pods come up and fall over again as soon as they are asked for anything at all, so it is not the image";
+    let unsent = vec![
+        text(Written::Note, &["netops says it is not them", "", long, "looked at egress", "\u{1b}[31mand", "more"]),
+        text(Written::Update, &["to all"]),
+    ];
+    let ui = UiState { overlay: Overlay::Unsent, unsent, ..on(Pane::Now) };
+    for (width, height) in [(80, 24), (120, 40)] {
+        insta::assert_snapshot!(format!("unsent_{width}x{height}"), shown(&fixtures::live(), &ui, width, height));
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_heard_says_how_old_everything_is() {
+    let silent = Unheard { ms: 12_400, why: None };
+    let lost = Unheard { ms: 252_000, why: Some("no engine answers: Connection refused (os error 111)".into()) };
+    for (name, unheard) in [("silent", silent), ("lost", lost)] {
+        let ui = UiState { unheard: Some(unheard), ..on(Pane::Incident) };
+        for (width, height) in [(80, 24), (160, 40)] {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), shown(&fixtures::live(), &ui, width, height));
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! picture shows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -38,6 +38,29 @@ pub enum Link {
     Lost(Arc<str>),
 }
 
+/// When something was last heard of an engine.
+#[derive(Debug, Clone)]
+pub struct Heard(Arc<Mutex<Instant>>);
+
+impl Heard {
+    /// How long ago.
+    #[must_use]
+    pub fn ago(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+impl Default for Heard {
+    /// Right now.
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
 /// An engine that was joined.
 #[derive(Debug)]
 pub struct Joined {
@@ -47,6 +70,8 @@ pub struct Joined {
     pub welcome: Welcome,
     /// How it stands with the line.
     pub link: watch::Receiver<Link>,
+    /// When it was last heard.
+    pub heard: Heard,
 }
 
 /// Joins the engine at `place`, and keeps the line to it for as long as somebody has the handle.
@@ -58,9 +83,11 @@ pub async fn join(place: Place, cap: Option<Role>) -> Result<Joined, LineProblem
     let (handle, ends) = EngineHandle::pair(Arc::clone(&first.picture));
     let (said, link) = watch::channel(Link::Up);
     let welcome = first.welcome.clone();
-    let pump = Pump { place, cap, ends, link: said, next: 1, replies: BTreeMap::new(), tellings: BTreeMap::new() };
+    let heard = Heard::default();
+    let (replies, tellings) = (BTreeMap::new(), BTreeMap::new());
+    let pump = Pump { place, cap, ends, link: said, heard: heard.clone(), next: 1, replies, tellings };
     tokio::spawn(pump.run(first));
-    Ok(Joined { handle, welcome, link })
+    Ok(Joined { handle, welcome, link, heard })
 }
 
 struct Pump {
@@ -68,6 +95,7 @@ struct Pump {
     cap: Option<Role>,
     ends: HandleEnds,
     link: watch::Sender<Link>,
+    heard: Heard,
     /// The number of what is asked next.
     next: u64,
     replies: BTreeMap<u64, oneshot::Sender<Reply>>,
@@ -93,6 +121,7 @@ impl Pump {
             self.link.send_replace(Link::Lost(Arc::from(lost)));
             let Some(next) = self.again().await else { return };
             self.ends.snapshots.send_replace(Arc::clone(&next.picture));
+            self.heard.now();
             self.link.send_replace(Link::Up);
             line = next;
         }
@@ -139,7 +168,6 @@ impl Pump {
         };
         tokio::pin!(writing);
         let mut pings = interval(PING_EVERY);
-        let mut heard_at = Instant::now();
         loop {
             tokio::select! {
                 frame = incoming.frame() => {
@@ -148,7 +176,7 @@ impl Pump {
                         Ok(None) => return End::Lost(LineProblem::Ended),
                         Err(problem) => return End::Lost(problem.into()),
                     };
-                    heard_at = Instant::now();
+                    self.heard.now();
                     self.tell_link(Link::Up);
                     match heard {
                         Ok(FromEngine::Picture(delta)) => match delta.apply(&picture) {
@@ -175,7 +203,7 @@ impl Pump {
                 _ = pings.tick() => {
                     // One that is full says enough by itself.
                     let _full = say.try_send(FromConsole::Ping);
-                    if heard_at.elapsed() >= SILENT_AFTER {
+                    if self.heard.ago() >= SILENT_AFTER {
                         self.tell_link(Link::Silent);
                     }
                 }

@@ -13,7 +13,8 @@ use crate::app::attach::line::LineProblem;
 use crate::app::attach::pump::{self, Joined};
 use crate::app::engine_link::EngineLink;
 use crate::app::log_file;
-use crate::app::run::{self, ConsoleOptions};
+use crate::app::options::ConsoleOptions;
+use crate::app::run;
 use crate::app::settings::{Loaded, Settings, look};
 use crate::app::terminal::signals::Signals;
 use crate::engine::act::executor::Executor;
@@ -30,12 +31,12 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
     let tokio = tokio_runtime()?;
     if let Some(joined) = tokio.block_on(joined(&loaded))? {
         log_file::start(&loaded.paths.state_dir, variable("HYPO_LOG").as_deref())?;
-        tokio.block_on(run::run(EngineLink::attached(joined), options(&loaded)))?;
+        tokio.block_on(run::run(EngineLink::attached(joined), kept_options(&loaded)))?;
         return Ok(Exit::Done);
     }
     let config =
         RuntimeConfig { state_dir: Some(loaded.paths.state_dir.clone()), ..runtime_config(&loaded, tokio.handle()) };
-    run_on(&loaded, &tokio, config)
+    run_on(&loaded, &tokio, config, kept_options(&loaded))
 }
 
 /// The engine that runs on this state directory, where one does.
@@ -52,7 +53,12 @@ async fn joined(loaded: &Loaded) -> Result<Option<Joined>, Failure> {
 /// Opens the console on the engine of `config` and stops that engine when the console is left.
 ///
 /// The console is on the screen before the store is open; a store that cannot be opened ends it with the reason.
-pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: RuntimeConfig) -> Result<Exit, Failure> {
+pub(super) fn run_on(
+    loaded: &Loaded,
+    tokio: &tokio::runtime::Runtime,
+    config: RuntimeConfig,
+    options: ConsoleOptions,
+) -> Result<Exit, Failure> {
     // A demo that keeps nothing writes no log either.
     let is_kept = config.state_dir.is_some();
     if let Some(state_dir) = &config.state_dir {
@@ -61,7 +67,6 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
     let _entered = tokio.enter();
     let mut runtime = Runtime::start(config)?;
     let link = EngineLink::new(runtime.handle(), Person::admin(&operator()));
-    let options = options(loaded);
     let outcome = tokio.block_on(async {
         let console = run::run(link, options);
         tokio::pin!(console);
@@ -137,6 +142,11 @@ pub(super) fn library(settings: &Settings) -> Library {
 /// How the console looks on this terminal.
 pub(super) fn options(loaded: &Loaded) -> ConsoleOptions {
     look(&loaded.settings.console, &loaded.paths.config_dir, &variable)
+}
+
+/// The same for a console on what is kept: what is begun there and not sent outlives it.
+fn kept_options(loaded: &Loaded) -> ConsoleOptions {
+    ConsoleOptions { left_off: loaded.paths.left_off(), ..options(loaded) }
 }
 
 /// Who sits here: the name of the Unix user.

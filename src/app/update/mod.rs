@@ -8,6 +8,7 @@ mod asking;
 mod copying;
 mod home;
 mod incidents;
+mod left_off;
 mod mouse;
 mod moving;
 mod overlays;
@@ -17,10 +18,10 @@ mod pressing;
 mod rollouts;
 mod runbook;
 mod texts;
+mod unheard;
 
 use std::sync::Arc;
 
-use super::attach::pump::Link;
 use super::commands::{Command, CommandInfo};
 use super::effect::Effect;
 use super::hints::{self, key_of};
@@ -34,6 +35,7 @@ use crate::views::ui_state::{Confirmation, Overlay, Pane};
 
 /// Takes one message in.
 pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Effect> {
+    state.count_unheard(now);
     let effects = match message {
         Message::Key(key) => pressing::press(state, key, now),
         Message::Paste(text) => paste(state, &text),
@@ -49,12 +51,17 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             state.say(format!("copied {taken}{cut} characters"));
             Vec::new()
         }
-        Message::Link(told) => {
-            link(state, &told);
+        Message::Link(told, unheard_ms) => {
+            unheard::take(state, told, now - unheard_ms);
+            state.count_unheard(now);
             Vec::new()
         }
         Message::Told(number, telling) => {
             asking::take(state, number, telling);
+            Vec::new()
+        }
+        Message::LeftOff(left) => {
+            left_off::find(state, *left);
             Vec::new()
         }
         Message::Minute => Vec::new(),
@@ -78,6 +85,7 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
         Message::Stop => vec![Effect::Suspend],
     };
     asking::refocus(state);
+    left_off::offer(state, now);
     if std::mem::take(&mut state.is_notice_new) {
         state.notice_at = now;
     }
@@ -167,6 +175,7 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::LaterQuestion
         | Command::NoteAnswer
         | Command::DraftRunbook => asking::give(state, command),
+        Command::GoOnWriting | Command::DropText | Command::PutOffText => left_off::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;
@@ -196,6 +205,9 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
     if info.command == Command::Kill && state.snapshot.kill.is_none() {
         return None;
     }
+    if let Some(reason) = unheard::held_back(state, info) {
+        return Some(reason);
+    }
     if state.ui.is_frozen {
         return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));
     }
@@ -224,15 +236,6 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The line to the engine was lost, or is back.
-fn link(state: &mut AppState, link: &Link) {
-    match link {
-        Link::Up => state.say("the engine is back"),
-        Link::Silent => state.refuse("nothing comes from the engine; what is shown may be old"),
-        Link::Lost(why) => state.refuse(format!("the line to the engine is lost: {why}; what is shown is old")),
-    }
-}
-
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
         (request, Reply::Done { text }) if texts::written(request).is_some() => {
@@ -247,6 +250,7 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
         }
         (request, Reply::Lost { reason }) if texts::written(request).is_some() => {
             let what = texts::written(request).map_or("text", |(_, what)| what.word());
+            state.unsure.extend(texts::written(request));
             state.refuse(format!("{reason}; whether the {what} was taken is not known, and it is kept as a draft"));
         }
         (Request::PlanRollout { source }, Reply::Done { text }) => {
@@ -255,6 +259,9 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
             rollouts::open_planned(state);
         }
         (_, Reply::Done { text }) => state.say(text.as_ref()),
+        (Request::Kill { .. }, Reply::Refused { reason } | Reply::Lost { reason }) => {
+            state.refuse(format!("{reason}; `hypo kill` in a shell there stops everything without it"));
+        }
         (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
         (_, Reply::Lost { reason }) => {
             state.refuse(format!("{reason}; whether it was done is not known, look before you repeat it"));
@@ -284,6 +291,8 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     rollouts::open_planned(state);
     let is_lost = settle_selection(state);
     home::follow(state, &homes);
+    left_off::take_place(state);
+    left_off::settle_unsure(state);
     let offered = Offered::of(&state.snapshot, &state.ui);
     if state.is_notice_of_step && !offered.is_same_step(&state.offered) {
         state.ui.notice = None;

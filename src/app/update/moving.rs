@@ -57,7 +57,7 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }
-        Overlay::Filter | Overlay::Asking | Overlay::Note { .. } | Overlay::Confirm(_) => {}
+        Overlay::Filter | Overlay::Asking | Overlay::Note { .. } | Overlay::Unsent | Overlay::Confirm(_) => {}
     }
 }
 
