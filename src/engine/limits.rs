@@ -114,10 +114,6 @@ pub const LONE_ALERT_MS: i64 = 3_600_000;
 /// In an incident's timeline, suspects that nobody blames are told from this long before its start on; the others are
 /// among its changes.
 pub const TIMELINE_CHANGE_MS: i64 = 1_800_000;
-/// Between two writings of the picture that listings beside a running engine read.
-pub const PICTURE_FILE_MS_MIN: u64 = 2_000;
-/// The pause after writing it is at least this many times as long as the writing took: 2 % of one core.
-pub const PICTURE_FILE_WORK_SHARE: u32 = 50;
 /// Rotated files that are read at a start; the newest of more.
 pub const ROTATED_FILES_MAX: usize = 32;
 /// Files of a folder among which rotated ones are looked for.

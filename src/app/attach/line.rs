@@ -123,6 +123,20 @@ pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, Lin
     timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?
 }
 
+/// What the engine says of itself, of whatever version it is.
+///
+/// # Errors
+/// When nobody answers, or in words that no hypo says.
+pub async fn greeting(stream: UnixStream) -> Result<Greeting, LineProblem> {
+    let asking = async {
+        let (reader, mut sink) = stream.into_split();
+        sink.write_all(Hello::new(Wants::Status).line().as_bytes()).await?;
+        let line = Incoming::new(reader, FRAME_IN_BYTES_MAX).line().await?.ok_or(LineProblem::Ended)?;
+        Ok(Greeting::read(&line)?)
+    };
+    timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?
+}
+
 /// Says something to the engine.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! `hypo doctor`: the configuration, the store and every source, tried for real; what is wrong and how to mend it.
 
+mod engine;
 mod patching;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use engine::EngineCheck;
 use patching::PatchingCheck;
 
 use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
@@ -28,6 +30,8 @@ struct Diagnosis {
     config: Check,
     /// The store.
     store: Check,
+    /// Whether an engine is reached here, and stays.
+    engine: Vec<EngineCheck>,
     /// Runbooks, keymaps and themes that cannot be read.
     files: Vec<FileProblem>,
     /// The sources.
@@ -70,6 +74,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
     let diagnosis = diagnose(common, arguments)?;
     let is_fine = diagnosis.config.is_fine
         && diagnosis.store.is_fine
+        && diagnosis.engine.iter().all(|engine| engine.check.is_fine)
         && diagnosis.files.is_empty()
         && diagnosis.sources.iter().all(|source| source.check.is_fine)
         && diagnosis.destinations.iter().all(|destination| destination.check.is_fine)
@@ -93,6 +98,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
             return Ok(Diagnosis {
                 config,
                 store,
+                engine: Vec::new(),
                 files: Vec::new(),
                 sources: Vec::new(),
                 destinations: Vec::new(),
@@ -113,6 +119,7 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
     Ok(Diagnosis {
         config: Check { is_fine: true, text },
         store,
+        engine: engine::check(&loaded)?,
         files,
         sources: picture.sources.iter().map(|report| check_source(report)).collect(),
         destinations: deliver::check(&loaded.settings.engine.outbound).into_iter().map(check_destination).collect(),
@@ -209,6 +216,9 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     let mark = |is_fine: bool| if is_fine { "ok     " } else { "WRONG  " };
     output::line(&format!("{}configuration  {}", mark(diagnosis.config.is_fine), diagnosis.config.text))?;
     output::line(&format!("{}store          {}", mark(diagnosis.store.is_fine), diagnosis.store.text))?;
+    for EngineCheck { subject, check } in &diagnosis.engine {
+        output::line(&format!("{}{subject:<14} {}", mark(check.is_fine), check.text))?;
+    }
     for problem in &diagnosis.files {
         output::line(&format!("{}file           {}:{}: {}", mark(false), problem.file, problem.line, problem.text))?;
     }

@@ -3,6 +3,7 @@
 mod advisories;
 mod ask;
 mod audit;
+mod beside;
 mod config;
 mod console;
 mod correlate;

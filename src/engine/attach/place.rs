@@ -103,6 +103,15 @@ impl Place {
         Ok(listener)
     }
 
+    /// Whether a socket can be there that nobody else puts in its place.
+    ///
+    /// # Errors
+    /// When the folder is open to others, or the group is not known.
+    pub fn check(&self) -> Result<(), PlaceProblem> {
+        self.folder()?;
+        self.gid().map(drop)
+    }
+
     /// Connects to whoever listens there.
     ///
     /// # Errors
@@ -213,6 +222,7 @@ mod tests {
             std::fs::set_permissions(root.path(), Permissions::from_mode(mode)).unwrap();
             let listened = place(root.path()).listen();
             assert_eq!(listened.is_ok(), is_taken, "{mode:o}: {listened:?}");
+            assert_eq!(place(root.path()).check().is_ok(), is_taken, "{mode:o}");
         }
         let missing = place(&root.path().join("nowhere")).listen();
         assert!(missing.unwrap_err().to_string().contains("nowhere"));

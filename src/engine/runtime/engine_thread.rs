@@ -1,7 +1,6 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
@@ -15,7 +14,6 @@ use super::engine_desk::{Connected, EngineDesk};
 use super::field_work::FieldWork;
 use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
 use super::opening::{Opened, open};
-use super::picture_file::PictureFile;
 use super::runbook_folders::RunbookFolders;
 use super::{Ending, RuntimeConfig, RuntimeError, jobs_thread, patch_desk, patch_rounds, supervisor};
 use crate::engine::act::StepReportSink;
@@ -100,8 +98,6 @@ fn live(
     let (delivery_sink, deliveries) = DeliveryReportSink::channel();
     let couriers = Couriers::new(&opened.outbound, sources_run_on.clone());
     let (status, store_status) = watch::channel(opened.status);
-    // Only whoever holds a store has a folder to put it into.
-    let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.snapshots));
     let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
     let kill_place = kill_file.map(|file| Arc::new(file) as Arc<dyn KillPlace>);
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
@@ -162,7 +158,6 @@ fn live(
         kill_place,
     };
     let mut served = Served {
-        _picture: picture,
         desk: EngineDesk::new(connected).recorded_by(opened.recorder),
         snapshots: ends.snapshots,
         values: ends.values,
@@ -188,21 +183,8 @@ fn live(
     }
 }
 
-/// Without the file the engine is whole all the same; only listings beside it have nothing to read.
-fn keep_picture(folder: &Path, snapshots: &watch::Sender<Arc<Snapshot>>) -> Option<PictureFile> {
-    match PictureFile::keep(folder, snapshots.subscribe()) {
-        Ok(file) => Some(file),
-        Err(problem) => {
-            tracing::warn!("listings beside this hypo are not possible: {problem}");
-            None
-        }
-    }
-}
-
 /// The desk with what it publishes to.
 struct Served {
-    /// Goes before the desk: the store is held until that is gone, and the file is to be gone by then.
-    _picture: Option<PictureFile>,
     desk: EngineDesk,
     snapshots: watch::Sender<Arc<Snapshot>>,
     values: watch::Sender<Arc<PastValues>>,

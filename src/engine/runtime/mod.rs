@@ -14,7 +14,6 @@
 //! before signals, so that a flood of samples does not delay a key.
 
 pub mod archive;
-pub mod archive_file;
 mod ask_desk;
 pub mod engine_desk;
 mod engine_thread;
@@ -25,7 +24,6 @@ mod jobs_thread;
 mod opening;
 mod patch_desk;
 mod patch_rounds;
-pub mod picture_file;
 pub mod recorder;
 pub mod replay;
 pub mod runbook_folders;
