@@ -53,7 +53,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &KillArguments) -> Result
             Ok(Some(text)) => output::line(&format!("the engine says: {}", text.trim_end()))?,
             Ok(None) => {}
             Err(problem) => {
-                output::complain(&format!("the engine was not told at once, and reads the file: {problem}"))
+                output::complain(&format!("the engine was not told at once, and reads the file: {problem}"));
             }
         }
     }

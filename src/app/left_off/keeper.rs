@@ -50,7 +50,14 @@ impl Keeper {
             let desk = Arc::new(Desk::default());
             let at_desk = Arc::clone(&desk);
             let thread = thread::Builder::new().name("hypo-left-off".to_owned());
-            thread.spawn(move || at_desk.follow(&shelf)).map_err(|problem| untold(&problem))?;
+            let following = move || {
+                at_desk.follow(&shelf);
+                // Whoever starts once this has ended finds the file free.
+                drop(shelf);
+                at_desk.order().is_done = true;
+                at_desk.bell.notify_all();
+            };
+            thread.spawn(following).map_err(|problem| untold(&problem))?;
             Ok((desk, found))
         });
         match begun {
@@ -120,11 +127,7 @@ impl Desk {
         loop {
             let waiting = |order: &mut Order| order.left.is_none() && !order.is_over;
             let mut order = self.bell.wait_while(self.order(), waiting).unwrap_or_else(PoisonError::into_inner);
-            let Some((left, at)) = order.left.take() else {
-                order.is_done = true;
-                self.bell.notify_all();
-                return;
-            };
+            let Some((left, at)) = order.left.take() else { return };
             drop(order);
             // Where a mark stands is not worth a flush.
             let is_flushed = left.texts != texts;

@@ -1,5 +1,7 @@
 //! What an earlier console left behind: the place is taken again without a word, and each text is offered once.
 
+use std::collections::btree_map::Entry;
+
 use super::{incidents, settle_selection, texts};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
@@ -109,11 +111,12 @@ pub(super) fn put_off(state: &mut AppState) {
     let mut keys = Vec::new();
     for text in std::mem::take(&mut state.ui.unsent) {
         let key = (text.incident, text.what);
-        if state.drafts.contains_key(&key) {
-            state.ui.unsent.push(text);
-        } else {
-            state.drafts.insert(key, text.lines);
-            keys.push(key);
+        match state.drafts.entry(key) {
+            Entry::Occupied(_) => state.ui.unsent.push(text),
+            Entry::Vacant(free) => {
+                free.insert(text.lines);
+                keys.push(key);
+            }
         }
     }
     let told: Vec<String> = keys

@@ -75,13 +75,15 @@ fn a_place_is_of_one_shift_and_texts_are_for_ever() {
 fn consoles_side_by_side_have_files_of_their_own_and_the_next_one_takes_over_what_both_left() {
     let folder = tempfile::tempdir().unwrap();
     let (first, _) = open(folder.path());
-    first.write(&LeftOff { texts: vec![text(1, Written::Note, &["of the first"], 1)], ..whole() }, NOW, true).unwrap();
+    first
+        .write(&LeftOff { texts: vec![text(1, Written::Note, &["of the first"], 1)], ..whole() }, NOW - 2, true)
+        .unwrap();
     let (second, found) = open(folder.path());
     assert_eq!(found.left, LeftOff::default(), "what belongs to a console that runs is not taken from it");
     let own = [text(1, Written::Note, &["of the second"], 2), text(1, Written::Update, &["of the second"], 3)];
     let place = Some(place(Pane::Chain));
     let left = LeftOff { texts: own.to_vec(), question: "newer".into(), place: place.clone() };
-    second.write(&left, NOW + 1, true).unwrap();
+    second.write(&left, NOW - 1, true).unwrap();
     drop((first, second));
     let (third, found) = open(folder.path());
     let texts: Vec<String> = found.left.texts.iter().map(|text| text.lines.join("\n")).collect();
