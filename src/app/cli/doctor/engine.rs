@@ -57,7 +57,7 @@ fn socket(loaded: &Loaded) -> Result<(Check, Option<i32>), Failure> {
         Ok(greeting) => {
             let text =
                 format!("hypo {} pid {} listens at {at} since {}", greeting.version, greeting.pid, greeting.since);
-            let suits = greeting.suits(&Hello::new(Wants::Status));
+            let suits = greeting.suits(&Hello::new(Wants::Attach { cap: None }));
             let check = match suits {
                 Ok(()) => Check { is_fine: true, text },
                 Err(problem) => Check { is_fine: false, text: problem.to_string() },
