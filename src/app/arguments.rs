@@ -3,10 +3,13 @@
 mod advisories;
 mod ask;
 mod eval;
+mod handover;
 mod inventory;
 mod patches;
 mod runbook;
+mod serve;
 mod simulate;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -18,6 +21,7 @@ pub use advisories::{
 };
 pub use ask::AskArguments;
 pub use eval::{EvalArguments, EvalCommand, EvalCorrelateArguments, EvalRcaArguments};
+pub use handover::HandoverArguments;
 pub use inventory::{InventoryCommand, InventorySetArguments};
 pub use patches::{
     PatchesApproveArguments, PatchesCommand, PatchesExceptArguments, PatchesExceptionsArguments, PatchesListArguments,
@@ -25,7 +29,9 @@ pub use patches::{
     PatchesScoreArguments, PatchesShowArguments, PatchesWithdrawArguments, ReportDivision, ReportFormat, YesNo,
 };
 pub use runbook::{RunbookCommand, RunbookLintArguments, RunbookNewArguments, RunbookRunArguments};
+pub use serve::{AttachArguments, ServeArguments, StopArguments};
 pub use simulate::SimulateArguments;
+pub use transfer::{BackupArguments, ExportArguments, ImportArguments, RestoreArguments};
 
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "With every command";
@@ -43,7 +49,8 @@ off a section and its url, `hypo doctor`, `hypo`.";
 
 /// A terminal incident console: from the first symptom to its cause and through the fix.
 ///
-/// Without a command it opens the console on the configured sources. Without a configuration it watches this machine.
+/// Without a command it opens the console on the engine of this state directory, and starts one in the background where none runs.
+/// Without a configuration that watches this machine.
 #[derive(Debug, Parser)]
 #[command(
     name = "hypo",
@@ -101,12 +108,14 @@ pub enum Command {
     Postmortem(PostmortemArguments),
     /// Write the next status update of an incident for stakeholders, as the record gives it; nothing is sent.
     Status(StatusArguments),
+    /// Open the console on the engine that runs already: on this machine, or by the system's ssh on another.
+    Attach(AttachArguments),
     /// Run the engine without a screen, for consoles to attach to: in the foreground, until it is told to end.
-    Serve,
-    /// End the engine that runs without a screen, once the commands that run have ended.
+    Serve(ServeArguments),
+    /// End the engine, once the commands that run have ended; leaving a console leaves it running.
     Stop(StopArguments),
     /// Write what whoever takes over must know: open incidents, runs, unknown steps, updates due.
-    Handover,
+    Handover(HandoverArguments),
     /// Find the templates of logs; write the group and template of each line.
     Templates(TemplatesArguments),
     /// Check the configuration and every source; say what is wrong and how to mend it.
@@ -142,6 +151,10 @@ pub enum Command {
     Export(ExportArguments),
     /// Read back what `hypo export` wrote.
     Import(ImportArguments),
+    /// Write everything that is kept into one file, also while a hypo runs on it.
+    Backup(BackupArguments),
+    /// Take back what `hypo backup` wrote; what was there is set aside. Not while a hypo runs on it.
+    Restore(RestoreArguments),
     /// Group storms of alerts that lie in folders: which belong to one incident, what is set aside, where it began.
     Correlate(CorrelateArguments),
     /// Live through faults on a made-up clock, and hold what this program does against what may never happen.
@@ -239,14 +252,6 @@ pub struct StatusArguments {
     /// Which incident, such as INC-1; without one, how the engine stands.
     #[arg(value_parser = incident_id)]
     pub incident: Option<IncidentId>,
-}
-
-/// `hypo stop`
-#[derive(Debug, Args)]
-pub struct StopArguments {
-    /// Do not wait for commands that run; what came of them is then to be found out at the next start.
-    #[arg(long)]
-    pub now: bool,
 }
 
 /// `INC-1`, `inc-1` or `1`.
@@ -355,23 +360,6 @@ pub enum ConfigCommand {
         #[arg(long)]
         force: bool,
     },
-}
-
-/// `hypo export`
-#[derive(Debug, Args)]
-pub struct ExportArguments {
-    /// Where to write; standard output when left out or `-`.
-    pub file: Option<PathBuf>,
-}
-
-/// `hypo import`
-#[derive(Debug, Args)]
-pub struct ImportArguments {
-    /// What to read; `-` for standard input.
-    pub file: PathBuf,
-    /// Allow it into a store that holds something already; what has the same key is replaced.
-    #[arg(long)]
-    pub merge: bool,
 }
 
 /// `hypo correlate`

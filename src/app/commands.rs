@@ -29,6 +29,8 @@ pub enum Scope {
     Asking,
     /// While a question is asked.
     Confirm,
+    /// While a text is offered that was not sent.
+    Offer,
 }
 
 /// What can be done.
@@ -95,6 +97,11 @@ pub enum Command {
     Resume,
     EditRun,
     Undo,
+    Wheel,
+    KeepWheel,
+    TakeWheel,
+    HandOver,
+    People,
     Kill,
     Policy,
     GroupPatches,
@@ -130,6 +137,9 @@ pub enum Command {
     DeleteLine,
     Yes,
     No,
+    GoOnWriting,
+    DropText,
+    PutOffText,
 }
 
 /// One row of the table.
@@ -195,8 +205,13 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Probe, "probe", "Look whether it happened", "probe", "Runs the probe of the interrupted step; it only looks", RUNBOOK, World),
     row(C::Happened, "happened", "Settle: it happened", "happened", "Says that the interrupted step took effect", RUNBOOK, World),
     row(C::NotHappened, "not-happened", "Settle: it did not happen", "not happened", "Says that the interrupted step took no effect", RUNBOOK, World),
+    row(C::Wheel, "wheel", "Ask for the wheel, or give it", "wheel", "Asks whoever drives the run for the wheel, which is yours after a minute without an answer; where you drive, gives it to who asked or whom you name", RUNBOOK, Incident),
+    row(C::KeepWheel, "keep-wheel", "Keep the wheel", "keep wheel", "Answers whoever asked for the wheel that you go on driving", RUNBOOK, Incident),
+    row(C::TakeWheel, "take-wheel", "Take the wheel", "take wheel", "Takes the wheel from a driver who is gone or did not answer; a commander takes it at once", RUNBOOK, Incident),
     row(C::Kill, "kill", "Kill switch", "kill switch", "Stops everything at once: nothing begins, running steps are told to stop; given again, takes it off with a reason", EVERY, World),
     row(C::Policy, "policy", "Show what may begin by itself", "policy", "Mode, kill switch, circuit breaker, change freezes, silent trials", EVERY, Observes),
+    row(C::People, "people", "Show who is here", "people", "Who is attached, since when, what they look at and which runs they drive", EVERY, Observes),
+    row(C::HandOver, "hand-over", "Hand over", "hand over", "Ends your shift: your incidents, those without an owner and your wheels pass to somebody else, with a note in each timeline", EVERY, Incident),
     row(C::ResetBreaker, "reset-breaker", "Reset the circuit breaker", "reset", "Says that the failures that opened it were looked at", EVERY, World),
     row(C::Evidence, "evidence", "Show the evidence", "evidence", "What speaks for and against each hypothesis", OF_INCIDENT, Observes),
     row(C::Acknowledge, "acknowledge", "Acknowledge the incident", "acknowledge", "Takes responsibility: stops escalation, not detection", OF_INCIDENT, Incident),
@@ -285,6 +300,9 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::LaterQuestion, "later-question", "The question after", "later", "Goes on to what was asked after that", Scope::Asking, Observes),
     row(C::Yes, "yes", "Yes", "yes", "Does what the question says", Scope::Confirm, Observes),
     row(C::No, "no", "No", "no", "Leaves everything as it is", Scope::Confirm, Observes),
+    row(C::GoOnWriting, "go-on-writing", "Go on with the text", "go on", "Opens the text that was not sent", Scope::Offer, Observes),
+    row(C::DropText, "drop-text", "Drop the text", "drop it", "Throws the text away that was not sent", Scope::Offer, Observes),
+    row(C::PutOffText, "put-off-text", "Put the text off", "later", "Keeps every text that was not sent as a draft", Scope::Offer, Observes),
 ];
 
 impl Command {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::attach::pump::{Joined, Link};
-use crate::engine::handle::EngineHandle;
+use super::attach::pump::{Heard, Joined, Link};
+use crate::engine::handle::{Attending, EngineHandle};
 use crate::engine::inquiry::{Inquiry, Telling};
-use crate::engine::model::Person;
+use crate::engine::model::{IncidentId, Person};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
@@ -16,26 +16,60 @@ use crate::engine::snapshot::Snapshot;
 pub struct EngineLink {
     handle: EngineHandle,
     by: Person,
+    /// The console's place among those who are attached.
+    attending: Arc<Attending>,
     link: Option<watch::Receiver<Link>>,
+    heard: Heard,
+    notice: Option<String>,
 }
 
 impl EngineLink {
     /// Asks in the name of `by`, which is what the timeline and the audit log will show.
     #[must_use]
     pub fn new(handle: EngineHandle, by: Person) -> Self {
-        Self { handle, by, link: None }
+        let attending = Arc::new(handle.attend(&by));
+        Self { handle, by, attending, link: None, heard: Heard::default(), notice: None }
     }
 
     /// One in another process, which knows by itself who asks.
     #[must_use]
     pub fn attached(joined: Joined) -> Self {
-        Self { handle: joined.handle, by: joined.welcome.person, link: Some(joined.link) }
+        Self { link: Some(joined.link), heard: joined.heard, ..Self::new(joined.handle, joined.welcome.person) }
+    }
+
+    /// In whose name it is asked.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.by
+    }
+
+    /// Says what is on the screen, for the others.
+    pub fn looks(&self, incident: Option<IncidentId>, pane: &Arc<str>) {
+        self.attending.looks(incident, pane);
+    }
+
+    /// The same, with something that the person should know of it before all.
+    #[must_use]
+    pub fn saying(self, notice: Option<String>) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// What the person should know of it.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// How it stands with the line to it, where it runs in another process.
     #[must_use]
     pub fn link(&self) -> Option<watch::Receiver<Link>> {
         self.link.clone()
+    }
+
+    /// For how many milliseconds nothing was heard of an engine in another process.
+    #[must_use]
+    pub fn unheard_ms(&self) -> i64 {
+        i64::try_from(self.heard.ago().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Asks; the answer comes once what it speaks of is on disk. A closed channel means that the engine has ended.

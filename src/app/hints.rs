@@ -9,6 +9,7 @@ use crate::engine::model::{IncidentState, RunState, StepState};
 use crate::engine::snapshot::patches::Grouping;
 use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
 use crate::views::context::KeyHint;
+use crate::views::people::asks_for_wheel;
 use crate::views::ui_state::{Overlay, PatchView, RowKey};
 
 /// The layers that count now, most specific first.
@@ -19,6 +20,7 @@ pub fn layers(state: &AppState) -> &'static [Layer] {
         Overlay::Asking => &[Layer::Asking, Layer::Prompt],
         _ if state.is_typing() => &[Layer::Prompt],
         Overlay::Confirm(_) => &[Layer::Confirm, Layer::Global],
+        Overlay::Unsent => &[Layer::Offer, Layer::Global],
         Overlay::None => Layer::of_pane(state.ui.pane),
         _ => &[Layer::List, Layer::Global],
     }
@@ -40,6 +42,7 @@ pub fn fits(state: &AppState, info: &CommandInfo) -> bool {
         // What stops everything is one key away wherever keys are keys.
         _ if info.command == Command::Kill && state.snapshot.kill.is_none() => true,
         Overlay::Confirm(_) => info.scope == Scope::Confirm,
+        Overlay::Unsent => info.scope == Scope::Offer,
         Overlay::None => info.fits(state.ui.pane),
         // Over a pane only what looks and moves can be given: what lies beneath cannot be seen.
         _ => matches!(info.scope, Scope::Panes(_)) && !info.is_act(),
@@ -172,7 +175,13 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
         Command::Retry => matches!(step(), Some(StepState::Failed { .. })),
         Command::Resume => state.run().is_some_and(|run| run.state == RunState::Paused),
         Command::Undo => state.run().is_some_and(|run| run.has_acted()),
-        Command::RunFrom | Command::EditRun => false,
+        Command::RunFrom | Command::EditRun | Command::TakeWheel | Command::HandOver => false,
+        Command::KeepWheel => asks_for_wheel(&state.snapshot, &state.ui.me).is_some(),
+        Command::Wheel => {
+            let wheel = state.run().and_then(|run| state.snapshot.wheels.get(&run.id));
+            wheel.is_some_and(|wheel| wheel.driver != state.ui.me || wheel.asked.is_some())
+        }
+        Command::People => state.snapshot.present.iter().any(|present| present.name != state.ui.me),
         Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
         Command::StatusUpdate => is_update_due(state),
         Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),

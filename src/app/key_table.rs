@@ -3,7 +3,7 @@
 use super::commands::{COMMANDS, Scope};
 use super::keymap::Keymap;
 
-/// Markdown tables of what can be pressed: in the panes, while text is typed, while a question is asked; most useful first.
+/// Markdown tables of what can be pressed: in the panes, while text is typed, while a question is asked or a text offered; most useful first.
 #[must_use]
 pub fn key_table(keymap: &Keymap) -> String {
     let in_panes = rows(keymap, |scope| matches!(scope, Scope::Panes(_)));
@@ -11,10 +11,12 @@ pub fn key_table(keymap: &Keymap) -> String {
     let in_questions = rows(keymap, |scope| scope == Scope::Asking);
     let in_text = rows(keymap, |scope| scope == Scope::Prompt);
     let asked = rows(keymap, |scope| scope == Scope::Confirm);
+    let offered = rows(keymap, |scope| scope == Scope::Offer);
     format!(
         "{HEAD}{in_panes}\nWhile a text of several lines is written:\n\n{HEAD}{in_notes}\nWhile a question is typed in Ask:\n\n{HEAD}{in_questions}\nWhile any \
          text is typed:\n\n{HEAD}{in_text}\n\
-         While a question is asked:\n\n{HEAD}{asked}"
+         While a question is asked:\n\n{HEAD}{asked}\n\
+         While a text is offered that was not sent:\n\n{HEAD}{offered}"
     )
 }
 

@@ -54,11 +54,13 @@ pub enum Layer {
     Asking,
     /// While a question is asked.
     Confirm,
+    /// While a text is offered that was not sent.
+    Offer,
 }
 
 impl Layer {
     /// Every layer with its name in files.
-    pub const ALL: [(&str, Self); 11] = [
+    pub const ALL: [(&str, Self); 12] = [
         ("global", Self::Global),
         ("list", Self::List),
         ("incident", Self::Incident),
@@ -70,6 +72,7 @@ impl Layer {
         ("note", Self::Note),
         ("asking", Self::Asking),
         ("confirm", Self::Confirm),
+        ("offer", Self::Offer),
     ];
 
     /// The layers of a pane, most specific first.
@@ -91,6 +94,7 @@ impl Layer {
             Self::Note => matches!(info.scope, Scope::Note | Scope::Prompt),
             Self::Asking => matches!(info.scope, Scope::Asking | Scope::Prompt),
             Self::Confirm => info.scope == Scope::Confirm,
+            Self::Offer => info.scope == Scope::Offer,
             _ => matches!(info.scope, Scope::Panes(_)),
         }
     }
@@ -204,6 +208,7 @@ impl Keymap {
                 Scope::Note => "[note]",
                 Scope::Asking => "[asking]",
                 Scope::Confirm => "[confirm]",
+                Scope::Offer => "[offer]",
                 Scope::Panes(_) => "[global], [list] or the layer of a pane",
             };
             return Err(format!("`{name}` cannot be given here; it belongs into {right}"));

@@ -29,12 +29,24 @@ pub struct LogError {
 pub fn start(state_dir: &Path, filter: Option<&str>) -> Result<PathBuf, LogError> {
     let path = state_dir.join(LOG_FILE);
     let file = open(state_dir, &path).map_err(|problem| LogError { path: path.clone(), problem })?;
+    write_to(file, filter);
+    Ok(path)
+}
+
+/// Sends diagnostics to the log of an engine in another process, which alone sets long ones aside. There is none where this user
+/// has no log of an engine.
+pub fn join(state_dir: &Path, filter: Option<&str>) {
+    if let Ok(file) = OpenOptions::new().append(true).open(state_dir.join(LOG_FILE)) {
+        write_to(file, filter);
+    }
+}
+
+fn write_to(file: File, filter: Option<&str>) {
     let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new("info"));
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file)).finish();
     // A second start in one process keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(path)
 }
 
 fn open(state_dir: &Path, path: &Path) -> io::Result<File> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::attach::pump::Link;
 use super::key::Key;
+use super::left_off::LeftOff;
 use crate::engine::inquiry::Telling;
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
@@ -24,8 +25,10 @@ pub enum Message {
     Reply(Request, Reply),
     /// Something came back to the question of this number; `None` once nothing more does.
     Told(u64, Option<Telling>),
-    /// It stands otherwise with the line to the engine.
-    Link(Link),
+    /// It stands otherwise with the line to the engine, of which nothing was heard for so many milliseconds.
+    Link(Link, i64),
+    /// An earlier console left this behind.
+    LeftOff(Box<LeftOff>),
     /// A minute is over.
     Minute,
     /// What was to go by itself may have to go: see `AppState::due_at`.

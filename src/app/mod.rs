@@ -19,9 +19,15 @@ mod picture;
 
 pub mod arguments;
 pub mod attach;
+pub mod away;
 pub mod cli;
 pub mod engine_link;
+pub mod left_off;
 pub mod log_file;
+pub mod looking;
+pub mod mouse_read;
+pub mod offered;
+pub mod options;
 pub mod run;
 pub mod settings;
 pub mod terminal;

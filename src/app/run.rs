@@ -10,37 +10,37 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
-use crossterm::event::{MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, FuturesUnordered, SelectAll};
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Position, Rect};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::attach::pump::Link;
+use super::attach::pump::{Link, next_link};
 use super::commands::Command;
 use super::effect::Effect;
 use super::engine_link::EngineLink;
 use super::hints;
 use super::key::Key;
-use super::keymap::Keymap;
-use super::message::{Click, Message};
+use super::left_off::LeftOff;
+use super::left_off::keeper::Keeper;
+use super::looking::looked_at;
+use super::message::Message;
+use super::mouse_read;
+use super::options::ConsoleOptions;
 use super::state::AppState;
 use super::terminal::clipboard::{copied_part, copy_sequence};
-use super::terminal::colour_depth::ColourDepth;
 use super::terminal::guard::TerminalGuard;
 use super::terminal::input::{self, Input};
-use super::terminal::screen::{Output, Painter};
+use super::terminal::screen::{Output, Painter, terminal_size};
 use super::terminal::signals::{Notice, Signals};
 use super::update::update;
 use crate::engine::clock::{MINUTE_MS, Timestamp};
 use crate::engine::inquiry::Telling;
 use crate::engine::request::{Reply, Request};
-use crate::engine::snapshot::{FileProblem, Snapshot};
-use crate::views::context::{Glyphs, ViewContext};
-use crate::views::theme::Theme;
-use crate::views::{self, Drawn, Hit};
+use crate::engine::snapshot::Snapshot;
+use crate::views::context::ViewContext;
+use crate::views::{self, Drawn};
 
 /// Between two pictures of the engine on the screen of this machine.
 const LIVE_FRAME: Duration = Duration::from_millis(100);
@@ -52,33 +52,8 @@ const RESIZE_SETTLE: Duration = Duration::from_millis(40);
 const LAST_FRAME_WAIT: Duration = Duration::from_millis(250);
 /// Signals that our own suspension gave rise to arrive within this time of going on.
 const SUSPEND_ECHO: Duration = Duration::from_millis(300);
-/// Rows that one notch of the wheel moves.
-const WHEEL_ROWS: isize = 3;
-
-/// How the console looks and behaves; settled before it starts.
-#[derive(Debug, Clone, Default)]
-pub struct ConsoleOptions {
-    /// Which keys give which command.
-    pub keymap: Keymap,
-    /// Styles by role.
-    pub theme: Theme,
-    /// Which characters may be used.
-    pub glyphs: Glyphs,
-    /// How many colours there are.
-    pub depth: ColourDepth,
-    /// True takes away every command that acts.
-    pub is_read_only: bool,
-    /// True starts with the mouse on.
-    pub is_mouse_on: bool,
-    /// True over SSH or in tmux.
-    pub is_remote: bool,
-    /// True in tmux.
-    pub is_tmux: bool,
-    /// In which zone questions are asked and answered.
-    pub zone: Tz,
-    /// Keymaps and themes that could not be read.
-    pub file_problems: Vec<FileProblem>,
-}
+/// What a person did is kept for the next start within this time.
+const KEEP_AFTER: Duration = Duration::from_millis(500);
 
 /// Why the console could not run.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +99,7 @@ enum Wake {
     ResizeDue,
     Minute,
     Due,
+    KeepDue,
 }
 
 struct Console {
@@ -146,12 +122,17 @@ struct Console {
     live_at: Instant,
     resize_due: Option<Instant>,
     resumed_at: Option<Instant>,
+    keeper: Keeper,
+    keep_due: Option<Instant>,
 }
 
 impl Console {
     fn new(link: EngineLink, options: ConsoleOptions, guard: TerminalGuard, output: Output) -> Self {
-        let mut state = AppState::new(options.keymap.clone(), options.is_read_only, options.file_problems.clone());
-        state.zone = options.zone;
+        let (keeper, found) = Keeper::begin(options.left_off.as_deref(), wall_clock());
+        let file_problems = [options.file_problems.clone(), found.problems].concat();
+        let mut state = AppState::new(options.keymap.clone(), options.is_read_only, file_problems);
+        (state.zone, state.is_left_kept) = (options.zone, keeper.keeps());
+        state.ui.me = Arc::clone(&link.person().name);
         let painter = Painter::new(terminal_size(), options.depth, options.glyphs.is_ascii);
         let mut snapshots = link.snapshots();
         // The picture of this moment is drawn with the first frame.
@@ -174,6 +155,8 @@ impl Console {
             live_at: Instant::now(),
             resize_due: None,
             resumed_at: None,
+            keeper,
+            keep_due: None,
             options,
         };
         if console.options.is_mouse_on {
@@ -181,6 +164,11 @@ impl Console {
             console.perform(Effect::SetMouse(true));
         }
         console.take_picture();
+        console.tell(Message::LeftOff(Box::new(found.left)));
+        console.state.goes_on = console.line.is_some();
+        if let Some(notice) = console.link.notice() {
+            console.state.refuse(notice);
+        }
         console
     }
 
@@ -218,7 +206,8 @@ impl Console {
             Some((number, telling)) = self.tellings.next() => Wake::Told(number, telling),
             () = sleep_until(resize.unwrap_or(minute)), if resize.is_some() => Wake::ResizeDue,
             () = sleep_until(due.unwrap_or(minute)), if due.is_some() => Wake::Due,
-            Some(link) = changed(&mut self.line) => Wake::Link(link),
+            Some(link) = next_link(&mut self.line) => Wake::Link(link),
+            () = sleep_until(self.keep_due.unwrap_or(minute)), if self.keep_due.is_some() => Wake::KeepDue,
             () = sleep_until(self.live_at), if self.has_picture => Wake::LiveDue,
             changed = self.snapshots.changed(), if !self.has_picture && self.is_engine_alive => Wake::Picture(changed.is_ok()),
             () = sleep_until(minute) => Wake::Minute,
@@ -248,23 +237,27 @@ impl Console {
             Wake::Input(Some(Input::Key(key))) => self.tell(Message::Key(Key::from(key))),
             Wake::Input(Some(Input::Paste(text))) => self.tell(Message::Paste(text)),
             Wake::Input(Some(Input::Mouse(mouse))) => {
-                if let Some(click) = self.click(mouse) {
+                let area = Rect::from((Position::ORIGIN, self.painter.size()));
+                if let Some(click) = mouse_read::click(mouse, area, &context(&self.state, &self.options)) {
                     self.tell(Message::Mouse(click));
                 }
             }
             Wake::Written(Ok(())) => {}
             Wake::Reply(request, reply) => self.tell(Message::Reply(request, reply)),
             Wake::Told(number, telling) => self.tell(Message::Told(number, telling)),
-            Wake::Link(link) => self.tell(Message::Link(link)),
+            // One that ends before it showed anything has said why, and has nothing to be looked at.
+            Wake::Link(Link::Ended(_)) if self.state.snapshot.is_before_the_first() => self.is_left = true,
+            Wake::Link(link) => self.tell(Message::Link(link, self.link.unheard_ms())),
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
                 self.is_engine_alive = false;
                 let leave = hints::key_of(&self.state, Command::Leave);
+                self.tell(Message::Link(Link::Lost(Arc::from("it has ended")), 0));
                 self.state.refuse(format!("the engine has ended; {leave} leaves"));
-                self.is_dirty = true;
             }
             Wake::LiveDue => self.take_picture(),
             Wake::Due => self.tell(Message::Due),
+            Wake::KeepDue => self.keep(),
             Wake::Minute => self.tell(Message::Minute),
         }
     }
@@ -278,9 +271,15 @@ impl Console {
 
     fn tell(&mut self, message: Message) {
         self.is_dirty = true;
+        let is_of_person = matches!(message, Message::Key(_) | Message::Paste(_) | Message::Mouse(_));
+        if is_of_person || matches!(message, Message::Reply(..)) {
+            self.keep_due.get_or_insert_with(|| Instant::now() + KEEP_AFTER);
+        }
         for effect in update(&mut self.state, message, wall_clock()) {
             self.perform(effect);
         }
+        let (incident, pane) = looked_at(&self.state);
+        self.link.looks(incident, &pane);
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -308,6 +307,16 @@ impl Console {
             Effect::Suspend => self.is_suspending = true,
             Effect::Redraw => self.painter.forget(),
             Effect::SetMouse(is_on) => self.output.write(self.guard.mouse_sequence(is_on).to_vec()),
+        }
+    }
+
+    /// Keeps what would be left behind now.
+    fn keep(&mut self) {
+        self.keep_due = None;
+        let now = wall_clock();
+        if let Some(problem) = self.keeper.keep(LeftOff::of(&self.state, self.keeper.last(), now), now) {
+            self.state.refuse(problem);
+            self.is_dirty = true;
         }
     }
 
@@ -343,22 +352,6 @@ impl Console {
         update(&mut self.state, drawn, wall_clock());
     }
 
-    fn click(&self, mouse: MouseEvent) -> Option<Click> {
-        match mouse.kind {
-            MouseEventKind::ScrollDown => Some(Click::Wheel(WHEEL_ROWS)),
-            MouseEventKind::ScrollUp => Some(Click::Wheel(-WHEEL_ROWS)),
-            MouseEventKind::Down(_) => {
-                let area = Rect::from((ratatui::layout::Position::ORIGIN, self.painter.size()));
-                match views::hit(area, &context(&self.state, &self.options), mouse.column, mouse.row)? {
-                    Hit::Tab(pane) => Some(Click::Pane(pane)),
-                    Hit::Help => Some(Click::Help),
-                    Hit::Row(row) => Some(Click::Row(row)),
-                }
-            }
-            _ => None,
-        }
-    }
-
     /// Ages move by the minute of the engine's clock.
     fn until_next_minute(&self) -> Duration {
         let at = self.state.snapshot.at + wall_clock().since_ms(self.state.arrived_at).max(0);
@@ -367,11 +360,13 @@ impl Console {
     }
 }
 
-/// The next change of how it stands with the line; `None` where there is no line, or nobody keeps it.
-async fn changed(line: &mut Option<watch::Receiver<Link>>) -> Option<Link> {
-    let line = line.as_mut()?;
-    line.changed().await.ok()?;
-    Some(line.borrow_and_update().clone())
+impl Drop for Console {
+    /// However it ends, what a person has begun is kept.
+    fn drop(&mut self) {
+        let now = wall_clock();
+        let left = LeftOff::of(&self.state, self.keeper.last(), now);
+        self.keeper.end(left, now);
+    }
 }
 
 fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<'a> {
@@ -389,12 +384,4 @@ fn context<'a>(state: &'a AppState, options: &'a ConsoleOptions) -> ViewContext<
 
 fn wall_clock() -> Timestamp {
     Timestamp(chrono::Utc::now().timestamp_millis())
-}
-
-/// The terminal's size; that of a teletype where it does not say.
-fn terminal_size() -> Size {
-    match crossterm::terminal::size() {
-        Ok((width, height)) if width > 0 && height > 0 => Size::new(width, height),
-        _ => Size::new(80, 24),
-    }
 }

@@ -1,69 +1,30 @@
 //! Everything the console remembers. Changed by [`super::update`] only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use tui_textarea::TextArea;
 
+use super::away::AwayWatch;
 use super::commands::Command;
 use super::key::Key;
 use super::keymap::Keymap;
+use super::left_off::Place;
+use super::offered::Offered;
 use super::palette::Palette;
 use super::picture;
-use crate::engine::clock::{MINUTE_MS, Timestamp};
-use crate::engine::model::{Incident, IncidentId, RolloutId, Run, RunId, RunState, StepState};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::engine::model::{Incident, IncidentId, Run};
 use crate::engine::request::Request;
-use crate::engine::snapshot::rollout::{RolloutState, Soak};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
-use crate::views::ui_state::{ListState, Notice, Overlay, RowKey, UiState, Written};
+use crate::views::ui_state::{Away, ListState, Notice, Overlay, RowKey, UiState, Written};
 
 /// A message has been read after so long; the keys come back.
 const NOTICE_MS: i64 = 10_000;
 /// A sequence of keys waits so long for its next one.
 const PENDING_MS: i64 = 1_500;
-
-/// What keys that act would act on. When a refresh changes it, such keys are inert for a moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Offered {
-    incident: Option<IncidentId>,
-    run: Option<(RunId, RunState)>,
-    step: Option<(usize, Arc<str>, Timestamp, std::mem::Discriminant<StepState>)>,
-    proposals: Vec<(Arc<str>, Vec<Arc<str>>)>,
-    rollout: Option<OfferedRollout>,
-}
-
-/// What keys would act on of the rollout whose board is on the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct OfferedRollout {
-    id: RolloutId,
-    plan: String,
-    state: std::mem::Discriminant<RolloutState>,
-    soak: std::mem::Discriminant<Soak>,
-    target: Option<(Arc<str>, &'static str)>,
-}
-
-impl OfferedRollout {
-    fn of(snapshot: &Snapshot, ui: &UiState) -> Option<Self> {
-        let rollout = &picture::rollout(snapshot, ui)?.rollout;
-        let (list, rows) = (ui.list(), picture::rows(ui.pane, snapshot, ui));
-        let marked = list.selected.or_else(|| rows.get(list.last_index).cloned());
-        let target = match marked {
-            Some(RowKey::RolloutTarget(_, name)) => {
-                rollout.targets.get(&*name).map(|record| (Arc::clone(&name), record.state.word()))
-            }
-            _ => None,
-        };
-        Some(Self {
-            id: rollout.id,
-            plan: rollout.plan.digest.clone(),
-            state: std::mem::discriminant(&rollout.state),
-            soak: std::mem::discriminant(&rollout.soak),
-            target,
-        })
-    }
-}
 
 /// How what was being typed came to its end before the hand had rested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,41 +33,6 @@ pub enum TextOver {
     Sent,
     /// The question went, as what it asked about had changed.
     Withdrawn,
-}
-
-impl Offered {
-    /// True where run and step are the same, and stand where they stood.
-    #[must_use]
-    pub fn is_same_step(&self, other: &Self) -> bool {
-        (&self.run, &self.step) == (&other.run, &other.step)
-    }
-
-    /// What the picture offers, given what is in focus.
-    #[must_use]
-    pub fn of(snapshot: &Snapshot, ui: &UiState) -> Self {
-        let incident = picture::incident(snapshot, ui);
-        let run = picture::run(snapshot, ui);
-        let step = run.and_then(|run| run.current_step().and_then(|index| Some((index, run.steps.get(index)?))));
-        // While a run is under way no other runbook can be begun, so it does not matter which ones fit.
-        let free = incident.filter(|_| !run.is_some_and(|run| run.state.is_open()));
-        let proposals = free.and_then(|incident| snapshot.proposals.get(&incident.id));
-        Self {
-            rollout: OfferedRollout::of(snapshot, ui),
-            incident: incident.map(|incident| incident.id),
-            run: run.map(|run| (run.id, run.state)),
-            step: step.map(|(index, step)| {
-                (index, Arc::clone(&step.offer), step.shown_at, std::mem::discriminant(&step.state))
-            }),
-            proposals: proposals
-                .into_iter()
-                .flatten()
-                .map(|proposal| {
-                    let digests = proposal.steps.iter().map(|step| Arc::clone(&step.digest)).collect();
-                    (Arc::clone(&proposal.runbook.id), digests)
-                })
-                .collect(),
-        }
-    }
 }
 
 /// What a question is about.
@@ -144,6 +70,8 @@ pub struct AppState {
     pub snapshot: Arc<Snapshot>,
     /// When it came, by the console's clock.
     pub arrived_at: Timestamp,
+    /// Since when the engine is not heard, where it is not.
+    pub unheard_since: Option<Timestamp>,
     /// The newest picture while the screen is frozen.
     pub held: Option<Arc<Snapshot>>,
     /// Which keys give which command.
@@ -168,8 +96,22 @@ pub struct AppState {
     pub zone: Tz,
     /// When what was being typed was over, or a key pressed right after it was last held back, and how it came to be over.
     pub text_over: Option<(Timestamp, TextOver)>,
+    /// True where the engine is another process, and goes on when the console is left.
+    pub goes_on: bool,
     /// Texts begun and not sent, by incident and kind.
     pub drafts: BTreeMap<(IncidentId, Written), Vec<String>>,
+    /// When drafts were last sent.
+    pub sent_at: BTreeMap<(IncidentId, Written), Timestamp>,
+    /// Those of which it is not known whether they were taken.
+    pub unsure: BTreeSet<(IncidentId, Written)>,
+    /// Where an earlier console was, until there is a picture to look for it in.
+    pub left_place: Option<Place>,
+    /// True where texts outlive the console.
+    pub is_left_kept: bool,
+    /// True once texts that an earlier console left were put off.
+    pub is_unsent_put_off: bool,
+    /// Since when one of them is offered.
+    pub unsent_at: Timestamp,
     /// The text being written as it was when its box opened: unchanged, it is no draft.
     pub note_begun: Vec<String>,
     /// The incident that is to become a part of another, once that is chosen.
@@ -196,6 +138,10 @@ pub struct AppState {
     pub page_rows: usize,
     /// When Ctrl-C was last pressed.
     pub interrupted_at: Option<Timestamp>,
+    /// Whether something happened while nobody saw it here.
+    pub away: AwayWatch,
+    /// What is to be told of that, once nothing lies over the panes.
+    pub to_tell: Option<Away>,
     /// The source package whose rollout was planned and is not in the picture yet.
     pub planned: Option<Arc<str>>,
     /// True while clicks come through.
@@ -217,6 +163,7 @@ impl AppState {
             ui: UiState { is_read_only, ..UiState::default() },
             snapshot: Arc::new(snapshot),
             arrived_at: Timestamp::default(),
+            unheard_since: None,
             held: None,
             keymap,
             pending: Vec::new(),
@@ -229,7 +176,14 @@ impl AppState {
             begun: String::new(),
             zone: Tz::UTC,
             text_over: None,
+            goes_on: false,
             drafts: BTreeMap::new(),
+            sent_at: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+            left_place: None,
+            is_left_kept: false,
+            is_unsent_put_off: false,
+            unsent_at: Timestamp::default(),
             note_begun: Vec::new(),
             to_merge: None,
             palette: Palette::default(),
@@ -243,6 +197,8 @@ impl AppState {
             offered_at: Timestamp::default(),
             page_rows: 10,
             interrupted_at: None,
+            away: AwayWatch::default(),
+            to_tell: None,
             planned: None,
             is_mouse_on: false,
             file_problems,
@@ -321,7 +277,8 @@ impl AppState {
     pub fn due_at(&self) -> Option<Timestamp> {
         let notice = self.ui.notice.is_some().then(|| self.notice_at + NOTICE_MS);
         let pending = (!self.pending.is_empty()).then(|| self.pending_at + PENDING_MS);
-        [notice, pending].into_iter().flatten().min()
+        let unheard = self.unheard_since.zip(self.ui.unheard.as_ref()).map(|(since, told)| since + next_age(told.ms));
+        [notice, pending, unheard].into_iter().flatten().min()
     }
 
     /// Lets go of what was to go by itself by `now`.
@@ -331,6 +288,13 @@ impl AppState {
         }
         if now >= self.pending_at + PENDING_MS {
             self.pending.clear();
+        }
+    }
+
+    /// Counts on for how long the engine has not been heard.
+    pub fn count_unheard(&mut self, now: Timestamp) {
+        if let (Some(since), Some(unheard)) = (self.unheard_since, &mut self.ui.unheard) {
+            unheard.ms = now.since_ms(since).max(0);
         }
     }
 
@@ -357,4 +321,10 @@ impl AppState {
         // Nothing on the screen may lie in the future of its clock.
         minute.max(self.snapshot.at)
     }
+}
+
+/// The age after `ms` that is told otherwise: by the second in the first minute, by the minute then.
+fn next_age(ms: i64) -> i64 {
+    let step = if ms < MINUTE_MS { SECOND_MS } else { MINUTE_MS };
+    (ms.div_euclid(step) + 1) * step
 }

@@ -1,13 +1,15 @@
 //! The one way to a running engine: requests in, pictures out, questions and answers beside them. All of it is plain data, so
 //! that an engine behind a socket can take its place.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::inquiry::{Inquiry, Telling};
 use super::limits::{INQUIRY_QUEUE_MAX, REQUEST_QUEUE_MAX, TELLING_QUEUE_MAX};
-use super::model::Person;
+use super::model::{Attendee, IncidentId, Person};
 use super::request::{Reply, Request};
 use super::snapshot::Snapshot;
 
@@ -39,6 +41,15 @@ pub enum Question {
     Ask(Inquiry, mpsc::Sender<Telling>),
 }
 
+/// A backup that somebody who may has asked for.
+#[derive(Debug)]
+pub struct BackupOrder {
+    /// The file, or the folder for one that is named by its time; absolute.
+    pub to: PathBuf,
+    /// Where it is told what came of it.
+    pub told: oneshot::Sender<Result<String, String>>,
+}
+
 /// The engine's ends of a handle.
 #[derive(Debug)]
 pub struct HandleEnds {
@@ -46,8 +57,46 @@ pub struct HandleEnds {
     pub requests: mpsc::Receiver<Envelope>,
     /// What consoles want to know.
     pub questions: mpsc::Receiver<Question>,
+    /// Who is attached.
+    pub attendance: watch::Receiver<Attendance>,
+    /// What is to be backed up.
+    pub backups: mpsc::Receiver<BackupOrder>,
     /// Where pictures go.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+/// Who is attached, by seat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attendance {
+    /// Everybody who is.
+    pub here: BTreeMap<u64, Attendee>,
+    /// The last seat that was given away; none is given twice.
+    last: u64,
+}
+
+/// A console's place among those who are attached; it leaves once this is dropped.
+#[derive(Debug)]
+pub struct Attending {
+    seat: u64,
+    attendance: watch::Sender<Attendance>,
+}
+
+impl Attending {
+    /// Says what is on its screen now.
+    pub fn looks(&self, incident: Option<IncidentId>, pane: &Arc<str>) {
+        self.attendance.send_if_modified(|all| {
+            let Some(own) = all.here.get_mut(&self.seat) else { return false };
+            let is_other = own.incident != incident || own.pane != *pane;
+            (own.incident, own.pane) = (incident, Arc::clone(pane));
+            is_other
+        });
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        self.attendance.send_modify(|all| drop(all.here.remove(&self.seat)));
+    }
 }
 
 /// The console's end. Clones reach the same engine.
@@ -55,6 +104,8 @@ pub struct HandleEnds {
 pub struct EngineHandle {
     requests: mpsc::Sender<Envelope>,
     questions: mpsc::Sender<Question>,
+    attendance: watch::Sender<Attendance>,
+    backups: mpsc::Sender<BackupOrder>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -64,9 +115,47 @@ impl EngineHandle {
     pub fn pair(first: Arc<Snapshot>) -> (Self, HandleEnds) {
         let (requests_sender, requests) = mpsc::channel(REQUEST_QUEUE_MAX);
         let (questions_sender, questions) = mpsc::channel(INQUIRY_QUEUE_MAX);
+        let (attendance_sender, attendance) = watch::channel(Attendance::default());
+        let (backups_sender, backups) = mpsc::channel(1);
         let (snapshots, snapshots_receiver) = watch::channel(first);
-        let handle = Self { requests: requests_sender, questions: questions_sender, snapshots: snapshots_receiver };
-        (handle, HandleEnds { requests, questions, snapshots })
+        let handle = Self {
+            requests: requests_sender,
+            questions: questions_sender,
+            attendance: attendance_sender,
+            backups: backups_sender,
+            snapshots: snapshots_receiver,
+        };
+        (handle, HandleEnds { requests, questions, attendance, backups, snapshots })
+    }
+
+    /// Takes a place among those who are attached, for as long as what comes back is held.
+    #[must_use]
+    pub fn attend(&self, person: &Person) -> Attending {
+        let mut seat = 0;
+        self.attendance.send_modify(|all| {
+            all.last += 1;
+            seat = all.last;
+            let attendee = Attendee { seat, person: person.clone(), incident: None, pane: Arc::from("") };
+            all.here.insert(seat, attendee);
+        });
+        Attending { seat, attendance: self.attendance.clone() }
+    }
+
+    /// Has everything that is kept written into a file, as of one moment; says what came of it in words.
+    ///
+    /// # Errors
+    /// When there is nothing to back up, another backup is under way, or it cannot be written.
+    pub async fn back_up(&self, to: PathBuf) -> Result<String, String> {
+        let (told, outcome) = oneshot::channel();
+        let order = BackupOrder { to, told };
+        self.backups.try_send(order).map_err(|refused| {
+            let why = match refused {
+                mpsc::error::TrySendError::Full(_) => "another backup is under way",
+                mpsc::error::TrySendError::Closed(_) => "the engine keeps nothing, or has ended",
+            };
+            why.to_owned()
+        })?;
+        outcome.await.unwrap_or_else(|_| Err("the engine ended before it was written".to_owned()))
     }
 
     /// Asks a question. What comes back ends when all is said.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::clock::Timestamp;
-use super::model::{DeliveryReport, Person, RolloutTarget, RunId, Signal};
+use super::model::{Attendee, DeliveryReport, Person, RolloutTarget, RunId, Signal};
 use super::patches::inventory::Reboot;
 use super::patches::picture::PatchPicture;
 use super::patches::rollout::planning::Need;
@@ -39,6 +39,8 @@ pub enum Input {
     Step(StepReport),
     /// What came of telling a system outside.
     Delivered(DeliveryReport),
+    /// Somebody came, left, or looks at something else: who is attached now, in the order of their seats.
+    Present(Vec<Attendee>),
     /// The kill file changed.
     Kill(KillWord),
     /// Runbooks of one's own changed on disk.

@@ -68,6 +68,8 @@ pub const TOPOLOGY_HOPS_MAX: usize = 8;
 pub const ACT_KEY_INERT_MS: i64 = 400;
 /// An approval is good for this long.
 pub const APPROVAL_MS_MAX: i64 = 600_000;
+/// Who drives a run has this long to answer somebody who asked for its wheel; then it passes on.
+pub const WHEEL_ANSWER_MS: i64 = 60_000;
 /// Warnings kept of a source's last answer.
 pub const WARNINGS_MAX: usize = 8;
 /// One warning or reason of a source.
@@ -114,10 +116,6 @@ pub const LONE_ALERT_MS: i64 = 3_600_000;
 /// In an incident's timeline, suspects that nobody blames are told from this long before its start on; the others are
 /// among its changes.
 pub const TIMELINE_CHANGE_MS: i64 = 1_800_000;
-/// Between two writings of the picture that listings beside a running engine read.
-pub const PICTURE_FILE_MS_MIN: u64 = 2_000;
-/// The pause after writing it is at least this many times as long as the writing took: 2 % of one core.
-pub const PICTURE_FILE_WORK_SHARE: u32 = 50;
 /// Rotated files that are read at a start; the newest of more.
 pub const ROTATED_FILES_MAX: usize = 32;
 /// Files of a folder among which rotated ones are looked for.
@@ -287,6 +285,8 @@ pub const PICTURE_ITEMS_MAX: usize = 1_000_000;
 
 /// Consoles on one engine.
 pub const CONSOLES_MAX: usize = 64;
+/// Characters of the name of a pane that a console says it shows.
+pub const PANE_NAME_CHARS_MAX: usize = 16;
 /// Requests of one console that wait for their answer.
 pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
 /// Questions of one console that wait for their answer.

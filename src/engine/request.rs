@@ -108,6 +108,9 @@ pub enum Request {
         incident: IncidentId,
         /// Which runbook, by id.
         runbook: Arc<str>,
+        /// The proposal that was shown, with its bound values: see `Proposal::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Run the step that is offered; void unless the digest is that of what the engine offers now.
     Approve {
@@ -137,6 +140,9 @@ pub enum Request {
         step: usize,
         /// Why.
         reason: Arc<str>,
+        /// The run that was shown: see `Run::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Answer the question that is offered.
     Choose {
@@ -155,6 +161,9 @@ pub enum Request {
         run: RunId,
         /// Which step.
         step: usize,
+        /// The run that was shown: see `Run::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Go on with this step; those before it that are not done are passed over, those after it come again.
     RunFrom {
@@ -164,6 +173,9 @@ pub enum Request {
         step: usize,
         /// Why.
         reason: Arc<str>,
+        /// The run that was shown: see `Run::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Let a paused run go on.
     Resume {
@@ -171,6 +183,9 @@ pub enum Request {
         run: RunId,
         /// What was looked at.
         reason: Arc<str>,
+        /// The run that was shown: see `Run::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Take other values for parameters; what is offered asks again.
     EditRun {
@@ -178,6 +193,9 @@ pub enum Request {
         run: RunId,
         /// New values by name; those not named stay.
         params: BTreeMap<Arc<str>, Arc<str>>,
+        /// The run that was shown: see `Run::shown`. Empty in recordings from before it was said.
+        #[serde(default)]
+        digest: Arc<str>,
     },
     /// Take a step back.
     Undo {
@@ -201,6 +219,35 @@ pub enum Request {
         run: RunId,
         /// Hand it over, for this reason.
         escalate: Option<Arc<str>>,
+    },
+    /// Ask whoever drives a run for its wheel; where nobody drives it, or the driver has gone, it is taken at once.
+    AskWheel {
+        /// Of which run.
+        run: RunId,
+    },
+    /// Take the wheel: from a driver who has gone or did not answer, or as a commander at once.
+    TakeWheel {
+        /// Of which run.
+        run: RunId,
+    },
+    /// The driver passes the wheel on.
+    GiveWheel {
+        /// Of which run.
+        run: RunId,
+        /// To whom; who asked for it where empty.
+        to: Arc<str>,
+    },
+    /// The driver goes on driving; whoever asked for the wheel is told so.
+    KeepWheel {
+        /// Of which run.
+        run: RunId,
+    },
+    /// A shift ends: the asker's incidents, those without an owner, and the asker's wheels pass to somebody else.
+    HandOver {
+        /// To whom.
+        to: Arc<str>,
+        /// What the record does not say; may be empty.
+        note: Arc<str>,
     },
     /// Plan the rollout of a patch; the plan is shown, and begins nothing.
     PlanRollout {
@@ -247,6 +294,20 @@ pub enum Request {
 }
 
 impl Request {
+    /// True where it leaves out what was shown, though it rests on that: only recordings from before it was said may.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        match self {
+            Self::StartRun { digest, .. }
+            | Self::Skip { digest, .. }
+            | Self::Retry { digest, .. }
+            | Self::RunFrom { digest, .. }
+            | Self::Resume { digest, .. }
+            | Self::EditRun { digest, .. } => digest.is_empty(),
+            _ => false,
+        }
+    }
+
     /// The same without the secrets that a person may have pasted into its text.
     #[must_use]
     pub fn redacted(mut self) -> Self {
@@ -260,6 +321,7 @@ impl Request {
         | Self::WithdrawException { reason: text, .. }
         | Self::SavePostMortem { text, .. }
         | Self::SaveRunbookDraft { text, .. }
+        | Self::HandOver { note: text, .. }
         | Self::SendUpdate { text, .. } = &mut self
         {
             *text = redact(text).into();

@@ -13,6 +13,7 @@ mod people;
 mod policy;
 mod rollout;
 mod span;
+mod store;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ pub use rollout::{
     RolloutSettings, ServerRole, WindowSettings, recurrence, zone,
 };
 pub use span::Span;
+pub use store::StoreSettings;
 
 /// Everything the engine is told.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -71,6 +73,8 @@ pub struct EngineSettings {
     pub people: PeopleSettings,
     /// Where consoles reach the engine.
     pub attach: AttachSettings,
+    /// How long things are kept, and how much room they may take.
+    pub store: StoreSettings,
 }
 
 /// Where a secret is read: never in the file itself.

@@ -11,8 +11,8 @@ use super::clock::Timestamp;
 pub use super::model::AutonomyMode;
 use super::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyStatus, Change, CompoundAnomaly, Document, EarlyWarning, Incident,
-    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunId, RunbookPage, SourceReport,
-    StepState, SuppressionRule, Topology, Vital,
+    IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Present, Proposal, Run, RunId, RunbookPage, SourceReport,
+    StepState, SuppressionRule, Topology, Vital, Wheel,
 };
 pub use super::patches::exceptions::PatchException;
 pub use super::patches::picture as patches;
@@ -54,6 +54,20 @@ pub struct StoreStatus {
     pub path: Arc<str>,
     /// Why it does not work, where it does not.
     pub problem: Option<Arc<str>>,
+    /// Bytes on disk.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// Bytes that it may take; 0 where nothing is kept.
+    #[serde(default)]
+    pub size_max_bytes: u64,
+}
+
+impl StoreStatus {
+    /// How much of its room is taken, in percent; `None` where nothing is kept.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        self.size_bytes.saturating_mul(100).checked_div(self.size_max_bytes)
+    }
 }
 
 /// A runbook file, keymap or theme that could not be read: a state on the screen, never an exit.
@@ -109,6 +123,12 @@ pub struct Snapshot {
     pub topology: Arc<Topology>,
     /// Runs, newest first.
     pub runs: Vec<Arc<Run>>,
+    /// Who drives the runs that are under way.
+    #[serde(default)]
+    pub wheels: BTreeMap<RunId, Wheel>,
+    /// Who is attached, in the order in which they came.
+    #[serde(default)]
+    pub present: Vec<Present>,
     /// Runbooks that fit, best first, by incident.
     pub proposals: BTreeMap<IncidentId, Vec<Arc<Proposal>>>,
     /// Runbooks that fit and cannot be filled in, by incident.
@@ -167,6 +187,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// True for a picture from before the engine has drawn its first: its store is still being opened.
+    #[must_use]
+    pub fn is_before_the_first(&self) -> bool {
+        self.at == Timestamp(0)
+    }
+
     /// Commands of runs that have begun and whose end was not seen, by run and index of the step.
     #[must_use]
     pub fn running_commands(&self) -> Vec<(RunId, usize)> {
@@ -199,6 +225,8 @@ impl Snapshot {
             changes: Vec::new(),
             topology: Arc::new(Topology::default()),
             runs: Vec::new(),
+            wheels: BTreeMap::new(),
+            present: Vec::new(),
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             kind_guesses: BTreeMap::new(),

@@ -11,13 +11,16 @@ use super::focus;
 use super::footer::keys_for;
 use super::text;
 use super::theme::Role;
-use super::ui_state::Pane;
+use super::ui_state::{Pane, Unheard};
 use crate::engine::model::human_count;
 
 /// The lines, gravest first.
 pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'static>> {
     let snapshot = ctx.snapshot;
     let mut lines = Vec::new();
+    if let Some(unheard) = &ctx.ui.unheard {
+        lines.extend(wrapped(pen, " ✗ ", &last_heard(unheard), width));
+    }
     if let Some(problem) = &snapshot.store.problem {
         let text = format!("Store {}: {problem}", snapshot.store.path);
         lines.extend(wrapped(pen, " ✗ ", &text, width));
@@ -60,6 +63,13 @@ fn files(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'static>
     let told = format!("   {more}`hypo doctor` checks them · whole texts in {log}Log");
     lines.push(Line::from(pen.span(Role::TextMuted, &told)));
     lines
+}
+
+/// How old everything else on the screen is.
+fn last_heard(unheard: &Unheard) -> String {
+    let age = text::short_age(unheard.ms);
+    let why = unheard.why.as_deref().unwrap_or("it is there, and nothing comes");
+    format!("Last heard from the engine {age} ago ({why}); what is shown is that old, and nothing can be done by it")
 }
 
 fn down(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Option<Line<'static>> {

@@ -14,6 +14,7 @@ use super::focus;
 use super::footer::keys_for;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::people;
 use super::text;
 use super::theme::{self, Role};
 use super::ui_state::{Pane, RowKey, UiState};
@@ -70,6 +71,7 @@ fn header_height(inner: Rect, ctx: &ViewContext<'_>) -> u16 {
     let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
     let rows = if incident.ranking.cause().is_some() { 5 } else { 6 };
     let rows = rows + u16::from(ctx.snapshot.updates_due.contains_key(&incident.id));
+    let rows = rows + u16::from(people::is_looked_at(ctx, incident.id));
     // The last three lines of the timeline keep their place; below that the cause alone is told.
     match inner.height.saturating_sub(3) {
         0..=2 => inner.height.min(1),
@@ -186,6 +188,7 @@ fn header(pen: Pen<'_>, ctx: &ViewContext<'_>, incident: &Incident, width: usize
     };
     lines.push(impact_line(pen, ctx, incident, width));
     lines.extend(updates::of_incident(pen, ctx, incident.id).map(|spans| labelled(pen, "Update", spans)));
+    lines.extend(people::looking_at(pen, ctx, incident.id).map(|spans| labelled(pen, "Here", spans)));
     lines.push(next_line(pen, ctx, incident, width));
     lines
 }

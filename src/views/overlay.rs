@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::ask;
+use super::away;
 use super::canvas::Canvas;
 use super::context::ViewContext;
 use super::entry;
@@ -12,11 +13,13 @@ use super::focus;
 use super::footer::keys_line;
 use super::habits;
 use super::layout;
+use super::people;
 use super::policy;
 use super::question;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{Overlay, RowKey, Written};
+use super::unsent;
 use super::why;
 use super::writing;
 use crate::engine::model::IncidentId;
@@ -45,6 +48,7 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
         Overlay::Sources { row, selected } => sources(canvas, body, ctx, row, *selected),
         Overlay::Help { selected } => help(canvas, body, ctx, *selected),
         Overlay::Palette { input, selected } => palette(canvas, body, ctx, input, *selected),
+        Overlay::Unsent => unsent::draw(canvas, body, ctx),
         Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
         Overlay::Evidence { hypothesis, offset } => {
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
@@ -71,6 +75,16 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
             let keys = scroll_keys(ctx, &[]);
             let inner = open(canvas, body, (90, 32), "What may begin by itself", &keys);
             let lines = policy::lines(canvas.pen, ctx, usize::from(inner.width));
+            return scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::People { offset } => {
+            let inner = open(canvas, body, (90, 32), "Who is here", &scroll_keys(ctx, &[]));
+            let lines = people::lines(canvas.pen, ctx, usize::from(inner.width));
+            return scrolled(canvas, inner, &lines, *offset);
+        }
+        Overlay::Away { away, offset } => {
+            let inner = open(canvas, body, (90, 20), "While you were away", &scroll_keys(ctx, &[]));
+            let lines = away::lines(canvas.pen, ctx, away, usize::from(inner.width));
             return scrolled(canvas, inner, &lines, *offset);
         }
         Overlay::Why { anomaly, offset } => {

@@ -12,6 +12,7 @@ use super::context::ViewContext;
 use super::focus;
 use super::layout;
 use super::list::{self, Entry, Filter, Window};
+use super::people;
 use super::step_facts::{self, Fact};
 use super::step_output;
 use super::text;
@@ -160,7 +161,11 @@ pub fn title(pen: Pen<'_>, ctx: &ViewContext<'_>) -> (Vec<Span<'static>>, Vec<Sp
         (RunState::Active, Some(current)) => (Role::StepCurrent, format!("step {} of {count}", current + 1)),
         (RunState::Active, None) => (Role::StepCurrent, "closing".to_owned()),
     };
-    (left, vec![pen.plain(&format!("{incident} ")), pen.span(Role::PaneBorder, "── "), pen.span(role, &place)])
+    let mut right = vec![pen.plain(&format!("{incident} ")), pen.span(Role::PaneBorder, "── "), pen.span(role, &place)];
+    if let Some(driver) = people::driver(ctx, run.id) {
+        right.extend([pen.span(Role::PaneBorder, " ── "), pen.span(Role::GateAsk, &driver)]);
+    }
+    (left, right)
 }
 
 /// Where the steps are, and where the output is.

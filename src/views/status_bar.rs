@@ -5,10 +5,14 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
+use super::people;
 use super::text;
 use super::theme::Role;
 use crate::engine::model::{SourceReport, SourceState, human_count};
 use crate::engine::snapshot::{Replaying, Snapshot};
+
+/// From here on the store's size is shown.
+const STORE_LARGE_PERCENT: u64 = 75;
 
 /// A part of the bar and how long it holds its place: the lowest gives way first.
 struct Part {
@@ -59,6 +63,10 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
         let age = text::age_short(ctx.now.since_ms(snapshot.at));
         parts.push(part(12, pen.span(Role::StatusProblem, &format!("FROZEN {age}"))));
     }
+    if let Some(unheard) = &ctx.ui.unheard {
+        let text = format!("✗ {} OLD", text::short_age(unheard.ms));
+        parts.push(part(14, pen.span(Role::StatusProblem, &text)));
+    }
     parts.extend(snapshot.replay.map(|replay| part(11, pen.span(Role::StatusMode, &replaying(replay)))));
     parts.extend(sources(pen, ctx));
     if snapshot.kill.is_some() {
@@ -74,8 +82,17 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
     if snapshot.store.problem.is_some() {
         parts.push(part(9, pen.span(Role::StatusProblem, "✗ STORE")));
     }
+    if let Some(percent) = snapshot.store.percent().filter(|percent| *percent >= STORE_LARGE_PERCENT) {
+        parts.push(part(8, pen.span(Role::StatusProblem, &format!("△ STORE {percent} %"))));
+    }
     parts.push(part(10, open(pen, snapshot)));
     parts.extend(folded(pen, snapshot));
+    if let Some((run, by)) = people::asks_for_wheel(snapshot, &ctx.ui.me) {
+        parts.push(part(12, pen.span(Role::StatusProblem, &format!("{by} asks for the wheel of {run}"))));
+    }
+    if let Some((long, short)) = people::others_here(ctx) {
+        parts.push(Part { rank: 3, spans: vec![pen.plain(&long)], short: Some(pen.plain(&short)) });
+    }
     parts.extend(cold(pen, snapshot));
     if snapshot.counts.dropped_count > 0 {
         let text = format!("{} dropped", human_count(snapshot.counts.dropped_count));

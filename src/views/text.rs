@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::context::Glyphs;
-use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::model::human_count;
 
 /// Marks on one base character; a fourth is shown by its number, so that a flood of them cannot pile up over the lines above.
@@ -223,6 +223,15 @@ pub fn age(ms: i64) -> String {
         ms if ms < HOUR_MS => format!("{} m", ms / MINUTE_MS),
         ms if ms < DAY_MS => format!("{} h {:02}", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS),
         ms => format!("{} d {:02}", ms / DAY_MS, ms % DAY_MS / HOUR_MS),
+    }
+}
+
+/// The same, by the second in the first minute: `12 s`, `44 m`.
+#[must_use]
+pub fn short_age(ms: i64) -> String {
+    match ms.max(0) {
+        ms if ms < MINUTE_MS => format!("{} s", ms / SECOND_MS),
+        ms => age(ms),
     }
 }
 

@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::talk::Talk;
+use crate::engine::clock::Timestamp;
 use crate::engine::model::{AnomalyId, ChangeId, IncidentId, RolloutId, RunId, ServiceName};
 use crate::engine::snapshot::patches::Grouping;
 
 /// The panes, in the order of their keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pane {
     /// Is something broken?
     #[default]
@@ -60,7 +64,8 @@ impl Pane {
 }
 
 /// What the pane Patches shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PatchView {
     /// What must be patched.
     #[default]
@@ -74,7 +79,8 @@ pub enum PatchView {
 }
 
 /// What a row of a list is about; stays the same from picture to picture.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RowKey {
     /// An incident.
     Incident(IncidentId),
@@ -162,7 +168,8 @@ pub struct Confirmation {
 }
 
 /// What is written in the box for texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Written {
     /// A note for the timeline.
     #[default]
@@ -186,6 +193,30 @@ impl Written {
             Self::Draft => "draft of a runbook",
         }
     }
+}
+
+/// What happened while somebody was away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// Until when everything was seen.
+    pub since: Timestamp,
+    /// The picture that it is told from.
+    pub until: Timestamp,
+    /// A line each.
+    pub happened: Vec<String>,
+}
+
+/// A text that was begun and not sent, as it was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsent {
+    /// For which incident.
+    pub incident: IncidentId,
+    /// What kind of text.
+    pub what: Written,
+    /// Its lines.
+    pub lines: Vec<String>,
+    /// When it was last written at.
+    pub at: Timestamp,
 }
 
 /// The one thing drawn over the panes.
@@ -224,6 +255,8 @@ pub enum Overlay {
         /// What kind of text.
         what: Written,
     },
+    /// The first of [`UiState::unsent`] is offered.
+    Unsent,
     /// A question.
     Confirm(Confirmation),
     /// Evidence for and against the hypotheses.
@@ -250,6 +283,18 @@ pub enum Overlay {
         /// First line shown.
         offset: usize,
     },
+    /// Who is attached.
+    People {
+        /// First line shown.
+        offset: usize,
+    },
+    /// What happened while this person was away.
+    Away {
+        /// That.
+        away: Away,
+        /// First line shown.
+        offset: usize,
+    },
     /// The whole of a row: an audit entry, a change, what is wrong with a file, a patch.
     Entry {
         /// Which.
@@ -268,9 +313,20 @@ pub struct Notice {
     pub is_problem: bool,
 }
 
+/// That the engine is not heard any more, so that what is shown grows old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// For how long.
+    pub ms: i64,
+    /// Why the line to it is lost; `None` where there is one, and nothing comes.
+    pub why: Option<Arc<str>>,
+}
+
 /// Everything the screen remembers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UiState {
+    /// Who sits here, as the engine knows the person; empty before that is known.
+    pub me: Arc<str>,
     /// The pane on the screen.
     pub pane: Pane,
     /// Panes to go back to with Esc.
@@ -295,8 +351,12 @@ pub struct UiState {
     pub patch_lists: BTreeMap<PatchView, ListState>,
     /// What was asked in plain words, and what is being asked.
     pub talk: Talk,
+    /// Texts that an earlier console left behind, and that are still to be offered.
+    pub unsent: Vec<Unsent>,
     /// First line of the runbook's output shown, from its end: 0 follows.
     pub output_scroll: usize,
+    /// Set while the engine is not heard.
+    pub unheard: Option<Unheard>,
     /// True where keys that change the world are taken away.
     pub is_read_only: bool,
     /// True while the picture is held still.

@@ -9,8 +9,8 @@ use hypocenter::app::attach::line::{LineProblem, ask_in_text};
 use hypocenter::app::attach::pump::{self, Joined, Link};
 use hypocenter::engine::attach::hello::{Greeting, Says, Wants};
 use hypocenter::engine::attach::message::SettingsMark;
-use hypocenter::engine::attach::place::Place;
-use hypocenter::engine::attach::server::{self, Served, Wish};
+use hypocenter::engine::attach::place::{Place, PlaceProblem};
+use hypocenter::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::handle::{EngineHandle, HandleEnds, Question};
 use hypocenter::engine::ingest::{StopSignal, StopSwitch};
@@ -22,7 +22,7 @@ use hypocenter::engine::settings::{AttachSettings, PeopleSettings};
 use hypocenter::engine::snapshot::Snapshot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::fixtures;
@@ -36,13 +36,35 @@ struct Behind {
     wishes: mpsc::Receiver<Wish>,
     stop: StopSwitch,
     place: Place,
+    farewell: watch::Sender<Option<Farewell>>,
+    attendance: Arc<Attendance>,
 }
 
 fn serve(folder: &Path) -> Behind {
-    let (handle, ends) = EngineHandle::pair(Arc::new(picture(1)));
+    behind(folder, picture(1)).unwrap()
+}
+
+/// One in the place of another that has just ended, with this picture first.
+async fn serve_first(folder: &Path, first: Snapshot) -> Behind {
+    let begun = async {
+        loop {
+            match behind(folder, first.clone()) {
+                Ok(behind) => return behind,
+                // The other one still listens for a moment.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    timeout(PATIENCE, begun).await.expect("the place is free")
+}
+
+fn behind(folder: &Path, first: Snapshot) -> Result<Behind, PlaceProblem> {
+    let (handle, ends) = EngineHandle::pair(Arc::new(first));
     let place = Place::of(folder, &AttachSettings::default());
-    let listener = place.listen().unwrap();
+    let listener = place.listen()?;
     let (wished, wishes) = mpsc::channel(4);
+    let (farewell, farewells) = watch::channel(None);
+    let attendance = Arc::new(Attendance::default());
     let served = Served {
         handle,
         people: PeopleSettings::default(),
@@ -50,10 +72,13 @@ fn serve(folder: &Path) -> Behind {
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },
         wishes: wished,
+        is_background: true,
+        farewell: farewells,
+        attendance: Arc::clone(&attendance),
     };
     let (stop, stopped) = StopSignal::pair();
     tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
-    Behind { ends, wishes, stop, place }
+    Ok(Behind { ends, wishes, stop, place, farewell, attendance })
 }
 
 /// A picture that differs from the others in what changes all the time.
@@ -110,7 +135,7 @@ async fn a_console_that_does_not_read_holds_up_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let behind = serve(folder.path());
     let mut deaf = behind.place.connect().await.unwrap();
-    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 1 wants attach\n").await.unwrap();
+    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 2 wants attach\n").await.unwrap();
     let console = join(&behind.place, None).await;
     for revision in 2..=2_000 {
         behind.ends.snapshots.send_replace(Arc::new(picture(revision)));
@@ -146,7 +171,7 @@ async fn an_engine_that_ends_leaves_what_is_not_answered_open_and_is_joined_agai
     let mut joined = join(&behind.place, None).await;
     let answer = joined.handle.send(&Person::admin("ana"), note());
     let envelope = timeout(PATIENCE, behind.ends.requests.recv()).await.unwrap().unwrap();
-    let Behind { ends, wishes, stop, place } = behind;
+    let Behind { ends, wishes, stop, place, .. } = behind;
     stop.stop();
     drop((ends, envelope, wishes));
     let Reply::Lost { .. } = answer.await.unwrap() else { panic!("it is not known whether it was done") };
@@ -155,7 +180,7 @@ async fn an_engine_that_ends_leaves_what_is_not_answered_open_and_is_joined_agai
         panic!("nobody is there to do it")
     };
     // Another engine takes the place of the socket that is left behind.
-    let again = serve(folder.path());
+    let again = serve_first(folder.path(), picture(1)).await;
     again.ends.snapshots.send_replace(Arc::new(picture(77)));
     timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
     assert_eq!(*shows(&joined, 77).await, picture(77));
@@ -228,9 +253,9 @@ async fn what_is_no_console_is_cut_off_and_costs_nothing() {
     let console = join(&behind.place, None).await;
     let mut streams: Vec<UnixStream> = Vec::new();
     for bytes in [
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 1 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
+        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
         [b'x'; 4_096].as_slice(),
     ] {
         let mut stream = behind.place.connect().await.unwrap();
@@ -266,4 +291,49 @@ async fn one_too_many_is_told_so_and_a_seat_that_is_left_is_free() {
         }
     };
     timeout(PATIENCE, free).await.expect("a seat is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_there_hears_why_the_engine_ends_and_nobody_is_let_in_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut joined = join(&behind.place, None).await;
+    let why: Arc<str> = "ana ended it".into();
+    behind.farewell.send_replace(Some(Farewell { why: Arc::clone(&why), is_wanted: true }));
+    let Err(LineProblem::Refused { why: told }) = pump::join(behind.place.clone(), None).await else {
+        panic!("it is ending")
+    };
+    assert!(told.contains("the engine is ending") && told.contains(&*why), "{told}");
+    let text = ask_in_text(behind.place.connect().await.unwrap(), Wants::Status).await.unwrap();
+    assert!(text.contains("1 attached") && text.contains(&*why), "{text}");
+    // Until then it is served as before.
+    behind.ends.snapshots.send_replace(Arc::new(picture(5)));
+    assert_eq!(*shows(&joined, 5).await, picture(5));
+    let Behind { ends, stop, attendance, .. } = behind;
+    stop.stop();
+    drop(ends);
+    timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Ended(Arc::clone(&why)))).await.unwrap().unwrap();
+    let gone = async {
+        while attendance.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("its seat is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picture_of_an_engine_that_is_still_opening_its_store_takes_nothing_off_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut joined = join(&behind.place, None).await;
+    let Behind { ends, stop, .. } = behind;
+    stop.stop();
+    drop(ends);
+    // It says nothing at its end, so that somebody has to look for another one.
+    timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Lost(_)))).await.unwrap().unwrap();
+    let again = serve_first(folder.path(), Snapshot::empty()).await;
+    timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
+    assert_eq!(*joined.handle.snapshots().borrow().clone(), picture(1));
+    again.ends.snapshots.send_replace(Arc::new(picture(9)));
+    assert_eq!(*shows(&joined, 9).await, picture(9));
 }

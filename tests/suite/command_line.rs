@@ -216,10 +216,8 @@ fn a_store_held_by_somebody_who_shows_nothing_is_told_with_advice_that_works() {
     let state = home.path().join("state");
     hypo(home.path()).args(["demo", "--headless", "--state-dir"]).arg(&state).assert().success();
     let holder = hypocenter::engine::store::Store::open(&state).unwrap();
-    // As a crash leaves it, of a process that is gone.
-    std::fs::write(state.join("picture"), "hypo picture 1, version 0.0.1, pid 1\n").unwrap();
     for (arguments, advice) in [
-        (["incidents"].as_slice(), "end that one"),
+        (["incidents"].as_slice(), "nobody listens at"),
         (&["export"], "end that one, export, and start it again"),
         (&["import", "/dev/null"], "another folder with --state-dir"),
     ] {
@@ -237,16 +235,29 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
     use std::sync::Arc;
 
     use hypocenter::engine::act::executor::Executor;
+    use hypocenter::engine::attach::message::SettingsMark;
+    use hypocenter::engine::attach::place::Place;
+    use hypocenter::engine::attach::server::{self, Served};
+    use hypocenter::engine::clock::Timestamp;
+    use hypocenter::engine::ingest::StopSignal;
     use hypocenter::engine::runbooks::Library;
-    use hypocenter::engine::runtime::{Runtime, RuntimeConfig, picture_file};
-    use hypocenter::engine::settings::EngineSettings;
+    use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
+    use hypocenter::engine::settings::{AttachSettings, EngineSettings, PeopleSettings};
 
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
     hypo(home.path()).args(["demo", "--headless", "--approve", "all", "--state-dir"]).arg(&state).assert().success();
-    let list =
-        |what: &str| hypo(home.path()).args([what, "--all", "--json", "--state-dir"]).arg(&state).output().unwrap();
+    let run = |arguments: &[&str]| hypo(home.path()).args(arguments).arg("--state-dir").arg(&state).output().unwrap();
+    let list = |what: &str| run(&[what, "--all", "--json"]);
+    let question = "rps of cart on 2026-11-17 at 14:33";
+    let asked = || {
+        let output = run(&["ask", "--json", question]);
+        let answer = json(&output)["answer"].as_str().unwrap().to_owned();
+        (answer, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
     let before = ["incidents", "anomalies"].map(|what| json(&list(what)));
+    let (answer, _) = asked();
+    assert!(answer.starts_with("request_rate of cart was "), "{answer}");
 
     let settings = EngineSettings::default();
     let mut runtime = Runtime::start(RuntimeConfig {
@@ -260,22 +271,83 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
     })
     .unwrap();
     runtime.started().await.unwrap();
-    while picture_file::read(&state).unwrap().is_none() {
-        tokio::task::yield_now().await;
-    }
+    let place = Place::of(&state, &AttachSettings::default());
+    let listener = place.listen().unwrap();
+    let mark = place.mark().unwrap();
+    let (wished, _wishes) = tokio::sync::mpsc::channel(1);
+    let (_farewell, farewells) = tokio::sync::watch::channel(None);
+    let served = Served {
+        handle: runtime.handle(),
+        people: PeopleSettings::default(),
+        pid: i32::try_from(std::process::id()).unwrap(),
+        since: Timestamp(1_000),
+        settings: SettingsMark { path: "".into(), digest: "".into() },
+        wishes: wished,
+        is_background: true,
+        farewell: farewells,
+        attendance: Arc::default(),
+    };
+    let (stop, stopped) = StopSignal::pair();
+    let serving = tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
+    let told = format!("from the running hypo pid {}, ", std::process::id());
     for (what, before) in ["incidents", "anomalies"].into_iter().zip(before) {
         let output = list(what);
         assert_eq!(json(&output), before);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains(&format!("from the running hypo pid {}, ", std::process::id())), "{said}");
+        assert!(said.contains(&told), "{said}");
+    }
+    let (again, said) = asked();
+    assert_eq!(again, answer, "what was measured at other times is told beside an engine, too");
+    assert!(said.contains(&told), "{said}");
+    let killed = run(&["kill", "--reason", "a drill"]);
+    let said = String::from_utf8_lossy(&killed.stdout).into_owned();
+    assert!(said.contains("the kill switch is ON") && said.contains("the engine says: "), "{said}");
+    assert!(runtime.handle().snapshots().borrow().kill.is_some(), "at once, not by the file");
+    let doctor = run(&["doctor", "--json"]);
+    let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert_eq!(found["store"]["is_fine"], true, "{found}");
+    let socket = &found["engine"][0];
+    assert!(socket["subject"] == "socket" && socket["is_fine"] == true, "{found}");
+    let listens = format!("pid {} listens at {}", std::process::id(), place.socket().display());
+    assert!(socket["text"].as_str().unwrap().contains(&listens), "{found}");
+    stop.stop();
+    serving.await.unwrap();
+    place.leave(mark).unwrap();
+    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
+    let output = list("incidents");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name == "picture" || name == "archive"), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_beside_an_engine_of_another_version_says_which() {
+    use hypocenter::engine::attach::place::Place;
+    use hypocenter::engine::settings::AttachSettings;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    hypo(home.path()).args(["demo", "--headless", "--state-dir"]).arg(&state).assert().success();
+    let listener = Place::of(&state, &AttachSettings::default()).listen().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut console, _) = listener.accept().await.unwrap();
+            let mut said = [0; 512];
+            assert!(console.read(&mut said).await.unwrap() > 0);
+            console.write_all(b"hypo attach 1 version 9.9.9 wire 99 pid 5 since 1000 says joined\n").await.unwrap();
+        }
+    });
+    for arguments in [&["incidents"][..], &["ask", "what is broken"]] {
+        let output = hypo(home.path()).args(arguments).arg("--state-dir").arg(&state).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("the engine is hypo 9.9.9 (wire 99, pid 5"), "{said}");
     }
     let doctor = hypo(home.path()).args(["doctor", "--json", "--state-dir"]).arg(&state).output().unwrap();
     let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-    assert_eq!(found["store"]["is_fine"], true, "{found}");
-    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
-    assert_eq!(picture_file::read(&state).unwrap(), None);
-    let output = list("incidents");
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let socket = &found["engine"][0];
+    assert!(socket["is_fine"] == false && socket["text"].as_str().unwrap().contains("hypo 9.9.9"), "{found}");
 }
 
 #[test]

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use hypocenter::engine::model::AlertState;
 use hypocenter::engine::store::Store;
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use portable_pty::CommandBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::components::{Server, free_port};
+use super::engines::{EndsEngine, pid_in, said};
 use super::terminal::Session;
 
 /// Longest wait for what must come.
@@ -18,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A way for alerts of one test alone: a pushed value, a rule in Prometheus, Alertmanager, and a port for its webhooks.
 struct Alerting {
+    /// Goes before the folder that it is in.
+    _engine: EndsEngine,
     folder: TempDir,
     pushgateway: Server,
     prometheus: Server,
@@ -49,7 +53,8 @@ impl Alerting {
             pushgateway.host_and_port()
         );
         let prometheus = Server::prometheus(&place, &configuration);
-        Self { folder, pushgateway, prometheus, alertmanager, hook_port }
+        let _engine = EndsEngine::of(folder.path(), &folder.path().join("state"));
+        Self { _engine, folder, pushgateway, prometheus, alertmanager, hook_port }
     }
 
     /// The settings of a console on all of it.
@@ -129,6 +134,8 @@ async fn a_real_alert_reaches_the_incident_pane_of_the_program_as_one() {
     session.press(b"Q");
     session.ends_clean();
 
+    let (code, text) = said(alerting.folder.path(), &alerting.state_dir(), &["stop"]);
+    assert_eq!(code, Some(0), "{text}");
     let stored = Store::open(&alerting.state_dir()).unwrap().load().unwrap();
     let [alert] = stored.alerts.as_slice() else { panic!("one alert, not {:#?}", stored.alerts) };
     assert_eq!((&*alert.notice.name, alert.notice.state), ("QueueTooLong", AlertState::Firing));
@@ -152,8 +159,11 @@ async fn what_was_acknowledged_and_noted_is_there_after_a_kill() {
     session.press(b"the batch job is stuck");
     session.press(b"\x04");
     session.wait_for("note on INC-1");
-    kill(session.pid(), Signal::SIGKILL).unwrap();
+    let status = said(alerting.folder.path(), &alerting.state_dir(), &["status"]).1;
+    let engine = pid_in(&status).unwrap_or_else(|| panic!("no engine: {status}"));
+    // Its console first, which would start it again.
     drop(session);
+    kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
 
     let report = incidents(&alerting.state_dir(), alerting.folder.path());
     let [incident] = report["incidents"].as_array().unwrap().as_slice() else { panic!("one incident: {report}") };

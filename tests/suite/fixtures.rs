@@ -695,8 +695,11 @@ pub fn untold() -> Snapshot {
 /// A store that cannot be written, a broken file, no cause found, a step that was interrupted.
 pub fn error() -> Snapshot {
     let mut snapshot = live();
-    snapshot.store =
-        StoreStatus { path: "/var/lib/hypo".into(), problem: Some("no space left: free some, then restart".into()) };
+    snapshot.store = StoreStatus {
+        path: "/var/lib/hypo".into(),
+        problem: Some("no space left: free some, then restart".into()),
+        ..StoreStatus::default()
+    };
     snapshot.file_problems = vec![FileProblem {
         file: "themes/own.toml".into(),
         line: 4,
@@ -780,7 +783,7 @@ pub fn hostile() -> Snapshot {
         }
     }
     snapshot.file_problems = vec![FileProblem { file: evil.into(), line: 1, text: evil.into() }];
-    snapshot.store = StoreStatus { path: evil.into(), problem: Some(evil.into()) };
+    snapshot.store = StoreStatus { path: evil.into(), problem: Some(evil.into()), size_bytes: 3, size_max_bytes: 4 };
     snapshot.sources = vec![down(evil)];
     for exception in &mut snapshot.patch_exceptions {
         Arc::make_mut(exception).reason = evil.into();

@@ -577,7 +577,8 @@ fn a_runbook_that_ran_is_not_proposed_first_again() {
     let place = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
     assert!(place("another way") < place("ran as RUN-3"), "{screen}");
     console.press("a");
-    let expected = Request::StartRun { incident: IncidentId(42), runbook: "other".into() };
+    let digest = console.state.snapshot.proposals[&IncidentId(42)][1].shown();
+    let expected = Request::StartRun { incident: IncidentId(42), runbook: "other".into(), digest };
     assert_eq!(console.requests(), [&expected]);
     // What a person stopped has not failed.
     let stopped = with_run(|run| {
@@ -593,17 +594,19 @@ fn a_runbook_that_ran_is_not_proposed_first_again() {
 #[test]
 fn the_other_keys_of_a_run() {
     let (run, step) = (RunId(3), 1);
+    let shown = || fixtures::live().runs[0].shown();
     for (keys, expected) in [
         ("5 d", Request::DryRun { run, step, digest: "3f9a".into() }),
-        ("5 s o k Enter", Request::Skip { run, step, reason: "ok".into() }),
+        ("5 s o k Enter", Request::Skip { run, step, reason: "ok".into(), digest: shown() }),
         ("5 x Enter", Request::StopRun { run, escalate: None }),
         ("5 x h a r d Enter", Request::StopRun { run, escalate: Some("hard".into()) }),
-        ("5 F y e s Enter", Request::RunFrom { run, step, reason: "yes".into() }),
+        ("5 F y e s Enter", Request::RunFrom { run, step, reason: "yes".into(), digest: shown() }),
         (
             "5 E a = 1 ; b = 2 Enter",
             Request::EditRun {
                 run,
                 params: [("a", "1"), ("b", "2")].map(|(name, value)| (name.into(), value.into())).into(),
+                digest: shown(),
             },
         ),
         ("1 !", Request::Kill { reason: "at the console".into() }),
@@ -627,7 +630,8 @@ fn the_other_keys_of_a_run() {
 fn approve_in_incident_begins_the_run_and_then_shows_its_step_before_it_is_run() {
     let mut console = Console::with("default", without_run());
     console.press("3 a");
-    let expected = Request::StartRun { incident: IncidentId(42), runbook: "revert-network-policy".into() };
+    let digest = console.state.snapshot.proposals[&IncidentId(42)][0].shown();
+    let expected = Request::StartRun { incident: IncidentId(42), runbook: "revert-network-policy".into(), digest };
     assert_eq!((console.requests(), console.state.ui.pane), (vec![&expected], Pane::Runbook));
     let mut console = Console::live();
     console.press("3 a");
@@ -850,7 +854,10 @@ fn a_note_is_kept_as_a_draft_until_the_engine_has_it() {
     console.tell(Message::Reply(note.clone(), Reply::Refused { reason: "the disk is full".into() }));
     assert!(console.notice().contains("kept as a draft"));
     console.press("n Ctrl-d");
-    assert_eq!(console.requests(), [&note, &note]);
+    console.tell(Message::Reply(note.clone(), Reply::Lost { reason: "the line is lost".into() }));
+    assert!(console.notice().contains("is not known, and it is kept as a draft"), "{}", console.notice());
+    console.press("n Ctrl-d");
+    assert_eq!(console.requests(), [&note, &note, &note]);
     console.tell(Message::Reply(note, Reply::Done { text: "noted".into() }));
     console.press("Q");
     assert_eq!(console.effects.last(), Some(&Effect::Quit));

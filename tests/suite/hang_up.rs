@@ -1,10 +1,15 @@
-//! The line drops while a command runs: the command comes to its end, and what it said and did is there at the next start.
+//! The line drops while a command runs: the engine goes on, the command comes to its end, and what it said and did is kept.
 
 use std::time::{Duration, Instant};
 
+use hypocenter::app::attach::line::LineProblem;
+use hypocenter::app::attach::pump;
+use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::model::{Run, RunState, StepState};
+use hypocenter::engine::settings::AttachSettings;
 use nix::sys::signal::{Signal, kill};
 
+use super::engines::until;
 use super::terminal::Session;
 use super::walking::{self, Ground};
 
@@ -36,7 +41,9 @@ fn a_dropped_line_leaves_a_running_command_and_its_output_alone() {
     // As the kernel does it when the terminal goes away.
     kill(session.pid(), Signal::SIGHUP).unwrap();
     session.ends();
-    assert_eq!(ground.lines(), ["one"]);
+    let (code, text) = ground.said(&["status"]);
+    assert!(code == Some(0) && text.contains("1 open"), "{text}");
+    until("the end of the command", || ground.lines() == ["one"]);
     let run = &ground.stored_runs()[&1];
     assert!(matches!(acted(run), StepState::Succeeded { .. }), "{:?}", acted(run));
     assert!(run.steps[0].output.iter().any(|line| line.as_ref() == "did one"), "{:?}", run.steps[0].output);
@@ -50,10 +57,21 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     let ground = Ground::lay(folder.path(), "30");
     let mut session = amid_the_act(&ground);
     let begun = Instant::now();
-    session.press_still(b"Q", "the program stays until it has ended");
-    session.press_still(b"y", "hypo waits for the end of step 1 of RUN-1");
-    session.press(b"\x03");
+    // Nothing is lost by leaving, so nothing is asked.
+    session.press(b"Q");
     session.ends_clean();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ground.said(&["stop"]));
+        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
+        let place = Place::of(&ground.state_dir(), &AttachSettings::default());
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let Err(LineProblem::Refused { why }) = tokio.block_on(pump::join(place, None)) else { panic!("it is ending") };
+        assert!(why.contains("the engine is ending") && why.contains("hypo stop"), "{why}");
+        assert!(!waiting.is_finished(), "a command runs");
+        let (code, text) = ground.said(&["stop", "--now"]);
+        assert_eq!(code, Some(0), "{text}");
+        assert_eq!(waiting.join().unwrap().0, Some(0));
+    });
     assert!(begun.elapsed() < Duration::from_secs(25), "it waited");
     let run = &ground.stored_runs()[&1];
     assert!(matches!(acted(run), StepState::Running { .. }), "{:?}", acted(run));
@@ -63,4 +81,26 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     session.press(b"Q");
     session.ends_clean();
     assert_eq!(ground.lines(), [""; 0], "it is not begun again by itself");
+}
+
+#[test]
+fn the_kill_switch_is_heard_while_the_engine_waits_for_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = Ground::lay(folder.path(), "30");
+    let mut session = amid_the_act(&ground);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ground.said(&["stop"]));
+        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
+        // By the console that is still there: its engine listens to nothing else any more.
+        session.press(b"!");
+        session.wait_for("ended it by `hypo stop`");
+        assert_eq!(waiting.join().unwrap().0, Some(0));
+    });
+    assert!(begun.elapsed() < Duration::from_secs(25), "it waited for the command all the same");
+    session.press(b"Q");
+    session.ends_clean();
+    let run = &ground.stored_runs()[&1];
+    assert!(!matches!(acted(run), StepState::Succeeded { .. }), "{:?}", acted(run));
+    assert_eq!(ground.lines(), [""; 0]);
 }

@@ -13,7 +13,7 @@ use hypocenter::engine::model::{Person, Run, StepState};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
 
-use super::walking::{self, Ground, INCIDENT};
+use super::walking::{self, Ground};
 
 /// Where a life is told its folder.
 const FOLDER: &str = "HYPO_LEFT_OVER_FOLDER";
@@ -43,7 +43,8 @@ async fn life() {
     runtime.started().await.unwrap();
     let handle = runtime.handle();
     seen(&handle, |snapshot| snapshot.proposals.values().any(|all| !all.is_empty())).await;
-    ask(&handle, Request::StartRun { incident: INCIDENT, runbook: "mend".into() }).await;
+    let start = walking::start(&handle.snapshots().borrow());
+    ask(&handle, start).await;
     let snapshot = seen(&handle, |snapshot| state(snapshot) == Some(StepState::Waiting)).await;
     let run = walking::run(&snapshot).unwrap();
     let digest = Arc::clone(&run.steps[0].offer);

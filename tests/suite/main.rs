@@ -13,6 +13,12 @@ mod attached;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod away;
+#[cfg(test)]
+mod background;
+#[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod binary;
 #[cfg(test)]
 mod command_line;
@@ -35,6 +41,10 @@ mod demo;
 #[cfg(test)]
 mod end_to_end_real;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod executors_real;
 #[cfg(test)]
 mod fixtures;
@@ -46,6 +56,8 @@ mod hang_up;
 mod hostile_values;
 #[cfg(test)]
 mod kill_at_start;
+#[cfg(test)]
+mod left_off;
 #[cfg(test)]
 mod left_over;
 #[cfg(test)]
@@ -63,6 +75,8 @@ mod page_questions;
 #[cfg(test)]
 mod patch_hosts;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod planted;
 #[cfg(test)]
 mod policy_oracle;
@@ -78,6 +92,8 @@ mod questions;
 mod real_service;
 #[cfg(test)]
 mod redaction;
+#[cfg(test)]
+mod release;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
@@ -110,6 +126,8 @@ mod store_damage;
 mod terminal;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod two_consoles;
 #[cfg(test)]

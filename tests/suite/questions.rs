@@ -429,6 +429,10 @@ fn the_shop_s_questions_are_answered_from_what_happens_there() {
         let (found, text) = told(questions);
         assert!(found == state && text.contains(says), "{questions:?}: {found:?}\n{text}");
     }
+    let (_, text) = told(&["runbook for the auth errors"]);
+    assert!(text.contains("it speaks of errors") && !text.contains("No runbook speaks of"), "{text}");
+    let (_, text) = told(&["runbook for the auth zeppelins"]);
+    assert!(text.contains("fits best") && text.contains("No runbook speaks of zeppelins."), "{text}");
 }
 
 /// What an answer proposes to ask next is answered when it is asked.

@@ -14,8 +14,8 @@ use hypocenter::engine::handle::EngineHandle;
 use hypocenter::engine::input::{Input, RequestId, StepProgress, StepReport};
 use hypocenter::engine::job::Job;
 use hypocenter::engine::model::{
-    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentState, Labels, Person, Run, RunState, Sample,
-    SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
+    BadWhen, CauseKind, ChangeKind, ChangeNotice, Incident, IncidentId, IncidentState, Labels, Person, Run, RunState,
+    Sample, SampleBatch, SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Signal, SourceName, StepState, Unit,
 };
 use hypocenter::engine::pipeline::Engine;
 use hypocenter::engine::request::{Reply, Request};
@@ -180,9 +180,10 @@ impl Watched {
     async fn walk(&self, runbook: &str) -> Arc<Run> {
         let mut snapshots = self.handle.snapshots();
         let incident = live(&snapshots.borrow_and_update()).unwrap().id;
+        let digest = proposed(&snapshots.borrow_and_update(), incident, runbook);
         let begun = self
             .handle
-            .send(&Person::admin("ana"), Request::StartRun { incident, runbook: runbook.into() })
+            .send(&Person::admin("ana"), Request::StartRun { incident, runbook: runbook.into(), digest })
             .await
             .unwrap();
         assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
@@ -406,7 +407,8 @@ impl Turned {
     /// Begins the runbook and approves what it offers, until it is for time to tell.
     async fn walk(&mut self, runbook: &str) -> Arc<Run> {
         let incident = live(&self.engine.snapshot(self.now)).unwrap().id;
-        self.ask(Request::StartRun { incident, runbook: runbook.into() }).await;
+        let digest = proposed(&self.engine.snapshot(self.now), incident, runbook);
+        self.ask(Request::StartRun { incident, runbook: runbook.into(), digest }).await;
         loop {
             let run = Arc::clone(self.engine.snapshot(self.now).latest_run(incident).unwrap());
             match next(&run) {
@@ -493,4 +495,10 @@ async fn the_runbook_that_makes_it_worse_is_stopped_and_what_is_mended_must_hold
         verified_ms / SECOND_MS,
         turned.now.since_ms(acted_at) / SECOND_MS,
     );
+}
+
+/// A proposal as this picture shows it.
+fn proposed(snapshot: &Snapshot, incident: IncidentId, runbook: &str) -> Arc<str> {
+    let proposals = snapshot.proposals.get(&incident).into_iter().flatten();
+    proposals.into_iter().find(|proposal| proposal.runbook.id.as_ref() == runbook).unwrap().shown()
 }

@@ -83,3 +83,37 @@ async fn an_engine_without_a_screen_is_joined_killed_joined_again_and_ended() {
     assert!(!place.socket().exists());
     assert_eq!(said(&["stop"]).0, Some(1));
 }
+
+#[test]
+fn a_service_manager_is_told_that_it_is_ready_lives_and_ends() {
+    let home = tempfile::tempdir().unwrap();
+    let unit = hypo(home.path(), &["serve", "--print-unit"]);
+    let unit = String::from_utf8(unit.stdout).unwrap();
+    for line in ["Type=notify", "ProtectSystem=strict", "NoNewPrivileges=yes", "KillMode=mixed", "Restart=on-failure"] {
+        assert!(unit.lines().any(|there| there == line), "{line} is not in\n{unit}");
+    }
+    let socket = home.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hypo"));
+    command.env("HOME", home.path()).env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    command.arg("--state-dir").arg(home.path().join("state")).arg("serve").stdout(Stdio::null());
+    let mut engine = Engine(command.spawn().unwrap());
+    let told = || {
+        let mut buffer = [0; 1_024];
+        let count = manager.recv(&mut buffer).expect("the service manager is told nothing");
+        String::from_utf8_lossy(&buffer[..count]).trim().to_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    let (code, text) = {
+        let output = hypo(home.path(), &["status"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert!(code == Some(0) && !text.contains("being opened"), "{text}");
+    assert_eq!([told(), told(), told()], ["WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(engine.0.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    while told() != "STOPPING=1" {}
+    assert_eq!(engine.0.wait().unwrap().code(), Some(0));
+}

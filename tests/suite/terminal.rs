@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use hypocenter::app::engine_link::EngineLink;
 use hypocenter::app::keymap::Keymap;
-use hypocenter::app::run::{ConsoleOptions, run};
+use hypocenter::app::options::ConsoleOptions;
+use hypocenter::app::run::run;
 use hypocenter::app::terminal::colour_depth::ColourDepth;
 use hypocenter::app::terminal::guard::TerminalGuard;
 use hypocenter::engine::handle::EngineHandle;
@@ -23,6 +24,8 @@ use super::fixtures;
 
 /// Says what the child is to be.
 const ROLE: &str = "HYPO_TEST_ROLE";
+/// Where that console keeps what it leaves behind; without it, nowhere.
+const LEFT_OFF: &str = "HYPO_TEST_LEFT_OFF";
 /// Far more than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The same for a whole incident: it unfolds in seconds, and a verify step of the demo holds for two minutes.
@@ -58,6 +61,7 @@ fn console() {
     let options = ConsoleOptions {
         keymap: Keymap::load("default", None).0,
         depth: ColourDepth::Cube,
+        left_off: std::env::var_os(LEFT_OFF).map(Into::into),
         ..ConsoleOptions::default()
     };
     runtime.block_on(run(EngineLink::new(handle, Person::admin("you")), options)).unwrap();
@@ -117,6 +121,15 @@ impl Session {
 
     fn console() -> Self {
         let mut session = Self::start(command("console"));
+        session.wait_for("INC-42");
+        session
+    }
+
+    /// The console on `INC-42` under way, which keeps in `folder` what it leaves behind.
+    pub fn console_keeping(folder: &Path) -> Self {
+        let mut command = command("console");
+        command.env(LEFT_OFF, folder);
+        let mut session = Self::start(command);
         session.wait_for("INC-42");
         session
     }

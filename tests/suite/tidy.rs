@@ -57,6 +57,11 @@ fn collect(folder: &Path, extension: &str, into: &mut Vec<PathBuf>) {
     }
 }
 
+/// True where a Rust file under `folder` has this text.
+pub fn is_in_sources(folder: &str, text: &str) -> bool {
+    rust_files(folder).iter().any(|source| source.text.contains(text))
+}
+
 /// Lines of files under `folder` that name one of `words`, but for files whose path starts with one of `but`.
 fn offenders(folder: &str, words: &[&str], but: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
@@ -137,13 +142,18 @@ fn views_draw_and_do_nothing_else() {
 
 #[test]
 fn the_console_reaches_the_world_through_the_engine_only() {
-    assert_none(&offenders("src/app", &["sled", "reqwest", "std::process", "tokio::process"], &[]), "the console asks");
+    // It starts engines, and the system's ssh as the line to one.
+    let but = ["src/app/attach/child.rs"];
+    assert_none(
+        &offenders("src/app", &["sled", "reqwest", "std::process", "tokio::process"], &but),
+        "the console asks",
+    );
 }
 
 #[test]
 fn processes_are_started_behind_the_gate_only() {
     let words = ["std::process", "tokio::process"];
-    let but = ["src/engine/act/steps/", "src/main.rs"];
+    let but = ["src/engine/act/steps/", "src/main.rs", "src/app/attach/child.rs"];
     assert_none(&offenders("src", &words, &but), "there is one door to the outside world");
 }
 

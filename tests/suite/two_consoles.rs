@@ -38,10 +38,8 @@ async fn of_many_who_approve_the_same_step_exactly_one_is_obeyed() {
     runtime.started().await.unwrap();
     let handle = runtime.handle();
     when(&handle, "a proposal", |snapshot| snapshot.proposals.get(&INCIDENT).is_some_and(|all| !all.is_empty())).await;
-    let begun = handle
-        .send(&Person::admin("ana"), Request::StartRun { incident: INCIDENT, runbook: "mend".into() })
-        .await
-        .unwrap();
+    let start = walking::start(&handle.snapshots().borrow());
+    let begun = handle.send(&Person::admin("ana"), start).await.unwrap();
     assert!(matches!(begun, Reply::Done { .. }), "{begun:?}");
     for round in 0..names.len() {
         let offered = when(&handle, "an offer", |snapshot| {
@@ -49,11 +47,12 @@ async fn of_many_who_approve_the_same_step_exactly_one_is_obeyed() {
         })
         .await;
         let token = Arc::clone(&walking::run(&offered).unwrap().steps[round].offer);
+        let shown = walking::run(&offered).unwrap().shown();
         let answers = (0..CONSOLES).map(|console| {
             let (run, step, digest) = (RunId(1), round, Arc::clone(&token));
             // One of them passes it over instead.
             let request = if console == CONSOLES - 1 && round % 2 == 1 {
-                Request::Skip { run, step, reason: "not needed".into() }
+                Request::Skip { run, step, reason: "not needed".into(), digest: Arc::clone(&shown) }
             } else {
                 Request::Approve { run, step, digest, typed_target: None }
             };

@@ -5,15 +5,17 @@ use std::sync::{Arc, LazyLock};
 
 use hypocenter::app::keymap::Keymap;
 use hypocenter::app::state::AppState;
+use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::model::{
-    Alert, AlertState, AnomalyId, IncidentId, Misfit, Severity, SuppressionReason, TimelineEntry, TimelineKind,
+    Alert, AlertState, AnomalyId, IncidentId, Misfit, Present, Role as PersonRole, RunId, Severity, SuppressionReason,
+    TimelineEntry, TimelineKind, Wheel, WheelAsked,
 };
 use hypocenter::engine::snapshot::patches::Grouping;
 use hypocenter::engine::snapshot::{FileProblem, Replaying, Snapshot};
 use hypocenter::views::context::{Glyphs, KeyHint, PaletteMatch, ViewContext};
 use hypocenter::views::theme::{Role, Theme};
 use hypocenter::views::ui_state::{
-    Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Written,
+    Away, Confirmation, ListState, Notice, Overlay, Pane, PatchView, RowKey, UiState, Unheard, Unsent, Written,
 };
 use hypocenter::views::{self, Drawn, Hit};
 use proptest::prelude::*;
@@ -164,6 +166,71 @@ fn every_pane_in_every_state() {
     }
 }
 
+/// The picture in which three people are here, of whom bo drives the run and the one at this console asks for the wheel.
+fn shared() -> Snapshot {
+    let mut snapshot = fixtures::live();
+    let at = fixtures::now();
+    let here = |seat, name: &str, role, incident, pane: &str| Present {
+        seat,
+        name: name.into(),
+        role,
+        since: Timestamp(at.0 - 720_000),
+        last_here: None,
+        incident,
+        pane: pane.into(),
+    };
+    snapshot.present = vec![
+        here(1, "ana", PersonRole::Commander, None, "Now"),
+        here(2, "bo", PersonRole::Responder, Some(IncidentId(42)), "Runbook"),
+        here(4, "cleo", PersonRole::Viewer, Some(IncidentId(42)), "Chain"),
+        here(5, "dai", PersonRole::Admin, Some(IncidentId(42)), "Incident"),
+    ];
+    let asked = Some(WheelAsked { by: "ana".into(), at });
+    snapshot.wheels.insert(RunId(3), Wheel { driver: "bo".into(), since: at, asked });
+    snapshot
+}
+
+#[test]
+fn several_people_see_one_another() {
+    let mut snapshot = shared();
+    let mut away = Overlay::Away {
+        away: Away {
+            since: Timestamp(fixtures::now().0 - 1_740_000),
+            until: fixtures::now(),
+            happened: vec![
+                "INC-43 opened, SEV2: checkout is slow".into(),
+                "bo approved step 3 of RUN-3".into(),
+                "2 steps of RUN-3 finished".into(),
+            ],
+        },
+        offset: 0,
+    };
+    let ui = |pane, overlay: &Overlay| UiState { me: "ana".into(), overlay: overlay.clone(), ..on(pane) };
+    for (width, height) in [(80, 24), (140, 40)] {
+        let size = format!("{width}x{height}");
+        for pane in [Pane::Now, Pane::Incident, Pane::Runbook] {
+            let name = format!("together_{}_{size}", pane.title().to_lowercase());
+            insta::assert_snapshot!(name, shown(&snapshot, &ui(pane, &Overlay::None), width, height));
+        }
+        let list = Overlay::People { offset: 0 };
+        insta::assert_snapshot!(format!("people_{size}"), shown(&snapshot, &ui(Pane::Incident, &list), width, height));
+        insta::assert_snapshot!(format!("away_{size}"), shown(&snapshot, &ui(Pane::Now, &away), width, height));
+    }
+    // Whoever drives and is asked, and a driver who has left.
+    let driving = UiState { me: "bo".into(), ..on(Pane::Runbook) };
+    insta::assert_snapshot!("together_driver_80x24", shown(&snapshot, &driving, 80, 24));
+    snapshot.present.retain(|present| present.name.as_ref() != "bo");
+    away = Overlay::People { offset: 0 };
+    insta::assert_snapshot!("people_driver_gone_80x24", shown(&snapshot, &ui(Pane::Now, &away), 80, 24));
+    // Somebody who is alone sees nothing of all that.
+    snapshot.present.retain(|present| present.name.as_ref() == "ana");
+    snapshot.wheels.insert(RunId(3), Wheel { driver: "ana".into(), since: fixtures::now(), asked: None });
+    let alone = |pane| shown(&snapshot, &ui(pane, &Overlay::None), 80, 24);
+    for pane in Pane::ALL {
+        assert_eq!(alone(pane), shown(&fixtures::live(), &on(pane), 80, 24));
+    }
+}
+
 #[test]
 fn patches_by_every_grouping_and_whatever_could_not_be_found() {
     let mut snapshot = fixtures::live();
@@ -285,6 +352,38 @@ fn the_box_for_texts_says_what_is_written_in_it() {
         let ui = UiState { overlay: Overlay::Note { incident: IncidentId(42), what }, ..on(Pane::Incident) };
         let screen = shown(&fixtures::live(), &ui, 80, 24);
         assert!(screen.contains(title) && screen.contains("Ctrl-d save"), "{screen}");
+    }
+}
+
+#[test]
+fn a_text_that_was_not_sent_is_offered_with_its_beginning() {
+    let text = |what, lines: &[&str]| Unsent {
+        incident: IncidentId(42),
+        what,
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        at: fixtures::now() - 1_800_000,
+    };
+    let long =
+        "the pods come up and fall over again as soon as they are asked for anything at all, so it is not the image";
+    let unsent = vec![
+        text(Written::Note, &["netops says it is not them", "", long, "looked at egress", "\u{1b}[31mand", "more"]),
+        text(Written::Update, &["to all"]),
+    ];
+    let ui = UiState { overlay: Overlay::Unsent, unsent, ..on(Pane::Now) };
+    for (width, height) in [(80, 24), (120, 40)] {
+        insta::assert_snapshot!(format!("unsent_{width}x{height}"), shown(&fixtures::live(), &ui, width, height));
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_heard_says_how_old_everything_is() {
+    let silent = Unheard { ms: 12_400, why: None };
+    let lost = Unheard { ms: 252_000, why: Some("no engine answers: Connection refused (os error 111)".into()) };
+    for (name, unheard) in [("silent", silent), ("lost", lost)] {
+        let ui = UiState { unheard: Some(unheard), ..on(Pane::Incident) };
+        for (width, height) in [(80, 24), (160, 40)] {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), shown(&fixtures::live(), &ui, width, height));
+        }
     }
 }
 
@@ -549,7 +648,7 @@ fn rows_of_other_days_stand_in_line_with_those_of_today() {
 fn an_entry_of_the_log_is_whole_with_the_digest_of_its_step() {
     let mut snapshot = fixtures::live();
     let mut entry = snapshot.audit[1].as_ref().clone();
-    entry.run = Some(hypocenter::engine::model::RunId(3));
+    entry.run = Some(RunId(3));
     entry.text = format!("$ kubectl get netpol -n prod {} (step 2 of RUN-3)", "--selector=app ".repeat(12)).into();
     snapshot.audit[1] = Arc::new(entry);
     let ui = UiState { overlay: Overlay::Entry { row: RowKey::Audit(5), offset: 0 }, ..on(Pane::Log) };

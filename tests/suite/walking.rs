@@ -10,6 +10,7 @@ use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::job::Record;
 use hypocenter::engine::model::{Incident, IncidentId, IncidentState, Run, ServiceName};
+use hypocenter::engine::request::Request;
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
 use hypocenter::engine::settings::{EngineSettings, HostSettings};
@@ -17,22 +18,37 @@ use hypocenter::engine::snapshot::Snapshot;
 use hypocenter::engine::store::Store;
 use tokio::runtime::Handle;
 
+use super::engines::{self, EndsEngine};
 use super::fixtures;
 use super::terminal::Session;
 
 /// The incident that is there.
 pub const INCIDENT: IncidentId = IncidentId(42);
 
+/// The proposal of `mend` for an incident, as this picture shows it.
+pub fn proposed(snapshot: &Snapshot, id: IncidentId) -> Arc<str> {
+    let proposals = snapshot.proposals.get(&id).into_iter().flatten();
+    let mend = proposals.into_iter().find(|proposal| proposal.runbook.id.as_ref() == "mend");
+    mend.map_or_else(|| "not proposed".into(), |proposal| proposal.shown())
+}
+
+/// Begins `mend` for the incident.
+pub fn start(snapshot: &Snapshot) -> Request {
+    Request::StartRun { incident: INCIDENT, runbook: "mend".into(), digest: proposed(snapshot, INCIDENT) }
+}
+
 /// The folder of a test, with the program in it.
 pub struct Ground {
     folder: PathBuf,
+    /// Ends the engine that a console leaves behind.
+    _engine: EndsEngine,
 }
 
 impl Ground {
     /// Lays the incident into the store of a fresh folder, and the program beside it: `act.sh NAME` waits `delay` seconds
     /// and leaves a line `NAME`; `probe.sh NAME` says by its exit code whether there is one.
     pub fn lay(folder: &Path, delay: &str) -> Self {
-        let ground = Self { folder: folder.to_path_buf() };
+        let ground = Self::again(folder);
         let script = |name: &str, text: String| {
             let path = ground.folder.join(name);
             std::fs::write(&path, text).unwrap();
@@ -54,7 +70,8 @@ impl Ground {
 
     /// The ground that was laid in this folder before.
     pub fn again(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+        let folder = folder.to_path_buf();
+        Self { _engine: EndsEngine::of(&folder, &folder.join("state")), folder }
     }
 
     /// Where the engine keeps things.
@@ -122,8 +139,14 @@ impl Ground {
         Session::hypo(&self.folder, &["--config", &config, "--state-dir", &state])
     }
 
-    /// The runs as they are on disk; only while no engine is on it.
+    /// What the built program says to this, in the way of consoles on this folder, and its exit code.
+    pub fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        engines::said(&self.folder, &self.state_dir(), arguments)
+    }
+
+    /// The runs as they are on disk. An engine in the background is ended for that, once its commands have ended.
     pub fn stored_runs(&self) -> BTreeMap<u64, Run> {
+        self.said(&["stop"]);
         let store = Store::open(&self.state_dir()).unwrap();
         store.load().unwrap().runs.into_iter().map(|run| (run.id.0, run)).collect()
     }

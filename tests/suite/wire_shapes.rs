@@ -185,7 +185,14 @@ fn from_engine() -> Vec<FromEngine> {
     let settings = SettingsMark { path: "/etc/hypo.toml".into(), digest: "00ff".into() };
     let reading = Arc::new(Reading { standing: Standing::UnknownName, ..reading() });
     let mut all = vec![
-        FromEngine::Welcome(Welcome { session: 1, pid: 812, since: Timestamp(1_000), settings, person }),
+        FromEngine::Welcome(Welcome {
+            session: 1,
+            pid: 812,
+            since: Timestamp(1_000),
+            settings,
+            person,
+            is_background: true,
+        }),
         FromEngine::Picture(Box::new(diff(&Snapshot::empty(), &Snapshot::empty()))),
         FromEngine::Reply { n: 1, reply: Reply::Done { text: "done".into() } },
         FromEngine::Reply { n: 2, reply: Reply::Refused { reason: "not now".into() } },
@@ -194,7 +201,7 @@ fn from_engine() -> Vec<FromEngine> {
         FromEngine::Telling { n: 3, telling: Telling::Failed { reason: "busy".into() } },
         FromEngine::Told { n: 3 },
         FromEngine::Pong,
-        FromEngine::Bye { why: "too slow".into() },
+        FromEngine::Bye { why: "too slow".into(), is_wanted: false },
     ];
     all.extend(sayings().into_iter().map(|saying| FromEngine::Telling { n: 3, telling: Telling::Model(saying) }));
     all

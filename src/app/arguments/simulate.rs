@@ -14,7 +14,7 @@ pub struct SimulateArguments {
     /// How many runs, each with the next seed; the first that breaks a rule is the last.
     #[arg(long, default_value_t = 1)]
     pub seeds: u64,
-    /// What goes wrong: crash, disk, reports, clock, kill, replies, all or none.
+    /// What goes wrong: crash, disk, reports, clock, kill, replies, signals, starts, all or none.
     #[arg(long, default_value = "all", value_name = "LIST")]
     pub faults: String,
     /// Nothing goes wrong before this call of the outside world.
@@ -23,6 +23,12 @@ pub struct SimulateArguments {
     /// The program dies at this call, whatever is drawn.
     #[arg(long, value_name = "POINT")]
     pub crash_at: Option<u64>,
+    /// The disk fails at this write, whatever is drawn.
+    #[arg(long, value_name = "WRITE")]
+    pub fail_at: Option<u64>,
+    /// Instead of lives: so many times two people answer the same offer.
+    #[arg(long, value_name = "COUNT")]
+    pub races: Option<u64>,
     /// Print the last events of each run, so many of them.
     #[arg(long, default_value_t = 0, value_name = "COUNT")]
     pub last: usize,

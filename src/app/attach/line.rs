@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
+use super::child::StartProblem;
 use crate::engine::attach::delta::DeltaProblem;
 use crate::engine::attach::frame::{self, FrameProblem, Incoming};
 use crate::engine::attach::hello::{Greeting, Hello, HelloProblem, Says, Wants};
@@ -18,6 +19,8 @@ use crate::engine::snapshot::Snapshot;
 
 /// An engine that is there answers within this time, and one that hangs is not waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// It writes a store of the greatest size that there is within this time, also to a slow disk.
+const BACKUP_WAIT: Duration = Duration::from_secs(1_800);
 
 /// Why there is no line to an engine.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,17 @@ pub enum LineProblem {
     /// What it says first is no word of a hypo, or of another version.
     #[error(transparent)]
     Hello(#[from] HelloProblem),
+    /// None could be started.
+    #[error(transparent)]
+    Start(#[from] StartProblem),
+    /// The line by ssh.
+    #[error("no line to {host} by ssh: {words}")]
+    Remote {
+        /// Where to.
+        host: Arc<str>,
+        /// What ssh said, or the other machine.
+        words: Arc<str>,
+    },
     /// It does not want this console.
     #[error("{why}")]
     Refused {
@@ -70,8 +84,8 @@ pub struct Line {
 /// Joins the engine behind `stream`, with no more than the role `cap` where one is wanted.
 ///
 /// # Errors
-/// When it does not answer, does not understand this console, or does not let it in.
-pub async fn join(stream: UnixStream, cap: Option<Role>) -> Result<Line, LineProblem> {
+/// When it does not answer within `wait`, does not understand this console, or does not let it in.
+pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Result<Line, LineProblem> {
     let joining = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(Wants::Attach { cap: cap.map(|cap| Arc::from(cap.word())) });
@@ -90,7 +104,7 @@ pub async fn join(stream: UnixStream, cap: Option<Role>) -> Result<Line, LinePro
         let picture = Arc::new(delta.apply(&Snapshot::empty())?);
         Ok(Line { incoming, sink, welcome, picture })
     };
-    timeout(ANSWER_WAIT, joining).await.map_err(|_| LineProblem::Silent)?
+    timeout(wait, joining).await.map_err(|_| LineProblem::Silent)?
 }
 
 async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, LineProblem> {
@@ -103,6 +117,7 @@ async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, Line
 /// # Errors
 /// When nobody answers, or the engine refuses it.
 pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, LineProblem> {
+    let wait = if matches!(wants, Wants::Backup { .. }) { BACKUP_WAIT } else { ANSWER_WAIT };
     let asking = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(wants);
@@ -119,6 +134,20 @@ pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, Lin
             text.push('\n');
         }
         Ok(text)
+    };
+    timeout(wait, asking).await.map_err(|_| LineProblem::Silent)?
+}
+
+/// What the engine says of itself, of whatever version it is.
+///
+/// # Errors
+/// When nobody answers, or in words that no hypo says.
+pub async fn greeting(stream: UnixStream) -> Result<Greeting, LineProblem> {
+    let asking = async {
+        let (reader, mut sink) = stream.into_split();
+        sink.write_all(Hello::new(Wants::Status).line().as_bytes()).await?;
+        let line = Incoming::new(reader, FRAME_IN_BYTES_MAX).line().await?.ok_or(LineProblem::Ended)?;
+        Ok(Greeting::read(&line)?)
     };
     timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?
 }

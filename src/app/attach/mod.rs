@@ -1,4 +1,6 @@
-//! The console's end of a socket: joining an engine in another process, and keeping the line to it.
+//! The console's end of a socket: the ways to an engine in another process, joining it, and keeping the line to it.
 
+pub mod child;
 pub mod line;
 pub mod pump;
+pub mod way;

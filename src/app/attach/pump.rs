@@ -4,19 +4,20 @@
 //! picture shows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, interval, sleep};
 
 use super::line::{self, Line, LineProblem};
+use super::way::{Found, Way};
 use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
-use crate::engine::attach::place::Place;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds, Question};
 use crate::engine::inquiry::Telling;
-use crate::engine::model::Role;
+use crate::engine::model::{Attendee, Role};
 use crate::engine::request::Reply;
+use crate::engine::snapshot::Snapshot;
 
 /// Between two looks whether the engine is there.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const SILENT_AFTER: Duration = Duration::from_secs(10);
 /// Between two tries to join again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Between two starts of an engine that dies.
+const START_AGAIN: Duration = Duration::from_secs(60);
 /// Messages that wait to be written.
 const UNSAID_MAX: usize = 64;
 
@@ -32,10 +35,37 @@ const UNSAID_MAX: usize = 64;
 pub enum Link {
     /// It works.
     Up,
+    /// It works again: the engine had died, and another one was started.
+    Started,
     /// It is there, and nothing comes.
     Silent,
     /// It is lost, and another one is tried for; why.
     Lost(Arc<str>),
+    /// The engine ended because somebody wanted it to, and says why; another one is joined where somebody starts it.
+    Ended(Arc<str>),
+}
+
+/// When something was last heard of an engine.
+#[derive(Debug, Clone)]
+pub struct Heard(Arc<Mutex<Instant>>);
+
+impl Heard {
+    /// How long ago.
+    #[must_use]
+    pub fn ago(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+impl Default for Heard {
+    /// Right now.
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
 }
 
 /// An engine that was joined.
@@ -47,31 +77,57 @@ pub struct Joined {
     pub welcome: Welcome,
     /// How it stands with the line.
     pub link: watch::Receiver<Link>,
+    /// When it was last heard.
+    pub heard: Heard,
+    /// True where the engine was started for this console.
+    pub is_new: bool,
 }
 
-/// Joins the engine at `place`, and keeps the line to it for as long as somebody has the handle.
+/// Joins the engine by `way`, and keeps the line to it for as long as somebody has the handle.
 ///
 /// # Errors
 /// When the first line cannot be had.
-pub async fn join(place: Place, cap: Option<Role>) -> Result<Joined, LineProblem> {
-    let first = line::join(place.connect().await?, cap).await?;
+pub async fn join(way: impl Into<Way>, cap: Option<Role>) -> Result<Joined, LineProblem> {
+    let way = way.into();
+    let Found { line: first, is_new } = way.first(cap).await?;
     let (handle, ends) = EngineHandle::pair(Arc::clone(&first.picture));
     let (said, link) = watch::channel(Link::Up);
     let welcome = first.welcome.clone();
-    let pump = Pump { place, cap, ends, link: said, next: 1, replies: BTreeMap::new(), tellings: BTreeMap::new() };
+    let heard = Heard::default();
+    let pump = Pump {
+        way,
+        cap,
+        ends,
+        link: said,
+        heard: heard.clone(),
+        next: 1,
+        replies: BTreeMap::new(),
+        tellings: BTreeMap::new(),
+        started_at: None,
+    };
     tokio::spawn(pump.run(first));
-    Ok(Joined { handle, welcome, link })
+    Ok(Joined { handle, welcome, link, heard, is_new })
+}
+
+/// The next change of how it stands with a line; `None` where there is no line, or nobody keeps it.
+pub async fn next_link(line: &mut Option<watch::Receiver<Link>>) -> Option<Link> {
+    let line = line.as_mut()?;
+    line.changed().await.ok()?;
+    Some(line.borrow_and_update().clone())
 }
 
 struct Pump {
-    place: Place,
+    way: Way,
     cap: Option<Role>,
     ends: HandleEnds,
     link: watch::Sender<Link>,
+    heard: Heard,
     /// The number of what is asked next.
     next: u64,
     replies: BTreeMap<u64, oneshot::Sender<Reply>>,
     tellings: BTreeMap<u64, mpsc::Sender<Telling>>,
+    /// When an engine that had died was started again, the last time.
+    started_at: Option<Instant>,
 }
 
 /// Why a line is no longer served.
@@ -80,32 +136,39 @@ enum End {
     Left,
     /// The line is lost.
     Lost(LineProblem),
+    /// The engine said farewell.
+    Bye { why: Arc<str>, is_wanted: bool },
 }
 
 impl Pump {
     async fn run(mut self, mut line: Line) {
         loop {
-            let lost = match self.serve(line).await {
+            let (why, is_wanted) = match self.serve(line).await {
                 End::Left => return,
-                End::Lost(problem) => problem.to_string(),
+                End::Lost(problem) => (Arc::from(problem.to_string()), false),
+                End::Bye { why, is_wanted } => (why, is_wanted),
             };
-            self.give_up(&lost);
-            self.link.send_replace(Link::Lost(Arc::from(lost)));
-            let Some(next) = self.again().await else { return };
-            self.ends.snapshots.send_replace(Arc::clone(&next.picture));
-            self.link.send_replace(Link::Up);
+            self.give_up(&why);
+            self.link.send_replace(if is_wanted { Link::Ended(why) } else { Link::Lost(why) });
+            let Some(Found { line: next, is_new }) = self.again(is_wanted).await else { return };
+            self.show(&next.picture);
+            self.heard.now();
+            self.link.send_replace(if is_new { Link::Started } else { Link::Up });
             line = next;
         }
     }
 
-    /// Tries for another line until there is one, or nobody wants it any more. What is asked meanwhile is refused.
-    async fn again(&mut self) -> Option<Line> {
+    /// Tries for another line until there is one, or nobody wants it any more. What is asked meanwhile is refused. An engine that
+    /// died is started again, but none that somebody ended, and none that dies at once again and again.
+    async fn again(&mut self, is_ended: bool) -> Option<Found> {
         let mut pause = AGAIN.0;
         loop {
-            let (wait, place, cap) = (pause, &self.place, self.cap);
+            let is_time = self.started_at.is_none_or(|at| at.elapsed() >= START_AGAIN);
+            let may_start = !is_ended && is_time && self.way.can_start();
+            let (wait, way, cap) = (pause, &self.way, self.cap);
             let trying = async move {
                 sleep(wait).await;
-                line::join(place.connect().await?, cap).await
+                way.again(cap, may_start).await
             };
             tokio::pin!(trying);
             let tried = loop {
@@ -116,9 +179,20 @@ impl Pump {
                 }
             };
             match tried {
-                Ok(line) => return Some(line),
+                Ok(found) => {
+                    if found.is_new {
+                        tracing::info!("the engine had died and was started again");
+                        self.started_at = Some(Instant::now());
+                    }
+                    return Some(found);
+                }
                 Err(problem) => {
-                    self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));
+                    if may_start && matches!(problem, LineProblem::Start(_)) {
+                        self.started_at = Some(Instant::now());
+                    }
+                    if !is_ended {
+                        self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));
+                    }
                     pause = (pause * 2).min(AGAIN.1);
                 }
             }
@@ -139,7 +213,8 @@ impl Pump {
         };
         tokio::pin!(writing);
         let mut pings = interval(PING_EVERY);
-        let mut heard_at = Instant::now();
+        // Another engine has not heard what is on the screen.
+        self.ends.attendance.mark_changed();
         loop {
             tokio::select! {
                 frame = incoming.frame() => {
@@ -148,17 +223,17 @@ impl Pump {
                         Ok(None) => return End::Lost(LineProblem::Ended),
                         Err(problem) => return End::Lost(problem.into()),
                     };
-                    heard_at = Instant::now();
+                    self.heard.now();
                     self.tell_link(Link::Up);
                     match heard {
                         Ok(FromEngine::Picture(delta)) => match delta.apply(&picture) {
                             Ok(newest) => {
                                 picture = Arc::new(newest);
-                                self.ends.snapshots.send_replace(Arc::clone(&picture));
+                                self.show(&picture);
                             }
                             Err(problem) => return End::Lost(problem.into()),
                         },
-                        Ok(FromEngine::Bye { why }) => return End::Lost(LineProblem::Refused { why }),
+                        Ok(FromEngine::Bye { why, is_wanted }) => return End::Bye { why, is_wanted },
                         Ok(heard) => self.hear(heard, &say).await,
                         Err(problem) => return End::Lost(problem.into()),
                     }
@@ -172,10 +247,17 @@ impl Pump {
                     let Some(question) = question else { return End::Left };
                     self.ask(question, &say);
                 }
+                Ok(()) = self.ends.attendance.changed() => {
+                    let shown = self.ends.attendance.borrow_and_update().here.values().next().cloned();
+                    if let Some(Attendee { incident, pane, .. }) = shown.filter(|shown| !shown.pane.is_empty()) {
+                        // One that is full has worse to tell.
+                        let _full = say.try_send(FromConsole::Looking { incident, pane });
+                    }
+                }
                 _ = pings.tick() => {
                     // One that is full says enough by itself.
                     let _full = say.try_send(FromConsole::Ping);
-                    if heard_at.elapsed() >= SILENT_AFTER {
+                    if self.heard.ago() >= SILENT_AFTER {
                         self.tell_link(Link::Silent);
                     }
                 }
@@ -183,10 +265,20 @@ impl Pump {
         }
     }
 
+    /// Shows a picture; but that of an engine whose store is being opened takes nothing away that is on the screen.
+    fn show(&self, picture: &Arc<Snapshot>) {
+        if !picture.is_before_the_first() || self.ends.snapshots.borrow().is_before_the_first() {
+            self.ends.snapshots.send_replace(Arc::clone(picture));
+        }
+    }
+
     fn tell_link(&self, link: Link) {
         self.link.send_if_modified(move |known| {
-            let is_other = *known != link;
-            *known = link;
+            // That it was started says more than that it works.
+            let is_other = *known != link && (&*known, &link) != (&Link::Started, &Link::Up);
+            if is_other {
+                *known = link;
+            }
             is_other
         });
     }

@@ -1,16 +1,17 @@
 //! `hypo ask`: questions in plain words, answered from what the engine knows.
 
 mod consult;
+mod there;
 
 use std::io::{self, BufRead, IsTerminal};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use self::consult::{Consultant, Consulted};
-use super::{Exit, Failure, demo, existing_store, list, output, settings, tokio_runtime, variable};
+use self::there::There;
+use super::{Exit, Failure, demo, list, output, settings, tokio_runtime, variable};
 use crate::app::arguments::{AskArguments, CommonArguments};
 use crate::app::settings::zone;
 use crate::engine::ask::answer::{Answer, AnswerState, Citation, Claim};
@@ -23,8 +24,7 @@ use crate::engine::demo::headless::Played;
 use crate::engine::language_model::Known;
 use crate::engine::model::PastValues;
 use crate::engine::runbooks::Library;
-use crate::engine::runtime::{archive, archive_file};
-use crate::engine::snapshot::Snapshot;
+use crate::engine::runtime::archive;
 use crate::engine::store::Store;
 
 /// An answer as JSON.
@@ -61,92 +61,91 @@ pub(super) fn run(common: &CommonArguments, arguments: &AskArguments) -> Result<
     if is_silent {
         return Err("no question; write one, such as `hypo ask \"what is broken now\"`".to_owned().into());
     }
-    let (known, lies) = match arguments.demo {
+    let wish = Wish { zone: arguments.zone.unwrap_or_else(|| zone(&variable)), is_json: arguments.json };
+    let mut here = match arguments.demo {
         true => {
             let Played { snapshot, past, .. } = demo::at_its_height()?;
-            (Known { picture: snapshot, past: Arc::new(past) }, Lies::InPicture)
+            Here::of(Known { picture: snapshot, past: Arc::new(past) }, None)
         }
-        false => match list::picture_and_store(common, Library::shipped())? {
-            (picture, Some(store)) => {
-                let values = PastValues::of_pages(store.past_pages().flatten());
-                (Known { picture, past: Arc::new(values) }, Lies::InStore(Box::new(store)))
+        false => match list::from(common, Library::shipped())? {
+            list::From::Engine(beside) => {
+                let mut there = There::of(*beside, arguments.model);
+                return each(&written, |question| there.ask(question, &wish));
             }
-            // What a running hypo has measured is in its memory alone.
-            (picture, None) => (Known { picture, past: Arc::default() }, Lies::Beside(existing_store(common)?)),
+            list::From::Store(picture, store) => {
+                let values = PastValues::of_pages(store.past_pages().flatten());
+                Here::of(Known { picture, past: Arc::new(values) }, Some(store))
+            }
         },
     };
-    let mut past = Past { lies, archive: Archive::default() };
-    let zone = arguments.zone.unwrap_or_else(|| zone(&variable));
-    let consultant = match arguments.model {
-        true => Some(Consultant::new(&settings(common)?.settings.engine.ask.model, tokio_runtime()?)),
-        false => None,
-    };
-    let mut conversation = Conversation::default();
+    if arguments.model {
+        here.consultant = Some(Consultant::new(&settings(common)?.settings.engine.ask.model, tokio_runtime()?));
+    }
+    each(&written, |question| here.ask(question, &wish))
+}
+
+/// Asks what is written, else each line of standard input.
+fn each(written: &str, mut ask: impl FnMut(&str) -> Result<AnswerState, Failure>) -> Result<Exit, Failure> {
     let mut is_unknown = false;
-    let mut ask = |question: &str| -> Result<(), Failure> {
-        let reading = conversation.read(question, &ground(&known, zone, &past.archive));
-        if reading.intent == Intent::IncidentSimilar {
-            past.fill(&known.picture)?;
-        }
-        let answer = conversation.answer(reading, &ground(&known, zone, &past.archive));
-        is_unknown |= answer.state != AnswerState::Answered;
-        let consult = |consultant: &Consultant| consultant.consult(question, &answer, &known, zone);
-        if arguments.json {
-            output::json(&Told { model: consultant.as_ref().map(consult), ..told(&answer) })?;
-        } else {
-            // The embedded answer is there at once, whatever the model does.
-            print(&answer, zone)?;
-            if let Some(consulted) = consultant.as_ref().map(consult) {
-                consulted.print()?;
-            }
-        }
-        Ok(())
-    };
     if written.trim().is_empty() {
         for line in io::stdin().lock().lines() {
             let line = line.map_err(|problem| format!("cannot read standard input: {problem}"))?;
             if !line.trim().is_empty() {
-                ask(&line)?;
+                is_unknown |= ask(&line)? != AnswerState::Answered;
             }
         }
     } else {
-        ask(&written)?;
+        is_unknown = ask(written)? != AnswerState::Answered;
     }
     Ok(if is_unknown { Exit::Found } else { Exit::Done })
 }
 
-fn ground<'s>(known: &'s Known, zone: Tz, archive: &'s Archive) -> Ground<'s> {
-    Ground { snapshot: &known.picture, zone, focus: None, archive, past: &known.past }
+/// How answers are wanted.
+struct Wish {
+    zone: Tz,
+    is_json: bool,
 }
 
-/// Where incidents of the past are.
-enum Lies {
-    /// In a store that is open.
-    InStore(Box<Store>),
-    /// In the state directory of the hypo that holds the store.
-    Beside(PathBuf),
-    /// In the picture, or read already.
-    InPicture,
-}
-
-/// Incidents of the past, read when first they are asked for: there may be a hundred thousand.
-struct Past {
-    lies: Lies,
+/// Questions that are answered in this process, from a store that nobody holds or from the demo.
+struct Here {
+    known: Known,
+    conversation: Conversation,
+    consultant: Option<Consultant>,
+    /// Where incidents of the past are, until they are first asked for: there may be a hundred thousand.
+    store: Option<Box<Store>>,
     archive: Archive,
 }
 
-impl Past {
-    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Failure> {
-        match std::mem::replace(&mut self.lies, Lies::InPicture) {
-            Lies::InStore(store) => self.archive = archive::fill(&store)?,
-            Lies::Beside(folder) => {
-                self.archive = archive_file::read(&folder)?.unwrap_or_default();
-                self.archive.complete(snapshot);
-            }
-            Lies::InPicture => {}
-        }
-        Ok(())
+impl Here {
+    fn of(known: Known, store: Option<Box<Store>>) -> Self {
+        let (conversation, archive) = (Conversation::default(), Archive::default());
+        Self { known, conversation, consultant: None, store, archive }
     }
+
+    fn ask(&mut self, question: &str, wish: &Wish) -> Result<AnswerState, Failure> {
+        let reading = self.conversation.read(question, &ground(&self.known, wish.zone, &self.archive));
+        if reading.intent == Intent::IncidentSimilar
+            && let Some(store) = self.store.take()
+        {
+            self.archive = archive::fill(&store)?;
+        }
+        let answer = self.conversation.answer(reading, &ground(&self.known, wish.zone, &self.archive));
+        let consult = |consultant: &Consultant| consultant.consult(question, &answer, &self.known, wish.zone);
+        if wish.is_json {
+            output::json(&Told { model: self.consultant.as_ref().map(consult), ..told(&answer) })?;
+        } else {
+            // The embedded answer is there at once, whatever the model does.
+            print(&answer, wish.zone)?;
+            if let Some(consulted) = self.consultant.as_ref().map(consult) {
+                consulted.print()?;
+            }
+        }
+        Ok(answer.state)
+    }
+}
+
+fn ground<'s>(known: &'s Known, zone: Tz, archive: &'s Archive) -> Ground<'s> {
+    Ground { snapshot: &known.picture, zone, focus: None, archive, past: &known.past }
 }
 
 fn told(answer: &Answer) -> Told<'_> {

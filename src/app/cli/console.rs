@@ -1,58 +1,83 @@
-//! `hypo`: the console on the engine of this state directory, or on one of its own where none runs; and what every command with
-//! a screen or an engine shares.
+//! `hypo`: the console on the engine of this state directory, which is started in the background where none runs; and what every
+//! command with a screen or an engine shares.
 
 use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::serve::{self, Serving};
-use super::{Exit, Failure, settings, tokio_runtime, variable};
+use super::serving::{Serving, place};
+use super::{Exit, Failure, attach, output, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
+use crate::app::attach::child::Starter;
 use crate::app::attach::line::LineProblem;
-use crate::app::attach::pump::{self, Joined};
+use crate::app::attach::pump;
+use crate::app::attach::way::{Way, is_nobody};
 use crate::app::engine_link::EngineLink;
 use crate::app::log_file;
-use crate::app::run::{self, ConsoleOptions};
+use crate::app::options::ConsoleOptions;
+use crate::app::run::{self, ConsoleError};
 use crate::app::settings::{Loaded, Settings, look};
+use crate::app::terminal::input;
 use crate::app::terminal::signals::Signals;
 use crate::engine::act::executor::Executor;
 use crate::engine::act::kill_file::KillFile;
+use crate::engine::attach::server::{Farewell, Wish};
 use crate::engine::handle::EngineHandle;
-use crate::engine::model::{Person, Role};
+use crate::engine::model::Person;
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::runbook_folders::RunbookFolders;
 use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
 
-/// Opens the console on the engine that runs, else on one of its own, which others can attach to.
+/// Opens the console on the engine that runs, else on one that is started in the background and stays when the console is left.
+/// Whoever only looks starts none that would act for others: without one that runs it is an engine of the console's own.
 pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
+    // An engine that nobody looks at is started by `hypo serve`.
+    input::look().map_err(ConsoleError::NoTerminal)?;
     let tokio = tokio_runtime()?;
-    if let Some(joined) = tokio.block_on(joined(&loaded))? {
-        log_file::start(&loaded.paths.state_dir, variable("HYPO_LOG").as_deref())?;
-        tokio.block_on(run::run(EngineLink::attached(joined), options(&loaded)))?;
-        return Ok(Exit::Done);
-    }
-    let config =
-        RuntimeConfig { state_dir: Some(loaded.paths.state_dir.clone()), ..runtime_config(&loaded, tokio.handle()) };
-    run_on(&loaded, &tokio, config)
-}
-
-/// The engine that runs on this state directory, where one does.
-async fn joined(loaded: &Loaded) -> Result<Option<Joined>, Failure> {
-    // Whoever may not act is somebody who looks, whatever else the engine would let them do.
-    let cap = loaded.settings.console.read_only.then_some(Role::Viewer);
-    match pump::join(serve::place(loaded), cap).await {
-        Ok(joined) => Ok(Some(joined)),
-        Err(LineProblem::NoEngine(problem)) if serve::is_nobody(&problem) => Ok(None),
+    let is_only_looking = loaded.settings.console.read_only;
+    let way = if is_only_looking { Way::Here(place(&loaded)) } else { Way::Started(Arc::new(starter(&loaded))) };
+    match tokio.block_on(pump::join(way, attach::cap(&loaded))) {
+        Ok(joined) => {
+            let (is_new, notice) = (joined.is_new, attach::other_settings(&loaded, &joined));
+            let left = attach::show(&loaded, &tokio, joined, notice, kept_options(&loaded))?;
+            // Whoever started it should know that it is there; the others found it.
+            if is_new {
+                output::line(
+                    "the engine goes on in the background, with all that runs; `hypo` joins it, `hypo stop` ends it",
+                )?;
+            }
+            Ok(left)
+        }
+        Err(LineProblem::NoEngine(problem)) if is_only_looking && is_nobody(&problem) => {
+            let state_dir = Some(loaded.paths.state_dir.clone());
+            let config = RuntimeConfig { state_dir, ..runtime_config(&loaded, tokio.handle()) };
+            run_on(&loaded, &tokio, config, kept_options(&loaded))
+        }
         Err(problem) => Err(problem.into()),
     }
+}
+
+/// How an engine for this console is started.
+fn starter(loaded: &Loaded) -> Starter {
+    let mut arguments = vec!["--state-dir".into(), loaded.paths.state_dir.clone().into_os_string()];
+    // A file that is not there was not asked for either.
+    if loaded.paths.config_file.exists() {
+        arguments.extend(["--config".into(), loaded.paths.config_file.clone().into_os_string()]);
+    }
+    Starter { place: place(loaded), arguments }
 }
 
 /// Opens the console on the engine of `config` and stops that engine when the console is left.
 ///
 /// The console is on the screen before the store is open; a store that cannot be opened ends it with the reason.
-pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: RuntimeConfig) -> Result<Exit, Failure> {
+pub(super) fn run_on(
+    loaded: &Loaded,
+    tokio: &tokio::runtime::Runtime,
+    config: RuntimeConfig,
+    options: ConsoleOptions,
+) -> Result<Exit, Failure> {
     // A demo that keeps nothing writes no log either.
     let is_kept = config.state_dir.is_some();
     if let Some(state_dir) = &config.state_dir {
@@ -61,7 +86,7 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
     let _entered = tokio.enter();
     let mut runtime = Runtime::start(config)?;
     let link = EngineLink::new(runtime.handle(), Person::admin(&operator()));
-    let options = options(loaded);
+    let mut serving = None;
     let outcome = tokio.block_on(async {
         let console = run::run(link, options);
         tokio::pin!(console);
@@ -70,13 +95,30 @@ pub(super) fn run_on(loaded: &Loaded, tokio: &tokio::runtime::Runtime, config: R
             started = runtime.started() => started?,
         }
         // One that keeps nothing is for whoever began it alone.
-        let _serving = is_kept.then(|| Serving::begin(loaded, runtime.handle())).transpose()?;
-        console.await.map_err(Failure::from)
+        if !is_kept {
+            return console.await.map_err(Failure::from);
+        }
+        let serving = serving.insert(Serving::begin(loaded, runtime.handle(), false)?);
+        tokio::select! {
+            left = console => left.map_err(Failure::from),
+            // Whoever ends the engine ends the console that it runs in.
+            Some(Wish::Stop { .. }) = serving.wishes.recv() => Ok(()),
+        }
     });
+    if let Some(serving) = &serving {
+        let why = "the console that it ran in was left";
+        serving.announce(Farewell { why: Arc::from(why), is_wanted: true });
+    }
     if outcome.is_ok() {
         tokio.block_on(see_commands_out(&runtime));
     }
+    if let Some(serving) = &mut serving {
+        serving.close();
+    }
     runtime.stop();
+    if let Some(serving) = serving {
+        tokio.block_on(serving.see_consoles_out());
+    }
     outcome.map(|()| Exit::Done)
 }
 
@@ -137,6 +179,11 @@ pub(super) fn library(settings: &Settings) -> Library {
 /// How the console looks on this terminal.
 pub(super) fn options(loaded: &Loaded) -> ConsoleOptions {
     look(&loaded.settings.console, &loaded.paths.config_dir, &variable)
+}
+
+/// The same for a console on what is kept: what is begun there and not sent outlives it.
+pub(super) fn kept_options(loaded: &Loaded) -> ConsoleOptions {
+    ConsoleOptions { left_off: loaded.paths.left_off(), ..options(loaded) }
 }
 
 /// Who sits here: the name of the Unix user.

@@ -67,7 +67,8 @@ fn show(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static 
         runner: Arc::new(ShopStepRunner::new(shop)),
         record_to: None,
     };
-    console::run_on(&loaded, &tokio, config)
+    let options = console::options(&loaded);
+    console::run_on(&loaded, &tokio, config, options)
 }
 
 fn drill(common: &CommonArguments, arguments: &DemoArguments, scenario: &'static Scenario) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! `hypo doctor`: the configuration, the store and every source, tried for real; what is wrong and how to mend it.
 
+mod engine;
 mod patching;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use engine::EngineCheck;
 use patching::PatchingCheck;
 
 use super::{Exit, Failure, console, output, paths, settings, tokio_runtime};
@@ -17,7 +19,7 @@ use crate::engine::deliver::{self, DestinationCheck};
 use crate::engine::language_model;
 use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
-use crate::engine::settings::OutboundSettings;
+use crate::engine::settings::{OutboundSettings, StoreSettings};
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::engine::store::{Store, StoreError};
 
@@ -28,6 +30,8 @@ struct Diagnosis {
     config: Check,
     /// The store.
     store: Check,
+    /// Whether an engine is reached here, and stays.
+    engine: Vec<EngineCheck>,
     /// Runbooks, keymaps and themes that cannot be read.
     files: Vec<FileProblem>,
     /// The sources.
@@ -70,6 +74,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
     let diagnosis = diagnose(common, arguments)?;
     let is_fine = diagnosis.config.is_fine
         && diagnosis.store.is_fine
+        && diagnosis.engine.iter().all(|engine| engine.check.is_fine)
         && diagnosis.files.is_empty()
         && diagnosis.sources.iter().all(|source| source.check.is_fine)
         && diagnosis.destinations.iter().all(|destination| destination.check.is_fine)
@@ -85,14 +90,14 @@ pub(super) fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resu
 
 fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Diagnosis, Failure> {
     let paths = paths(common)?;
-    let store = check_store(&paths.state_dir);
     let loaded = match settings(common) {
         Ok(loaded) => loaded,
         Err(problem) => {
             let config = Check { is_fine: false, text: problem.to_string() };
             return Ok(Diagnosis {
                 config,
-                store,
+                store: check_store(&paths.state_dir, &StoreSettings::default()),
+                engine: Vec::new(),
                 files: Vec::new(),
                 sources: Vec::new(),
                 destinations: Vec::new(),
@@ -107,12 +112,14 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
     } else {
         format!("no {}: this machine is watched; `hypo config init` writes a commented one", path.display())
     };
+    let store = check_store(&paths.state_dir, &loaded.settings.engine.store);
     let picture = try_sources(&loaded, arguments)?;
     let mut files = picture.file_problems.clone();
     files.extend(console::options(&loaded).file_problems);
     Ok(Diagnosis {
         config: Check { is_fine: true, text },
         store,
+        engine: engine::check(&loaded)?,
         files,
         sources: picture.sources.iter().map(|report| check_source(report)).collect(),
         destinations: deliver::check(&loaded.settings.engine.outbound).into_iter().map(check_destination).collect(),
@@ -121,20 +128,35 @@ fn diagnose(common: &CommonArguments, arguments: &DoctorArguments) -> Result<Dia
     })
 }
 
-fn check_store(path: &Path) -> Check {
+fn check_store(path: &Path, settings: &StoreSettings) -> Check {
     if !path.exists() {
         return Check { is_fine: true, text: format!("{} will be made at the first start", path.display()) };
     }
     match Store::open(path) {
         Ok(store) => match store.notices().first() {
             Some(notice) => Check { is_fine: false, text: notice.to_string() },
-            None => Check { is_fine: true, text: format!("{} opens", path.display()) },
+            None => check_size(&store, settings),
         },
         // As it should be while a console is open.
         Err(StoreError::Held { holder, .. }) => {
             Check { is_fine: true, text: format!("{} is in use by {holder}", path.display()) }
         }
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
+    }
+}
+
+fn check_size(store: &Store, settings: &StoreSettings) -> Check {
+    let bytes = match store.size_bytes() {
+        Ok(bytes) => bytes,
+        Err(problem) => return Check { is_fine: false, text: problem.to_string() },
+    };
+    let path = store.path().display();
+    let text = format!("{path} opens; {} of {} MiB", bytes >> 20, settings.size_max_mib);
+    match Store::is_large(bytes, settings) {
+        true => {
+            Check { is_fine: false, text: format!("{text}: what is over goes sooner; raise size_max_mib in [store]") }
+        }
+        false => Check { is_fine: true, text },
     }
 }
 
@@ -209,6 +231,9 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     let mark = |is_fine: bool| if is_fine { "ok     " } else { "WRONG  " };
     output::line(&format!("{}configuration  {}", mark(diagnosis.config.is_fine), diagnosis.config.text))?;
     output::line(&format!("{}store          {}", mark(diagnosis.store.is_fine), diagnosis.store.text))?;
+    for EngineCheck { subject, check } in &diagnosis.engine {
+        output::line(&format!("{}{subject:<14} {}", mark(check.is_fine), check.text))?;
+    }
     for problem in &diagnosis.files {
         output::line(&format!("{}file           {}:{}: {}", mark(false), problem.file, problem.line, problem.text))?;
     }

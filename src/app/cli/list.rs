@@ -1,20 +1,18 @@
 //! `hypo incidents` and `hypo anomalies`: the panes as plain text or JSON, for pipes and for people without a screen.
 
 use std::cmp::Reverse;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Exit, Failure, existing_store, output, printing, settings};
+use super::beside::{self, Beside};
+use super::{Exit, Failure, existing_store, output, printing, serving, settings};
 use crate::app::arguments::{CommonArguments, ListArguments};
-use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::{Anomaly, AnomalyState};
 use crate::engine::pipeline::Engine;
 use crate::engine::report;
 use crate::engine::runbooks::Library;
-use crate::engine::runtime::picture_file::{self, Picture};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::store::{Store, StoreError};
 
@@ -67,46 +65,47 @@ pub(super) fn anomalies(common: &CommonArguments, arguments: &ListArguments) -> 
     Ok(Exit::Done)
 }
 
-/// The picture as the store holds it, or as the hypo that holds the store shows it.
+/// Where what is listed comes from.
+pub(super) enum From {
+    /// An engine that runs.
+    Engine(Box<Beside>),
+    /// A store that nobody holds, and the picture that it gives.
+    Store(Arc<Snapshot>, Box<Store>),
+}
+
+/// The picture as the store holds it, or as the engine that holds the store shows it.
 pub(super) fn picture(common: &CommonArguments) -> Result<Arc<Snapshot>, Failure> {
     picture_with(common, Library::shipped())
 }
 
 /// As [`picture`]; of a store, `library` says which runbooks fit.
 pub(super) fn picture_with(common: &CommonArguments, library: Library) -> Result<Arc<Snapshot>, Failure> {
-    Ok(picture_and_store(common, library)?.0)
+    Ok(match from(common, library)? {
+        From::Engine(beside) => beside.picture(),
+        From::Store(picture, _) => picture,
+    })
 }
 
-/// As [`picture_with`], with the store where no other hypo holds it.
-pub(super) fn picture_and_store(
-    common: &CommonArguments,
-    library: Library,
-) -> Result<(Arc<Snapshot>, Option<Store>), Failure> {
+/// As [`picture_with`], with what it comes from.
+pub(super) fn from(common: &CommonArguments, library: Library) -> Result<From, Failure> {
+    let loaded = settings(common)?;
+    if let Some(beside) = beside::join(&loaded)? {
+        return Ok(From::Engine(Box::new(beside)));
+    }
     let now = wall_clock::now();
-    let store = match Store::open(&existing_store(common)?) {
-        Ok(store) => store,
-        Err(StoreError::Held { path, holder }) => return Ok((running_picture(&path, &holder, now)?, None)),
-        Err(problem) => return Err(problem.into()),
-    };
-    let mut engine = Engine::new(settings(common)?.settings.engine, library)?;
+    let store = Store::open(&existing_store(common)?).map_err(|problem| match problem {
+        StoreError::Held { path, holder } => {
+            let (path, socket) = (path.display(), serving::place(&loaded));
+            let socket = socket.socket().display();
+            format!(
+                "{path} is held by {holder}, and nobody listens at {socket} yet; try again in a few seconds, or end that one"
+            )
+            .into()
+        }
+        problem => Failure::from(problem),
+    })?;
+    let mut engine = Engine::new(loaded.settings.engine, library)?;
     // The jobs would note interrupted runs; a listing only looks.
     let _notes = engine.restore(store.load()?.into_records(), now);
-    Ok((engine.snapshot(now), Some(store)))
-}
-
-/// The picture that the holder of the store keeps beside it; its age is told on standard error.
-fn running_picture(folder: &Path, holder: &str, now: Timestamp) -> Result<Arc<Snapshot>, Failure> {
-    // One of another process is what a crash left behind.
-    let picture =
-        picture_file::read(folder)?.filter(|picture| holder.starts_with(&format!("hypo pid {} ", picture.pid)));
-    let Some(Picture { pid, snapshot }) = picture else {
-        return Err(format!(
-            "{} is held by {holder}, which shows nothing to others yet; try again in a few seconds, or end it",
-            folder.display()
-        )
-        .into());
-    };
-    let age_s = now.since_ms(snapshot.at).max(0) / SECOND_MS;
-    output::complain(&format!("from the running hypo pid {pid}, {age_s} s old"));
-    Ok(Arc::new(snapshot))
+    Ok(From::Store(engine.snapshot(now), Box::new(store)))
 }

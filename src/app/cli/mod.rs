@@ -2,7 +2,11 @@
 
 mod advisories;
 mod ask;
+mod attach;
 mod audit;
+mod background;
+mod backup;
+mod beside;
 mod config;
 mod console;
 mod correlate;
@@ -19,12 +23,15 @@ mod patches;
 mod printing;
 pub mod progress;
 mod rca;
+mod ready;
 mod record;
 mod replay;
 mod runbook;
 mod serve;
+mod serving;
 mod shell;
 mod simulate;
+mod stop;
 pub mod table;
 mod templates;
 mod transfer;
@@ -32,6 +39,7 @@ mod transfer;
 use std::path::PathBuf;
 
 use super::arguments::{Arguments, Command, CommonArguments, StatusArguments};
+use super::attach::child;
 use super::settings::{self, Loaded, Overrides, Paths};
 
 /// What a command leaves behind for the shell.
@@ -43,16 +51,19 @@ pub enum Exit {
     Found,
     /// It could not be done.
     Failed,
+    /// Somebody else has the store; only an engine in the background ends like this, for the console that started it.
+    Taken,
 }
 
 impl Exit {
-    /// 0, 1 or 2.
+    /// 0, 1 or 2; 3 between a console and its engine.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Found => 1,
             Self::Failed => 2,
+            Self::Taken => child::TAKEN,
         }
     }
 }
@@ -74,10 +85,11 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Anomalies(list)) => list::anomalies(common, list),
         Some(Command::Postmortem(postmortem)) => documents::post_mortem(common, postmortem),
         Some(Command::Status(StatusArguments { incident: Some(incident) })) => documents::status(common, *incident),
-        Some(Command::Status(StatusArguments { incident: None })) => serve::status(common),
-        Some(Command::Serve) => serve::run(common),
-        Some(Command::Stop(arguments)) => serve::stop(common, arguments),
-        Some(Command::Handover) => documents::handover(common),
+        Some(Command::Status(StatusArguments { incident: None })) => stop::status(common),
+        Some(Command::Attach(arguments)) => attach::run(common, arguments),
+        Some(Command::Serve(arguments)) => serve::run(common, arguments),
+        Some(Command::Stop(arguments)) => stop::stop(common, arguments),
+        Some(Command::Handover(arguments)) => documents::handover(common, arguments),
         Some(Command::Templates(templates)) => templates::run(templates),
         Some(Command::Rca(rca)) => rca::run(rca),
         Some(Command::Eval(command)) => eval::run(command),
@@ -92,6 +104,8 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Command::Config(command)) => config::run(common, command),
         Some(Command::Export(export)) => transfer::export(common, export),
         Some(Command::Import(import)) => transfer::import(common, import),
+        Some(Command::Backup(arguments)) => backup::backup(common, arguments),
+        Some(Command::Restore(arguments)) => backup::restore(common, arguments),
         Some(Command::Correlate(correlate)) => correlate::run(correlate),
         Some(Command::Simulate(arguments)) => simulate::run(arguments),
         Some(Command::Completions { shell }) => shell::completions(*shell),

@@ -1,168 +1,215 @@
-//! `hypo serve`, `hypo stop` and `hypo status`: an engine without a screen, and the socket by which consoles reach one.
+//! `hypo serve`: an engine without a screen, in the foreground for a service manager or by hand, or in the background for the console
+//! that started it.
 
-use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::console::runtime_config;
-use super::{Exit, Failure, output, settings, tokio_runtime, variable};
-use crate::app::arguments::{CommonArguments, StopArguments};
-use crate::app::attach::line::{LineProblem, ask_in_text};
+use super::serving::Serving;
+use super::{Exit, Failure, background, output, ready, settings, tokio_runtime, variable};
+use crate::app::arguments::{CommonArguments, ServeArguments};
 use crate::app::log_file;
-use crate::app::settings::Loaded;
 use crate::app::terminal::signals::Signals;
-use crate::engine::attach::hello::Wants;
-use crate::engine::attach::message::SettingsMark;
-use crate::engine::attach::place::{Place, PlaceProblem};
-use crate::engine::attach::server::{self, Served, Wish};
+use crate::engine::attach::place::FileMark;
+use crate::engine::attach::server::{Farewell, Wish};
 use crate::engine::handle::EngineHandle;
-use crate::engine::ingest::{StopSignal, StopSwitch, wall_clock};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
+use crate::engine::store::{Hold, StoreError};
 
-/// Wishes about the process that wait.
-const WISHES_MAX: usize = 4;
-/// Between two looks whether the engine has ended.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// An engine that consoles can reach. Dropping it takes the socket away.
-pub(super) struct Serving {
-    place: Place,
-    stop: StopSwitch,
-    /// What is wanted of the process.
-    pub wishes: mpsc::Receiver<Wish>,
-}
-
-impl Serving {
-    /// Lets consoles reach the engine behind `handle`, which holds the store. To be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// When there is no place for the socket.
-    pub(super) fn begin(loaded: &Loaded, handle: EngineHandle) -> Result<Self, PlaceProblem> {
-        let place = place(loaded);
-        let listener = place.listen()?;
-        let (wished, wishes) = mpsc::channel(WISHES_MAX);
-        let (stop, stopped) = StopSignal::pair();
-        let served = Served {
-            handle,
-            people: loaded.settings.engine.people.clone(),
-            pid: nix::unistd::getpid().as_raw(),
-            since: wall_clock::now(),
-            settings: mark(loaded),
-            wishes: wished,
-        };
-        tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
-        Ok(Self { place, stop, wishes })
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.stop.stop();
-        if let Err(problem) = self.place.leave() {
-            tracing::warn!("the socket {} stays where it is: {problem}", self.place.socket().display());
-        }
-    }
-}
-
-/// Where the engine of this state directory is reached.
-pub(super) fn place(loaded: &Loaded) -> Place {
-    Place::of(&loaded.paths.state_dir, &loaded.settings.engine.attach)
-}
-
-/// By which settings an engine of ours runs.
-fn mark(loaded: &Loaded) -> SettingsMark {
-    let path = &loaded.paths.config_file;
-    match std::fs::read(path) {
-        Ok(text) => {
-            let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-            SettingsMark { path: Arc::from(path.display().to_string()), digest: Arc::from(digest) }
-        }
-        // Without a file everything is as it comes.
-        Err(_) => SettingsMark { path: Arc::from(""), digest: Arc::from("") },
-    }
-}
+/// The unit file for systemd.
+const UNIT: &str = include_str!("hypocenter.service");
+/// Between two looks whether the engine still has a reason to be there.
+const LOOK: Duration = Duration::from_secs(1);
+/// An engine in the background that watches nothing, walks nothing and has no console ends after this time.
+const IDLE_WAIT: Duration = Duration::from_secs(600);
 
 /// Runs the engine until somebody ends it.
-pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
+pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Result<Exit, Failure> {
+    if arguments.print_unit {
+        UNIT.lines().try_for_each(output::line)?;
+        return Ok(Exit::Done);
+    }
+    if arguments.background {
+        background::detach()?;
+    }
     let loaded = settings(common)?;
-    let tokio = tokio_runtime()?;
     let state_dir = loaded.paths.state_dir.clone();
-    log_file::start(&state_dir, variable("HYPO_LOG").as_deref())?;
+    let hold = match Hold::take(&state_dir) {
+        Err(problem @ StoreError::Held { .. }) if arguments.background => {
+            output::complain(&problem.to_string());
+            return Ok(Exit::Taken);
+        }
+        taken => taken?,
+    };
+    let watch = Watch::begin(&hold, arguments.background)?;
+    let log = log_file::start(&state_dir, variable("HYPO_LOG").as_deref())?;
+    let tokio = tokio_runtime()?;
     let config = RuntimeConfig { state_dir: Some(state_dir), ..runtime_config(&loaded, tokio.handle()) };
+    let watch = Watch { has_sources: !config.sources.is_empty(), ..watch };
     let _entered = tokio.enter();
-    let mut runtime = Runtime::start(config)?;
-    let outcome = tokio.block_on(attend(&loaded, &mut runtime));
+    // Before the store is open: whoever comes meanwhile joins and waits, and starts no other engine.
+    let mut runtime = Runtime::start_holding(config, Some(hold))?;
+    let mut serving = match Serving::begin(&loaded, runtime.handle(), arguments.background) {
+        Ok(serving) => serving,
+        Err(problem) => {
+            runtime.stop();
+            return Err(problem.into());
+        }
+    };
+    let outcome = tokio.block_on(attend(&mut runtime, &mut serving, watch, &log));
+    ready::stopping();
+    // The store is held until the runtime has stopped, and the socket is ours no longer than that.
+    serving.close();
     runtime.stop();
+    tokio.block_on(serving.see_consoles_out());
     outcome.map(|()| Exit::Done)
 }
 
-async fn attend(loaded: &Loaded, runtime: &mut Runtime) -> Result<(), Failure> {
+/// Serves until there is a reason to end, and sees the commands out that run then.
+async fn attend(runtime: &mut Runtime, serving: &mut Serving, mut watch: Watch, log: &Path) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    runtime.started().await?;
-    let mut serving = Serving::begin(loaded, runtime.handle())?;
-    let (pid, socket) = (nix::unistd::getpid(), serving.place.socket().display().to_string());
-    output::line(&format!("hypo {} pid {pid} listens at {socket}", env!("CARGO_PKG_VERSION")))?;
-    let is_now = tokio::select! {
-        () = signals.ordered_to_end() => false,
-        Some(Wish::Stop { now, by }) = serving.wishes.recv() => {
-            tracing::info!(%by, now, "the engine was told to end");
-            now
+    let handle = runtime.handle();
+    let opened = tokio::select! {
+        opened = runtime.started() => opened,
+        order = watch.order(&mut signals, serving, &handle) => {
+            tracing::info!(why = %order.why, "the engine ends before its store is open");
+            serving.announce(order.farewell());
+            return Ok(());
         }
     };
-    if !is_now {
+    if let Err(problem) = opened {
+        tracing::error!("the engine cannot go on: {problem}");
+        serving.announce(Farewell { why: Arc::from(problem.to_string()), is_wanted: true });
+        return Err(problem.into());
+    }
+    if watch.is_background {
+        background::speak_to_the_log(log)?;
+    } else {
+        let (pid, socket) = (nix::unistd::getpid(), serving.place().socket().display().to_string());
+        output::line(&format!("hypo {} pid {pid} listens at {socket}", env!("CARGO_PKG_VERSION")))?;
+    }
+    ready::ready();
+    let heart = ready::keep_alive(runtime.turns());
+    let order = watch.order(&mut signals, serving, &handle).await;
+    tracing::info!(why = %order.why, now = order.is_now, "the engine ends");
+    ready::stopping();
+    serving.announce(order.farewell());
+    if !order.is_now {
         // A second order does not wait.
         tokio::select! {
             () = runtime.see_commands_out() => {}
             () = signals.ordered_to_end() => {}
-            Some(Wish::Stop { now: true, .. }) = serving.wishes.recv() => {}
+            () = wanted_now(serving) => {}
         }
+    }
+    if let Some(heart) = heart {
+        heart.abort();
     }
     Ok(())
 }
 
-/// Ends the engine of this state directory, and returns once it has ended.
-pub(super) fn stop(common: &CommonArguments, arguments: &StopArguments) -> Result<Exit, Failure> {
-    let loaded = settings(common)?;
-    let place = place(&loaded);
-    tokio_runtime()?.block_on(async {
-        let Some(text) = told(&place, Wants::Stop { now: arguments.now }).await? else { return none_runs(&place) };
-        output::line(text.trim_end())?;
-        while place.connect().await.is_ok() {
-            tokio::time::sleep(LOOK).await;
+/// Somebody does not want to wait for commands.
+async fn wanted_now(serving: &mut Serving) {
+    while let Some(Wish::Stop { now, .. }) = serving.wishes.recv().await {
+        if now {
+            return;
         }
-        Ok(Exit::Done)
-    })
+    }
+    std::future::pending::<()>().await;
 }
 
-/// How the engine of this state directory stands.
-pub(super) fn status(common: &CommonArguments) -> Result<Exit, Failure> {
-    let loaded = settings(common)?;
-    let place = place(&loaded);
-    tokio_runtime()?.block_on(async {
-        let Some(text) = told(&place, Wants::Status).await? else { return none_runs(&place) };
-        text.lines().try_for_each(output::line)?;
-        Ok(Exit::Done)
-    })
+/// That the engine is to end.
+struct Order {
+    why: String,
+    /// Without waiting for commands.
+    is_now: bool,
 }
 
-/// What an engine says to this; `None` where there is none.
-async fn told(place: &Place, wants: Wants) -> Result<Option<String>, Failure> {
-    match place.connect().await {
-        Ok(stream) => Ok(Some(ask_in_text(stream, wants).await?)),
-        Err(problem) if is_nobody(&problem) => Ok(None),
-        Err(problem) => Err(LineProblem::from(problem).into()),
+impl Order {
+    fn farewell(&self) -> Farewell {
+        Farewell { why: Arc::from(self.why.as_str()), is_wanted: true }
     }
 }
 
-/// True where nobody listens.
-pub(super) fn is_nobody(problem: &std::io::Error) -> bool {
-    matches!(problem.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+/// What an engine looks at to see whether it has a reason to be there.
+struct Watch {
+    is_background: bool,
+    has_sources: bool,
+    folder: PathBuf,
+    /// The lock of the store, by which others see that it is taken.
+    lock: FileMark,
+    idle_since: Option<Instant>,
 }
 
-fn none_runs(place: &Place) -> Result<Exit, Failure> {
-    output::line(&format!("no engine listens at {}", place.socket().display()))?;
-    Ok(Exit::Found)
+impl Watch {
+    fn begin(hold: &Hold, is_background: bool) -> Result<Self, Failure> {
+        let folder = hold.folder().to_path_buf();
+        let lock = FileMark::of(&Hold::file(&folder))?;
+        Ok(Self { is_background, has_sources: true, folder, lock, idle_since: None })
+    }
+
+    /// Waits for the first reason to end.
+    async fn order(&mut self, signals: &mut Signals, serving: &mut Serving, engine: &EngineHandle) -> Order {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = signals.ordered_to_end() => {
+                    return Order { why: "its process was told to end".to_owned(), is_now: false };
+                }
+                Some(Wish::Stop { now, by }) = serving.wishes.recv() => {
+                    return Order { why: format!("{by} ended it by `hypo stop`"), is_now: now };
+                }
+                _ = looks.tick() => {}
+            }
+            if is_gone(&self.folder, self.lock) {
+                let folder = self.folder.display();
+                // What came of commands could not be kept anyway.
+                return Order { why: format!("its state directory {folder} was removed or replaced"), is_now: true };
+            }
+            if self.is_idle(serving, engine) {
+                return Order { why: "it has nothing to watch, and nobody was there".to_owned(), is_now: false };
+            }
+        }
+    }
+
+    /// True where nothing has been watched, walked or looked at for a while.
+    fn is_idle(&mut self, serving: &Serving, engine: &EngineHandle) -> bool {
+        let is_of_use = !self.is_background
+            || self.has_sources
+            || serving.console_count() > 0
+            || engine.snapshots().borrow().runs.iter().any(|run| run.state.is_open());
+        if is_of_use {
+            self.idle_since = None;
+            return false;
+        }
+        self.idle_since.get_or_insert_with(Instant::now).elapsed() >= IDLE_WAIT
+    }
+}
+
+/// True where the store's lock is no longer the file that was locked: another engine could begin there, unseen.
+fn is_gone(folder: &Path, lock: FileMark) -> bool {
+    FileMark::of(&Hold::file(folder)).ok() != Some(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_taken_away_or_replaced_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("state");
+        let hold = Hold::take(&folder).unwrap();
+        let lock = FileMark::of(&Hold::file(&folder)).unwrap();
+        assert!(!is_gone(&folder, lock));
+        std::fs::rename(&folder, root.path().join("aside")).unwrap();
+        assert!(is_gone(&folder, lock));
+        let _another = Hold::take(&folder).unwrap();
+        assert!(is_gone(&folder, lock));
+        drop(hold);
+    }
 }

@@ -8,6 +8,11 @@ use crate::engine::simulate::{self, Faults, Plan};
 const MINUTES_MAX: f64 = 600_000.0;
 
 pub(super) fn run(arguments: &SimulateArguments) -> Result<Exit, Failure> {
+    if let Some(count) = arguments.races {
+        let raced = simulate::races(count)?;
+        output::line(&raced.to_string())?;
+        return Ok(if raced.broken.is_some() { Exit::Found } else { Exit::Done });
+    }
     let minutes = (arguments.hours * 60.0).ceil();
     if !(1.0..=MINUTES_MAX).contains(&minutes) {
         return Err(format!("--hours {} cannot be run; give 0.02 to 10000", arguments.hours).into());
@@ -18,6 +23,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<Exit, Failure> {
             faults,
             from_point: arguments.from_step,
             crash_at: arguments.crash_at,
+            fail_at: arguments.fail_at,
             last: arguments.last.max(50),
             ..Plan::new(seed, minutes as u32)
         };

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::{AsciiChoice, ConsoleSettings, Variable};
 use crate::app::keymap::Keymap;
-use crate::app::run::ConsoleOptions;
+use crate::app::options::ConsoleOptions;
 use crate::app::terminal::ascii::is_ascii_only;
 use crate::app::terminal::colour_depth::ColourDepth;
 use crate::engine::snapshot::FileProblem;
@@ -38,6 +38,7 @@ pub fn look(settings: &ConsoleSettings, config_dir: &Path, variable: Variable<'_
         is_tmux,
         zone: zone(variable),
         file_problems,
+        left_off: None,
     }
 }
 

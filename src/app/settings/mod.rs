@@ -208,6 +208,10 @@ pub fn load(command_line: Overrides, variable: Variable<'_>) -> Result<Loaded, S
         Err(problem) => return Err(SettingsError::Unreadable { path: paths.config_file, problem }),
     };
     overrides.apply(&mut settings.console);
+    // The same for every console, wherever it is started.
+    if let Some(socket) = &mut settings.engine.attach.socket {
+        *socket = paths.config_dir.join(&*socket);
+    }
     // A console that may not act has an engine that does not act by itself either.
     settings.engine.runbooks.observe_only |= settings.console.read_only;
     Ok(Loaded { settings, paths })

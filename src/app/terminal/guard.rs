@@ -4,13 +4,16 @@
 //! raw mode, alternate screen, bracketed paste, and the mouse where it was turned on.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, PoisonError, mpsc};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use nix::sys::signal::{self, Signal};
+use nix::sys::termios::{FlushArg, tcflush};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid};
 
 use super::screen::write_whole;
@@ -20,6 +23,11 @@ const LEAVE: &[u8] = b"\x1b[?2004l\x1b[r\x1b[m\x1b[?25h\x1b[?1049l";
 /// Presses, releases and the wheel, with positions past column 223.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// A terminal takes the few bytes of the way back within this time, or its reader hangs.
+const LEAVE_WAIT: Duration = Duration::from_millis(500);
+/// The same on the way in, over a slow line.
+const ENTER_WAIT: Duration = Duration::from_secs(5);
 
 /// True while the terminal is in our modes.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
@@ -90,11 +98,17 @@ impl Drop for TerminalGuard {
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     IS_OURS.store(true, Ordering::SeqCst);
-    write_whole(ENTER)?;
+    let mut first = ENTER.to_vec();
     if IS_MOUSE_ON.load(Ordering::SeqCst) {
-        write_whole(MOUSE_ON)?;
+        first.extend_from_slice(MOUSE_ON);
     }
-    Ok(())
+    write_in_time(first, ENTER_WAIT)
+}
+
+/// True while the terminal is in our modes: whoever writes to it then writes into a frame.
+#[must_use]
+pub fn is_ours() -> bool {
+    IS_OURS.load(Ordering::SeqCst)
 }
 
 /// Puts the terminal back as it was; does nothing where it already is. Failures are passed over: there is nobody left
@@ -103,11 +117,26 @@ pub fn restore() {
     if !IS_OURS.swap(false, Ordering::SeqCst) {
         return;
     }
-    if IS_MOUSE_ON.load(Ordering::SeqCst) {
-        let _ = write_whole(MOUSE_OFF);
-    }
-    let _ = write_whole(LEAVE);
+    let mut last = if IS_MOUSE_ON.load(Ordering::SeqCst) { MOUSE_OFF.to_vec() } else { Vec::new() };
+    last.extend_from_slice(LEAVE);
+    let _ = write_in_time(last, LEAVE_WAIT);
     let _ = disable_raw_mode();
+}
+
+/// Writes, but waits for no terminal that takes nothing: one whose reader hangs, or that was stopped. What such a one has not taken
+/// yet is dropped once, so that there is room for what matters.
+fn write_in_time(bytes: Vec<u8>, wait: Duration) -> io::Result<()> {
+    let (report, outcome) = mpsc::channel();
+    // It blocks for as long as the terminal does, and ends with the process.
+    thread::Builder::new().name("terminal-last".to_owned()).spawn(move || {
+        // Nobody listens any more where it took too long.
+        let _late = report.send(write_whole(&bytes));
+    })?;
+    if let Ok(written) = outcome.recv_timeout(wait) {
+        return written;
+    }
+    tcflush(io::stdout().as_fd(), FlushArg::TCOFLUSH)?;
+    outcome.recv_timeout(wait).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Restore first, then print: a message printed into raw mode is a staircase on a screen about to vanish.

@@ -58,6 +58,14 @@ pub fn start() -> io::Result<mpsc::Receiver<Input>> {
     Ok(receiver)
 }
 
+/// Whether there is a terminal at all, before anything is begun for one.
+///
+/// # Errors
+/// When there is none.
+pub fn look() -> io::Result<()> {
+    open_tty().map(drop)
+}
+
 fn open_tty() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
     if stdin.is_terminal() {

@@ -17,6 +17,15 @@ use tokio::sync::mpsc;
 use super::colour_depth::ColourDepth;
 use super::encoder::Encoder;
 
+/// The terminal's size; that of a teletype where it does not say.
+#[must_use]
+pub fn terminal_size() -> Size {
+    match crossterm::terminal::size() {
+        Ok((width, height)) if width > 0 && height > 0 => Size::new(width, height),
+        _ => Size::new(80, 24),
+    }
+}
+
 /// Where ratatui believes it draws. It keeps the size and the cursor; the cells are read from ratatui's own buffer.
 #[derive(Debug, Default)]
 struct Canvas {

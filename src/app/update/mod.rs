@@ -8,24 +8,27 @@ mod asking;
 mod copying;
 mod home;
 mod incidents;
+mod left_off;
 mod mouse;
 mod moving;
 mod overlays;
 mod panes;
 mod patches;
+mod people;
 mod pressing;
 mod rollouts;
 mod runbook;
 mod texts;
+mod unheard;
 
 use std::sync::Arc;
 
-use super::attach::pump::Link;
 use super::commands::{Command, CommandInfo};
 use super::effect::Effect;
 use super::hints::{self, key_of};
 use super::message::Message;
-use super::state::{AppState, Asked, Offered, Question, TextOver};
+use super::offered::Offered;
+use super::state::{AppState, Asked, Question, TextOver};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::request::{Reply, Request};
@@ -34,6 +37,7 @@ use crate::views::ui_state::{Confirmation, Overlay, Pane};
 
 /// Takes one message in.
 pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Effect> {
+    state.count_unheard(now);
     let effects = match message {
         Message::Key(key) => pressing::press(state, key, now),
         Message::Paste(text) => paste(state, &text),
@@ -49,12 +53,19 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
             state.say(format!("copied {taken}{cut} characters"));
             Vec::new()
         }
-        Message::Link(told) => {
-            link(state, &told);
+        Message::Link(told, unheard_ms) => {
+            let shown = state.held.as_ref().unwrap_or(&state.snapshot);
+            state.away.link(&told, shown);
+            unheard::take(state, told, now - unheard_ms);
+            state.count_unheard(now);
             Vec::new()
         }
         Message::Told(number, telling) => {
             asking::take(state, number, telling);
+            Vec::new()
+        }
+        Message::LeftOff(left) => {
+            left_off::find(state, *left);
             Vec::new()
         }
         Message::Minute => Vec::new(),
@@ -78,6 +89,7 @@ pub fn update(state: &mut AppState, message: Message, now: Timestamp) -> Vec<Eff
         Message::Stop => vec![Effect::Suspend],
     };
     asking::refocus(state);
+    left_off::offer(state, now);
     if std::mem::take(&mut state.is_notice_new) {
         state.notice_at = now;
     }
@@ -150,6 +162,9 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::Undo
         | Command::Kill
         | Command::ResetBreaker => runbook::give(state, command, now),
+        Command::Wheel | Command::KeepWheel | Command::TakeWheel | Command::HandOver => {
+            people::give(state, command, now)
+        }
         Command::DeferPatch | Command::AcceptRisk | Command::WithdrawException => patches::give(state, command, now),
         Command::PlanRollout
         | Command::ApproveRollout
@@ -167,6 +182,7 @@ fn give(state: &mut AppState, command: Command, now: Timestamp) -> Vec<Effect> {
         | Command::LaterQuestion
         | Command::NoteAnswer
         | Command::DraftRunbook => asking::give(state, command),
+        Command::GoOnWriting | Command::DropText | Command::PutOffText => left_off::give(state, command, now),
         Command::Copy => copying::copy(state),
         Command::Mouse => {
             state.is_mouse_on = !state.is_mouse_on;
@@ -196,6 +212,9 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
     if info.command == Command::Kill && state.snapshot.kill.is_none() {
         return None;
     }
+    if let Some(reason) = unheard::held_back(state, info) {
+        return Some(reason);
+    }
     if state.ui.is_frozen {
         return Some(format!("the picture is frozen, so what {} would act on may be gone; go on first", info.short));
     }
@@ -224,15 +243,6 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The line to the engine was lost, or is back.
-fn link(state: &mut AppState, link: &Link) {
-    match link {
-        Link::Up => state.say("the engine is back"),
-        Link::Silent => state.refuse("nothing comes from the engine; what is shown may be old"),
-        Link::Lost(why) => state.refuse(format!("the line to the engine is lost: {why}; what is shown is old")),
-    }
-}
-
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
         (request, Reply::Done { text }) if texts::written(request).is_some() => {
@@ -247,6 +257,7 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
         }
         (request, Reply::Lost { reason }) if texts::written(request).is_some() => {
             let what = texts::written(request).map_or("text", |(_, what)| what.word());
+            state.unsure.extend(texts::written(request));
             state.refuse(format!("{reason}; whether the {what} was taken is not known, and it is kept as a draft"));
         }
         (Request::PlanRollout { source }, Reply::Done { text }) => {
@@ -255,6 +266,9 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
             rollouts::open_planned(state);
         }
         (_, Reply::Done { text }) => state.say(text.as_ref()),
+        (Request::Kill { .. }, Reply::Refused { reason } | Reply::Lost { reason }) => {
+            state.refuse(format!("{reason}; `hypo kill` in a shell there stops everything without it"));
+        }
         (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
         (_, Reply::Lost { reason }) => {
             state.refuse(format!("{reason}; whether it was done is not known, look before you repeat it"));
@@ -279,11 +293,13 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     }
     keep_in_focus(state, &snapshot);
     let homes = home::of(state);
-    state.snapshot = snapshot;
+    let before = std::mem::replace(&mut state.snapshot, snapshot);
     state.arrived_at = now;
     rollouts::open_planned(state);
     let is_lost = settle_selection(state);
     home::follow(state, &homes);
+    left_off::take_place(state);
+    left_off::settle_unsure(state);
     let offered = Offered::of(&state.snapshot, &state.ui);
     if state.is_notice_of_step && !offered.is_same_step(&state.offered) {
         state.ui.notice = None;
@@ -303,6 +319,8 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     }
     state.offered = offered;
     overlays::settle(state);
+    people::heed_asking(state, &before);
+    people::tell_away(state, now);
 }
 
 /// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever

@@ -53,11 +53,13 @@ pub(super) fn by(state: &mut AppState, rows: isize) {
         | Overlay::Why { offset, .. }
         | Overlay::Entry { offset, .. }
         | Overlay::Habits { offset }
-        | Overlay::Policy { offset } => {
+        | Overlay::Policy { offset }
+        | Overlay::People { offset }
+        | Overlay::Away { offset, .. } => {
             // The frame says where it ends.
             *offset = offset.saturating_add_signed(rows);
         }
-        Overlay::Filter | Overlay::Asking | Overlay::Note { .. } | Overlay::Confirm(_) => {}
+        Overlay::Filter | Overlay::Asking | Overlay::Note { .. } | Overlay::Unsent | Overlay::Confirm(_) => {}
     }
 }
 

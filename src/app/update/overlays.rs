@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts};
+use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts, unheard};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -11,6 +11,7 @@ use crate::app::palette::{Palette, pane_of};
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
+use crate::engine::request::Request;
 use crate::views::ui_state::{Overlay, RowKey, Written};
 
 /// Characters that a line typed here may have.
@@ -32,6 +33,7 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         Command::Why => why(state),
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
         Command::Policy => toggle(state, Overlay::Policy { offset: 0 }),
+        Command::People => toggle(state, Overlay::People { offset: 0 }),
         Command::GroupPatches => patches::group(state),
         Command::PatchView => rollouts::next_view(state),
         Command::Suppressed => {
@@ -306,6 +308,11 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let asked = question.asked.clone();
     if matches!(asked, Asked::Request(_)) && !state.is_question_whole {
         state.refuse("not all of the question is on the screen, so nothing was done; make the window larger");
+        return Vec::new();
+    }
+    let is_act = !matches!(asked, Asked::Leave | Asked::Request(Request::Kill { .. }));
+    if let Some(reason) = unheard::unanswerable(state).filter(|_| is_act) {
+        state.refuse(reason);
         return Vec::new();
     }
     state.question = None;

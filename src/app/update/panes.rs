@@ -1,6 +1,6 @@
 //! Going in, going back, and leaving.
 
-use super::{answers, ask, asking, home, rollouts, settle_selection, take_picture};
+use super::{answers, ask, asking, home, left_off, rollouts, settle_selection, take_picture};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -74,6 +74,9 @@ fn step(state: &mut AppState, by: usize) {
 
 /// Back one: the overlay, then the filter, then the pane. Nothing is lost on the way.
 pub(super) fn back(state: &mut AppState) {
+    if state.ui.overlay == Overlay::Unsent {
+        return left_off::put_off(state);
+    }
     if state.ui.overlay != Overlay::None {
         state.ui.overlay = Overlay::None;
         state.question = None;
@@ -245,9 +248,11 @@ pub(super) fn open_calendar(state: &mut AppState) {
 }
 
 fn leave(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
-    let question = if let Some((run, _)) = state.snapshot.running_commands().first() {
+    let running = state.snapshot.running_commands();
+    // An engine in another process goes on with them.
+    let question = if let (false, Some((run, _))) = (state.goes_on, running.first()) {
         format!("A command of {run} runs; the program stays until it has ended. Leave?")
-    } else if !state.drafts.is_empty() || state.note.is_some() {
+    } else if !state.is_left_kept && (!state.drafts.is_empty() || state.note.is_some()) {
         "A text was begun and not sent; leave all the same?".to_owned()
     } else {
         return vec![Effect::Quit];

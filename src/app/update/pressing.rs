@@ -6,7 +6,8 @@ use crate::app::effect::Effect;
 use crate::app::hints::{self, key_of};
 use crate::app::key::{self, Key};
 use crate::app::keymap::Lookup;
-use crate::app::state::{AppState, Offered, TextOver};
+use crate::app::offered::Offered;
+use crate::app::state::{AppState, TextOver};
 use crate::engine::clock::{SECOND_MS, Timestamp};
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::views::ui_state::Overlay;
@@ -14,6 +15,8 @@ use crate::views::ui_state::Overlay;
 pub(super) fn press(state: &mut AppState, key: Key, now: Timestamp) -> Vec<Effect> {
     state.let_go(now);
     state.ui.notice = None;
+    // Whoever goes somewhere is not taken elsewhere any more.
+    state.left_place = None;
     if key.to_string() == "Ctrl-c" {
         return interrupt(state, now);
     }
@@ -93,7 +96,7 @@ fn unbound(state: &mut AppState, keys: &[Key], now: Timestamp) -> Vec<Effect> {
             state.keymap.lookup(hints::layers(state), keys, |info| info.fits(state.ui.pane))
     {
         state.refuse(read_only(command.info()));
-    } else if !is_esc && !matches!(state.ui.overlay, Overlay::Confirm(_)) {
+    } else if !is_esc && !matches!(state.ui.overlay, Overlay::Confirm(_) | Overlay::Unsent) {
         state.say(format!("{text} does nothing here; {} lists the keys", key_of(state, Command::Help)));
     }
     Vec::new()

@@ -105,6 +105,11 @@ pub(super) fn take_line(request: &mut Request, line: &str) -> Result<(), String>
         | Request::Resume { reason, .. }
         | Request::Kill { reason }
         | Request::Release { reason } => *reason = line.into(),
+        Request::GiveWheel { to, .. } => *to = line.trim().into(),
+        Request::HandOver { to, note } => {
+            let (name, told) = line.split_once(':').unwrap_or((line, ""));
+            (*to, *note) = (name.trim().into(), told.trim().into());
+        }
         Request::StopRun { escalate, .. } => *escalate = (!line.is_empty()).then(|| line.into()),
         Request::Choose { choice, .. } => {
             let number = line.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
@@ -135,12 +140,12 @@ fn steer(state: &mut AppState, command: Command, run: &Run, now: Timestamp) -> V
             let is_failed = |index: &usize| matches!(run.steps[*index].state, StepState::Failed { .. });
             let current = run.current_step().filter(is_failed);
             let Some(step) = current.or(selected) else { return no_run(state) };
-            vec![Effect::Request(Request::Retry { run: run.id, step })]
+            vec![Effect::Request(Request::Retry { run: run.id, step, digest: run.shown() })]
         }
         Command::Resume => {
             let question = format!("Go on with {}? It paused: {}", run.id, run.word);
             let confirmation = Confirmation { line: Some("Looked at: "), ..plain(RECORDED, question) };
-            let request = Request::Resume { run: run.id, reason: "".into() };
+            let request = Request::Resume { run: run.id, reason: "".into(), digest: run.shown() };
             ask(state, confirmation, Asked::Request(request), now);
             Vec::new()
         }
@@ -151,7 +156,7 @@ fn steer(state: &mut AppState, command: Command, run: &Run, now: Timestamp) -> V
             };
             let question = format!("Go on with step {}, {}?", step + 1, number(step));
             let confirmation = Confirmation { line: Some("Reason: "), ..plain(RECORDED, question) };
-            let request = Request::RunFrom { run: run.id, step, reason: "".into() };
+            let request = Request::RunFrom { run: run.id, step, reason: "".into(), digest: run.shown() };
             ask(state, confirmation, Asked::Request(request), now);
             Vec::new()
         }
@@ -160,7 +165,7 @@ fn steer(state: &mut AppState, command: Command, run: &Run, now: Timestamp) -> V
             let question = format!("Other values for {}? What is offered then asks again.", run.id);
             let confirmation =
                 Confirmation { line: Some("Values: "), typed: typed.join("; "), ..plain(RECORDED, question) };
-            let request = Request::EditRun { run: run.id, params: BTreeMap::new() };
+            let request = Request::EditRun { run: run.id, params: BTreeMap::new(), digest: run.shown() };
             ask(state, confirmation, Asked::Request(request), now);
             Vec::new()
         }
@@ -206,7 +211,7 @@ fn on_step(
             Command::Skip,
             StepState::Waiting | StepState::Watching { .. } | StepState::Elapsing { .. } | StepState::Failed { .. },
         ) => {
-            let request = Request::Skip { run: run.id, step: index, reason: "".into() };
+            let request = Request::Skip { run: run.id, step: index, reason: "".into(), digest: run.shown() };
             let question = format!(
                 "Pass step {} over, {}? What it would have done is not done.",
                 index + 1,
@@ -338,7 +343,8 @@ fn start(state: &mut AppState) -> Vec<Effect> {
     };
     let proposals = picture::proposals(&state.snapshot, incident);
     let chosen = proposals.iter().find(|(proposal, _)| Some(&proposal.runbook.id) == chosen.as_ref());
-    let Some(runbook) = chosen.or_else(|| proposals.first()).map(|(proposal, _)| Arc::clone(&proposal.runbook.id))
+    let chosen = chosen.or_else(|| proposals.first());
+    let Some((runbook, digest)) = chosen.map(|(proposal, _)| (Arc::clone(&proposal.runbook.id), proposal.shown()))
     else {
         let key = key_of(state, Command::Evidence);
         state.refuse(format!("no runbook fits {incident}; {key} shows what is known of its cause"));
@@ -348,7 +354,7 @@ fn start(state: &mut AppState) -> Vec<Effect> {
     // The new run is what is shown from here on, not one chosen before.
     state.ui.run = None;
     state.ui.output_scroll = 0;
-    vec![Effect::Request(Request::StartRun { incident, runbook })]
+    vec![Effect::Request(Request::StartRun { incident, runbook, digest })]
 }
 
 fn stop(state: &mut AppState, run: Option<&Run>, now: Timestamp) -> Vec<Effect> {

@@ -17,14 +17,19 @@ pub(super) fn keep_draft(state: &mut AppState, incident: IncidentId, what: Writt
         state.drafts.remove(&draft);
     } else if lines != state.note_begun {
         state.drafts.insert(draft, lines);
-        let command = match what {
-            Written::Note => Command::Note,
-            Written::Update => Command::StatusUpdate,
-            Written::PostMortem => Command::PostMortem,
-            Written::Draft => Command::DraftRunbook,
-        };
-        state.say(format!("the {} is kept as a draft; {} goes on with it", what.word(), key_of(state, command)));
+        state.say(format!("the {} is kept as a draft; {} goes on with it", what.word(), key_of_text(state, what)));
     }
+}
+
+/// The key that opens the box for such a text.
+pub(super) fn key_of_text(state: &AppState, what: Written) -> String {
+    let command = match what {
+        Written::Note => Command::Note,
+        Written::Update => Command::StatusUpdate,
+        Written::PostMortem => Command::PostMortem,
+        Written::Draft => Command::DraftRunbook,
+    };
+    key_of(state, command)
 }
 
 /// What this request was written as, and about which incident; `None` where nothing was.
@@ -54,6 +59,7 @@ pub(super) fn save(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         return Vec::new();
     }
     let text = text.into();
+    state.sent_at.insert((incident, what), now);
     vec![Effect::Request(match what {
         Written::Note => Request::Note { incident, text },
         Written::Update => Request::SendUpdate { incident, text },

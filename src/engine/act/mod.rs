@@ -10,6 +10,7 @@ pub mod policy;
 pub mod roles;
 pub mod steps;
 pub mod walk;
+pub mod wheel;
 
 use tokio::sync::mpsc;
 

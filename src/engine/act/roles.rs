@@ -32,6 +32,11 @@ pub fn needed(request: &Request) -> (Role, &'static str) {
         | Request::StopRun { .. } => (Responder, "steering a run"),
         Request::Undo { .. } => (Responder, "taking a step back"),
         Request::Probe { .. } | Request::SettleUnknown { .. } => (Responder, "settling an interrupted step"),
+        Request::AskWheel { .. }
+        | Request::TakeWheel { .. }
+        | Request::GiveWheel { .. }
+        | Request::KeepWheel { .. } => (Responder, "driving a run"),
+        Request::HandOver { .. } => (Responder, "handing over"),
         Request::PlanRollout { .. } => (Responder, "planning a rollout"),
         Request::SendUpdate { .. } => (Commander, "sending a status update"),
         Request::Rollout { .. } => (Commander, "steering a rollout"),

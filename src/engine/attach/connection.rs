@@ -4,6 +4,7 @@
 //! that it was sent and the newest are never made.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
 use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{Greeting, Hello, HelloProblem, Says, Wants};
+use super::hello::{BACKED_UP, Greeting, Hello, HelloProblem, Says, Wants};
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
-use super::server::{Seat, Served, Wish};
+use super::server::{Farewell, Seat, Served, Wish};
 use super::standing;
+use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
     CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN,
@@ -31,6 +33,9 @@ use crate::engine::limits::{
 use crate::engine::model::{Person, Role};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
+
+/// Between the end of the pictures and the word why.
+const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a connection ends before the console leaves.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,12 @@ pub(super) enum Parting {
     /// There are as many as there may be.
     #[error("{CONSOLES_MAX} consoles are attached, and more are not taken; leave one of them")]
     NoSeat,
+    /// It ends.
+    #[error("the engine is ending ({why}); join again once it has ended")]
+    Ending {
+        /// Why.
+        why: Arc<str>,
+    },
 }
 
 /// Serves one console until it leaves. One without a `seat` is told that there is none; stopping and asking how it stands need
@@ -79,7 +90,9 @@ pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat
             outgoing.line(&greeting(Says::Joined).line()).await?;
             Console::new(served, person, seat, outgoing).attend(incoming).await
         }
-        Ok((wants, person, _)) => {
+        Ok((wants, person, seat)) => {
+            // Whoever only asks takes none.
+            drop(seat);
             outgoing.line(&greeting(Says::Text).line()).await?;
             let text = answer(&wants, &person, served).await;
             outgoing.line(&text).await
@@ -102,8 +115,13 @@ fn welcome(
         _ => None,
     };
     let person = peer.person(&served.people, cap)?;
-    if matches!(hello.wants, Wants::Attach { .. }) && seat.is_none() {
-        return Err(Parting::NoSeat);
+    if matches!(hello.wants, Wants::Attach { .. }) {
+        if let Some(farewell) = served.farewell.borrow().as_ref() {
+            return Err(Parting::Ending { why: Arc::clone(&farewell.why) });
+        }
+        if seat.is_none() {
+            return Err(Parting::NoSeat);
+        }
     }
     Ok((hello.wants, person, seat))
 }
@@ -118,7 +136,7 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
         Wants::Stop { now } => {
             let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
             match served.wishes.try_send(wish) {
-                Ok(()) => "the engine ends\n".to_owned(),
+                Ok(()) => ends_when(*now, served),
                 Err(_) => "the engine is ending already\n".to_owned(),
             }
         }
@@ -131,7 +149,30 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
                 Err(_) => "the engine has ended\n".to_owned(),
             }
         }
+        Wants::Backup { .. } if person.role < Role::Admin => {
+            format!("a backup needs the role {}; yours is {}\n", Role::Admin, person.role)
+        }
+        Wants::Backup { path } if !path.starts_with('/') => {
+            format!("{path} is not absolute; the engine runs elsewhere\n")
+        }
+        Wants::Backup { path } => match served.handle.back_up(PathBuf::from(&**path)).await {
+            Ok(told) => format!("{BACKED_UP}{told}\n"),
+            Err(problem) => format!("{problem}\n"),
+        },
         Wants::Attach { .. } => String::new(),
+    }
+}
+
+/// That it ends, and what it waits for.
+fn ends_when(is_now: bool, served: &Served) -> String {
+    let count = served.handle.snapshots().borrow().running_commands().len();
+    match count {
+        1.. if !is_now => {
+            format!(
+                "the engine ends once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n"
+            )
+        }
+        _ => "the engine ends\n".to_owned(),
     }
 }
 
@@ -165,6 +206,8 @@ struct Console<'s> {
     served: &'s Served,
     person: Person,
     seat: Seat,
+    /// The place among those who are attached: from when it says what it shows. A listing that takes one picture is nobody.
+    attending: Option<Attending>,
     outgoing: Outgoing,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The picture that it has.
@@ -194,6 +237,7 @@ impl<'s> Console<'s> {
         snapshots.mark_changed();
         Self {
             served,
+            attending: None,
             person,
             seat,
             outgoing,
@@ -212,6 +256,7 @@ impl<'s> Console<'s> {
             since: self.served.since,
             settings: self.served.settings.clone(),
             person: self.person.clone(),
+            is_background: self.served.is_background,
         };
         self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
         let mut has_news = false;
@@ -240,10 +285,7 @@ impl<'s> Console<'s> {
                     self.outgoing.say(&FromEngine::Told { n }).await?;
                 }
                 Turn::News(true) => has_news = true,
-                Turn::News(false) => {
-                    let why = Arc::from("the engine has ended");
-                    return self.outgoing.say(&FromEngine::Bye { why }).await;
-                }
+                Turn::News(false) => return self.part().await,
                 Turn::PictureDue => {
                     has_news = false;
                     self.show().await?;
@@ -251,6 +293,19 @@ impl<'s> Console<'s> {
                 }
             }
         }
+    }
+
+    /// Says why nothing more comes.
+    async fn part(&mut self) -> Result<(), Parting> {
+        let mut farewell = self.served.farewell.clone();
+        // Whoever ended it is about to say why, unless it ended by itself.
+        let said = timeout(FAREWELL_WAIT, farewell.wait_for(Option::is_some)).await;
+        let said = said.ok().and_then(|said| said.ok().and_then(|said| said.clone()));
+        let Farewell { why, is_wanted } = said.unwrap_or_else(|| Farewell {
+            why: Arc::from("it ended without saying why; the log does"),
+            is_wanted: false,
+        });
+        self.outgoing.say(&FromEngine::Bye { why, is_wanted }).await
     }
 
     /// Sends what differs between the picture that the console has and the newest.
@@ -292,7 +347,11 @@ impl<'s> Console<'s> {
                 self.served.handle.prepare_to_ask();
                 Ok(())
             }
-            FromConsole::Looking { .. } => Ok(()),
+            FromConsole::Looking { incident, pane } => {
+                let attend = || self.served.handle.attend(&self.person);
+                self.attending.get_or_insert_with(attend).looks(incident, &pane);
+                Ok(())
+            }
             FromConsole::Ping => self.outgoing.say(&FromEngine::Pong).await,
         }
     }

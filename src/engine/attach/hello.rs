@@ -9,20 +9,22 @@
 //! Words are parted by one blank; what is free text is percent-encoded, so that a line is printable ASCII. A line has at most 512
 //! bytes with its end. After `joined` frames follow, after `text` lines for people until the end, after `no` nothing.
 
-use std::fmt::Write;
+mod made;
+
 use std::str::Split;
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::WIRE;
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::HELLO_BYTES_MAX;
+use made::Line;
 
+/// How the text begins by which an engine says that a backup was written.
+pub const BACKED_UP: &str = "backed up: ";
 /// How every line begins, with the number of its form.
 const START: [&str; 3] = ["hypo", "attach", "1"];
-/// What cannot stand in a word as it is.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Bytes of a version or of a role's name.
 const NAME_BYTES_MAX: usize = 64;
 /// Characters that are told of a line or a word that is not understood.
@@ -59,6 +61,11 @@ pub enum Wants {
     Kill {
         /// Why; cut where it is too long for the line, since a reason must not stand in the way.
         reason: Arc<str>,
+    },
+    /// That everything that is kept is written into a file, while the engine goes on.
+    Backup {
+        /// The file or the folder, absolute. One that has no room in the line is refused by whoever would say it.
+        path: Arc<str>,
     },
 }
 
@@ -172,6 +179,10 @@ impl Hello {
                 line.word("kill");
                 line.free(reason, HELLO_BYTES_MAX);
             }
+            Wants::Backup { path } => {
+                line.word("backup");
+                line.free(path, HELLO_BYTES_MAX);
+            }
         }
         line.ended()
     }
@@ -184,12 +195,13 @@ impl Hello {
         let mut words = Words::of(line)?;
         let (version, wire) = words.version()?;
         words.exactly("wants", "`wants`")?;
-        let wanted = "`attach`, `status`, `stop` or `kill`";
+        let wanted = "`attach`, `status`, `stop`, `kill` or `backup`";
         let wants = match words.next() {
             Some("attach") => Wants::Attach { cap: words.attribute("cap", "the name of a role")? },
             Some("status") => Wants::Status,
             Some("stop") => Wants::Stop { now: words.is_next("now")? },
             Some("kill") => Wants::Kill { reason: words.free("a reason")? },
+            Some("backup") => Wants::Backup { path: words.free("a path")? },
             other => return Err(wrong(other, wanted)),
         };
         words.end()?;
@@ -263,47 +275,6 @@ impl Greeting {
             console: Arc::clone(&hello.version),
             console_wire: hello.wire,
         })
-    }
-}
-
-/// A line that is made.
-struct Line(String);
-
-impl Line {
-    fn new(version: &str, wire: u32) -> Self {
-        let mut line = Self(START.join(" "));
-        line.word("version");
-        line.free(version, NAME_BYTES_MAX);
-        line.word("wire");
-        line.word(&wire.to_string());
-        line
-    }
-
-    /// A word that is printable ASCII.
-    fn word(&mut self, word: &str) {
-        self.0.push(' ');
-        self.0.push_str(word);
-    }
-
-    /// As much of a text as has room in `bytes_max` bytes and in the line.
-    fn free(&mut self, text: &str, bytes_max: usize) {
-        self.0.push(' ');
-        let end = HELLO_BYTES_MAX.saturating_sub(1).min(self.0.len() + bytes_max);
-        let mut encoded = String::new();
-        for letter in text.chars() {
-            encoded.clear();
-            // Writing into a string does not fail.
-            let _infallible = write!(encoded, "{}", utf8_percent_encode(letter.encode_utf8(&mut [0; 4]), ENCODED));
-            if self.0.len() + encoded.len() > end {
-                break;
-            }
-            self.0.push_str(&encoded);
-        }
-    }
-
-    fn ended(mut self) -> String {
-        self.0.push('\n');
-        self.0
     }
 }
 
@@ -418,6 +389,7 @@ mod tests {
             (Wants::Stop { now: true }, "stop now"),
             (Wants::Kill { reason: "100 % wrong\nträge".into() }, "kill 100%20%25%20wrong%0Atr%C3%A4ge"),
             (Wants::Kill { reason: "".into() }, "kill "),
+            (Wants::Backup { path: "/var/back up".into() }, "backup /var/back%20up"),
         ] {
             let hello = Hello { version: "0.2.0".into(), wire: 7, wants };
             let line = format!("hypo attach 1 version 0.2.0 wire 7 wants {tail}\n");
@@ -443,7 +415,11 @@ mod tests {
             ("hypo attach 1", "has `` where `version`"),
             ("hypo attach 1 version", "has `` where a version such as"),
             ("hypo attach 1 version 0.2.0 wire seven wants status", "`seven` where the number of a wire"),
-            ("hypo attach 1 version 0.2.0 wire 7 wants backup", "`backup` where `attach`, `status`, `stop` or `kill`"),
+            (
+                "hypo attach 1 version 0.2.0 wire 7 wants tea",
+                "`tea` where `attach`, `status`, `stop`, `kill` or `backup`",
+            ),
+            ("hypo attach 1 version 0.2.0 wire 7 wants backup", "`` where a path"),
             ("hypo attach 1 version 0.2.0 wire 7 wants stop later", "`later` where the end"),
             ("hypo attach 1 version 0.2.0 wire 7 wants status now", "`now` where the end"),
             ("hypo attach 1 version 0.2.0 wire 7 wants attach cap", "`` where the name of a role"),

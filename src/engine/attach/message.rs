@@ -101,6 +101,8 @@ pub enum FromEngine {
     Bye {
         /// Why it ends, and what to do.
         why: Arc<str>,
+        /// True where it is to stay ended: nobody starts it again by themselves.
+        is_wanted: bool,
     },
 }
 
@@ -117,6 +119,8 @@ pub struct Welcome {
     pub settings: SettingsMark,
     /// Whom the engine takes the console for.
     pub person: Person,
+    /// True where it was started by a console and goes on without one.
+    pub is_background: bool,
 }
 
 /// The settings that an engine runs by: a console that was started with others says so.
@@ -210,7 +214,7 @@ impl FromEngine {
             Self::Telling { n, telling } => json(kind::TELLING, &(n, telling), "an answer to a question"),
             Self::Told { n } => json(kind::TOLD, n, "the end of an answer"),
             Self::Pong => Ok(empty(kind::PONG)),
-            Self::Bye { why } => json(kind::BYE, why, "a farewell"),
+            Self::Bye { why, is_wanted } => json(kind::BYE, &(why, is_wanted), "a farewell"),
         }
     }
 
@@ -226,7 +230,7 @@ impl FromEngine {
             kind::TELLING => parsed(frame, "an answer to a question").map(|(n, telling)| Self::Telling { n, telling }),
             kind::TOLD => parsed(frame, "the end of an answer").map(|n| Self::Told { n }),
             kind::PONG => bare(frame, "a pong", Self::Pong),
-            kind::BYE => parsed(frame, "a farewell").map(|why| Self::Bye { why }),
+            kind::BYE => parsed(frame, "a farewell").map(|(why, is_wanted)| Self::Bye { why, is_wanted }),
             kind => Err(MessageProblem::Kind { kind, sender: "the engine" }),
         }
     }

@@ -62,3 +62,31 @@ fn names(uid: Uid, gid: Gid) -> (String, Vec<String>) {
 fn group_names(groups: &[Gid]) -> Vec<String> {
     groups.iter().filter_map(|gid| Group::from_gid(*gid).ok().flatten()).map(|group| group.name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A user that no system has.
+    fn stranger() -> Peer {
+        Peer { uid: Uid::from_raw(4_000_000_001), gid: Gid::from_raw(4_000_000_001) }
+    }
+
+    #[test]
+    fn whom_the_kernel_names_is_let_in_by_name_and_nobody_else() {
+        let nobody = stranger().person(&PeopleSettings::default(), None);
+        assert!(matches!(nobody, Err(Stranger::NoRole { name }) if name == "uid 4000000001"));
+        let by_name = PeopleSettings { responder: vec!["uid 4000000001".to_owned()], ..PeopleSettings::default() };
+        assert_eq!(stranger().person(&by_name, None).unwrap().role, Role::Responder);
+        let own = Peer { uid: getuid(), gid: nix::unistd::getgid() };
+        assert_eq!(own.person(&PeopleSettings::default(), None).unwrap().role, Role::Admin);
+    }
+
+    #[test]
+    fn a_console_may_ask_for_less_than_its_person_may_and_not_for_more() {
+        let people = PeopleSettings { others: Some(Role::Responder), ..PeopleSettings::default() };
+        for (cap, role) in [(Role::Viewer, Role::Viewer), (Role::Admin, Role::Responder)] {
+            assert_eq!(stranger().person(&people, Some(cap)).unwrap().role, role, "{cap}");
+        }
+    }
+}

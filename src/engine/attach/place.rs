@@ -5,7 +5,7 @@
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -55,6 +55,20 @@ pub enum PlaceProblem {
         /// What the system says.
         reason: io::Error,
     },
+    /// Somebody else's, or no socket at all.
+    #[error("{path} is {what}, and is not replaced; take it away, or name another place by `[attach] socket`")]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// An engine is there that has another store.
+    #[error("another engine listens at {path}; end it, or name another place by `[attach] socket`")]
+    Taken {
+        /// Which.
+        path: PathBuf,
+    },
     /// No such group.
     #[error("`[attach] group` names the group {group}, which this system does not know")]
     NoGroup {
@@ -77,16 +91,16 @@ impl Place {
         &self.socket
     }
 
-    /// Listens there, in place of a socket that an engine left behind. Only whoever holds the store may call this: what is there
-    /// is then nobody's.
+    /// Listens there, in place of a socket that an engine left behind. Only whoever holds the store may call this.
     ///
     /// # Errors
-    /// When the folder is open to others or the socket cannot be made.
+    /// When the folder is open to others, the socket cannot be made, or what is there is not ours or is listened at.
     pub fn listen(&self) -> Result<UnixListener, PlaceProblem> {
         let folder = self.folder()?;
         let failed = |reason| PlaceProblem::Socket { path: self.socket.clone(), reason };
         let through = |name: &str| through(&folder, name);
         let name = self.name().map_err(failed)?;
+        self.see_that_it_is_free(&through(&name))?;
         // Under another name until it is closed to whom it is to be closed to.
         let fresh = format!("{name}.new");
         remove(&through(&fresh)).map_err(failed)?;
@@ -103,6 +117,15 @@ impl Place {
         Ok(listener)
     }
 
+    /// Whether a socket can be there that nobody else puts in its place.
+    ///
+    /// # Errors
+    /// When the folder is open to others, or the group is not known.
+    pub fn check(&self) -> Result<(), PlaceProblem> {
+        self.folder()?;
+        self.gid().map(drop)
+    }
+
     /// Connects to whoever listens there.
     ///
     /// # Errors
@@ -112,12 +135,50 @@ impl Place {
         UnixStream::connect(through(&folder, &self.name()?)).await
     }
 
-    /// Takes the socket away, so that nobody waits for an engine that has ended.
+    /// Which file the socket is at this moment.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn mark(&self) -> io::Result<FileMark> {
+        FileMark::of(&self.socket)
+    }
+
+    /// Connects likewise; what is read there and written waits.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_waiting(&self) -> io::Result<std::os::unix::net::UnixStream> {
+        let stream = self.connect().await?.into_std()?;
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+
+    /// Takes the socket away, so that nobody waits for an engine that has ended; one that is another file by now is somebody
+    /// else's, and stays.
     ///
     /// # Errors
     /// When the folder cannot be written to.
-    pub fn leave(&self) -> io::Result<()> {
-        remove(&self.socket)
+    pub fn leave(&self, ours: FileMark) -> io::Result<()> {
+        match self.mark() {
+            Ok(there) if there == ours => remove(&self.socket),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to replace what is not a socket of ours that nobody listens at.
+    fn see_that_it_is_free(&self, path: &Path) -> Result<(), PlaceProblem> {
+        let not_ours = |what| PlaceProblem::NotOurs { path: self.socket.clone(), what };
+        let Ok(there) = path.symlink_metadata() else { return Ok(()) };
+        if !there.file_type().is_socket() {
+            return Err(not_ours("no socket"));
+        }
+        if there.uid() != getuid().as_raw() {
+            return Err(not_ours("another user's"));
+        }
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => Err(PlaceProblem::Taken { path: self.socket.clone() }),
+            Err(_) => Ok(()),
+        }
     }
 
     /// The folder, if nobody else can put something in the socket's place.
@@ -151,6 +212,24 @@ impl Place {
             Ok(Some(group)) => Ok(Some(group.gid)),
             Ok(None) | Err(_) => Err(PlaceProblem::NoGroup { group: name.clone() }),
         }
+    }
+}
+
+/// Which file something is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileMark {
+    device: u64,
+    inode: u64,
+}
+
+impl FileMark {
+    /// Which file has this name now; a link is itself.
+    ///
+    /// # Errors
+    /// When none has it.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let facts = path.symlink_metadata()?;
+        Ok(Self { device: facts.dev(), inode: facts.ino() })
     }
 }
 
@@ -201,9 +280,32 @@ mod tests {
         let again = place.listen().unwrap();
         let (here, there) = tokio::join!(place.connect(), again.accept());
         assert!(here.is_ok() && there.is_ok());
-        place.leave().unwrap();
-        place.leave().unwrap();
+        let ours = place.mark().unwrap();
+        // It may have taken another one's place in the meantime, which is not ours to take away.
+        std::fs::rename(place.socket(), root.path().join("elsewhere")).unwrap();
+        let other = UnixListener::bind(root.path().join("theirs")).unwrap();
+        std::fs::rename(root.path().join("theirs"), place.socket()).unwrap();
+        place.leave(ours).unwrap();
+        assert!(place.socket().exists());
+        drop(other);
+        place.leave(place.mark().unwrap()).unwrap();
+        place.leave(ours).unwrap();
         assert!(!place.socket().exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_listened_at_or_no_socket_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let place = place(root.path());
+        let listener = place.listen().unwrap();
+        let refused = place.listen().unwrap_err();
+        assert!(refused.to_string().contains("another engine listens at"), "{refused}");
+        drop(listener);
+        std::fs::remove_file(place.socket()).unwrap();
+        std::fs::write(place.socket(), "a text").unwrap();
+        let refused = place.listen().unwrap_err();
+        assert!(refused.to_string().contains("no socket"), "{refused}");
+        assert_eq!(std::fs::read_to_string(place.socket()).unwrap(), "a text");
     }
 
     #[tokio::test]
@@ -213,6 +315,7 @@ mod tests {
             std::fs::set_permissions(root.path(), Permissions::from_mode(mode)).unwrap();
             let listened = place(root.path()).listen();
             assert_eq!(listened.is_ok(), is_taken, "{mode:o}: {listened:?}");
+            assert_eq!(place(root.path()).check().is_ok(), is_taken, "{mode:o}");
         }
         let missing = place(&root.path().join("nowhere")).listen();
         assert!(missing.unwrap_err().to_string().contains("nowhere"));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::connection;
@@ -33,6 +33,21 @@ pub struct Served {
     pub settings: SettingsMark,
     /// Where wishes go that are about the process.
     pub wishes: mpsc::Sender<Wish>,
+    /// True where it was started by a console and goes on without one.
+    pub is_background: bool,
+    /// Why it ends, once it does: from then on nobody is let in, and those who are there hear it last.
+    pub farewell: watch::Receiver<Option<Farewell>>,
+    /// Who is there.
+    pub attendance: Arc<Attendance>,
+}
+
+/// What the engine says at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    /// Why it ends.
+    pub why: Arc<str>,
+    /// True where it is to stay ended.
+    pub is_wanted: bool,
 }
 
 /// What somebody who may wants of the process.
@@ -49,7 +64,7 @@ pub enum Wish {
 
 /// How many consoles there are.
 #[derive(Debug, Default)]
-pub(super) struct Attendance {
+pub struct Attendance {
     count: AtomicUsize,
     next_session: AtomicU64,
 }
@@ -62,6 +77,12 @@ pub(super) struct Seat {
 }
 
 impl Attendance {
+    /// How many are there now.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// A seat, where there is one.
     fn seat(self: &Arc<Self>) -> Option<Seat> {
         let taken = self.count.fetch_add(1, Ordering::Relaxed);
@@ -77,17 +98,16 @@ impl Drop for Seat {
     }
 }
 
-/// Takes consoles in until `stop` comes. Those that are there are told that the engine ends by its pictures' end.
+/// Takes consoles in until `stop` comes. Those that are there hear the farewell once no more pictures come.
 pub async fn serve(listener: UnixListener, served: Arc<Served>, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
-    let attendance = Arc::new(Attendance::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => return,
         };
         match accepted {
-            Ok((stream, _)) => take_in(stream, &served, &attendance),
+            Ok((stream, _)) => take_in(stream, &served),
             Err(problem) => {
                 tracing::warn!("a console could not be taken in: {problem}");
                 sleep(ACCEPT_PAUSE).await;
@@ -96,8 +116,8 @@ pub async fn serve(listener: UnixListener, served: Arc<Served>, stop: impl Futur
     }
 }
 
-fn take_in(stream: UnixStream, served: &Arc<Served>, attendance: &Arc<Attendance>) {
-    let seat = attendance.seat();
+fn take_in(stream: UnixStream, served: &Arc<Served>) {
+    let seat = served.attendance.seat();
     let served = Arc::clone(served);
     tokio::spawn(async move {
         if let Err(problem) = connection::serve(stream, &served, seat).await {

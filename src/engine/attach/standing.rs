@@ -18,7 +18,16 @@ pub(super) fn text(served: &Served) -> String {
         let _infallible = writeln!(text, "{what:<10} {value}");
     };
     line("engine", format!("hypo {} pid {} since {}", env!("CARGO_PKG_VERSION"), served.pid, served.since));
+    let way = if served.is_background { "in the background" } else { "in the foreground" };
+    line("consoles", format!("{} attached to an engine {way}", served.attendance.count()));
+    if let Some(farewell) = served.farewell.borrow().as_ref() {
+        line("ending", farewell.why.to_string());
+    }
     line("store", if picture.store.path.is_empty() { "none".to_owned() } else { picture.store.path.to_string() });
+    if let Some(percent) = picture.store.percent() {
+        let (size, most) = (picture.store.size_bytes >> 20, picture.store.size_max_bytes >> 20);
+        line("", format!("{size} of {most} MiB, {percent} %"));
+    }
     if let Some(problem) = &picture.store.problem {
         line("", problem.to_string());
     }

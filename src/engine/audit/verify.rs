@@ -290,6 +290,13 @@ mod tests {
             kinds(&judge(&text(&changed), &head))
         };
         assert_eq!(with(&|lines| lines[3] = lines[3].replace("step", "STEP")), [(4, FindingKind::Altered)]);
+        // Another entry in its place, with a hash of its own.
+        let replaced = with(&|lines| {
+            let link = chain::read(&lines[3]).unwrap();
+            let entry = AuditEntry { text: "step 4 failed".into(), ..link.entry };
+            lines[3] = chain::line(&entry, &link.before).unwrap().0;
+        });
+        assert_eq!(replaced, [(5, FindingKind::Moved)]);
         assert_eq!(with(&|lines| drop(lines.remove(3))), [(5, FindingKind::Missing)]);
         assert_eq!(with(&|lines| drop(lines.drain(2..6))), [(7, FindingKind::Missing)]);
         assert_eq!(with(&|lines| lines.truncate(7)), [(8, FindingKind::CutOff)]);

@@ -114,6 +114,11 @@ pub fn apply(incident: &Incident, by: &str, request: &Request, now: Timestamp) -
         | Request::EditRun { .. }
         | Request::Undo { .. }
         | Request::Probe { .. }
+        | Request::AskWheel { .. }
+        | Request::TakeWheel { .. }
+        | Request::GiveWheel { .. }
+        | Request::KeepWheel { .. }
+        | Request::HandOver { .. }
         | Request::PlanRollout { .. }
         | Request::Rollout { .. }
         | Request::Kill { .. }

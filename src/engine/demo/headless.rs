@@ -283,9 +283,10 @@ impl<'a> Play<'a> {
         }
         let proposals = snapshot.proposals.get(&incident.id)?;
         let is_new = |id: &Arc<str>| !self.tried.contains(&(incident.id, Arc::clone(id)));
-        let runbook = proposals.iter().map(|proposal| Arc::clone(&proposal.runbook.id)).find(is_new)?;
+        let proposal = proposals.iter().find(|proposal| is_new(&proposal.runbook.id))?;
+        let runbook = Arc::clone(&proposal.runbook.id);
         self.tried.insert((incident.id, Arc::clone(&runbook)));
-        Some(Request::StartRun { incident: incident.id, runbook })
+        Some(Request::StartRun { incident: incident.id, runbook, digest: proposal.shown() })
     }
 }
 
@@ -307,8 +308,11 @@ fn approval(run: &Run, now: Timestamp) -> Option<Request> {
 fn resumption(run: &Run, now: Timestamp) -> Option<Request> {
     let step = run.steps.get(run.current_step()?)?;
     let has_failed = matches!(step.state, StepState::Failed { .. });
-    (!has_failed && now.since_ms(step.shown_at) >= STEP_READING_MS)
-        .then(|| Request::Resume { run: run.id, reason: Arc::from("looked at it") })
+    (!has_failed && now.since_ms(step.shown_at) >= STEP_READING_MS).then(|| Request::Resume {
+        run: run.id,
+        reason: Arc::from("looked at it"),
+        digest: run.shown(),
+    })
 }
 
 #[cfg(test)]

@@ -274,6 +274,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_comes_in_loses_its_secrets() {
+        assert_eq!(
+            sanitize("login with password=hunter2 failed", 100).as_ref(),
+            "login with password=⟨redacted:password⟩ failed"
+        );
+    }
+
+    #[test]
     fn what_a_terminal_would_obey_becomes_visible() {
         for (outside, shown) in [
             ("plain text", "plain text"),

@@ -70,3 +70,16 @@ impl AuditLog {
         self.newest_first.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_no_secret() {
+        let mut log = AuditLog::default();
+        let entry = log.append(Timestamp(0), AuditKind::Intent, "ana", About::default(), "$ psql password=hunter2");
+        assert_eq!(entry.text.as_ref(), "$ psql password=⟨redacted:password⟩");
+        assert_eq!(log.newest().next().map(|newest| newest.text.as_ref()), Some(entry.text.as_ref()));
+    }
+}

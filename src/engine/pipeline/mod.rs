@@ -8,10 +8,13 @@ mod assist;
 mod audit_log;
 mod documents;
 mod exceptions;
+mod handover;
 mod incidents;
 mod learned;
+mod meanwhile;
 mod outward;
 mod picture;
+mod presence;
 mod requests;
 mod retention;
 mod rollout_ends;
@@ -24,6 +27,7 @@ mod runs;
 mod safety;
 mod signals;
 mod turn;
+mod wheels;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +35,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::act::wheel::Wheels;
 use super::clock::Timestamp;
 use super::correlate::{Correlator, Touched};
 use super::detect::{CalendarError, Detection};
@@ -38,7 +43,7 @@ use super::incident_kind::IncidentKinds;
 use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{
-    AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Proposal, RunId, RunbookPage, Safety, Vital,
+    AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Present, Proposal, RunId, RunbookPage, Safety, Vital,
 };
 use super::outbox::Outbox;
 use super::patches::exceptions::PatchException;
@@ -76,6 +81,12 @@ pub struct Engine {
     misfits: BTreeMap<IncidentId, Vec<Misfit>>,
     /// Runs whose output grew since they were last kept: a chatty command costs one write a tick.
     runs_to_keep: BTreeSet<RunId>,
+    /// Who drives which run.
+    wheels: Wheels,
+    /// Who is attached, in the order of their seats.
+    present: Vec<Present>,
+    /// When whoever is not was last here, by name.
+    last_here: BTreeMap<Arc<str>, Timestamp>,
     /// Reports of attempts that nobody waited for any more.
     late_report_count: u64,
     outbox: Outbox,
@@ -132,6 +143,9 @@ impl Engine {
             proposals: BTreeMap::new(),
             misfits: BTreeMap::new(),
             runs_to_keep: BTreeSet::new(),
+            wheels: Wheels::default(),
+            present: Vec::new(),
+            last_here: BTreeMap::new(),
             late_report_count: 0,
             outbox: Outbox::new(&settings.outbound),
             documents: BTreeMap::new(),
@@ -224,6 +238,8 @@ impl Engine {
                 Record::Setting { name, value } => {
                     let is_taken = self.restore_safety(&name, &value)
                         || self.restore_remedies(&name, &value)
+                        || self.restore_wheels(&name, &value)
+                        || self.restore_last_here(&name, &value)
                         || self.restore_samples(&name, &value);
                     if !is_taken {
                         self.restore_learned(&name, &value);
@@ -269,6 +285,7 @@ impl Engine {
             Input::Request { id, by, request } => self.take_request(id, &by, &request.redacted(), &mut turn),
             Input::Step(report) => self.take_step_report(&report, &mut turn),
             Input::Delivered(report) => self.take_delivery_report(&report, &mut turn),
+            Input::Present(here) => self.take_present(&here, &mut turn),
             Input::Kill(word) => self.take_kill_word(&word, &mut turn),
             Input::Runbooks(own) => self.take_runbooks(&own),
             Input::Patches(found) => self.take_patches(found),
@@ -287,6 +304,7 @@ impl Engine {
         self.find_causes(turn);
         self.propose_runbooks(turn.now);
         self.begin_by_itself(turn);
+        self.pass_wheels(turn);
         self.watch_runs(turn);
         self.watch_rollouts(turn);
         self.look_at_autonomy(turn.now);

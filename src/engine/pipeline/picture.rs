@@ -55,6 +55,8 @@ impl Engine {
             changes: self.changes_in_order(),
             topology: Arc::clone(&self.world.topology),
             runs: self.runs_in_order(),
+            wheels: self.wheels.all().clone(),
+            present: self.present.clone(),
             proposals: self.proposals.clone(),
             misfits: self.misfits.clone(),
             audit: self.audit.newest().cloned().collect(),

@@ -6,7 +6,7 @@ use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
 use crate::engine::act::roles;
-use crate::engine::correlate::lifecycle;
+use crate::engine::correlate::lifecycle::{self, LifecycleError};
 use crate::engine::input::RequestId;
 use crate::engine::job::Record;
 use crate::engine::limits::CAUSE_VERDICTS_MAX;
@@ -41,7 +41,11 @@ impl Engine {
             Request::SaveRunbookDraft { incident, text } => self.save_runbook_draft(*incident, text, by, turn),
             Request::SendUpdate { incident, text } => self.send_update(*incident, text, by, turn),
             Request::SetAside { anomaly } => self.set_aside(*anomaly, by, turn),
-            Request::StartRun { incident, runbook } => self.start_run(*incident, runbook, by, turn),
+            Request::StartRun { incident, runbook, digest } => self.begin_run(*incident, (runbook, digest), by, turn),
+            Request::AskWheel { .. }
+            | Request::TakeWheel { .. }
+            | Request::GiveWheel { .. }
+            | Request::KeepWheel { .. } => self.turn_wheel(person, request, turn),
             Request::Approve { run, .. }
             | Request::DryRun { run, .. }
             | Request::Choose { run, .. }
@@ -53,7 +57,8 @@ impl Engine {
             | Request::Undo { run, .. }
             | Request::Probe { run, .. }
             | Request::StopRun { run, .. }
-            | Request::SettleUnknown { run, .. } => self.step_run(*run, by, request, turn),
+            | Request::SettleUnknown { run, .. } => self.step_run(*run, person, request, turn),
+            Request::HandOver { to, note } => self.hand_over(by, (to, note), turn),
             Request::ExceptPatch(wish) => self.except_patch(wish, by, turn),
             Request::WithdrawException { exception, reason } => self.withdraw_exception(*exception, reason, by, turn),
             Request::Kill { .. } | Request::Release { .. } | Request::ResetBreaker => {
@@ -78,7 +83,12 @@ impl Engine {
         if let (Request::Resolve { .. }, Some(run)) = (request, self.unfinished_run(id)) {
             return Err(format!("{run} is not over on {id}; finish or stop it before {id} is resolved"));
         }
-        let incident = lifecycle::apply(before, by, request, turn.now).map_err(|problem| problem.to_string())?;
+        let incident = lifecycle::apply(before, by, request, turn.now).map_err(|problem| match problem {
+            LifecycleError::Over { .. } | LifecycleError::Already { .. } | LifecycleError::StillLive { .. } => {
+                self.state_told(id, by).map_or_else(|| problem.to_string(), |told| format!("{problem} ({told})"))
+            }
+            _ => problem.to_string(),
+        })?;
         let text = wording(request, by);
         self.record(turn, AuditKind::Operator, by, id, &text);
         self.put_incident(incident, turn);

@@ -146,6 +146,7 @@ impl Engine {
     pub fn close(&mut self, now: Timestamp) -> Vec<Job> {
         let mut turn = Turn::new(now);
         self.record(&mut turn, AuditKind::Lifecycle, "engine", About::default(), "hypo ended");
+        self.part_from_all(&mut turn);
         for fingerprint in self.detection.series_gone() {
             turn.keep_later(Record::SeriesGone(fingerprint));
         }
@@ -172,6 +173,22 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::runbooks::Library;
+    use crate::engine::settings::EngineSettings;
+
+    #[test]
+    fn of_incidents_the_oldest_that_are_over_are_forgotten_and_none_that_is_open() {
+        let mut engine = Engine::new(EngineSettings::default(), Library::default()).unwrap();
+        let now = Timestamp(0);
+        let last = ENDED_INCIDENTS_MAX as u64 + 30;
+        for id in (1..=last).map(IncidentId) {
+            let state = if id.0 <= 10 { IncidentState::Open } else { IncidentState::Resolved };
+            engine.world.incidents.insert(id, Arc::new(Incident { state, ..Incident::opened(id, now, now) }));
+        }
+        engine.forget_incidents();
+        let left: Vec<u64> = engine.world.incidents.keys().map(|id| id.0).collect();
+        assert_eq!(left, (1..=10).chain(31..=last).collect::<Vec<_>>());
+    }
 
     #[test]
     fn what_a_live_incident_is_made_of_stays() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::audit_log::About;
+use super::meanwhile;
 use super::turn::Turn;
 use crate::engine::act::policy::{self, Gate, Harm, Mandate, Outlook, Subject};
 use crate::engine::act::walk::{self, Verdict, WalkOutcome};
@@ -13,7 +14,7 @@ use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
-    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Reading, Run, RunId, RunState,
+    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Person, Reading, Run, RunId, RunState,
     RunSubject, Severity, StepState,
 };
 use crate::engine::request::Request;
@@ -73,8 +74,12 @@ impl Engine {
         by: &Arc<str>,
         turn: &mut Turn,
     ) -> Result<String, String> {
-        if let Some(run) = self.unfinished_run(id) {
-            return Err(format!("{run} is not over on {id}; finish or stop it first"));
+        if let Some(run) = self.unfinished_run(id).and_then(|run| self.world.runs.get(&run)) {
+            let (at, who) = (run.started_at.hh_mm_ss(), &run.started_by);
+            return Err(format!(
+                "{} is not over on {id}; {who} began it at {at}: {}; finish or stop it first",
+                run.id, run.runbook.title
+            ));
         }
         let proposals = self.proposals.get(&id).into_iter().flatten();
         let proposal = proposals.clone().find(|proposal| proposal.runbook.id == *runbook).cloned();
@@ -97,10 +102,11 @@ impl Engine {
     pub(super) fn step_run(
         &mut self,
         id: RunId,
-        by: &Arc<str>,
+        person: &Person,
         request: &Request,
         turn: &mut Turn,
     ) -> Result<String, String> {
+        let by = &person.name;
         let run = self.world.runs.get(&id).cloned().ok_or_else(|| format!("{id} is not known here"))?;
         let ground = self.ground_of(&run, turn.now).ok_or_else(|| format!("{} is not known here", run.subject))?;
         // To say what became of a step leads nowhere, so it is said of a run that was stopped, too.
@@ -111,6 +117,11 @@ impl Engine {
         {
             return Err(format!("{other} is not over on {}; finish or stop it first", run.subject));
         }
+        if meanwhile::shown(request).is_some_and(|shown| shown != run.shown().as_ref()) {
+            let why = format!("{id} changed since it was shown; look at it again");
+            return Err(self.too_late(&run, meanwhile::step_of(request), by, &why));
+        }
+        let driven = self.not_driving(&run, person, request);
         let rebound = match (request, &ground) {
             (Request::EditRun { params, .. }, Ground::Incident(incident)) => Some(
                 rebind(&run.runbook, &run.params, params, &self.world, incident)
@@ -144,7 +155,15 @@ impl Engine {
                 walk::edit(&run, params, steps, by, gate)
             }
         });
-        let outcome = outcome.map_err(|refusal| refusal.to_string())?;
+        let outcome = match (outcome, driven) {
+            (Err(late), _) if meanwhile::is_late(&late) => {
+                return Err(self.too_late(&run, meanwhile::step_of(request), by, &late.to_string()));
+            }
+            (_, Some(driven)) => return Err(driven.to_string()),
+            (Err(refusal), None) => return Err(refusal.to_string()),
+            (Ok(outcome), None) => outcome,
+        };
+        self.take_wheel_to_act(&run, person, request, turn);
         self.keep_trial(before, &run, request, turn);
         if let Request::Undo { step, .. } = request {
             self.keep_regret(&run, *step, turn);

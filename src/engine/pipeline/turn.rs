@@ -114,7 +114,7 @@ impl Turn {
     }
 
     /// The kill switch first, for it must not wait for a disk; then records, then acts, then the answer: nobody is told
-    /// "done" before it is on disk. `rollouts` are those that are known at the end.
+    /// "done" before it is on disk. That the switch is off is told after the records: what is not kept is not so. `rollouts` are those that are known at the end.
     pub(super) fn into_jobs(mut self, rollouts: &BTreeMap<RolloutId, Arc<KeptRollout>>) -> Vec<Job> {
         let (durable, later): (Vec<_>, Vec<_>) = self.runs.into_values().partition(|(_, is_durable)| *is_durable);
         self.durable.extend(durable.into_iter().map(|(run, _)| Record::Run(run)));
@@ -122,9 +122,8 @@ impl Turn {
         let kept = self.rollouts.iter().filter_map(|id| rollouts.get(id));
         self.durable.extend(kept.map(|kept| Record::Rollout(Arc::clone(kept))));
         let mut jobs = Vec::new();
-        if let Some(kill) = self.kill {
-            jobs.push(Job::Kill(kill));
-        }
+        let (on, off): (Vec<_>, Vec<_>) = self.kill.into_iter().partition(|word| matches!(word, KillWord::On { .. }));
+        jobs.extend(on.into_iter().map(Job::Kill));
         let (stops, begins): (Vec<Act>, Vec<Act>) =
             self.acts.into_iter().partition(|act| !matches!(act, Act::Execute(_)));
         // Stopping what runs needs no record first.
@@ -132,6 +131,7 @@ impl Turn {
         if !self.durable.is_empty() {
             jobs.push(Job::Persist(self.durable));
         }
+        jobs.extend(off.into_iter().map(Job::Kill));
         jobs.extend(begins.into_iter().map(Act::into_job));
         if let Some((id, reply)) = self.reply {
             jobs.push(Job::Reply { id, reply });
@@ -152,5 +152,37 @@ impl Act {
             Self::Cancel { run, step } => Job::Cancel { run, step },
             Self::EndLeftOver(left) => Job::EndLeftOver(left),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::act::walk::tests::approved;
+    use crate::engine::settings::RunbookSettings;
+
+    #[test]
+    fn stops_come_first_then_records_then_what_begins_then_the_answer() {
+        let settings = RunbookSettings { allowed_programs: vec!["echo".to_owned()], ..RunbookSettings::default() };
+        let record = || Record::Setting { name: "a".to_owned(), value: "b".to_owned() };
+        let mut turn = Turn::new(Timestamp(0));
+        turn.reply(RequestId(1), Reply::Done { text: "done".into() });
+        turn.execute(approved(&["echo"], 1_000, &settings));
+        turn.keep_later(record());
+        turn.keep(record());
+        turn.cancel(RunId(7), 0);
+        turn.tell_kill(KillWord::On { by: "ana".into(), reason: "smoke".into() });
+        let jobs = turn.into_jobs(&BTreeMap::new());
+        let [
+            Job::Kill(_),
+            Job::Cancel { .. },
+            Job::Persist(_),
+            Job::Execute(_),
+            Job::Reply { .. },
+            Job::PersistLater(_),
+        ] = jobs.as_slice()
+        else {
+            panic!("{jobs:?}");
+        };
     }
 }

@@ -22,7 +22,7 @@ pub fn handover(snapshot: &Snapshot) -> String {
     }
     page.heading(2, "Open incidents");
     let live = snapshot.incidents.iter().filter(|incident| incident.state.is_live());
-    let incidents: Vec<String> = live.map(|incident| incident_point(snapshot, incident)).collect();
+    let incidents: Vec<String> = live.map(|incident| handover_line(snapshot, incident)).collect();
     page.points(&incidents, "None.");
     page.heading(2, "Runs");
     let runs: Vec<String> = snapshot.runs.iter().filter(|run| run.state.is_open()).map(|run| run_point(run)).collect();
@@ -49,7 +49,9 @@ pub fn handover(snapshot: &Snapshot) -> String {
     page.finish()
 }
 
-fn incident_point(snapshot: &Snapshot, incident: &Incident) -> String {
+/// Where one incident stands, in a line.
+#[must_use]
+pub fn handover_line(snapshot: &Snapshot, incident: &Incident) -> String {
     let cause = match incident.ranking.cause() {
         Some(cause) => format!("cause {} ({} %)", escape(&cause.title), cause.confidence.percent()),
         None => "cause not known".to_owned(),

@@ -11,7 +11,7 @@ mod status;
 mod times;
 
 pub use document::post_mortem;
-pub use handover::handover;
+pub use handover::{handover, handover_line};
 pub use status::status_update;
 
 use std::sync::Arc;

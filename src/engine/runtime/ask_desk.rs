@@ -2,14 +2,15 @@
 //! holds the engine up, and waits for no language model: what that says follows the answer.
 
 use std::io;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::{archive, archive_file};
+use super::archive;
 use crate::engine::ask::answer::Answer;
 use crate::engine::ask::conversation::Conversation;
 use crate::engine::ask::ground::Ground;
@@ -23,6 +24,9 @@ use crate::engine::limits::TELLING_QUEUE_MAX;
 use crate::engine::model::PastValues;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::store::Store;
+
+/// A question about incidents of the past waits so long until they are read.
+const ARCHIVE_WAIT: Duration = Duration::from_secs(5);
 
 /// A language model, and what it is asked on.
 pub struct ModelDesk {
@@ -77,7 +81,7 @@ impl Desk {
         reading::prepare();
     }
 
-    /// A hundred thousand incidents take seconds to read: meanwhile those of the picture are searched.
+    /// A hundred thousand incidents take seconds to read: it is done beside the questions.
     fn begin_to_fill(&mut self) {
         if self.filling.is_some() {
             return;
@@ -87,14 +91,8 @@ impl Desk {
         let reading = move || {
             let Some(store) = store.upgrade() else { return };
             match archive::fill(&store) {
-                Ok(archive) => {
-                    // For questions in another terminal.
-                    if let Err(problem) = archive_file::write(store.path(), &archive) {
-                        tracing::warn!(%problem, "past incidents were not written for `hypo ask` beside this one");
-                    }
-                    // Nobody waits for it once nobody can ask.
-                    let _nobody = filled.send(archive);
-                }
+                // Nobody waits for it once nobody can ask.
+                Ok(archive) => drop(filled.send(archive)),
                 Err(problem) => tracing::warn!(%problem, "past incidents of the store are not searched"),
             }
         };
@@ -106,15 +104,15 @@ impl Desk {
 
     fn answered(&mut self, inquiry: &Inquiry, known: &Known) -> (Arc<Reading>, Arc<Answer>) {
         self.begin_to_fill();
-        match self.filling.as_ref().map(Receiver::try_recv) {
-            Some(Ok(archive)) => self.archive = archive,
-            Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => {}
-        }
         let (snapshot, past) = (&known.picture, &known.past);
         let (zone, focus) = (inquiry.zone, inquiry.focus);
         let ground = Ground { snapshot, zone, focus, archive: &self.archive, past };
         let reading = self.conversation.read_after(&inquiry.text, inquiry.before.as_deref(), &ground);
         if reading.intent == Intent::IncidentSimilar {
+            // The first question of a console may be this one, and it is about them. After a while those of the picture do.
+            if let Some(Ok(archive)) = self.filling.as_ref().map(|filling| filling.recv_timeout(ARCHIVE_WAIT)) {
+                self.archive = archive;
+            }
             // What has ended since.
             self.archive.complete(snapshot);
         }

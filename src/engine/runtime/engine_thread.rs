@@ -1,8 +1,7 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,23 +14,24 @@ use super::engine_desk::{Connected, EngineDesk};
 use super::field_work::FieldWork;
 use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
 use super::opening::{Opened, open};
-use super::picture_file::PictureFile;
 use super::runbook_folders::RunbookFolders;
+use super::store_keeper::StoreKeeper;
 use super::{Ending, RuntimeConfig, RuntimeError, jobs_thread, patch_desk, patch_rounds, supervisor};
 use crate::engine::act::StepReportSink;
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::clock::Timestamp;
 use crate::engine::deliver::{Couriers, DeliveryReportSink};
-use crate::engine::handle::Envelope;
+use crate::engine::handle::{Attendance, BackupOrder, Envelope};
 use crate::engine::ingest::{SignalSink, StopSignal, wall_clock};
 use crate::engine::input::{Input, StepReport};
 use crate::engine::job::Job;
 use crate::engine::limits::{KILL_LOOK_MS, PAST_EVERY_MS, RUNBOOK_LOOK_MS, STOP_DRAIN_MS_MAX, TICK_MS};
-use crate::engine::model::{DeliveryReport, PastValues, Signal};
+use crate::engine::model::{Attendee, DeliveryReport, PastValues, Signal};
 use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
+use crate::engine::request::Request;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
-use crate::engine::store::Store;
+use crate::engine::store::{Hold, Store};
 
 /// Answers of looks that wait for the engine.
 const FINDINGS_MAX: usize = 64;
@@ -39,6 +39,11 @@ const FINDINGS_MAX: usize = 64;
 /// The thread's ends of the channels that outlive it.
 pub(super) struct Ends {
     pub requests: mpsc::Receiver<Envelope>,
+    /// Who is attached.
+    pub attendance: watch::Receiver<Attendance>,
+    pub backups: mpsc::Receiver<BackupOrder>,
+    /// Counts what the thread does, for whoever watches that it lives.
+    pub turns: Arc<AtomicU64>,
     /// Where who answers questions finds the store, once it is open.
     pub past: Arc<OnceLock<Weak<Store>>>,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
@@ -53,6 +58,8 @@ pub(super) struct Ends {
 struct Inbox {
     signals: mpsc::Receiver<Signal>,
     requests: mpsc::Receiver<Envelope>,
+    attendance: watch::Receiver<Attendance>,
+    backups: mpsc::Receiver<BackupOrder>,
     reports: mpsc::Receiver<StepReport>,
     deliveries: mpsc::Receiver<DeliveryReport>,
     patches: mpsc::Receiver<Arc<PatchPicture>>,
@@ -65,6 +72,8 @@ struct Inbox {
 enum Arrival {
     Stop,
     Request(Envelope),
+    Present(Vec<Attendee>),
+    BackUp(BackupOrder),
     Report(StepReport),
     Delivered(DeliveryReport),
     KillLook,
@@ -76,11 +85,11 @@ enum Arrival {
 }
 
 /// Starts the thread; it ends when it is stopped or nobody can reach it any more.
-pub(super) fn spawn(config: RuntimeConfig, ends: Ends) -> std::io::Result<JoinHandle<()>> {
+pub(super) fn spawn(config: RuntimeConfig, hold: Option<Hold>, ends: Ends) -> std::io::Result<JoinHandle<()>> {
     let sources_run_on = Handle::current();
     let clockwork = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let runbooks = RunbookFolders::new(config.settings.runbooks.folders.clone());
-    thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config) {
+    thread::Builder::new().name("hypo-engine".to_owned()).spawn(move || match open(config, hold) {
         // Whoever started the engine may have gone by now; then nobody is left to tell.
         Err(problem) => drop(ends.started.send(Err(problem))),
         Ok(opened) => live(opened, runbooks, ends, &sources_run_on, &clockwork),
@@ -100,12 +109,11 @@ fn live(
     let (delivery_sink, deliveries) = DeliveryReportSink::channel();
     let couriers = Couriers::new(&opened.outbound, sources_run_on.clone());
     let (status, store_status) = watch::channel(opened.status);
-    // Only whoever holds a store has a folder to put it into.
-    let picture = opened.store.as_ref().and_then(|store| keep_picture(store.path(), &ends.snapshots));
-    let kill_file = opened.store.as_ref().map(|store| KillFile::of(store.path()));
+    // Also where the store cannot be opened: anybody can stop every act.
+    let kill_file = opened.folder.as_deref().map(KillFile::of);
     let kill_place = kill_file.map(|file| Arc::new(file) as Arc<dyn KillPlace>);
     let killed = Arc::new(AtomicBool::new(opened.engine.is_killed()));
-    let folder = opened.store.as_ref().map(Store::path);
+    let folder = opened.folder.as_deref();
     let in_folder = || folder.map(|folder| Keeping::Folder(folder.to_owned()));
     let keeping = opened.patch_office.map(Keeping::Memory).or_else(in_folder);
     let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.snapshots.subscribe());
@@ -116,8 +124,19 @@ fn live(
         // The engine alone keeps it open.
         let _told_once = ends.past.set(Arc::downgrade(store));
     }
+    let keeper = match (store, opened.folder.as_deref().zip(opened.refusal.clone())) {
+        (Some(store), _) => {
+            let status = status.clone();
+            let sizes = move |bytes| {
+                status.send_if_modified(|status| std::mem::replace(&mut status.size_bytes, bytes) >> 20 != bytes >> 20);
+            };
+            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes)))
+        }
+        (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, problem)),
+        (None, None) => None,
+    };
     let jobs = JobsDesk {
-        store: store.map(|store| store as Arc<dyn Keeps>),
+        store: keeper.map(|keeper| Arc::new(keeper) as Arc<dyn Keeps>),
         runner: Arc::clone(&opened.runner),
         reports: report_sink,
         courier: Box::new(couriers),
@@ -162,7 +181,7 @@ fn live(
         kill_place,
     };
     let mut served = Served {
-        _picture: picture,
+        turns: ends.turns,
         desk: EngineDesk::new(connected).recorded_by(opened.recorder),
         snapshots: ends.snapshots,
         values: ends.values,
@@ -175,6 +194,8 @@ fn live(
     let inbox = Inbox {
         signals,
         requests: ends.requests,
+        attendance: ends.attendance,
+        backups: ends.backups,
         reports,
         deliveries,
         patches,
@@ -188,21 +209,9 @@ fn live(
     }
 }
 
-/// Without the file the engine is whole all the same; only listings beside it have nothing to read.
-fn keep_picture(folder: &Path, snapshots: &watch::Sender<Arc<Snapshot>>) -> Option<PictureFile> {
-    match PictureFile::keep(folder, snapshots.subscribe()) {
-        Ok(file) => Some(file),
-        Err(problem) => {
-            tracing::warn!("listings beside this hypo are not possible: {problem}");
-            None
-        }
-    }
-}
-
 /// The desk with what it publishes to.
 struct Served {
-    /// Goes before the desk: the store is held until that is gone, and the file is to be gone by then.
-    _picture: Option<PictureFile>,
+    turns: Arc<AtomicU64>,
     desk: EngineDesk,
     snapshots: watch::Sender<Arc<Snapshot>>,
     values: watch::Sender<Arc<PastValues>>,
@@ -227,6 +236,10 @@ impl Served {
                 // Whoever started the engine is gone where there is no sender any more.
                 _ = inbox.ending.wait_for(|ending| *ending != Ending::NotYet) => Arrival::Stop,
                 Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                Ok(()) = inbox.attendance.changed() => {
+                    Arrival::Present(inbox.attendance.borrow_and_update().here.values().cloned().collect())
+                }
+                Some(order) = inbox.backups.recv() => Arrival::BackUp(order),
                 _ = kill_looks.tick() => Arrival::KillLook,
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
@@ -236,9 +249,11 @@ impl Served {
                 _ = ticks.tick() => Arrival::Tick,
                 Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
             };
+            self.turns.fetch_add(1, Ordering::Relaxed);
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
             match arrival {
                 Arrival::Stop => break,
+                Arrival::BackUp(order) => self.desk.back_up(order),
                 Arrival::KillLook => self.desk.look_at_kill_file(),
                 Arrival::RunbookLook => self.look_at_runbooks(),
                 Arrival::Patches(found) => self.desk.take(Input::Patches(found)),
@@ -248,6 +263,7 @@ impl Served {
                     let answer = Box::new(move |said| drop(reply.send(said)));
                     self.desk.take_request(by, request, answer);
                 }
+                Arrival::Present(here) => self.desk.take(Input::Present(here)),
                 Arrival::Report(report) => self.desk.take(Input::Step(report)),
                 Arrival::Delivered(report) => self.desk.take(Input::Delivered(report)),
                 Arrival::Tick => {
@@ -259,8 +275,8 @@ impl Served {
                 }
                 Arrival::Signal(signal) => self.desk.take(Input::Signal(signal)),
             }
-            if is_seen_at_once && self.desk.has_changed() {
-                self.publish();
+            if is_seen_at_once {
+                self.publish_news();
             }
         }
         self.see_commands_out(&mut inbox).await;
@@ -285,10 +301,11 @@ impl Served {
                 _ = inbox.ending.wait_for(is_now) => return,
                 () = tokio::time::sleep(Duration::from_millis(left_ms.unsigned_abs())) => return,
                 Some(envelope) = inbox.requests.recv() => {
-                    envelope.refuse("hypo is ending; it only waits for commands that still run");
+                    self.take_at_the_end(envelope);
                     continue;
                 }
                 _ = kill_looks.tick() => {
+                    self.turns.fetch_add(1, Ordering::Relaxed);
                     self.desk.look_at_kill_file();
                     continue;
                 }
@@ -297,6 +314,23 @@ impl Served {
                 Some(signal) = inbox.signals.recv() => Input::Signal(signal),
             };
             self.desk.take(arrival);
+            self.publish_news();
+        }
+    }
+
+    /// What stops everything is heard to the last; nothing else begins any more.
+    fn take_at_the_end(&mut self, envelope: Envelope) {
+        if !matches!(envelope.request, Request::Kill { .. }) {
+            return envelope.refuse("hypo is ending; it only waits for commands that still run");
+        }
+        let Envelope { by, request, reply } = envelope;
+        self.desk.take_request(by, request, Box::new(move |said| drop(reply.send(said))));
+        self.publish_news();
+    }
+
+    fn publish_news(&mut self) {
+        if self.desk.has_changed() {
+            self.publish();
         }
     }
 

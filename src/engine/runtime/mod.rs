@@ -14,7 +14,6 @@
 //! before signals, so that a flood of samples does not delay a key.
 
 pub mod archive;
-pub mod archive_file;
 mod ask_desk;
 pub mod engine_desk;
 mod engine_thread;
@@ -25,14 +24,15 @@ mod jobs_thread;
 mod opening;
 mod patch_desk;
 mod patch_rounds;
-pub mod picture_file;
 pub mod recorder;
 pub mod replay;
 pub mod runbook_folders;
 pub mod source_list;
+mod store_keeper;
 mod supervisor;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -48,7 +48,7 @@ use super::pipeline::EngineError;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::Snapshot;
-use super::store::StoreError;
+use super::store::{Hold, StoreError};
 use ask_desk::ModelDesk;
 use source_list::SourceSpec;
 
@@ -113,6 +113,7 @@ pub struct Runtime {
     stop_sources: StopSwitch,
     ending: watch::Sender<Ending>,
     engine_thread: Option<JoinHandle<()>>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Runtime {
@@ -122,7 +123,16 @@ impl Runtime {
     /// # Errors
     /// When no thread can be started. Everything else that can go wrong is told by [`Runtime::started`].
     pub fn start(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let (handle, HandleEnds { requests, questions, snapshots }) = EngineHandle::pair(Arc::new(Snapshot::empty()));
+        Self::start_holding(config, None)
+    }
+
+    /// The same by whoever has taken the right to the store in the configuration's folder already.
+    ///
+    /// # Errors
+    /// As [`Runtime::start`].
+    pub fn start_holding(config: RuntimeConfig, hold: Option<Hold>) -> Result<Self, RuntimeError> {
+        let (handle, ends) = EngineHandle::pair(Arc::new(before_the_first(&config)));
+        let HandleEnds { requests, questions, attendance, backups, snapshots } = ends;
         let past = Arc::new(OnceLock::new());
         let model = ModelDesk {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
@@ -134,8 +144,12 @@ impl Runtime {
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();
         let (started_sender, started) = oneshot::channel();
+        let turns = Arc::new(AtomicU64::new(0));
         let ends = engine_thread::Ends {
+            turns: Arc::clone(&turns),
             requests,
+            attendance,
+            backups,
             past,
             values,
             snapshots,
@@ -143,8 +157,8 @@ impl Runtime {
             stop_signal,
             started: started_sender,
         };
-        let engine_thread = engine_thread::spawn(config, ends).map_err(RuntimeError::Thread)?;
-        Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread) })
+        let engine_thread = engine_thread::spawn(config, hold, ends).map_err(RuntimeError::Thread)?;
+        Ok(Self { handle, started: Some(started), stop_sources, ending, engine_thread: Some(engine_thread), turns })
     }
 
     /// Returns once the store is open and the sources run, or says why they do not. To be awaited once.
@@ -162,6 +176,12 @@ impl Runtime {
     #[must_use]
     pub fn handle(&self) -> EngineHandle {
         self.handle.clone()
+    }
+
+    /// How many turns its thread has made: one that answers makes some every second.
+    #[must_use]
+    pub fn turns(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.turns)
     }
 
     /// Lets commands that run come to their end, with all they say and what came of them on disk; nothing more begins.
@@ -182,4 +202,14 @@ impl Runtime {
             tracing::error!("the engine's thread ended in a panic");
         }
     }
+}
+
+/// What is shown until the store is open.
+fn before_the_first(config: &RuntimeConfig) -> Snapshot {
+    let mut picture = Snapshot::empty();
+    if let Some(folder) = &config.state_dir {
+        picture.store.path = Arc::from(folder.display().to_string());
+        picture.store.problem = Some(Arc::from("it is being opened; nothing of it is shown yet"));
+    }
+    picture
 }

@@ -1,26 +1,36 @@
 //! From a configuration to an engine that knows what the store holds.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::recorder::Recorder;
 use super::source_list::{Resume, SourceSpec};
 use super::{RuntimeConfig, RuntimeError};
 use crate::engine::act::StepRunner;
+use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
+use crate::engine::input::{Input, KillWord};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::position_setting;
 use crate::engine::patches::keeping::OfficeInMemory;
 use crate::engine::pipeline::Engine;
-use crate::engine::settings::{OutboundSettings, PatchSettings, RunbookSettings};
+use crate::engine::settings::{EngineSettings, OutboundSettings, PatchSettings, RunbookSettings, StoreSettings};
 use crate::engine::snapshot::StoreStatus;
-use crate::engine::store::{Store, Stored};
+use crate::engine::store::{Hold, SettledClock, Store, StoreError, Stored};
 
 /// An engine ready to take inputs.
 pub(super) struct Opened {
     pub engine: Engine,
     pub store: Option<Store>,
+    /// Where things are kept, or would be.
+    pub folder: Option<PathBuf>,
+    /// How long things are kept, and how much room they may take.
+    pub retention: StoreSettings,
+    /// Why the store is not open though it should be.
+    pub refusal: Option<Arc<str>>,
     pub status: StoreStatus,
     pub recorder: Option<Recorder>,
     /// Each source with what an earlier life left it.
@@ -34,18 +44,19 @@ pub(super) struct Opened {
     pub now: Timestamp,
 }
 
-/// Opens the store and brings back what it holds.
-pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
-    let store = config.state_dir.as_deref().map(Store::open).transpose()?;
-    let mut stored = match &store {
-        Some(store) => store.load()?,
-        None => Stored::default(),
+/// Opens the store, by the right to it where that was taken before, and brings back what it holds.
+pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, RuntimeError> {
+    let Kept { store, mut stored, refusal } = match config.state_dir.as_deref() {
+        Some(folder) => open_store(hold, folder, &config.settings.store)?,
+        None => Kept::default(),
     };
     let cursors = std::mem::take(&mut stored.cursors);
     let mut kept = stored.settings.clone();
     let status = StoreStatus {
-        path: Arc::from(store.as_ref().map(|store| store.path().display().to_string()).unwrap_or_default()),
-        problem: problem(store.as_ref(), &stored),
+        path: Arc::from(config.state_dir.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default()),
+        size_bytes: store.as_ref().and_then(|store| store.size_bytes().ok()).unwrap_or(0),
+        size_max_bytes: if config.state_dir.is_some() { config.settings.store.size_max() } else { 0 },
+        problem: refusal.clone().or_else(|| problem(store.as_ref(), &stored)),
     };
     let now = wall_clock::now();
     let mut engine = Engine::new(config.settings.clone(), config.library)?;
@@ -66,17 +77,26 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
     engine.note_unread_past(unread_pages.get());
     engine.number_from(next);
     first_jobs.extend(engine.begin(now));
+    if let Some(loss) = store.as_ref().and_then(Store::loss) {
+        // A step that was under way may be among what is gone, and what was done may count as not done.
+        let reason = format!("{loss}. Look what was under way, then take the switch off");
+        first_jobs
+            .extend(engine.handle(Input::Kill(KillWord::On { by: Arc::from(ENGINE), reason: Arc::from(reason) }), now));
+    }
     let with_resume = |spec: SourceSpec| {
         let position = kept.remove(&position_setting(&spec.name)).map(Arc::from);
         let resume = Resume { backfilled_until: cursors.get(&spec.name).copied(), position };
         (spec, resume)
     };
     let sources = config.sources.into_iter().map(with_resume).collect();
-    let (outbound, patches, runbooks) = (config.settings.outbound, config.settings.patches, config.settings.runbooks);
+    let EngineSettings { outbound, patches, runbooks, store: retention, .. } = config.settings;
     let (runner, patch_office) = (config.runner, config.patch_office);
     Ok(Opened {
         engine,
         store,
+        folder: config.state_dir,
+        refusal,
+        retention,
         status,
         recorder,
         sources,
@@ -88,6 +108,50 @@ pub(super) fn open(config: RuntimeConfig) -> Result<Opened, RuntimeError> {
         first_jobs,
         now,
     })
+}
+
+/// What an earlier life left.
+#[derive(Default)]
+struct Kept {
+    store: Option<Store>,
+    stored: Stored,
+    refusal: Option<Arc<str>>,
+}
+
+/// Opens the store. Where it cannot be opened for want of room or of a sound disk, the engine begins without it: who is on call
+/// sees what happens, though nothing may be done.
+fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Result<Kept, StoreError> {
+    let opened = match open_within(hold, folder, settings) {
+        Err(StoreError::Full { .. }) if matches!(Store::release_ballast(folder), Ok(true)) => {
+            Store::open_and_load(folder)
+        }
+        other => other,
+    };
+    match opened {
+        Ok((store, stored)) => Ok(Kept { store: Some(store), stored, refusal: None }),
+        Err(problem) if problem.is_of_the_disk() => {
+            tracing::error!("{problem}");
+            let text = format!("{problem}; nothing of before is known here");
+            Ok(Kept { refusal: Some(Arc::from(text)), ..Kept::default() })
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The store, written anew where it has grown large: reading it is quicker by more than that takes.
+fn open_within(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
+    let hold = hold.map_or_else(|| Hold::take(folder), Ok)?;
+    let (store, stored) = Store::open_held_and_load(hold)?;
+    if !Store::is_large(store.size_bytes()?, settings) {
+        return Ok((store, stored));
+    }
+    let now = SettledClock::new(store.newest_at()).look(wall_clock::now(), Duration::ZERO);
+    if let Some(now) = now {
+        store.forget(settings, now)?;
+    }
+    let store = store.shorten(settings, now)?;
+    let stored = store.load()?;
+    Ok((store, stored))
 }
 
 /// What can be read of it, and how much cannot; counted anew each time it is gone through.

@@ -141,7 +141,7 @@ impl Replay {
     pub fn start_paced(mut self, speed: f64) -> std::io::Result<EngineHandle> {
         let start = self.first.as_ref().map_or(Timestamp(0), |input| input.now);
         let first = self.picture(start, speed, false);
-        let (handle, HandleEnds { mut requests, questions, snapshots }) = EngineHandle::pair(first);
+        let (handle, HandleEnds { mut requests, questions, snapshots, .. }) = EngineHandle::pair(first);
         let (values, newest_values) = watch::channel(Arc::new(PastValues::default()));
         ask_desk::spawn(questions, handle.snapshots(), newest_values, Arc::default(), None)?;
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {

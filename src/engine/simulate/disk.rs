@@ -34,7 +34,6 @@ pub(super) struct Disk {
     pub has_failed: bool,
     /// There is no room; freed when the program is started anew.
     pub is_full: bool,
-    pub writes: u64,
 }
 
 /// What a durable write changed: entries of the log, and runs before and after.
@@ -56,7 +55,6 @@ impl Disk {
 
     /// Takes what is written; it is durable only once it is flushed.
     pub(super) fn write(&mut self, records: &[Record]) {
-        self.writes += 1;
         let batch: Batch = records.iter().filter_map(entry).collect();
         if !batch.is_empty() {
             self.pending.push_back(batch);

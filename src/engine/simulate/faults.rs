@@ -5,6 +5,8 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
+use super::Plan;
+
 /// Which sorts of faults there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Faults {
@@ -20,16 +22,37 @@ pub struct Faults {
     pub kill: bool,
     /// Replies are lost on their way.
     pub replies: bool,
+    /// What is measured comes late, twice, or out of order.
+    pub signals: bool,
+    /// A start takes long, while what was begun goes on.
+    pub starts: bool,
 }
 
 impl Faults {
     /// All of them.
-    pub const ALL: Self = Self { crash: true, disk: true, reports: true, clock: true, kill: true, replies: true };
+    pub const ALL: Self = Self {
+        crash: true,
+        disk: true,
+        reports: true,
+        clock: true,
+        kill: true,
+        replies: true,
+        signals: true,
+        starts: true,
+    };
     /// None of them.
-    pub const NONE: Self =
-        Self { crash: false, disk: false, reports: false, clock: false, kill: false, replies: false };
+    pub const NONE: Self = Self {
+        crash: false,
+        disk: false,
+        reports: false,
+        clock: false,
+        kill: false,
+        replies: false,
+        signals: false,
+        starts: false,
+    };
     /// As the command line calls them.
-    pub const WORDS: [&str; 6] = ["crash", "disk", "reports", "clock", "kill", "replies"];
+    pub const WORDS: [&str; 8] = ["crash", "disk", "reports", "clock", "kill", "replies", "signals", "starts"];
 
     /// Those that are named, such as `crash,disk`; `all` and `none` are words, too.
     ///
@@ -47,6 +70,8 @@ impl Faults {
                 "clock" => faults.clock = true,
                 "kill" => faults.kill = true,
                 "replies" => faults.replies = true,
+                "signals" => faults.signals = true,
+                "starts" => faults.starts = true,
                 other => {
                     let known = Self::WORDS.join(", ");
                     return Err(format!("there is no fault `{other}`; there are {known}, all and none"));
@@ -78,11 +103,22 @@ pub(super) struct Fate {
     crash_at: Option<u64>,
     /// And at this one, drawn.
     next_crash: Option<u64>,
+    /// Writes so far.
+    writes: u64,
+    /// The disk fails at this very write, whatever is drawn.
+    fail_at: Option<u64>,
 }
 
 impl Fate {
-    pub(super) fn new(seed: u64, on: Faults, from: u64, crash_at: Option<u64>) -> Self {
-        Self { on, draws: draws(seed, "faults"), points: 0, from, crash_at, next_crash: None }
+    pub(super) fn new(plan: &Plan) -> Self {
+        let Plan { seed, faults: on, from_point: from, crash_at, fail_at, .. } = *plan;
+        Self { on, draws: draws(seed, "faults"), points: 0, from, crash_at, next_crash: None, writes: 0, fail_at }
+    }
+
+    /// Counts a write; true where it is the one that fails.
+    pub(super) fn fails_here(&mut self) -> bool {
+        self.writes += 1;
+        self.fail_at == Some(self.writes)
     }
 
     /// Counts a call of the outside world; true where the program dies at it.

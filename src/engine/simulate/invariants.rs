@@ -98,6 +98,27 @@ fn family(id: IncidentId, disk: &Disk) -> IncidentId {
     at
 }
 
+/// The incident and what it was split from, each with the instant until which acts there count for it.
+fn lineage(id: IncidentId, disk: &Disk) -> Vec<(IncidentId, Timestamp)> {
+    let mut lineage = vec![(id, Timestamp(i64::MAX))];
+    // A circle would be a mistake of the engine, and must not hang its judge.
+    while let Some((at, until)) = lineage.last().copied().filter(|_| lineage.len() < 8)
+        && let Some(incident) = disk.incident(at)
+        && let Some(from) = incident.split_from
+    {
+        lineage.push((from, until.min(incident.opened_at)));
+    }
+    lineage
+}
+
+/// Nobody has seen the end of this act, by what is durable.
+fn is_unknown(it: &Entry, disk: &Disk) -> bool {
+    let step = disk.run(it.run).and_then(|run| run.steps.get(it.step));
+    step.is_some_and(|step| {
+        matches!(step.state, StepState::Unknown { .. }) && step.acts_begun().last().is_some_and(|last| last.id == it.id)
+    })
+}
+
 /// Acts of the ledger that may have changed something.
 fn acts(systems: &Systems) -> impl Iterator<Item = &Entry> {
     systems.ledger.values().filter(|it| matches!(it.purpose, Purpose::Run | Purpose::Undo) && !it.target.is_empty())
@@ -108,7 +129,12 @@ pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &Vie
     let Some(incident) = run.incident() else { return Ok(()) };
     let own = family(incident, view.disk);
     let by_engine = || acts(view.systems).filter(|it| it.by.as_ref() == "engine");
-    let here = by_engine().filter(|it| it.incident.is_some_and(|id| family(id, view.disk) == own)).count() + 1;
+    let origins = lineage(own, view.disk);
+    let counts = |it: &&Entry| {
+        let of = it.incident.map(|id| family(id, view.disk));
+        origins.iter().any(|(origin, until)| of == Some(*origin) && it.begun_at <= *until)
+    };
+    let here = by_engine().filter(counts).count() + 1;
     when(here <= ACTS_MAX, || format!("act {here} by itself for {own}"))?;
     let lately = by_engine().filter(|it| (0..HOUR_MS).contains(&at.since_ms(it.begun_at))).count() + 1;
     when(lately <= HOURLY_MAX, || format!("act {lately} by itself within an hour"))?;
@@ -120,7 +146,8 @@ pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &Vie
     when(warm.is_none(), || format!("{} was acted on by itself before it had cooled down", spec.touches))
 }
 
-/// I7: two failures of an incident, or three within half an hour, hold back what would begin by itself.
+/// I7: two failures of an incident, or three within half an hour, hold back; an act whose end nobody saw is one.
+/// They hold back what would begin by itself.
 pub(super) fn is_breaker_closed(
     run: &Run,
     at: Timestamp,
@@ -128,7 +155,8 @@ pub(super) fn is_breaker_closed(
     view: &View<'_>,
 ) -> Result<(), String> {
     let Some(incident) = run.incident() else { return Ok(()) };
-    let counts = |it: &&Entry| it.has_failed && reset_at.is_none_or(|reset| it.begun_at > reset);
+    let has_failed = |it: &Entry| it.has_failed || is_unknown(it, view.disk);
+    let counts = |it: &&Entry| has_failed(it) && reset_at.is_none_or(|reset| it.begun_at > reset);
     let own = family(incident, view.disk);
     let failed = || acts(view.systems).filter(counts);
     let here = failed().filter(|it| it.incident.is_some_and(|id| family(id, view.disk) == own)).count();
@@ -241,7 +269,7 @@ pub(super) fn is_kept(asked: &Asked, view: &View<'_>) -> Result<(), String> {
             .disk
             .incident(*incident)
             .is_some_and(|it| it.timeline.iter().any(|line| line.text.contains(text.as_ref()))),
-        Request::StartRun { incident, runbook } => view.disk.runs().any(|run| {
+        Request::StartRun { incident, runbook, .. } => view.disk.runs().any(|run| {
             run.incident() == Some(*incident) && run.runbook.id == *runbook && run.started_by == asked.by.name
         }),
         // Pulled already: nothing is new.

@@ -11,6 +11,7 @@
 //! seams; sled, sockets and processes are not.
 
 mod disk;
+mod disturb;
 mod faults;
 mod invariants;
 mod life;
@@ -18,6 +19,7 @@ mod operators;
 mod oracle;
 mod outside;
 mod plan;
+mod races;
 mod report;
 mod systems;
 mod world;
@@ -26,6 +28,7 @@ pub use faults::Faults;
 pub use invariants::Broken;
 pub use oracle::Counts;
 pub use plan::Plan;
+pub use races::{Raced, races};
 pub use report::Outcome;
 
 use std::sync::{Arc, Mutex};
@@ -33,11 +36,11 @@ use std::sync::{Arc, Mutex};
 use rand::Rng;
 use rand_pcg::Pcg64;
 
-use crate::engine::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
-use crate::engine::input::{Input, KillWord, StepProgress, StepReport};
+use crate::engine::clock::{MINUTE_MS, SECOND_MS};
+use crate::engine::input::{Input, StepProgress, StepReport};
 use crate::engine::job::Record;
 use crate::engine::limits::TICK_MS;
-use crate::engine::model::{Purpose, StepState};
+use crate::engine::model::{Purpose, Signal, StepState};
 use crate::engine::pipeline::EngineError;
 use crate::engine::request::Request;
 use crate::engine::snapshot::Snapshot;
@@ -84,6 +87,8 @@ struct Simulation {
     next_start: i64,
     /// The disk answers again then.
     slow_until: i64,
+    /// What was measured and is late, with when it comes.
+    late: Vec<(i64, Signal)>,
 }
 
 impl Simulation {
@@ -98,7 +103,7 @@ impl Simulation {
             disk,
             paper: Paper::default(),
             systems: Systems::new(plan.seed),
-            fate: Fate::new(plan.seed, plan.faults, plan.from_point, plan.crash_at),
+            fate: Fate::new(plan),
             oracle: Oracle::default(),
             trace: Trace::keeping(plan.last),
             elapsed: 0,
@@ -122,6 +127,7 @@ impl Simulation {
             next_sample: SAMPLE_MS,
             next_start: 20 * MINUTE_MS,
             slow_until: 0,
+            late: Vec::new(),
         };
         simulation.begun();
         Ok(simulation)
@@ -139,11 +145,7 @@ impl Simulation {
         self.disturb(elapsed);
         self.life.engine.look_at_kill_file();
         self.hear(elapsed);
-        if elapsed >= self.next_sample {
-            self.next_sample = elapsed + SAMPLE_MS;
-            let (known, at) = (self.known(), self.seam.lock().wall());
-            self.life.engine.take(Input::Signal(world::samples(1..known, at)));
-        }
+        self.measure(elapsed);
         if elapsed >= self.next_tick {
             self.next_tick = elapsed + TICK_MS;
             self.life.engine.take(Input::Tick);
@@ -158,7 +160,7 @@ impl Simulation {
         let is_broken_off =
             { self.seam.lock().is_dead } || self.draws.random_bool(0.02) && { self.seam.lock().disk.has_failed };
         if is_broken_off || elapsed >= self.next_start {
-            self.start_anew(is_broken_off, elapsed)?;
+            self.start_anew(is_broken_off)?;
         }
         Ok(())
     }
@@ -166,37 +168,6 @@ impl Simulation {
     /// One more than the number of the last incident that was laid.
     fn known(&self) -> u64 {
         self.seam.lock().disk.next_incident().min(INCIDENTS_MAX)
-    }
-
-    /// What happens to the machine.
-    fn disturb(&mut self, elapsed: i64) {
-        let mut outside = self.seam.lock();
-        if outside.fate.strikes(|on| on.crash, 0.000_6) {
-            outside.fate.doom();
-        }
-        if outside.fate.strikes(|on| on.disk, 0.002) {
-            self.slow_until = elapsed + outside.fate.draws.random_range(0..8) * SECOND_MS;
-        }
-        if outside.fate.strikes(|on| on.clock, 0.000_2) {
-            let by = [HOUR_MS, -HOUR_MS, 10 * SECOND_MS, -10 * SECOND_MS, 365 * 24 * HOUR_MS]
-                [outside.fate.draws.random_range(0..5)];
-            // A year once; then it stays, or nothing would ever be old again.
-            let by = if outside.skew.abs() > 24 * HOUR_MS { 0 } else { by };
-            outside.skew += by;
-            outside.note(&format!("the clock jumps by {} s", by / SECOND_MS));
-        }
-        if outside.fate.strikes(|on| on.kill, 0.000_15) {
-            let is_on = matches!(outside.paper.word, Some(KillWord::On { .. }));
-            let (by, reason) = (Arc::from("shell"), Arc::from("by hand"));
-            let word = if is_on {
-                KillWord::Off { by, reason, at: Some(outside.wall().max(outside.now)) }
-            } else {
-                KillWord::On { by, reason }
-            };
-            outside.note(&format!("the kill file is written from outside: {word:?}"));
-            outside.oracle.hears(&word);
-            outside.paper.say(Some(word));
-        }
     }
 
     /// Reports come in.
@@ -238,13 +209,14 @@ impl Simulation {
     /// People look, and ask for things.
     fn ask(&mut self) {
         for index in 0..self.people.len() {
-            if self.draws.random_bool(0.25) {
+            if self.draws.random_bool(self.people[index].pace) {
                 let looked = self.people[index].look(&self.newest);
                 let mut outside = self.seam.lock();
                 if let Err(text) = looked {
                     outside.oracle.broken.push(Broken { rule: "pictures", text });
                 }
-                outside.oracle.sees(&self.people[index].person, &self.people[index].picture);
+                let elapsed = outside.elapsed;
+                outside.oracle.sees(&self.people[index].person, &self.people[index].picture, elapsed);
             }
             if self.draws.random_bool(0.05) {
                 let wish = self.people[index].wish(&mut self.draws, &self.seam.lock().systems);
@@ -277,7 +249,8 @@ impl Simulation {
         let question = {
             let mut outside = self.seam.lock();
             let at = outside.wall().max(self.life.engine.now());
-            let question = outside.oracle.asks(&person, &wish, at);
+            let elapsed = outside.elapsed;
+            let question = outside.oracle.asks(&person, &wish, at, elapsed);
             outside.note(&format!("{} asks {question}: {wish:?}", person.name));
             question
         };
@@ -301,7 +274,7 @@ impl Simulation {
     }
 
     /// The program ends, of itself or not, and is started again.
-    fn start_anew(&mut self, is_broken_off: bool, elapsed: i64) -> Result<(), EngineError> {
+    fn start_anew(&mut self, is_broken_off: bool) -> Result<(), EngineError> {
         if !is_broken_off {
             self.life.engine.close();
             self.drain();
@@ -322,8 +295,15 @@ impl Simulation {
                 outside.disk.flush();
             }
             (outside.is_dead, outside.life) = (false, outside.life + 1);
+            if outside.fate.strikes(|on| on.starts, 0.3) {
+                let Outside { systems, fate, elapsed, life, .. } = &mut *outside;
+                *elapsed += fate.draws.random_range(1..20 * 60) * SECOND_MS;
+                systems.advance(*elapsed, fate, *life);
+                outside.note("the start took long");
+            }
             outside.now = outside.wall();
         }
+        let elapsed = self.seam.lock().elapsed;
         self.next_start = elapsed + self.draws.random_range(6..25) * MINUTE_MS;
         self.life = Life::begin(&self.seam, self.is_assisting)?;
         self.begun();

@@ -26,14 +26,21 @@ pub(super) struct Operator {
     pub person: Person,
     /// What is on the screen.
     pub picture: Arc<Snapshot>,
+    /// How likely a new picture reaches it at any moment: some lines are slow.
+    pub pace: f64,
 }
 
-/// Two to five people.
+/// Two to five people; some of them at the end of a line on which a picture takes a minute.
 pub(super) fn people(draws: &mut Pcg64) -> Vec<Operator> {
     let count = draws.random_range(2..=PEOPLE.len());
     let person = |(name, role): &(&str, Role)| Person { name: Arc::from(*name), role: *role };
     let empty = Arc::new(Snapshot::empty());
-    PEOPLE.iter().take(count).map(|it| Operator { person: person(it), picture: Arc::clone(&empty) }).collect()
+    let mut people = Vec::new();
+    for it in PEOPLE.iter().take(count) {
+        let pace = if draws.random_bool(0.2) { 0.004 } else { 0.25 };
+        people.push(Operator { person: person(it), picture: Arc::clone(&empty), pace });
+    }
+    people
 }
 
 impl Operator {
@@ -74,7 +81,7 @@ impl Operator {
         let live = self.live();
         let incident = one_of(&live, draws)?.id;
         let proposal = self.picture.proposals.get(&incident)?.first()?;
-        Some(Request::StartRun { incident, runbook: Arc::clone(&proposal.runbook.id) })
+        Some(Request::StartRun { incident, runbook: Arc::clone(&proposal.runbook.id), digest: proposal.shown() })
     }
 
     fn on_incident(&self, draws: &mut Pcg64) -> Option<Request> {
@@ -114,16 +121,20 @@ impl Operator {
             return undo(run, draws);
         }
         if run.state == RunState::Paused && draws.random_bool(0.7) {
-            return Some(Request::Resume { run: id, reason: "looked at it".into() });
+            return Some(Request::Resume { run: id, reason: "looked at it".into(), digest: run.shown() });
         }
         let index = run.current_step()?;
         let step = run.steps.get(index)?;
+        let shown = || run.shown();
         match &step.state {
             StepState::Waiting => Some(answer(run, index, step, draws)),
             StepState::Failed { .. } => Some(match draws.random_range(0..4) {
-                0 => Request::Skip { run: id, step: index, reason: "not needed".into() },
-                1 => Request::RunFrom { run: id, step: draws.random_range(0..=index), reason: "once more".into() },
-                _ => Request::Retry { run: id, step: index },
+                0 => Request::Skip { run: id, step: index, reason: "not needed".into(), digest: shown() },
+                1 => {
+                    let step = draws.random_range(0..=index);
+                    Request::RunFrom { run: id, step, reason: "once more".into(), digest: shown() }
+                }
+                _ => Request::Retry { run: id, step: index, digest: shown() },
             }),
             StepState::Unknown { .. } => settle(run, index, step, draws, systems),
             _ => None,
@@ -135,9 +146,12 @@ impl Operator {
 fn answer(run: &Run, index: usize, step: &RunStep, draws: &mut Pcg64) -> Request {
     let digest = Arc::clone(&step.offer);
     match draws.random_range(0..100) {
-        0..4 => Request::Skip { run: run.id, step: index, reason: "not needed".into() },
+        0..4 => Request::Skip { run: run.id, step: index, reason: "not needed".into(), digest: run.shown() },
         4..6 => Request::DryRun { run: run.id, step: index, digest },
-        6..8 => Request::RunFrom { run: run.id, step: draws.random_range(0..run.steps.len()), reason: "there".into() },
+        6..8 => {
+            let step = draws.random_range(0..run.steps.len());
+            Request::RunFrom { run: run.id, step, reason: "there".into(), digest: run.shown() }
+        }
         more => {
             let types = step.needs_target && more < 95;
             let typed_target = types.then(|| Arc::clone(&step.bound.spec.touches));

@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub request: Request,
     /// By the engine's clock.
     pub at: Timestamp,
+    /// By the one that nothing sets.
+    pub elapsed: i64,
     /// True where it was done; `None` while there is no answer.
     pub is_done: Option<bool>,
 }
@@ -48,6 +50,8 @@ pub(super) struct Oracle {
     pub asked: Vec<Asked>,
     /// By person and token.
     pub shown: BTreeMap<(Arc<str>, Arc<str>), Shown>,
+    /// When an offer was first on any screen, by the clock that nothing sets.
+    first_seen: BTreeMap<Arc<str>, i64>,
     /// How often an approval with this token was told to be done, and by whom.
     given: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Somebody was told that the switch is on, and nobody that it is off.
@@ -75,6 +79,8 @@ pub struct Counts {
     pub by_itself: u64,
     /// Times that the program died.
     pub crashes: u64,
+    /// Writes that failed.
+    pub failures: u64,
     /// Offers that were answered by two people.
     pub races: u64,
     /// Times that the kill switch was pulled.
@@ -93,18 +99,19 @@ impl Oracle {
     }
 
     /// A picture is on somebody's screen.
-    pub(super) fn sees(&mut self, by: &Person, picture: &Snapshot) {
+    pub(super) fn sees(&mut self, by: &Person, picture: &Snapshot, elapsed: i64) {
         let open = picture.runs.iter().filter(|run| run.state.is_open());
         for step in open.flat_map(|run| &run.steps).filter(|step| step.state == StepState::Waiting) {
             let shown = Shown { offered_at: step.offered_at, digest: Arc::clone(&step.bound.digest) };
             self.shown.entry((Arc::clone(&by.name), Arc::clone(&step.offer))).or_insert(shown);
+            self.first_seen.entry(Arc::clone(&step.offer)).or_insert(elapsed);
         }
     }
 
     /// Somebody asks; gives the number of the question.
-    pub(super) fn asks(&mut self, by: &Person, request: &Request, at: Timestamp) -> usize {
+    pub(super) fn asks(&mut self, by: &Person, request: &Request, at: Timestamp, elapsed: i64) -> usize {
         self.counts.requests += 1;
-        self.asked.push(Asked { by: by.clone(), request: request.clone(), at, is_done: None });
+        self.asked.push(Asked { by: by.clone(), request: request.clone(), at, elapsed, is_done: None });
         self.asked.len() - 1
     }
 
@@ -150,8 +157,14 @@ impl Oracle {
         const GOOD_FOR_MS: i64 = 600_000;
         let shown = self.shown.get(&(Arc::clone(&asked.by.name), Arc::clone(token)));
         let shown = shown.ok_or_else(|| format!("{} approved what was never on that screen", asked.by.name))?;
+        let told = |age: i64| Err(format!("an offer {age} ms old was approved by {}", asked.by.name));
         let age = asked.at.since_ms(shown.offered_at);
-        if age > GOOD_FOR_MS { Err(format!("an offer {age} ms old was approved by {}", asked.by.name)) } else { Ok(()) }
+        if age > GOOD_FOR_MS {
+            return told(age);
+        }
+        // A clock that was set back does not keep an offer; one that is slowed until it is right may, for a little.
+        let stood = asked.elapsed - self.first_seen.get(token).copied().unwrap_or(asked.elapsed);
+        if stood > GOOD_FOR_MS * 6 / 5 { told(stood) } else { Ok(()) }
     }
 
     /// A call is about to be made. Gives who began it, where that is on disk.

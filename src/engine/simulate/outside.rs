@@ -124,13 +124,20 @@ impl Keeps for Seam {
         if matches!(call, Call::Dead | Call::Before) || outside.disk.has_failed {
             return Err(Disk::failed());
         }
-        if outside.fate.strikes(|on| on.disk, 0.000_7) || outside.disk.is_full {
+        let is_named = outside.fate.fails_here();
+        if outside.fate.strikes(|on| on.disk, 0.000_7) || is_named {
+            // What was on its way may come to be durable all the same.
             if outside.fate.draws.random_bool(0.5) {
                 outside.disk.write(records);
             }
-            (outside.disk.is_full, outside.disk.has_failed) = (true, true);
-            outside.note("the disk is full");
-            return Err(Disk::full());
+            (outside.disk.is_full, outside.disk.has_failed) = (outside.fate.draws.random_bool(0.6), true);
+            outside.oracle.counts.failures += 1;
+            let (told, problem) = match outside.disk.is_full {
+                true => ("the disk is full", Disk::full()),
+                false => ("the disk fails", Disk::failed()),
+            };
+            outside.note(told);
+            return Err(problem);
         }
         outside.disk.write(records);
         let is_cut = matches!(call, Call::After) && outside.fate.draws.random_bool(0.5);

@@ -15,6 +15,8 @@ pub struct Plan {
     pub from_point: u64,
     /// The program dies at this one, whatever is drawn.
     pub crash_at: Option<u64>,
+    /// The disk fails at this write, whatever is drawn.
+    pub fail_at: Option<u64>,
     /// So many of the last events are kept.
     pub last: usize,
 }
@@ -23,20 +25,22 @@ impl Plan {
     /// A run with every fault there is.
     #[must_use]
     pub fn new(seed: u64, minutes: u32) -> Self {
-        Self { seed, minutes, faults: Faults::ALL, from_point: 0, crash_at: None, last: 50 }
+        Self { seed, minutes, faults: Faults::ALL, from_point: 0, crash_at: None, fail_at: None, last: 50 }
     }
 
     /// The command that runs it again.
     #[must_use]
     pub fn command(&self) -> String {
-        let Self { seed, minutes, faults, from_point, crash_at, last: _ } = self;
-        let on = [faults.crash, faults.disk, faults.reports, faults.clock, faults.kill, faults.replies];
+        let Self { seed, minutes, faults, from_point, crash_at, fail_at, last: _ } = self;
+        let Faults { crash, disk, reports, clock, kill, replies, signals, starts } = *faults;
+        let on = [crash, disk, reports, clock, kill, replies, signals, starts];
         let words: Vec<&str> =
             Faults::WORDS.into_iter().zip(on).filter(|(_, is_on)| *is_on).map(|(word, _)| word).collect();
         let words = if words.is_empty() { "none".to_owned() } else { words.join(",") };
         let crash = crash_at.map(|at| format!(" --crash-at {at}")).unwrap_or_default();
+        let fail = fail_at.map(|at| format!(" --fail-at {at}")).unwrap_or_default();
         format!(
-            "cargo run --release -- simulate --seed {seed} --hours {} --faults {words} --from-step {from_point}{crash}",
+            "cargo run --release -- simulate --seed {seed} --hours {} --faults {words} --from-step {from_point}{crash}{fail}",
             f64::from(*minutes) / 60.0
         )
     }

@@ -74,7 +74,8 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { requests, done, starts, by_itself, crashes, races, kills, in_doubt, probes } = self.counts;
+        let Counts { requests, done, starts, by_itself, crashes, failures, races, kills, in_doubt, probes } =
+            self.counts;
         let Plan { seed, minutes, .. } = self.plan;
         let (hours, minutes) = (minutes / 60, minutes % 60);
         let mode = if self.is_assisting { "ASSIST" } else { "SUGGEST" };
@@ -86,7 +87,7 @@ impl fmt::Display for Outcome {
         writeln!(
             out,
             "{requests} requests ({done} done), {starts} calls ({by_itself} acts by itself), {races} races, {kills} kills, \
-             {crashes} crashes, {in_doubt} acts in doubt, {probes} probes"
+             {crashes} crashes, {failures} failed writes, {in_doubt} acts in doubt, {probes} probes"
         )?;
         match &self.broken {
             None => write!(out, "every rule held"),

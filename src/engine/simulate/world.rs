@@ -56,6 +56,14 @@ pub(super) fn library() -> Library {
     library
 }
 
+/// A page of so many checks.
+pub(super) fn only_looks(count: usize) -> Library {
+    let mut library = Library::default();
+    let looks: String = (1..=count).map(|number| look(&format!("look-{number}"), "")).collect();
+    library.add_text("looks.md", &page("looks", "network_policy", &looks));
+    library
+}
+
 fn page(id: &str, problem: &str, steps: &str) -> String {
     format!(
         "# The page {id}\n\n```toml runbook\nid = \"{id}\"\nversion = \"1\"\nowner = \"team:sim\"\nverified = 2026-11-01\n\
@@ -215,5 +223,6 @@ mod tests {
             assert_eq!(runbook.mistake, None, "{}", runbook.id);
         }
         assert_eq!(library.iter().count(), KINDS.len());
+        assert_eq!(only_looks(24).problems(), []);
     }
 }

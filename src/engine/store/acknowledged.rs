@@ -2,8 +2,11 @@
 //! know itself.
 //!
 //! ```text
-//! hypo acknowledged 1: incidents 3 anomalies 10 changes 2 runs 1 audit 60
+//! hypo acknowledged 2: incidents 3 anomalies 10 changes 2 runs 1 audit 60 writes 812
 //! ```
+//!
+//! Writes are counted because numbers alone say nothing of what was written again: where sled loses its newest part, a run that
+//! was under way is there as it was before. Form 1 had no writes.
 //!
 //! It is written after the flush that it tells of, in one write, and not flushed: after a power failure it may tell of less
 //! than was kept, never of more. One that cannot be read counts as none.
@@ -17,8 +20,10 @@ use super::schema::{Entry, TreeName};
 use super::write::sequence_of;
 
 /// Name of the file in the store's folder.
-const FILE: &str = "acknowledged";
-const MAGIC: &str = "hypo acknowledged 1:";
+pub(super) const FILE: &str = "acknowledged";
+const MAGIC: &str = "hypo acknowledged 2:";
+const MAGIC_1: &str = "hypo acknowledged 1:";
+const WRITES: &str = "writes";
 /// The trees whose keys count upwards, and are never taken back.
 const COUNTED: [TreeName; 5] =
     [TreeName::Incidents, TreeName::Anomalies, TreeName::Changes, TreeName::Runs, TreeName::Audit];
@@ -27,19 +32,28 @@ const BYTES: usize = 256;
 
 /// The newest number of each counted tree; 0 where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Numbers([u64; COUNTED.len()]);
+pub(super) struct Numbers {
+    newest: [u64; COUNTED.len()],
+    /// How many writes there were in all.
+    pub(super) writes: u64,
+}
 
 impl Numbers {
     /// The newest number of `tree`; 0 for one that is not counted.
     pub(super) fn of(&self, tree: TreeName) -> u64 {
-        COUNTED.iter().zip(&self.0).find(|(counted, _)| **counted == tree).map_or(0, |(_, number)| *number)
+        COUNTED.iter().zip(&self.newest).find(|(counted, _)| **counted == tree).map_or(0, |(_, number)| *number)
     }
 
     /// Takes an entry in.
     pub(super) fn take(&mut self, entry: &Entry) {
-        let place = COUNTED.iter().zip(&mut self.0).find(|(counted, _)| **counted == entry.tree);
+        self.raise(entry.tree, sequence_of(&entry.key));
+    }
+
+    /// The newest number of `tree` is at least this.
+    pub(super) fn raise(&mut self, tree: TreeName, number: u64) {
+        let place = COUNTED.iter().zip(&mut self.newest).find(|(counted, _)| **counted == tree);
         if let Some((_, newest)) = place {
-            *newest = (*newest).max(sequence_of(&entry.key));
+            *newest = (*newest).max(number);
         }
     }
 
@@ -53,17 +67,25 @@ impl Numbers {
         (!lost.is_empty()).then(|| lost.join(", "))
     }
 
-    fn text(&self) -> String {
+    /// As the file has them.
+    pub(super) fn text(&self) -> String {
         let numbers: String = COUNTED.iter().map(|tree| format!(" {} {}", tree.word(), self.of(*tree))).collect();
-        format!("{:<width$}\n", format!("{MAGIC}{numbers}"), width = BYTES - 1)
+        format!("{:<width$}\n", format!("{MAGIC}{numbers} {WRITES} {}", self.writes), width = BYTES - 1)
     }
 
-    fn from_text(text: &str) -> Option<Self> {
-        let mut words = text.trim_end().strip_prefix(MAGIC)?.split_whitespace();
+    /// Reads that; `None` of anything else.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let text = text.trim_end();
+        let of_now = text.strip_prefix(MAGIC);
+        let mut words = of_now.or_else(|| text.strip_prefix(MAGIC_1))?.split_whitespace();
         let mut numbers = Self::default();
-        for (tree, number) in COUNTED.iter().zip(&mut numbers.0) {
+        for (tree, number) in COUNTED.iter().zip(&mut numbers.newest) {
             (words.next()? == tree.word()).then_some(())?;
             *number = words.next()?.parse().ok()?;
+        }
+        if of_now.is_some() {
+            (words.next()? == WRITES).then_some(())?;
+            numbers.writes = words.next()?.parse().ok()?;
         }
         words.next().is_none().then_some(numbers)
     }
@@ -100,8 +122,20 @@ impl Acknowledged {
     }
 
     /// These have been written, and are acknowledged by the next flush.
-    pub(super) fn see(&mut self, entries: &[Entry]) {
+    pub(super) fn see(&mut self, entries: &[Entry], writes: u64) {
         entries.iter().for_each(|entry| self.seen.take(entry));
+        self.seen.writes = self.seen.writes.max(writes);
+    }
+
+    /// Numbers up to this are taken, whatever is there.
+    pub(super) fn raise(&mut self, tree: TreeName, number: u64) {
+        self.told.raise(tree, number);
+        self.seen.raise(tree, number);
+    }
+
+    /// The number of the next write.
+    pub(super) fn next_write(&self) -> u64 {
+        self.seen.writes.saturating_add(1)
     }
 
     /// Everything seen has reached the disk.
@@ -125,13 +159,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let entry = |tree, number: u64| Entry { tree, key: number.to_be_bytes().to_vec(), value: Vec::new() };
         let mut file = Acknowledged::open(folder.path()).unwrap();
-        file.see(&[entry(TreeName::Audit, 60), entry(TreeName::Runs, 7), entry(TreeName::Alerts, 9)]);
+        file.see(&[entry(TreeName::Audit, 60), entry(TreeName::Runs, 7), entry(TreeName::Alerts, 9)], 5);
         assert_eq!(Acknowledged::open(folder.path()).unwrap().numbers(), Numbers::default(), "not flushed yet");
         file.flushed();
-        file.see(&[entry(TreeName::Runs, 3)]);
+        file.see(&[entry(TreeName::Runs, 3)], 6);
         file.flushed();
         let numbers = Acknowledged::open(folder.path()).unwrap().numbers();
         assert_eq!((numbers.of(TreeName::Audit), numbers.of(TreeName::Runs), numbers.of(TreeName::Alerts)), (60, 7, 0));
+        assert_eq!(numbers.writes, 6);
+        let earlier =
+            Numbers::from_text("hypo acknowledged 1: incidents 1 anomalies 2 changes 3 runs 4 audit 5\n").unwrap();
+        assert_eq!((earlier.of(TreeName::Runs), earlier.writes), (4, 0), "form 1 is read");
         assert_eq!(numbers.missing(|tree| numbers.of(tree)), None);
         assert_eq!(numbers.missing(|_| 20).unwrap(), "audit 21 to 60");
         for text in ["", "hypo acknowledged 2: audit 1", "hypo acknowledged 1: audit 1", "\u{0}"] {

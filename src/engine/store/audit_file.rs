@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::disk_sync::sync_below;
+use super::set_aside::{copy_below, make_folder};
 use crate::engine::audit::chain::{self, GENESIS, Link};
 use crate::engine::audit::head::{End, Head, SigningKey};
-use crate::engine::audit::verify::{FindingKind, Point, Verdict, verify};
+use crate::engine::audit::verify::{Finding, FindingKind, Point, Verdict, verify};
 use crate::engine::clock::Timestamp;
-use crate::engine::durable_file::private;
+use crate::engine::durable_file::{self, private};
 use crate::engine::model::AuditEntry;
 
 /// The log's file in the store's folder.
@@ -25,7 +27,7 @@ pub const HEAD_FILE: &str = "audit.head";
 pub const KEY_FILE: &str = "audit.key";
 const SEED_BYTES: usize = 32;
 /// Logs that were not whole and are kept as they were found.
-const KEPT_MAX: usize = 8;
+const KEPT_MAX: usize = 4;
 
 /// The open log.
 pub(super) struct AuditFile {
@@ -36,6 +38,35 @@ pub(super) struct AuditFile {
     /// Last entry that the head on disk covers.
     signed: u64,
     has_failed: bool,
+    cut_off: Option<CutOff>,
+}
+
+/// A log that ended before its signed end.
+struct CutOff {
+    /// The last entry that was there.
+    after: u64,
+    /// The signed end.
+    awaited: End,
+    /// What was appended since goes through it.
+    is_proved: bool,
+    /// Where it is as it was found, in words.
+    copy: String,
+}
+
+/// The highest numbers that entries speak of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Highest {
+    /// Of an incident.
+    pub(super) incident: u64,
+    /// Of a run.
+    pub(super) run: u64,
+}
+
+impl Highest {
+    fn take(&mut self, entry: &AuditEntry) {
+        self.incident = self.incident.max(entry.incident.map_or(0, |id| id.0));
+        self.run = self.run.max(entry.run.map_or(0, |id| id.0));
+    }
 }
 
 /// A log as it was found.
@@ -43,6 +74,8 @@ pub(super) struct Opened {
     pub(super) log: AuditFile,
     /// Acknowledged entries that sled has not.
     pub(super) newer: Vec<AuditEntry>,
+    /// What its entries speak of.
+    pub(super) highest: Highest,
     /// What a person should know.
     pub(super) notices: Vec<String>,
 }
@@ -52,32 +85,70 @@ impl AuditFile {
     /// `acknowledged` the last one that anybody was told of.
     ///
     /// What a crash kept from being acknowledged is taken away, be it whole or cut off within: nothing came of it, and the
-    /// rest of its write is not there either. A log that is not whole otherwise is kept as it was found, and appended to:
-    /// the gap stays for all to see.
-    pub(super) fn open(folder: &Path, known: u64, acknowledged: u64) -> io::Result<Opened> {
+    /// rest of its write is not there either. A log that is not whole otherwise, or is not the one whose end was signed here, is
+    /// kept as it was found, and appended to: the gap stays for all to see.
+    pub(super) fn open(folder: &Path, known: Option<&AuditEntry>, acknowledged: u64) -> io::Result<Opened> {
         let mut notices = Vec::new();
-        let key = signing_key(folder, &mut notices)?;
-        let signed = head(folder).ok().flatten().map_or(0, |head| head.end.sequence);
-        let keep = known.max(acknowledged).max(signed);
-        let mut newer = Vec::new();
+        let (key, is_new_key) = signing_key(folder, &mut notices)?;
+        let head = head(folder);
+        let ours = head.as_ref().ok().and_then(Option::as_ref).filter(|head| head.key == key.public());
+        let signed = ours.map_or(0, |head| head.end.sequence);
+        let last_known = known.map_or(0, |entry| entry.sequence);
+        let keep = last_known.max(acknowledged).max(signed);
+        let points: Vec<Point> = ours.map(Point::end).into_iter().collect();
+        let (mut newer, mut highest) = (Vec::new(), Highest::default());
+        let mut differs = None;
         let mut end = End { sequence: 0, hash: GENESIS.to_owned(), bytes: 0, at: Timestamp(0) };
-        let verdict = look(folder, &[], &mut |link, bytes| {
-            if link.entry.sequence <= keep {
-                end = End { sequence: link.entry.sequence, hash: link.hash.clone(), bytes, at: link.entry.at };
-                newer.extend((link.entry.sequence > known).then(|| link.entry.clone()));
+        let verdict = look(folder, &points, &mut |link, bytes| {
+            let entry = &link.entry;
+            if entry.sequence <= keep {
+                end = End { sequence: entry.sequence, hash: link.hash.clone(), bytes, at: entry.at };
+                newer.extend((entry.sequence > last_known).then(|| entry.clone()));
+                highest.take(entry);
+            }
+            if known.is_some_and(|known| known.sequence == entry.sequence && known != entry) {
+                differs = Some(entry.sequence);
             }
         })?;
         let file = private().append(true).create(true).open(folder.join(LOG_FILE))?;
-        if verdict.findings.iter().all(|finding| finding.kind == FindingKind::Torn) {
+        let is_short = |finding: &Finding| matches!(finding.kind, FindingKind::Torn | FindingKind::CutOff);
+        let is_cut_off = verdict.findings.iter().any(|finding| finding.kind == FindingKind::CutOff);
+        // That there is no head yet is no doubt: a crash right after the first write leaves none.
+        let doubt = match (verdict.findings.iter().find(|finding| !is_short(finding)), differs, &head) {
+            (Some(finding), _, _) => Some(finding.text.clone()),
+            (None, Some(sequence), _) => Some(format!("entry {sequence} is another than the store has")),
+            (None, None, Err(problem)) => Some(format!("{HEAD_FILE}: {problem}")),
+            (None, None, Ok(Some(_))) if ours.is_none() && !is_new_key => {
+                Some(format!("{HEAD_FILE} was signed by another key than {KEY_FILE}"))
+            }
+            _ => None,
+        };
+        let copy = match doubt.is_some() || is_cut_off {
+            true => keep_copy(folder)?.map_or_else(String::new, |path| format!("; as it was found it is in {path}")),
+            false => String::new(),
+        };
+        if verdict.findings.iter().all(is_short) {
             file.set_len(end.bytes)?;
         } else {
-            let what = verdict.findings.first().map_or("", |finding| finding.text.as_str());
-            let kept = keep_copy(folder)?.map_or_else(String::new, |path| format!("; as it was found it is in {path}"));
-            notices.push(format!("the audit log is not whole: {what}; `hypo audit verify` shows all{kept}"));
             end = End { sequence: verdict.last, hash: verdict.last_hash, bytes: file.metadata()?.len(), at: end.at };
         }
-        let log = Self { folder: folder.to_path_buf(), file, key, end, signed: 0, has_failed: false };
-        Ok(Opened { log, newer, notices })
+        if let Some(what) = doubt {
+            notices.push(format!("the audit log is not whole: {what}; `hypo audit verify` shows all{copy}"));
+        }
+        let awaited = ours.filter(|head| head.end.sequence > end.sequence).map(|head| head.end.clone());
+        let cut_off = awaited.map(|awaited| CutOff { after: end.sequence, awaited, is_proved: false, copy });
+        let log = Self { folder: folder.to_path_buf(), file, key, end, signed: 0, has_failed: false, cut_off };
+        Ok(Opened { log, newer, highest, notices })
+    }
+
+    /// What is to be told of a log that ended before its signed end, once what the store has of it was appended anew.
+    pub(super) fn take_cut_off(&mut self) -> Option<String> {
+        let CutOff { after, awaited, is_proved, copy } = self.cut_off.take()?;
+        let gone = format!("the audit log was cut off: entries {} to {} were gone", after + 1, awaited.sequence);
+        Some(match is_proved {
+            true => format!("{gone}; they are written anew from the store, and are those that were signed{copy}"),
+            false => format!("{gone}, and what the store has of them is not what was signed{copy}"),
+        })
     }
 
     /// Appends entries; those that are there already are passed over. None is there where it fails.
@@ -92,6 +163,11 @@ impl AuditFile {
             let (line, hash) = chain::line(entry, &end.hash).map_err(io::Error::other)?;
             text.push_str(&line);
             text.push('\n');
+            if let Some(cut_off) = &mut self.cut_off
+                && cut_off.awaited.sequence == entry.sequence
+            {
+                cut_off.is_proved = cut_off.awaited.hash == hash;
+            }
             let bytes = self.end.bytes + text.len() as u64;
             end = End { sequence: entry.sequence, hash, bytes, at: end.at.max(entry.at) };
         }
@@ -117,13 +193,14 @@ impl AuditFile {
             return Ok(());
         }
         let text = self.key.sign(self.end.clone()).text().map_err(io::Error::other)?;
-        let (path, beside) = (self.folder.join(HEAD_FILE), self.folder.join("audit.head.new"));
-        let mut file = private().write(true).create(true).truncate(true).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_data()?;
-        std::fs::rename(&beside, &path)?;
+        durable_file::replace(&self.folder.join(HEAD_FILE), text.as_bytes())?;
         self.signed = self.end.sequence;
         Ok(())
+    }
+
+    /// When the last entry was written.
+    pub(super) fn last_at(&self) -> Timestamp {
+        self.end.at
     }
 
     /// Number of the last entry.
@@ -178,8 +255,8 @@ fn look(folder: &Path, points: &[Point], take: &mut dyn FnMut(&Link, u64)) -> io
     }
 }
 
-/// The key, made where there is none.
-fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<SigningKey> {
+/// The key, made where there is none; true where it was.
+fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<(SigningKey, bool)> {
     let path = folder.join(KEY_FILE);
     let mut file = private().read(true).write(true).create(true).truncate(false).open(&path)?;
     let mode = file.metadata()?.mode() & 0o777;
@@ -189,7 +266,8 @@ fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<SigningKe
     }
     let mut seed = Vec::new();
     Read::by_ref(&mut file).take(SEED_BYTES as u64 + 1).read_to_end(&mut seed)?;
-    if seed.len() != SEED_BYTES {
+    let is_new = seed.len() != SEED_BYTES;
+    if is_new {
         let is_lost = !seed.is_empty() || folder.join(HEAD_FILE).exists();
         if is_lost {
             notices.push("the key that signs the audit log was lost; a new one signs from here on".to_owned());
@@ -202,14 +280,43 @@ fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<SigningKe
         file.write_all(&seed)?;
         file.sync_data()?;
     }
-    SigningKey::from_seed(&seed).map_err(|problem| io::Error::other(problem.to_string()))
+    let key = SigningKey::from_seed(&seed).map_err(|problem| io::Error::other(problem.to_string()))?;
+    Ok((key, is_new))
 }
 
+/// The log and its head as they are; `None` where as many are kept as may be: the first tell more than the last, which a log
+/// that stays as it is would add start by start.
 fn keep_copy(folder: &Path) -> io::Result<Option<String>> {
     let aside = folder.join("set-aside");
-    std::fs::create_dir_all(&aside)?;
+    make_folder(&aside)?;
     let name = |number: usize| aside.join(format!("audit-{number}.jsonl"));
     let Some(target) = (1..=KEPT_MAX).map(name).find(|target| !target.exists()) else { return Ok(None) };
-    std::fs::copy(folder.join(LOG_FILE), &target)?;
+    copy_below(&folder.join(HEAD_FILE), &target.with_extension("head"))?;
+    copy_below(&folder.join(LOG_FILE), &target)?;
+    sync_below(&aside)?;
     Ok(Some(target.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::model::AuditKind;
+
+    #[test]
+    fn what_the_log_does_not_take_is_an_error_and_its_end_stays_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = AuditFile::open(folder.path(), None, 0).unwrap().log;
+        log.file = File::options().write(true).open("/dev/full").unwrap();
+        let entry = AuditEntry {
+            sequence: 1,
+            at: Timestamp(0),
+            kind: AuditKind::Intent,
+            by: "ana".into(),
+            incident: None,
+            run: None,
+            text: "$ restart".into(),
+        };
+        assert_eq!(log.append(&[&entry]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(log.last(), 0);
+    }
 }

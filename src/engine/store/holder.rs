@@ -29,6 +29,12 @@ impl Hold {
         take(folder)
     }
 
+    /// The file by which a store in this folder is held.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(HOLDER_FILE)
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -65,11 +71,18 @@ fn take(folder: &Path) -> Result<Hold, StoreError> {
         }
         Err(TryLockError::Error(reason)) => return Err(failed(reason)),
     }
-    file.set_len(0).map_err(failed)?;
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
-    write!(file, "hypo pid {} since {since}", nix::unistd::getpid()).map_err(failed)?;
+    if let Err(reason) = sign(&mut file) {
+        // The lock counts; the name is a courtesy, and on a full disk there is no room for it.
+        tracing::warn!(%reason, "who holds the store cannot be written down");
+    }
     Ok(Hold { folder: folder.to_path_buf(), lock: file })
+}
+
+fn sign(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
+    write!(file, "hypo pid {} since {since}", nix::unistd::getpid())
 }
 
 /// What the holder wrote of itself; it may be about to.

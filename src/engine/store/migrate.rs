@@ -1,43 +1,72 @@
 //! Brings an older store to the present schema, tree by tree, so that it can be cut off anywhere and go on.
 
+use std::path::Path;
+
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 
+use super::open::{io_problem, problem};
 use super::schema::{SCHEMA_KEY, SCHEMA_VERSION, TreeName, VALUE_VERSION};
-use super::{Store, StoreError};
+use super::{Store, StoreError, set_aside};
+
+/// The tree of what is no record.
+const META: &str = "meta";
+/// The version of the hypo that wrote last.
+const MADE_BY: &str = "made by";
 
 /// Marks a tree that has been brought to schema 1 already.
 fn done_key(tree: TreeName) -> String {
     format!("schema 1 done {}", tree.word())
 }
 
-pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
-    let meta = store.db.open_tree("meta").map_err(|error| store.problem(&error))?;
-    let found = meta.get(SCHEMA_KEY).map_err(|error| store.problem(&error))?;
-    let found = match found.as_deref() {
-        None => None,
-        Some(bytes) => Some(<[u8; 4]>::try_from(bytes).map(u32::from_be_bytes).map_err(|_| StoreError::Damaged {
-            path: store.path().to_path_buf(),
-            reason: "its schema version cannot be read".to_owned(),
-        })?),
-    };
-    match found {
-        Some(SCHEMA_VERSION) => return Ok(()),
-        Some(newer) if newer > SCHEMA_VERSION => {
-            return Err(StoreError::Newer { path: store.path().to_path_buf(), found: newer, known: SCHEMA_VERSION });
+/// Refuses a store of a later program, which is left as it is.
+pub(super) fn refuse_newer(path: &Path, db: &sled::Db) -> Result<(), StoreError> {
+    // Opening the tree would make it.
+    if !db.tree_names().iter().any(|name| name == META.as_bytes()) {
+        return Ok(());
+    }
+    let failed = |error: sled::Error| problem(path, &error);
+    let meta = db.open_tree(META).map_err(failed)?;
+    match schema_of(path, &meta)? {
+        Some(found) if found > SCHEMA_VERSION => {
+            let by = meta.get(MADE_BY).map_err(failed)?;
+            let by =
+                by.map_or_else(|| "a later hypo".to_owned(), |by| format!("hypo {}", String::from_utf8_lossy(&by)));
+            Err(StoreError::Newer { path: path.to_path_buf(), by, found, known: SCHEMA_VERSION })
         }
+        _ => Ok(()),
+    }
+}
+
+fn schema_of(path: &Path, meta: &sled::Tree) -> Result<Option<u32>, StoreError> {
+    let found = meta.get(SCHEMA_KEY).map_err(|error| problem(path, &error))?;
+    let number = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).map(u32::from_be_bytes);
+    found.map(|bytes| number(&bytes)).transpose().map_err(|_| StoreError::Damaged {
+        path: path.to_path_buf(),
+        reason: "its schema version cannot be read".to_owned(),
+    })
+}
+
+/// Brings an older store to the present schema, after a copy of it was set aside.
+pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
+    let meta = store.meta.clone();
+    match schema_of(store.path(), &meta)? {
+        Some(SCHEMA_VERSION) => return note_maker(store),
         // Without a schema it is new, or its very first start was cut off: either way there is nothing to bring along.
         None => {}
         Some(older) => {
+            let copy = copy_before(store, older)?;
             for tree in TreeName::ALL {
                 add_version_bytes(store, &meta, tree)?;
             }
-            store.notices.push(format!("the store was brought from schema {older} to {SCHEMA_VERSION}").into());
+            let notice = format!("the store was brought from schema {older} to {SCHEMA_VERSION}{copy}");
+            store.notices.push(notice.into());
         }
     }
     let finish = || -> Result<(), sled::Error> {
         let mut batch = sled::Batch::default();
         batch.insert(SCHEMA_KEY, &SCHEMA_VERSION.to_be_bytes());
+        batch.insert(MADE_BY, env!("CARGO_PKG_VERSION"));
         for tree in TreeName::ALL {
             batch.remove(done_key(tree).as_str());
         }
@@ -46,6 +75,29 @@ pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
         Ok(())
     };
     finish().map_err(|error| store.problem(&error))
+}
+
+/// A copy of the store as it was, so that the hypo that made it can be gone back to. One that is cut off is made again; one
+/// that was begun to be migrated is that of the first try.
+fn copy_before(store: &Store, older: u32) -> Result<String, StoreError> {
+    let begun = TreeName::ALL.into_iter().any(|tree| matches!(store.meta.contains_key(done_key(tree)), Ok(true)));
+    if begun {
+        return Ok(String::new());
+    }
+    store.db.flush().map_err(|error| store.problem(&error))?;
+    let copy = set_aside::copy(store.path(), &["store"]).map_err(|error| io_problem(store.path(), &error))?;
+    let Some(copy) = copy else { return Err(StoreError::Full { path: store.path().to_path_buf() }) };
+    Ok(format!("; as schema {older} it is in {}", copy.display()))
+}
+
+/// The newest hypo that wrote here is named, for one that is too old to read it.
+fn note_maker(store: &Store) -> Result<(), StoreError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let known = store.meta.get(MADE_BY).map_err(|error| store.problem(&error))?;
+    if known.as_deref() != Some(version.as_bytes()) {
+        store.meta.insert(MADE_BY, version).map_err(|error| store.problem(&error))?;
+    }
+    Ok(())
 }
 
 /// Schema 0 to 1: every value gets its version byte, together with the mark that this tree is done.

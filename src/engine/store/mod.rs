@@ -6,21 +6,34 @@
 
 mod acknowledged;
 pub mod audit_file;
+mod backup;
+mod ballast;
+mod disk_sync;
 mod export;
 mod holder;
 mod load;
 mod measured;
+mod mend;
 mod migrate;
 mod older_run;
 mod open;
 mod past;
+mod readable;
+mod restore;
+mod retain;
+mod rewrite;
 mod schema;
 mod series;
+mod set_aside;
+mod swap;
 mod write;
 
+pub use backup::BackedUp;
 pub use holder::Hold;
 pub use load::Stored;
 pub use past::PastIncident;
+pub use restore::{Restored, restore};
+pub use retain::SettledClock;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -28,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acknowledged::Acknowledged;
 use audit_file::AuditFile;
+use disk_sync::DiskSync;
 use schema::TreeName;
 
 /// Why the store cannot do what was asked. The message says what to do.
@@ -85,11 +99,15 @@ pub enum StoreError {
     },
     /// Written by a later version of the program.
     #[error(
-        "the store {path} has schema {found}, this program knows up to {known}; use the newer hypo, or --state-dir"
+        "the store {path} was made by {by}, schema {found}; this hypo {version} knows up to {known}: use the newer one, or --state-dir. \
+         Nothing was changed",
+        version = env!("CARGO_PKG_VERSION")
     )]
     Newer {
         /// Which.
         path: PathBuf,
+        /// `hypo 0.9.0`, as far as it says.
+        by: String,
         /// Its schema.
         found: u32,
         /// Ours.
@@ -100,6 +118,14 @@ pub enum StoreError {
     Failed {
         /// Which.
         path: PathBuf,
+    },
+    /// Nothing is written for the time being.
+    #[error("{reason}. Nothing begins until that is mended, watching goes on; {then}")]
+    Stopped {
+        /// The first problem there was.
+        reason: String,
+        /// What happens then.
+        then: &'static str,
     },
     /// A record cannot be put into its form on disk.
     #[error("a record for the tree {tree} cannot be written: {reason}")]
@@ -129,9 +155,33 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
+    /// A backup cannot be written or taken back.
+    #[error("the backup {path}: {reason}; nothing was changed")]
+    Backup {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The export cannot be written.
     #[error("the export cannot be written: {0}")]
     Export(std::io::Error),
+}
+
+impl StoreError {
+    /// True where neither the configuration nor another process is at fault, but the disk or what is on it.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        use std::io::ErrorKind;
+        match self {
+            Self::Full { .. } | Self::ReadOnly { .. } | Self::Damaged { .. } | Self::Failed { .. } => true,
+            Self::Folder { reason, .. } => matches!(
+                reason.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+            ),
+            _ => false,
+        }
+    }
 }
 
 /// An open store. Dropping it flushes and lets it go.
@@ -139,9 +189,13 @@ pub struct Store {
     db: sled::Db,
     /// In the order of [`TreeName::ALL`].
     trees: Vec<sled::Tree>,
+    /// The schema, and how many writes there were.
+    meta: sled::Tree,
+    disk: DiskSync,
     /// Held for as long as the store is open: its lock is what keeps others out.
     hold: Hold,
     notices: Vec<Arc<str>>,
+    loss: Option<Arc<str>>,
     acknowledged: Mutex<Acknowledged>,
     audit: Mutex<AuditFile>,
     has_failed: AtomicBool,
@@ -176,6 +230,22 @@ impl Store {
         open::prepare_folder(path)
     }
 
+    /// Takes room for a full disk in the folder of a store; true where it is there then, false where there is too little of it.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn make_ballast(path: &Path) -> std::io::Result<bool> {
+        ballast::make(path)
+    }
+
+    /// Gives that room back; true where it was there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn release_ballast(path: &Path) -> std::io::Result<bool> {
+        ballast::release(path)
+    }
+
     /// Its folder.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -188,12 +258,20 @@ impl Store {
         &self.notices
     }
 
-    /// Bytes on disk.
+    /// What had been acknowledged and is not there, in words: until a person has looked, nothing may be done by what is left.
+    #[must_use]
+    pub fn loss(&self) -> Option<&Arc<str>> {
+        self.loss.as_ref()
+    }
+
+    /// Bytes on disk, the audit log among them; what is set aside has a bound of its own.
     ///
     /// # Errors
-    /// When sled cannot tell.
+    /// When the folder cannot be read.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.db.size_on_disk().map_err(|error| self.problem(&error))
+        let size = |name: &str| set_aside::bytes_below(&self.path().join(name));
+        let sum = size("store").and_then(|store| Ok(store + size(audit_file::LOG_FILE)?));
+        sum.map_err(|error| open::io_problem(self.path(), &error))
     }
 
     fn tree(&self, name: TreeName) -> &sled::Tree {

@@ -22,6 +22,9 @@
 //! past       metric's fingerprint, width, page's number, big-endian: PastPage
 //! settings   name                     String
 //! meta       "schema"                 schema version, four bytes, big-endian
+//!            "writes"                 how many writes there were, eight bytes, big-endian
+//!            "lost"                   the numbers up to which a loss was told of, as the file `acknowledged` has them
+//!            "made by"                the version of the hypo that wrote last, as text
 //! ```
 //!
 //! | schema | what differed |
@@ -64,6 +67,10 @@ const SERIES_VERSION_3: u8 = 3;
 const SERIES_VERSION_2: u8 = 2;
 /// Key of the schema version in the tree `meta`.
 pub(super) const SCHEMA_KEY: &str = "schema";
+/// Key there of the numbers up to which a loss was told of.
+pub(super) const LOST_KEY: &str = "lost";
+/// Key there of how many writes there were.
+pub(super) const WRITES_KEY: &str = "writes";
 
 /// The trees, in the order in which an export lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use super::Store;
+use super::readable::until_error;
 use super::schema::{self, TreeName};
 use crate::engine::detect::SeriesState;
 use crate::engine::job::Record;
@@ -24,7 +25,7 @@ impl Store {
         match reader {
             Ok(_) => Box::new(receiver.into_iter().flatten()),
             // No thread to be had: whoever takes them reads them.
-            Err(_) => Box::new(self.tree(TreeName::Series).iter().map(read)),
+            Err(_) => Box::new(until_error(self.tree(TreeName::Series).iter()).map(read)),
         }
     }
 }
@@ -38,7 +39,7 @@ fn read(entry: sled::Result<(sled::IVec, sled::IVec)>) -> Read {
 }
 
 fn read_ahead(tree: sled::Tree, lots: &SyncSender<Vec<Read>>) {
-    let mut entries = tree.iter();
+    let mut entries = until_error(tree.iter());
     loop {
         let lot: Vec<Read> = entries.by_ref().take(LOT).map(read).collect();
         if lot.len() < LOT {

@@ -1,11 +1,12 @@
 //! Writes records: small ones in one transaction over all trees, series in a batch of their own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError, abort};
 
-use super::schema::{self, Entry, TreeName};
+use super::schema::{self, Entry, LOST_KEY, TreeName, WRITES_KEY};
 use super::{Store, StoreError, open};
 use crate::engine::job::Record;
 use crate::engine::model::AuditEntry;
@@ -20,8 +21,20 @@ impl Store {
     /// When the disk is full, read-only or failing, or an audit entry would be replaced by a different one.
     pub fn write(&self, records: &[Record], durable: bool) -> Result<(), StoreError> {
         let entries = records.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
-        self.write_entries(entries)?;
-        if durable { self.flush() } else { Ok(()) }
+        self.guarded(|| {
+            self.write_entries(entries)?;
+            if durable { self.flush() } else { Ok(()) }
+        })
+    }
+
+    /// Sled breaks off in a panic where pages do not fit together; whoever writes must not end with it.
+    fn guarded(&self, write: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        // After a panic nothing more is written, so it does not matter in which state it was left.
+        catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+            self.has_failed.store(true, Ordering::Relaxed);
+            let reason = "its pages do not fit together".to_owned();
+            Err(StoreError::Damaged { path: self.path().to_path_buf(), reason })
+        })
     }
 
     /// Waits until everything written is on disk.
@@ -32,6 +45,7 @@ impl Store {
         self.refuse_after_failure()?;
         self.audit().sync().map_err(|error| self.fail_audit(&error))?;
         self.db.flush().map_err(|error| self.fail(&error))?;
+        self.disk.wait().map_err(|error| self.fail_audit(&error))?;
         self.acknowledged().flushed();
         self.audit().sign().map_err(|error| self.fail_audit(&error))
     }
@@ -46,8 +60,9 @@ impl Store {
         }
         if !small.is_empty() {
             self.append_audit(&small)?;
-            self.write_together(&small)?;
-            self.acknowledged().see(&small);
+            let number = self.acknowledged().next_write();
+            self.write_together(&small, number)?;
+            self.acknowledged().see(&small, number);
         }
         Ok(())
     }
@@ -92,8 +107,10 @@ impl Store {
     pub(super) fn agree_on_audit(&self, newer: Vec<AuditEntry>) -> Result<(), StoreError> {
         let newer = newer.into_iter().map(|entry| encode(&Record::Audit(entry))).collect::<Result<Vec<_>, _>>()?;
         if !newer.is_empty() {
-            self.write_together(&newer)?;
-            self.acknowledged().see(&newer);
+            // No write of its own: what came with these entries and is gone is still to be seen as gone.
+            let number = self.writes_there()?;
+            self.write_together(&newer, number)?;
+            self.acknowledged().see(&newer, number);
         }
         let after = self.audit().last().saturating_add(1).to_be_bytes();
         let mut older = Vec::new();
@@ -112,13 +129,28 @@ impl Store {
         open::io_problem(self.path(), error)
     }
 
-    /// One transaction over the trees that are touched.
-    fn write_together(&self, entries: &[Entry]) -> Result<(), StoreError> {
+    /// How many writes are there.
+    pub(super) fn writes_there(&self) -> Result<u64, StoreError> {
+        let there = self.meta.get(WRITES_KEY).map_err(|error| self.problem(&error))?;
+        Ok(there.map_or(0, |number| sequence_of(&number)))
+    }
+
+    /// One transaction over the trees that are touched, with the number of the write.
+    fn write_together(&self, entries: &[Entry], number: u64) -> Result<(), StoreError> {
         let mut touched: Vec<TreeName> = entries.iter().map(|entry| entry.tree).collect();
         touched.sort_unstable();
         touched.dedup();
-        let trees: Vec<&sled::Tree> = touched.iter().map(|name| self.tree(*name)).collect();
+        let mut trees: Vec<&sled::Tree> = touched.iter().map(|name| self.tree(*name)).collect();
+        trees.push(&self.meta);
+        // With the first that is kept after it, which tells of it as well.
+        let lost = self.loss.is_some().then(|| self.acknowledged().numbers().text());
         let result = trees.as_slice().transaction(|trees| {
+            if let Some(meta) = trees.last() {
+                meta.insert(WRITES_KEY, &number.to_be_bytes())?;
+                if let Some(lost) = &lost {
+                    meta.insert(LOST_KEY, lost.as_bytes())?;
+                }
+            }
             for entry in entries {
                 let Some(tree) = touched.iter().position(|name| *name == entry.tree).and_then(|at| trees.get(at))
                 else {

@@ -71,7 +71,8 @@ impl Consultant {
 }
 
 impl Consulted {
-    fn take(&mut self, saying: Saying) {
+    /// Takes in what is said next.
+    pub(super) fn take(&mut self, saying: Saying) {
         match saying {
             Saying::Begun { model, .. } => self.models.push(model),
             // What counts is what stands at the end.

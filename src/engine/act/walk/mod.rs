@@ -396,4 +396,4 @@ pub fn command_line(argv: &[Arc<str>]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::engine) mod tests;

@@ -35,8 +35,9 @@ pub(super) fn find(ground: &Ground<'_>, reading: &Reading) -> Answer {
     if !hits.is_empty() && !is_of_incident {
         return by_words(ground, slots, &hits);
     }
-    let silent =
-        (!words.is_empty()).then(|| Claim::of("No runbook speaks of ", []).and(said(&words)).and(Claim::of(".", [])));
+    // Pages that do speak of it stand below what fits the incident.
+    let silent = (!words.is_empty() && hits.is_empty())
+        .then(|| Claim::of("No runbook speaks of ", []).and(said(&words)).and(Claim::of(".", [])));
     let proposals = proposals(ground, slots);
     let (Some(best), Some(incident)) = (proposals.first(), ground.incident(slots)) else {
         let lead = silent.unwrap_or_else(|| Claim::of("No runbook that fits is proposed now.", []));

@@ -10,8 +10,8 @@ use super::list::{ListDelta, MapDelta, applied, applied_to_map};
 use crate::engine::clock::Timestamp;
 use crate::engine::model::{
     Alert, Anomaly, AnomalyId, AuditEntry, AutonomyMode, AutonomyStatus, Change, CompoundAnomaly, Document,
-    EarlyWarning, Incident, IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Proposal, Run, RunbookPage,
-    SourceReport, SuppressionRule, Topology, Vital,
+    EarlyWarning, Incident, IncidentId, KillSwitch, KindGuess, Misfit, OutboxStatus, Present, Proposal, Run, RunId,
+    RunbookPage, SourceReport, SuppressionRule, Topology, Vital, Wheel,
 };
 use crate::engine::snapshot::patches::PatchPicture;
 use crate::engine::snapshot::rollout::{KeptRollout, Occasion};
@@ -105,6 +105,8 @@ delta_of_picture! {
         kill: Option<KillSwitch>,
         autonomy: AutonomyStatus,
         counts: Counts,
+        wheels: BTreeMap<RunId, Wheel>,
+        present: Vec<Present>,
         compounds: Vec<CompoundAnomaly>,
         misfits: BTreeMap<IncidentId, Vec<Misfit>>,
         kind_guesses: BTreeMap<IncidentId, Arc<KindGuess>>,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::turn::Turn;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::input::{Input, RequestId, StepProgress, StepReport};
+use crate::engine::input::{Input, KillWord, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
     AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
@@ -256,7 +256,10 @@ fn what_an_attempt_says_too_late_is_in_the_log_counted_and_settles_nothing() {
     let snapshot = engine.snapshot(START);
     assert_eq!(snapshot.counts.dropped_count, dropped + 4);
     assert_eq!(*snapshot.runs[0], run, "nothing is settled by it");
-    engine.handle(says("second", at, exited()), START);
+    let jobs = engine.handle(says("second", at, exited()), START);
+    let is_run = |record: &Record| matches!(record, Record::Run(_));
+    let is_kept = |job: &Job| matches!(job, Job::Persist(records) if records.iter().any(is_run));
+    assert!(jobs.iter().any(is_kept), "an outcome does not wait to be written: {jobs:?}");
     assert!(matches!(engine.snapshot(START).runs[0].steps[at].state, StepState::Succeeded { .. }));
 }
 
@@ -395,7 +398,7 @@ fn an_unknown_step_of_a_stopped_run_is_settled_while_the_next_run_is_under_way()
     let run = snapshot.runs.iter().find(|run| run.id == RunId(1)).unwrap();
     assert!(matches!(run.steps[at].state, StepState::Succeeded { .. }));
     assert_eq!(run.state, RunState::Stopped, "it does not go on");
-    let jobs = engine.handle(ask(Request::Retry { run: RunId(1), step: at }), START);
+    let jobs = engine.handle(ask(Request::Retry { run: RunId(1), step: at, digest: Arc::from("") }), START);
     assert!(jobs.iter().any(|job| matches!(job, Job::Reply { reply: Reply::Refused { .. }, .. })), "{jobs:?}");
 }
 
@@ -411,4 +414,29 @@ fn kept_of_a_storm() -> (Engine, Vec<Record>) {
         }
     }
     (first, records)
+}
+
+#[test]
+fn the_kill_switch_stops_what_runs_survives_a_start_and_is_taken_off_by_whoever_says_why() {
+    let ask = |engine: &mut Engine, request| {
+        engine.handle(Input::Request { id: RequestId(1), by: Person::admin("ana"), request }, START)
+    };
+    let is_done = |jobs: &[Job]| {
+        let mut replies =
+            jobs.iter().filter_map(|job| if let Job::Reply { reply, .. } = job { Some(reply) } else { None });
+        matches!(replies.next(), Some(Reply::Done { .. }))
+    };
+    let (run, _) = run_with(StepState::Running { since: START, purpose: Purpose::Run }, "ana");
+    let mut first = engine();
+    first.world.runs.insert(run.id, Arc::new(run));
+    let jobs = ask(&mut first, Request::Kill { reason: "smoke".into() });
+    // It must not wait for a disk.
+    assert!(is_done(&jobs) && matches!(jobs.first(), Some(Job::Kill(KillWord::On { .. }))), "{jobs:?}");
+    assert!(jobs.iter().any(|job| matches!(job, Job::Cancel { run: RunId(1), .. })), "{jobs:?}");
+    let kept = jobs.into_iter().filter_map(|job| if let Job::Persist(records) = job { Some(records) } else { None });
+    let mut next = engine();
+    next.restore(kept.flatten(), START);
+    assert!(next.is_killed());
+    assert!(!is_done(&ask(&mut next, Request::Release { reason: " ".into() })) && next.is_killed());
+    assert!(is_done(&ask(&mut next, Request::Release { reason: "looked at it".into() })) && !next.is_killed());
 }

@@ -41,20 +41,116 @@ fn a_damaged_snapshot_is_set_aside_and_nothing_is_lost() {
     }
 }
 
+/// What sled cannot make anything of.
+fn ruin(folder: &Path) {
+    std::fs::remove_file(folder.join("store/db")).unwrap();
+    std::fs::create_dir(folder.join("store/db")).unwrap();
+}
+
 #[test]
-fn a_store_damaged_beyond_repair_is_an_error_that_says_what_to_do() {
+fn a_store_damaged_beyond_repair_begins_anew_with_what_the_audit_log_has() {
     let folder = folder();
-    {
-        let store = Store::open(folder.path()).unwrap();
-        store.write(&sample_records(), true).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&sample_records(), true).unwrap();
+    let Record::Audit(mut entry) = audit(2, "began the last step") else { panic!("it is an entry") };
+    (entry.incident, entry.run) = (Some(IncidentId(5)), Some(RunId(9)));
+    store.write(&[Record::Audit(entry)], true).unwrap();
+    drop(store);
+    for is_all_lost in [false, true] {
+        ruin(folder.path());
+        if is_all_lost {
+            std::fs::remove_file(folder.path().join("acknowledged")).unwrap();
+        }
+        let (store, stored) = Store::open_and_load(folder.path()).unwrap();
+        let told = store.notices().join("; ");
+        assert!(told.contains("begins anew with what the audit log has") && told.contains("set-aside/"), "{told}");
+        assert!(told.contains("hypo restore") && store.loss().is_some(), "{told}");
+        let texts: Vec<&str> = stored.audit.iter().map(|entry| &*entry.text).collect();
+        assert_eq!((texts.last(), stored.runs.len()), (Some(&"began the last step"), 0));
+        assert!(stored.next.incident >= 6 && stored.next.run >= 10 && stored.next.audit == 3, "{:?}", stored.next);
     }
-    std::fs::remove_file(folder.path().join("store/db")).unwrap();
-    std::fs::create_dir(folder.path().join("store/db")).unwrap();
     for _start in 0..12 {
-        let message = Store::open(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("hypo import"), "{message}");
+        ruin(folder.path());
+        Store::open(folder.path()).unwrap().write(&[setting("a", "1")], true).unwrap();
     }
-    assert_eq!(folder.path().join("set-aside").read_dir().unwrap().count(), 8, "starts fill the disk");
+    assert_eq!(folder.path().join("set-aside").read_dir().unwrap().count(), 4, "starts fill the disk");
+    assert!(Store::open(folder.path()).unwrap().notices().is_empty(), "it is told once");
+}
+
+#[test]
+fn what_goes_back_to_an_older_version_of_itself_is_a_loss_though_no_number_is_missing() {
+    let folder = folder();
+    let earlier = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[setting("step 1", "waits"), audit(1, "one")], true).unwrap();
+    drop(store);
+    set_aside::copy_below(&folder.path().join("store"), &earlier.path().join("store")).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[setting("step 1", "has begun"), audit(2, "two")], true).unwrap();
+    drop(store);
+    std::fs::remove_dir_all(folder.path().join("store")).unwrap();
+    set_aside::copy_below(&earlier.path().join("store"), &folder.path().join("store")).unwrap();
+    for start in 0..2 {
+        let (store, stored) = Store::open_and_load(folder.path()).unwrap();
+        assert_eq!((stored.settings["step 1"].as_str(), stored.audit.len()), ("waits", 2));
+        assert!(store.loss().unwrap().contains("its newest 1 writes are gone"), "start {start}: {:?}", store.notices());
+        assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());
+    }
+    // It is told until something is kept that could have told it.
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(3, "three")], true).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.loss().is_none() && store.notices().is_empty(), "{:?}", store.notices());
+}
+
+#[test]
+fn a_log_that_was_cut_off_is_told_of_and_written_anew_only_as_it_was_signed() {
+    for is_same in [true, false] {
+        let folder = folder();
+        let store = Store::open(folder.path()).unwrap();
+        store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
+        if !is_same {
+            let Record::Audit(other) = audit(3, "tree") else { panic!("it is an entry") };
+            let entry = schema::encode(&Record::Audit(other)).unwrap();
+            store.tree(TreeName::Audit).insert(entry.key, entry.value).unwrap();
+        }
+        drop(store);
+        let path = folder.path().join(audit_file::LOG_FILE);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let first = whole.split_inclusive('\n').next().unwrap();
+        std::fs::write(&path, first).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let told = store.notices().join("; ");
+        let says = if is_same { "are those that were signed" } else { "is not what was signed" };
+        assert!(told.contains("cut off: entries 2 to 3 were gone") && told.contains(says), "{told}");
+        assert_eq!(std::fs::read_to_string(folder.path().join("set-aside/audit-1.jsonl")).unwrap(), first);
+        assert!(folder.path().join("set-aside/audit-1.head").exists(), "what proves it went with it");
+        assert_eq!(std::fs::read_to_string(&path).unwrap() == whole, is_same);
+    }
+}
+
+#[test]
+fn a_log_that_somebody_else_wrote_is_told_of() {
+    let (folder, forger) = (folder(), folder());
+    for (path, text) in [(folder.path(), "two"), (forger.path(), "too")] {
+        let store = Store::open(path).unwrap();
+        store.write(&[audit(1, "one"), audit(2, text)], true).unwrap();
+    }
+    let bring = |name: &str| std::fs::copy(forger.path().join(name), folder.path().join(name)).unwrap();
+    bring(audit_file::LOG_FILE);
+    let told = Store::open(folder.path()).unwrap().notices().join("; ");
+    assert!(told.contains("entry 2 is another than the signed end says"), "{told}");
+    assert!(folder.path().join("set-aside/audit-1.head").exists());
+    bring(audit_file::LOG_FILE);
+    bring(audit_file::HEAD_FILE);
+    let told = Store::open(folder.path()).unwrap().notices().join("; ");
+    assert!(told.contains("entry 2 is another than the store has"), "{told}");
+    drop(Store::open(folder.path()));
+    bring(audit_file::HEAD_FILE);
+    std::fs::remove_dir_all(folder.path().join("store")).unwrap();
+    let told = Store::open(folder.path()).unwrap().notices().join("; ");
+    assert!(told.contains("was signed by another key"), "{told}");
 }
 
 #[test]

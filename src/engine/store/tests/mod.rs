@@ -1,6 +1,8 @@
 //! What the store keeps, refuses, mends and moves. Crashes and random operations are in `tests/suite/store.rs`.
 
+mod backups;
 mod damage;
+mod retention;
 mod versions;
 
 use std::collections::BTreeMap;

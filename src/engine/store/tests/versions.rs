@@ -4,7 +4,7 @@ use super::*;
 
 /// Schema 0: as today, without the version byte.
 fn write_schema_0(folder: &Path, records: &[Record]) {
-    let db = open::open_sled(folder).unwrap();
+    let db = mend::open_sled(folder).unwrap();
     db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &0_u32.to_be_bytes()).unwrap();
     for record in records {
         let entry = schema::encode(record).unwrap();
@@ -33,7 +33,7 @@ fn a_migration_cut_off_halfway_goes_on() {
     write_schema_0(folder.path(), &sample_records());
     {
         // As it would be if the first start had ended after two trees.
-        let db = open::open_sled(folder.path()).unwrap();
+        let db = mend::open_sled(folder.path()).unwrap();
         let meta = db.open_tree("meta").unwrap();
         for name in [TreeName::Changes, TreeName::Runs] {
             let tree = db.open_tree(name.word()).unwrap();
@@ -51,14 +51,39 @@ fn a_migration_cut_off_halfway_goes_on() {
 }
 
 #[test]
-fn a_newer_store_is_left_alone() {
+fn a_newer_store_is_left_alone_and_says_who_made_it() {
     let folder = folder();
-    {
-        let db = open::open_sled(folder.path()).unwrap();
-        db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
-        db.flush().unwrap();
-    }
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::Newer { found: 7, .. })));
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    store.meta.insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
+    store.meta.insert("made by", "9.8.7").unwrap();
+    drop(store);
+    // What a crash left there is that hypo's to judge.
+    let log = folder.path().join(audit_file::LOG_FILE);
+    let torn = std::fs::read_to_string(&log).unwrap() + "{\"half";
+    std::fs::write(&log, &torn).unwrap();
+    let refused = Store::open(folder.path()).unwrap_err();
+    assert!(matches!(refused, StoreError::Newer { found: 7, .. }));
+    let text = refused.to_string();
+    assert!(text.contains("made by hypo 9.8.7, schema 7; this hypo") && text.contains("knows up to 1"), "{text}");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), torn);
+}
+
+#[test]
+fn an_older_store_is_copied_before_it_is_brought_along() {
+    let folder = folder();
+    write_schema_0(folder.path(), &sample_records());
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices()[0].contains("as schema 0 it is in"), "{:?}", store.notices());
+    drop(store);
+    // The hypo of that time finds it as it left it.
+    let back = folder.path().join("set-aside/1");
+    let db = mend::open_sled(&back).unwrap();
+    let found = db.open_tree("meta").unwrap().get(SCHEMA_KEY).unwrap();
+    assert_eq!(found.as_deref(), Some(&0_u32.to_be_bytes()[..]));
+    let entry = schema::encode(&change(9)).unwrap();
+    let tree = db.open_tree(TreeName::Changes.word()).unwrap();
+    assert_eq!(tree.iter().next().unwrap().unwrap().1, &entry.value[1..]);
 }
 
 #[test]

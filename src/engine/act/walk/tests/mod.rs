@@ -179,7 +179,7 @@ pub(in crate::engine::act) fn approved_call(call: Call, timeout_ms: i64, setting
 }
 
 /// A command that has passed the gate.
-pub(in crate::engine::act) fn approved(argv: &[&str], timeout_ms: i64, settings: &RunbookSettings) -> ApprovedStep {
+pub(in crate::engine) fn approved(argv: &[&str], timeout_ms: i64, settings: &RunbookSettings) -> ApprovedStep {
     let argv = argv.iter().map(|part| Arc::from(*part)).collect();
     approved_call(Call::Command { argv }, timeout_ms, settings)
 }

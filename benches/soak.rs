@@ -1,0 +1,109 @@
+//! Memory of an engine that runs for a while: `cargo bench --bench soak -- --minutes 30`; two minutes without.
+//!
+//! The real engine on a store of its own watches this machine and a log of some hundred lines a second; each ten seconds a storm of
+//! forty alerts comes and the one before goes, and each five seconds a console joins, looks and goes, beside two that stay. What the
+//! kernel says of its memory is told each minute, and how it grew over the second half, by least squares.
+
+#[path = "support/engine.rs"]
+mod engine;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hypocenter::app::attach::pump;
+use tokio::time::{interval, sleep};
+
+use engine::Ground;
+
+/// Alerts of one storm.
+const STORM: u64 = 40;
+/// Lines that the log gets at a time, ten times a second.
+const LINES: u64 = 40;
+/// Minutes where none are given.
+const MINUTES: u64 = 2;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let given =
+        arguments.iter().position(|word| word == "--minutes").and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let minutes: u64 = given.unwrap_or(MINUTES);
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    tokio.block_on(soak(Duration::from_secs(minutes * 60)));
+}
+
+async fn soak(lasts: Duration) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("app.log");
+    let mut lines = File::create(&log).expect("a log");
+    let more = format!("[[log]]\npath = \"{}\"\nservice = \"payment\"\n[host]\ninterval = \"1s\"\n", log.display());
+    let ground = Ground::lay(folder.path(), &folder.path().join("state"), &more);
+    let engine = ground.serve();
+    let _stays = [join(&ground).await, join(&ground).await];
+    let begun = Instant::now();
+    let mut beat = interval(Duration::from_millis(100));
+    let (mut readings, mut count) = (Vec::new(), 0u64);
+    println!("{:>8} {:>10} {:>12}", "minute", "RSS MB", "store MB");
+    while begun.elapsed() < lasts {
+        beat.tick().await;
+        for _ in 0..LINES {
+            count += 1;
+            let level = if count % 97 == 0 { "ERROR" } else { "INFO" };
+            writeln!(lines, "{level} request {count} of user {} took {} ms", count % 1_009, count % 311).expect("room");
+        }
+        let beats = count / LINES;
+        if beats.is_multiple_of(100) {
+            let storm = beats / 100;
+            let services = |storm: u64| (0..STORM).map(move |at| format!("service-{}", (storm * STORM + at) % 400));
+            if storm > 1 {
+                ground.alerts(services(storm - 1), "resolved");
+            }
+            ground.alerts(services(storm), "firing");
+        }
+        if beats.is_multiple_of(50) {
+            drop(join(&ground).await);
+        }
+        if beats.is_multiple_of(100) {
+            readings.push((begun.elapsed().as_secs_f64(), engine.rss_mb()));
+        }
+        if beats.is_multiple_of(600) {
+            let store = folder_mb(&folder.path().join("state"));
+            println!("{:>8} {:>10.1} {store:>12.1}", beats / 600, engine.rss_mb());
+        }
+    }
+    // What is under way comes to its end before the last reading.
+    sleep(Duration::from_secs(1)).await;
+    let late = &readings[readings.len() / 2..];
+    println!("growth over the second half: {:+.2} MB an hour", slope(late) * 3_600.0);
+}
+
+async fn join(ground: &Ground) -> pump::Joined {
+    pump::join(ground.place(), None).await.expect("the engine can be joined")
+}
+
+fn folder_mb(path: &Path) -> f64 {
+    folder_bytes(path) as f64 / 1e6
+}
+
+fn folder_bytes(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(facts) if facts.is_dir() => folder_bytes(&entry.path()),
+            Ok(facts) => facts.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// By how much the second grows with the first, by least squares.
+fn slope(readings: &[(f64, f64)]) -> f64 {
+    let count = readings.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| readings.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|reading| reading.0), mean(|reading| reading.1));
+    let covered: f64 = readings.iter().map(|reading| (reading.0 - x) * (reading.1 - y)).sum();
+    let spread: f64 = readings.iter().map(|reading| (reading.0 - x).powi(2)).sum();
+    covered / spread
+}

@@ -1,0 +1,100 @@
+//! The real engine without a screen, and the alerts that it is sent.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use hypocenter::engine::attach::place::Place;
+use hypocenter::engine::settings::AttachSettings;
+
+/// A folder with a configuration, whose engine takes alerts at a port of its own.
+pub struct Ground {
+    folder: PathBuf,
+    state_dir: PathBuf,
+    port: u16,
+}
+
+impl Ground {
+    /// Writes the configuration; `more` stands at its end.
+    pub fn lay(folder: &Path, state_dir: &Path, more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its number").port();
+        let text = format!("[receiver]\nlisten = \"127.0.0.1:{port}\"\n{more}");
+        std::fs::write(folder.join("config.toml"), text).expect("a configuration");
+        Self { folder: folder.to_path_buf(), state_dir: state_dir.to_path_buf(), port }
+    }
+
+    /// With what its programs are started.
+    pub fn arguments(&self) -> [PathBuf; 4] {
+        ["--config".into(), self.folder.join("config.toml"), "--state-dir".into(), self.state_dir.clone()]
+    }
+
+    /// Where its engine is reached.
+    pub fn place(&self) -> Place {
+        Place::of(&self.state_dir, &AttachSettings::default())
+    }
+
+    /// Starts its engine, and returns once it can be joined.
+    pub fn serve(&self) -> Engine {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hypo"));
+        command.env("HOME", &self.folder).args(self.arguments()).arg("serve").stdout(Stdio::piped());
+        let mut child = command.spawn().expect("an engine");
+        let mut line = String::new();
+        let mut said = BufReader::new(child.stdout.take().expect("what it says"));
+        said.read_line(&mut line).expect("a line");
+        assert!(line.contains("listens at"), "the engine said: {line}");
+        Engine(child)
+    }
+
+    /// Sends alerts as Alertmanager does: `state` is `firing` or `resolved`.
+    pub fn alerts(&self, services: impl Iterator<Item = String>, state: &str) {
+        let alerts: Vec<_> = services
+            .map(|service| {
+                serde_json::json!({
+                    "status": state,
+                    "labels": {"alertname": "Errors", "severity": "critical", "service": service},
+                    "annotations": {"summary": format!("{service} fails")},
+                    "startsAt": "2026-11-21T02:00:00Z",
+                    "endsAt": if state == "resolved" { "2026-11-21T03:00:00Z" } else { "0001-01-01T00:00:00Z" },
+                    "generatorURL": "",
+                })
+            })
+            .collect();
+        let body = serde_json::json!({
+            "version": "4", "groupKey": "g", "status": state, "receiver": "hook", "truncatedAlerts": 0, "alerts": alerts,
+        })
+        .to_string();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the receiver listens");
+        let head = format!(
+            "POST /webhook/alertmanager HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).expect("alerts can be sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+/// An engine that ends with this.
+pub struct Engine(Child);
+
+impl Engine {
+    /// Its resident memory, as the kernel tells it.
+    pub fn rss_mb(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("the engine runs");
+        let mut lines = status.lines();
+        let kb = lines.find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+        kb.expect("the kernel tells its memory") / 1_024.0
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}

@@ -1,0 +1,101 @@
+//! The ways to an engine: a socket of this machine, one where an engine is started when nobody listens, or ssh.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::child::{Remote, Starter};
+use super::line::{self, Line, LineProblem};
+use crate::engine::attach::place::Place;
+use crate::engine::model::Role;
+
+/// An engine of this machine that is there answers within this time, and one that hangs is not waited for.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// The same over ssh, when nobody has to type anything.
+const REMOTE_WAIT: Duration = Duration::from_secs(30);
+/// The same over ssh, where somebody may have to look for a password first.
+const TYPING_WAIT: Duration = Duration::from_secs(180);
+/// The words of ssh may come a moment after its end.
+const WORDS_WAIT: Duration = Duration::from_millis(500);
+
+/// A way to an engine.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// By the socket at this place, where somebody listens.
+    Here(Place),
+    /// The same; where nobody does, an engine is started.
+    Started(Arc<Starter>),
+    /// By ssh.
+    There(Arc<Remote>),
+}
+
+impl From<Place> for Way {
+    fn from(place: Place) -> Self {
+        Self::Here(place)
+    }
+}
+
+/// A line, and whether its engine was started for it.
+pub(super) struct Found {
+    pub line: Line,
+    pub is_new: bool,
+}
+
+impl Way {
+    /// The first line, before the terminal is taken over: what asks for a password may ask.
+    pub(super) async fn first(&self, cap: Option<Role>) -> Result<Found, LineProblem> {
+        self.find(cap, true, true).await
+    }
+
+    /// Another line. An engine is started only where that is wanted.
+    pub(super) async fn again(&self, cap: Option<Role>, may_start: bool) -> Result<Found, LineProblem> {
+        self.find(cap, may_start, false).await
+    }
+
+    async fn find(&self, cap: Option<Role>, may_start: bool, has_terminal: bool) -> Result<Found, LineProblem> {
+        let (stream, is_new) = match self {
+            Self::Here(place) => (place.connect().await?, false),
+            Self::Started(starter) => match starter.place.connect().await {
+                Err(problem) if may_start && is_nobody(&problem) => (starter.start().await?, true),
+                found => (found?, false),
+            },
+            Self::There(remote) => return there(remote, cap, has_terminal).await,
+        };
+        Ok(Found { line: line::join(stream, cap, ANSWER_WAIT).await?, is_new })
+    }
+
+    /// True where an engine may be started by this way.
+    pub(super) fn can_start(&self) -> bool {
+        matches!(self, Self::Started(_))
+    }
+}
+
+async fn there(remote: &Remote, cap: Option<Role>, has_terminal: bool) -> Result<Found, LineProblem> {
+    let reached = remote.connect(has_terminal)?;
+    let wait = if has_terminal { TYPING_WAIT } else { REMOTE_WAIT };
+    match line::join(reached.stream, cap, wait).await {
+        Ok(line) => Ok(Found { line, is_new: false }),
+        // An engine says why by itself; what ssh says is told where nobody else said anything.
+        Err(problem @ (LineProblem::Refused { .. } | LineProblem::Hello(_))) => Err(problem),
+        Err(problem) => Err(LineProblem::Remote {
+            host: Arc::from(remote.host()),
+            words: last_words(reached.words).await.unwrap_or_else(|| problem.to_string()).into(),
+        }),
+    }
+}
+
+async fn last_words(mut words: watch::Receiver<String>) -> Option<String> {
+    // It errs once ssh has said all.
+    let all = async { while words.changed().await.is_ok() {} };
+    let _in_time = tokio::time::timeout(WORDS_WAIT, all).await;
+    let last = words.borrow().clone();
+    (!last.is_empty()).then_some(last)
+}
+
+/// True where nobody listens.
+#[must_use]
+pub fn is_nobody(problem: &std::io::Error) -> bool {
+    matches!(problem.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}

@@ -1,0 +1,119 @@
+//! The socket by which consoles reach an engine of this process, from before its store is open until after its last picture.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use crate::app::settings::Loaded;
+use crate::engine::attach::message::SettingsMark;
+use crate::engine::attach::place::{FileMark, Place, PlaceProblem};
+use crate::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
+use crate::engine::handle::EngineHandle;
+use crate::engine::ingest::{StopSignal, StopSwitch, wall_clock};
+
+/// Wishes about the process that wait.
+const WISHES_MAX: usize = 4;
+/// Consoles get this long to hear the farewell.
+const PARTING_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks whether they have gone.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// An engine that consoles can reach. Dropping it takes the socket away.
+pub(super) struct Serving {
+    place: Place,
+    mark: Option<FileMark>,
+    stop: StopSwitch,
+    farewell: watch::Sender<Option<Farewell>>,
+    attendance: Arc<Attendance>,
+    /// What is wanted of the process.
+    pub wishes: mpsc::Receiver<Wish>,
+}
+
+impl Serving {
+    /// Lets consoles reach the engine behind `handle`, by whoever holds its store. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When there is no place for the socket.
+    pub(super) fn begin(loaded: &Loaded, handle: EngineHandle, is_background: bool) -> Result<Self, PlaceProblem> {
+        let place = place(loaded);
+        let listener = place.listen()?;
+        let mark = place.mark().ok();
+        let (wished, wishes) = mpsc::channel(WISHES_MAX);
+        let (stop, stopped) = StopSignal::pair();
+        let (farewell, farewells) = watch::channel(None);
+        let attendance = Arc::new(Attendance::default());
+        let served = Served {
+            handle,
+            people: loaded.settings.engine.people.clone(),
+            pid: nix::unistd::getpid().as_raw(),
+            since: wall_clock::now(),
+            settings: settings_mark(loaded),
+            wishes: wished,
+            is_background,
+            farewell: farewells,
+            attendance: Arc::clone(&attendance),
+        };
+        tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
+        Ok(Self { place, mark, stop, farewell, attendance, wishes })
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How many consoles there are.
+    pub(super) fn console_count(&self) -> usize {
+        self.attendance.count()
+    }
+
+    /// Says that the engine ends, and why. Nobody is let in any more; whoever is there hears it with the end of the pictures.
+    pub(super) fn announce(&self, farewell: Farewell) {
+        self.farewell.send_replace(Some(farewell));
+    }
+
+    /// Takes the socket away: for as long as the store is held, for the next one who has it makes another one there.
+    pub(super) fn close(&mut self) {
+        self.stop.stop();
+        if let Some(mark) = self.mark.take()
+            && let Err(problem) = self.place.leave(mark)
+        {
+            tracing::warn!("the socket {} stays where it is: {problem}", self.place.socket().display());
+        }
+    }
+
+    /// Waits until all consoles have heard the farewell, for a while: one that does not read holds up nobody.
+    pub(super) async fn see_consoles_out(&self) {
+        let until = Instant::now() + PARTING_WAIT;
+        while self.console_count() > 0 && Instant::now() < until {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Where the engine of this state directory is reached.
+pub(super) fn place(loaded: &Loaded) -> Place {
+    Place::of(&loaded.paths.state_dir, &loaded.settings.engine.attach)
+}
+
+/// By which settings an engine of ours runs.
+pub(super) fn settings_mark(loaded: &Loaded) -> SettingsMark {
+    let path = &loaded.paths.config_file;
+    match std::fs::read(path) {
+        Ok(text) => {
+            let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+            SettingsMark { path: Arc::from(path.display().to_string()), digest: Arc::from(digest) }
+        }
+        // Without a file everything is as it comes.
+        Err(_) => SettingsMark { path: Arc::from(""), digest: Arc::from("") },
+    }
+}

@@ -1,0 +1,66 @@
+//! `hypo stop` and `hypo status`: what is asked of an engine in plain text, whatever its version.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::serving::place;
+use super::{Exit, Failure, output, settings, tokio_runtime};
+use crate::app::arguments::{CommonArguments, StopArguments};
+use crate::app::attach::line::{LineProblem, ask_in_text};
+use crate::app::attach::way::is_nobody;
+use crate::engine::attach::hello::Wants;
+use crate::engine::attach::place::Place;
+use crate::engine::store::{Hold, StoreError};
+
+/// Between two looks whether the engine has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// An engine that no longer listens lets go of its store within this time: what was learned is written first.
+const CLOSING_WAIT: Duration = Duration::from_secs(60);
+
+/// Ends the engine of this state directory, and returns once it has ended.
+pub(super) fn stop(common: &CommonArguments, arguments: &StopArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let place = place(&loaded);
+    tokio_runtime()?.block_on(async {
+        let Some(text) = told(&place, Wants::Stop { now: arguments.now }).await? else { return none_runs(&place) };
+        output::line(text.trim_end())?;
+        while place.connect().await.is_ok() {
+            sleep(LOOK).await;
+        }
+        // The socket goes first. Whoever may not look into the folder has waited long enough.
+        let until = Instant::now() + CLOSING_WAIT;
+        while Instant::now() < until
+            && loaded.paths.state_dir.exists()
+            && matches!(Hold::take(&loaded.paths.state_dir), Err(StoreError::Held { .. }))
+        {
+            sleep(LOOK).await;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// How the engine of this state directory stands.
+pub(super) fn status(common: &CommonArguments) -> Result<Exit, Failure> {
+    let loaded = settings(common)?;
+    let place = place(&loaded);
+    tokio_runtime()?.block_on(async {
+        let Some(text) = told(&place, Wants::Status).await? else { return none_runs(&place) };
+        text.lines().try_for_each(output::line)?;
+        Ok(Exit::Done)
+    })
+}
+
+/// What an engine says to this; `None` where there is none.
+pub(super) async fn told(place: &Place, wants: Wants) -> Result<Option<String>, Failure> {
+    match place.connect().await {
+        Ok(stream) => Ok(Some(ask_in_text(stream, wants).await?)),
+        Err(problem) if is_nobody(&problem) => Ok(None),
+        Err(problem) => Err(LineProblem::from(problem).into()),
+    }
+}
+
+fn none_runs(place: &Place) -> Result<Exit, Failure> {
+    output::line(&format!("no engine listens at {}", place.socket().display()))?;
+    Ok(Exit::Found)
+}

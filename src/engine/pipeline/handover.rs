@@ -1,0 +1,59 @@
+//! The end of a shift: incidents and wheels pass to whoever takes over, with a note in each timeline.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::audit_log::About;
+use super::turn::Turn;
+use super::wheels::is_there;
+use crate::engine::model::{AuditKind, Incident, IncidentId};
+use crate::engine::postmortem;
+use crate::engine::request::Request;
+
+impl Engine {
+    /// Hands the asker's incidents, those without an owner, and the asker's wheels over.
+    pub(super) fn hand_over(
+        &mut self,
+        by: &Arc<str>,
+        (to, note): (&str, &str),
+        turn: &mut Turn,
+    ) -> Result<String, String> {
+        let to: Arc<str> = Arc::from(to.trim());
+        if to.is_empty() {
+            return Err("a handover needs a name; say who takes over".to_owned());
+        }
+        if to == *by {
+            return Err(format!("{to} is you; hand over to somebody else"));
+        }
+        if self.present.iter().any(|here| here.name == to) && !is_there(&self.present, &to) {
+            return Err(format!("{to} only looks on here, and cannot take over; hand over to somebody else"));
+        }
+        let passes = |incident: &&Arc<Incident>| {
+            let is_whose = incident.owner.as_ref().is_none_or(|owner| owner == by);
+            incident.state.is_live() && incident.merged_into.is_none() && is_whose
+        };
+        let incidents: Vec<IncidentId> = self.world.incidents.values().filter(passes).map(|it| it.id).collect();
+        let picture = self.snapshot(turn.now);
+        for id in &incidents {
+            let stands = picture.incident(*id).map(|incident| postmortem::handover_line(&picture, incident));
+            let note = match note.trim() {
+                "" => format!("handover to {to}: {}", stands.unwrap_or_default()),
+                note => format!("handover to {to}: {note}; {}", stands.unwrap_or_default()),
+            };
+            self.change_incident(*id, by, &Request::Note { incident: *id, text: note.into() }, turn)?;
+            self.change_incident(*id, by, &Request::Own { incident: *id, owner: Arc::clone(&to) }, turn)?;
+        }
+        let runs = self.hand_wheels_over(by, &to, turn);
+        let names: Vec<String> = incidents
+            .iter()
+            .map(ToString::to_string)
+            .chain(runs.iter().map(|run| format!("the wheel of {run}")))
+            .collect();
+        let what = if names.is_empty() { "nothing was open".to_owned() } else { names.join(", ") };
+        let text = format!("handed over to {to}: {what}");
+        let logged = if note.trim().is_empty() { text.clone() } else { format!("{text}; {}", note.trim()) };
+        self.record(turn, AuditKind::Operator, by, About::default(), &logged);
+        self.has_changed = true;
+        Ok(text)
+    }
+}

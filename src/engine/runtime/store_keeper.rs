@@ -1,0 +1,360 @@
+//! Whoever writes to the store for the engine. What could not be written is not taken for kept: nothing begins any more, watching
+//! goes on, and what was refused is remembered until the store has been opened anew and has all of it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::jobs_desk::Keeps;
+use crate::engine::clock::Timestamp;
+use crate::engine::ingest::wall_clock;
+use crate::engine::job::Record;
+use crate::engine::settings::StoreSettings;
+use crate::engine::store::{SettledClock, Store, StoreError};
+
+/// Between two tries to open a store anew that could not be written.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Between two looks whether there is room.
+const LOOK: Duration = Duration::from_secs(60);
+/// Between two times that what is over is let go.
+const FORGET: Duration = Duration::from_hours(1);
+/// Between two times that the store is written anew, which takes seconds.
+const SHORTEN: Duration = Duration::from_hours(12);
+/// Records that are remembered; past it only a start tells what is so.
+const MISSED_MAX: usize = 50_000;
+
+/// Keeps records in a store, or says why it does not.
+pub(super) struct StoreKeeper {
+    folder: Arc<Path>,
+    settings: StoreSettings,
+    /// Is told how large the store is.
+    sizes: Sizes,
+    state: Mutex<State>,
+}
+
+/// Is told bytes.
+pub(super) type Sizes = Box<dyn Fn(u64) + Send + Sync>;
+
+struct State {
+    store: Option<Arc<Store>>,
+    /// Written and not flushed, or not written: what a store that is opened anew may lack.
+    pending: Vec<Record>,
+    /// Why nothing is written; the first reason, which is the one to mend.
+    problem: Option<Arc<str>>,
+    /// Why nothing begins though it is written.
+    scarce: Option<Arc<str>>,
+    /// True where nothing is remembered any more, or the store was never read: it stays as it is.
+    is_given_up: bool,
+    tried_at: Instant,
+    looked_at: Option<Instant>,
+    began_at: Instant,
+    clock: SettledClock,
+    forgot_at: Option<Instant>,
+    shortened_at: Option<Instant>,
+}
+
+impl StoreKeeper {
+    /// Of a store that is open.
+    pub(super) fn of(store: Arc<Store>, settings: StoreSettings, sizes: Sizes) -> Self {
+        let clock = SettledClock::new(store.newest_at());
+        let state = State { clock, ..State::closed(None) };
+        let folder = Arc::from(store.path());
+        Self { folder, settings, sizes, state: Mutex::new(State { store: Some(store), ..state }) }
+    }
+
+    /// Of a store that could not be opened: it is not known what is in it, so nothing is ever written to it.
+    pub(super) fn refusing(folder: &Path, problem: Arc<str>) -> Self {
+        let state = State { is_given_up: true, ..State::closed(Some(problem)) };
+        let settings = StoreSettings::default();
+        Self { folder: Arc::from(folder), settings, sizes: Box::new(|_| {}), state: Mutex::new(state) }
+    }
+
+    /// Lets go what is over, and the room of it.
+    fn keep_within(&self, state: &mut State) {
+        let now = state.clock.look(wall_clock::now(), state.began_at.elapsed());
+        let Some(store) = state.store.clone() else { return };
+        if let Some(now) = now.filter(|_| state.forgot_at.is_none_or(|at| at.elapsed() >= FORGET)) {
+            state.forgot_at = Some(Instant::now());
+            if let Err(problem) = store.forget(&self.settings, now) {
+                tracing::warn!("what is over is not let go: {problem}");
+            }
+        }
+        let Ok(bytes) = store.size_bytes() else { return };
+        (self.sizes)(bytes);
+        let is_due = state.shortened_at.is_none_or(|at| at.elapsed() >= SHORTEN);
+        if !is_due || !Store::is_large(bytes, &self.settings) {
+            return;
+        }
+        drop(store);
+        // Whoever reads past incidents in it has it for a moment; then it is for the next look.
+        let Some(store) = state.store.take() else { return };
+        match Arc::try_unwrap(store) {
+            Err(busy) => state.store = Some(busy),
+            Ok(store) => {
+                state.shortened_at = Some(Instant::now());
+                match store.shorten(&self.settings, now) {
+                    Ok(store) => state.store = Some(Arc::new(store)),
+                    Err(problem) => state.fail(&self.folder, &problem),
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked meanwhile was between two writes; the store guards itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn closed(problem: Option<Arc<str>>) -> Self {
+        Self {
+            store: None,
+            pending: Vec::new(),
+            problem,
+            scarce: None,
+            is_given_up: false,
+            tried_at: Instant::now(),
+            looked_at: None,
+            began_at: Instant::now(),
+            clock: SettledClock::new(Timestamp(0)),
+            forgot_at: None,
+            shortened_at: None,
+        }
+    }
+
+    /// Says how many were remembered before.
+    fn remember(&mut self, records: &[Record]) -> usize {
+        let before = self.pending.len();
+        if self.is_given_up {
+            return before;
+        }
+        self.pending.extend(records.iter().filter(|record| !is_learnt(record)).cloned());
+        if self.problem.is_some() && self.pending.len() > MISSED_MAX {
+            self.pending = Vec::new();
+            self.is_given_up = true;
+        }
+        before
+    }
+
+    /// What was written last may or may not be on disk: only a store that is opened anew knows.
+    fn fail(&mut self, folder: &Path, problem: &StoreError) {
+        self.store = None;
+        release_ballast(folder, problem);
+        self.tried_at = Instant::now();
+        self.problem = Some(Arc::from(problem.to_string()));
+    }
+
+    fn refusal(&self) -> Option<StoreError> {
+        let reason = self.problem.as_deref()?.to_owned();
+        let then = if self.is_given_up { "then restart hypo" } else { "it is tried again every few seconds" };
+        Some(StoreError::Stopped { reason, then })
+    }
+
+    fn open_anew(&mut self, folder: &Path) -> Result<(), StoreError> {
+        let store = Store::open(folder)?;
+        if let Some(loss) = store.loss() {
+            // What this engine knows and the store does not goes beyond what is remembered here.
+            self.is_given_up = true;
+            return Err(StoreError::Damaged { path: folder.to_path_buf(), reason: loss.to_string() });
+        }
+        store.write(&self.pending, true)?;
+        self.pending = Vec::new();
+        (self.store, self.problem) = (Some(Arc::new(store)), None);
+        Ok(())
+    }
+}
+
+impl Keeps for StoreKeeper {
+    fn write(&self, records: &[Record], is_durable: bool) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let before = state.remember(records);
+        let Some(store) = state.store.clone() else { return state.refusal().map_or(Ok(()), Err) };
+        match store.write(records, is_durable) {
+            Ok(()) => {
+                if is_durable {
+                    state.pending = Vec::new();
+                }
+                Ok(())
+            }
+            // It is the record that is wrong, not the store.
+            Err(problem @ (StoreError::Record { .. } | StoreError::AuditRewritten { .. })) => {
+                state.pending.truncate(before);
+                Err(problem)
+            }
+            Err(problem) => {
+                drop(store);
+                state.fail(&self.folder, &problem);
+                Err(state.refusal().unwrap_or(problem))
+            }
+        }
+    }
+
+    fn tend(&self) {
+        let mut state = self.state();
+        if state.store.is_none() {
+            if state.is_given_up || state.tried_at.elapsed() < AGAIN {
+                return;
+            }
+            state.tried_at = Instant::now();
+            if let Err(problem) = state.open_anew(&self.folder) {
+                release_ballast(&self.folder, &problem);
+                tracing::warn!("the store cannot be opened anew yet: {problem}");
+            }
+            return;
+        }
+        let is_due = state.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
+        if is_due {
+            state.looked_at = Some(Instant::now());
+            state.scarce = match Store::make_ballast(&self.folder) {
+                Ok(true) => None,
+                Ok(false) => Some(Arc::from(format!(
+                    "the disk of {} is nearly full; free 128 MiB, until then only what must be kept is written",
+                    self.folder.display()
+                ))),
+                Err(problem) => {
+                    tracing::warn!("there is no reserve for a full disk: {problem}");
+                    None
+                }
+            };
+        }
+        if is_due {
+            self.keep_within(&mut state);
+        }
+        // What is written without haste is on disk within a moment, so that little is ever remembered.
+        let Some(store) = state.store.clone().filter(|_| !state.pending.is_empty()) else { return };
+        let flushed = store.flush();
+        drop(store);
+        match flushed {
+            Ok(()) => state.pending = Vec::new(),
+            Err(problem) => state.fail(&self.folder, &problem),
+        }
+    }
+
+    fn back_up(&self, to: &Path) -> Result<String, StoreError> {
+        let state = self.state();
+        let Some(store) = &state.store else {
+            let reason = state.problem.as_deref().unwrap_or("nothing is kept here").to_owned();
+            return Err(StoreError::Backup { path: to.to_path_buf(), reason });
+        };
+        store.back_up(to, wall_clock::now()).map(|backed_up| backed_up.to_string())
+    }
+
+    fn why_nothing_begins(&self) -> Option<Arc<str>> {
+        let state = self.state();
+        match state.refusal() {
+            Some(problem) => Some(Arc::from(problem.to_string())),
+            None => state.scarce.clone(),
+        }
+    }
+}
+
+/// Lets the reserve go where there is no room; the store can be opened then.
+fn release_ballast(folder: &Path, problem: &StoreError) {
+    if matches!(problem, StoreError::Full { .. })
+        && let Err(problem) = Store::release_ballast(folder)
+    {
+        tracing::warn!("the reserve for a full disk stays where it is: {problem}");
+    }
+}
+
+/// What can be learnt anew is not remembered: it is most of what there is.
+fn is_learnt(record: &Record) -> bool {
+    matches!(
+        record,
+        Record::Series(_)
+            | Record::SeriesGone(_)
+            | Record::PastPage(_)
+            | Record::Relations { .. }
+            | Record::Topology(_)
+            | Record::Templates(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn setting(name: &str) -> Record {
+        Record::Setting { name: name.to_owned(), value: "1".to_owned() }
+    }
+
+    fn keeper(folder: &Path) -> StoreKeeper {
+        let store = Store::open(folder).unwrap();
+        StoreKeeper::of(Arc::new(store), StoreSettings::default(), Box::new(|_| {}))
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        Store::open(folder).unwrap().load().unwrap().settings.into_keys().collect()
+    }
+
+    /// The disk gives way in the midst of a write.
+    fn give_way(keeper: &StoreKeeper) {
+        keeper.state().fail(&keeper.folder, &StoreError::Full { path: keeper.folder.to_path_buf() });
+    }
+
+    fn time_passes(keeper: &StoreKeeper) {
+        let long_ago = Instant::now().checked_sub(AGAIN).unwrap();
+        keeper.state().tried_at = long_ago;
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_once_the_store_can_be_opened_anew() {
+        let folder = folder();
+        let keeper = keeper(folder.path());
+        keeper.write(&[setting("flushed")], true).unwrap();
+        keeper.write(&[setting("not flushed")], false).unwrap();
+        give_way(&keeper);
+        let told = keeper.write(&[setting("refused")], true).unwrap_err().to_string();
+        assert!(told.contains("no room left") && told.contains("tried again every few seconds"), "{told}");
+        assert_eq!(keeper.why_nothing_begins().as_deref(), Some(told.as_str()), "the first reason stays");
+        keeper.tend();
+        assert!(keeper.why_nothing_begins().is_some(), "it was tried at once");
+        time_passes(&keeper);
+        // Somebody else has it: then it is for the next time.
+        let other = Store::open(folder.path()).unwrap();
+        keeper.tend();
+        assert!(keeper.write(&[setting("refused too")], true).is_err());
+        drop(other);
+        time_passes(&keeper);
+        keeper.tend();
+        assert_eq!(keeper.why_nothing_begins(), None);
+        keeper.write(&[setting("after")], true).unwrap();
+        drop(keeper);
+        assert_eq!(names(folder.path()), ["after", "flushed", "not flushed", "refused", "refused too"]);
+    }
+
+    #[test]
+    fn a_store_that_was_never_read_is_never_written() {
+        let folder = folder();
+        drop(keeper(folder.path()));
+        let keeper = StoreKeeper::refusing(folder.path(), Arc::from("its disk is read-only"));
+        assert!(keeper.write(&[setting("a")], true).unwrap_err().to_string().contains("its disk is read-only"));
+        time_passes(&keeper);
+        keeper.tend();
+        assert!(keeper.why_nothing_begins().is_some() && keeper.back_up(&folder.path().join("b")).is_err());
+        drop(keeper);
+        assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn there_is_room_for_a_full_disk_until_it_is_full() {
+        let folder = folder();
+        let keeper = keeper(folder.path());
+        keeper.tend();
+        assert!(folder.path().join("ballast").exists());
+        give_way(&keeper);
+        assert!(!folder.path().join("ballast").exists(), "the store could not be opened");
+        time_passes(&keeper);
+        keeper.tend();
+        keeper.state().looked_at = None;
+        keeper.tend();
+        assert!(folder.path().join("ballast").exists(), "it is made again once there is room");
+    }
+}

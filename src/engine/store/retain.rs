@@ -1,0 +1,203 @@
+//! What is let go: what is over and older than is wanted, and the room of it, which sled gives back only where the store is
+//! written anew. Nothing is let go by a clock that has just jumped.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::rewrite::rewrite;
+use super::schema::{self, TreeName};
+use super::swap::{self, Replaced};
+use super::{Hold, Store, StoreError, open};
+use crate::engine::clock::{DAY_MS, Timestamp};
+use crate::engine::job::Record;
+use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
+use crate::engine::model::{AnomalyState, Incident, IncidentId, IncidentState};
+use crate::engine::settings::StoreSettings;
+
+/// A clock that is further ahead than this of what was written last …
+const JUMP_MS: i64 = DAY_MS;
+/// … is believed once it has stood for this long.
+const STANDS: Duration = Duration::from_hours(1);
+/// However little room there is, what is younger than this stays.
+const YOUNGEST_MS: i64 = 7 * DAY_MS;
+/// Keys that are deleted at a time.
+const LOT: usize = 1_000;
+
+/// The wall clock, as far as it is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct SettledClock {
+    known: Timestamp,
+    ahead_since: Option<Duration>,
+}
+
+impl SettledClock {
+    /// Of a store whose newest entry is of this time.
+    #[must_use]
+    pub fn new(newest: Timestamp) -> Self {
+        Self { known: newest, ahead_since: None }
+    }
+
+    /// What time it is by the wall clock, `up` after some fixed moment by a clock that does not jump; `None` while the wall clock
+    /// is not believed.
+    pub fn look(&mut self, wall: Timestamp, up: Duration) -> Option<Timestamp> {
+        if wall.since_ms(self.known) > JUMP_MS {
+            let since = *self.ahead_since.get_or_insert(up);
+            if up.saturating_sub(since) < STANDS {
+                return None;
+            }
+        }
+        // One that stepped back only lets less go.
+        self.known = wall;
+        self.ahead_since = None;
+        Some(wall)
+    }
+}
+
+impl Store {
+    /// When the last audit entry was written.
+    #[must_use]
+    pub fn newest_at(&self) -> Timestamp {
+        self.audit().last_at()
+    }
+
+    /// True from three quarters of the room that a store may take.
+    #[must_use]
+    pub fn is_large(bytes: u64, settings: &StoreSettings) -> bool {
+        bytes / 3 >= settings.size_max() / 4
+    }
+
+    /// Lets go what ended longer ago than is kept, as of `now`; says how many records. Its room is had once the store is written
+    /// anew. The audit log's file keeps all of its entries.
+    ///
+    /// # Errors
+    /// When sled cannot read or write.
+    pub fn forget(&self, settings: &StoreSettings, now: Timestamp) -> Result<u64, StoreError> {
+        self.forget_before(now - settings.keep.0)
+    }
+
+    /// Writes the store anew without the room of what was let go; where it is large all the same and `now` is known, what is
+    /// over goes sooner, the oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be written. What is on disk is then as it was.
+    pub fn shorten(mut self, settings: &StoreSettings, now: Option<Timestamp>) -> Result<Self, StoreError> {
+        let mut keep = settings.keep.0;
+        loop {
+            self = self.write_anew()?;
+            let is_large = Self::is_large(self.size_bytes()?, settings);
+            let Some(now) = now.filter(|_| is_large && keep > YOUNGEST_MS) else { return Ok(self) };
+            keep = (keep / 2).max(YOUNGEST_MS);
+            self.forget_before(now - keep)?;
+        }
+    }
+
+    fn write_anew(self) -> Result<Self, StoreError> {
+        let folder = self.path().to_path_buf();
+        let failed = |problem: std::io::Error| open::io_problem(&folder, &problem);
+        self.flush()?;
+        let into = swap::begin(&folder).map_err(failed)?;
+        let torn = rewrite(&self.db, &folder, &into)?.torn_trees;
+        if torn > 0 {
+            let reason = "a part of it cannot be read".to_owned();
+            return Err(StoreError::Damaged { path: folder, reason });
+        }
+        let (notices, loss) = (self.notices.clone(), self.loss.clone());
+        drop(self);
+        swap::commit(&folder, Replaced::Removed).map_err(failed)?;
+        let mut store = Self::open_held(Hold::take(&folder)?)?;
+        store.notices.splice(0..0, notices);
+        store.loss = loss.or(store.loss.take());
+        Ok(store)
+    }
+
+    fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let (gone, kept) = self.split_incidents(before)?;
+        let is_gone = |id: Option<IncidentId>| id.is_some_and(|id| gone.contains(&id));
+        let mut count = 0;
+        for tree in TreeName::ALL {
+            count += self.remove_where(tree, &|key, record| match record {
+                Record::Incident(it) => gone.contains(&it.id),
+                Record::Run(it) => is_gone(it.incident()),
+                Record::Document(it) => gone.contains(&it.incident),
+                Record::Anomaly(it) => {
+                    it.state == AnomalyState::Ended
+                        && (is_gone(it.incident) || it.incident.is_none() && it.last_seen_at < before)
+                }
+                Record::Alert(it) => is_gone(it.incident) || it.incident.is_none() && it.last_seen_at < before,
+                Record::Change(it) => it.notice.at < before && !kept.contains(key),
+                Record::Audit(it) => it.at < before,
+                _ => false,
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// Incidents that go, and the keys of changes that one that stays speaks of.
+    fn split_incidents(&self, before: Timestamp) -> Result<(BTreeSet<IncidentId>, BTreeSet<Vec<u8>>), StoreError> {
+        let mut old: Vec<Incident> = Vec::new();
+        let (mut needed, mut changes) = (BTreeSet::new(), BTreeSet::new());
+        for entry in self.tree(TreeName::Incidents) {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            let Ok(Record::Incident(incident)) = schema::decode(TreeName::Incidents, &key, &value) else { continue };
+            if incident.state == IncidentState::Resolved && incident.updated_at < before {
+                old.push(incident);
+            } else {
+                needed.extend(incident.split_from);
+                changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
+                needed.insert(incident.id);
+            }
+        }
+        // What became a part of one that stays, and what one that stays was split from, counts for it: acts are counted over them.
+        loop {
+            let is_needed =
+                |it: &Incident| needed.contains(&it.id) || it.merged_into.is_some_and(|into| needed.contains(&into));
+            let (stay, go): (Vec<Incident>, Vec<Incident>) = old.into_iter().partition(is_needed);
+            old = go;
+            if stay.is_empty() {
+                break;
+            }
+            for incident in stay {
+                needed.extend([Some(incident.id), incident.split_from].into_iter().flatten());
+                changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
+            }
+        }
+        Ok((old.iter().map(|incident| incident.id).collect(), changes))
+    }
+
+    /// Removes what `goes`, but for the last of each tree, by which numbers go on, and the newest of the audit log, which are shown.
+    fn remove_where(&self, name: TreeName, goes: &dyn Fn(&[u8], &Record) -> bool) -> Result<u64, StoreError> {
+        let may_go = [
+            TreeName::Incidents,
+            TreeName::Anomalies,
+            TreeName::Alerts,
+            TreeName::Changes,
+            TreeName::Runs,
+            TreeName::Documents,
+            TreeName::Audit,
+        ];
+        if !may_go.contains(&name) {
+            return Ok(0);
+        }
+        let tree = self.tree(name);
+        let stay = if name == TreeName::Audit { AUDIT_IN_SNAPSHOT_MAX } else { 1 };
+        let first_to_stay = match tree.iter().keys().rev().take(stay).last() {
+            Some(key) => key.map_err(|error| self.problem(&error))?,
+            None => return Ok(0),
+        };
+        let (mut batch, mut count, mut waiting) = (sled::Batch::default(), 0, 0);
+        for entry in tree.range(..first_to_stay) {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            // What cannot be read stays as it is.
+            if schema::decode(name, &key, &value).is_ok_and(|record| goes(&key, &record)) {
+                batch.remove(key);
+                waiting += 1;
+            }
+            if waiting == LOT {
+                tree.apply_batch(std::mem::take(&mut batch)).map_err(|error| self.fail(&error))?;
+                count += std::mem::take(&mut waiting) as u64;
+            }
+        }
+        tree.apply_batch(batch).map_err(|error| self.fail(&error))?;
+        Ok(count + waiting as u64)
+    }
+}

@@ -1,0 +1,100 @@
+//! What is let go and what stays, and by which clock.
+
+use std::time::Duration;
+
+use super::*;
+use crate::engine::clock::{DAY_MS, HOUR_MS};
+use crate::engine::model::{Incident, IncidentState};
+use crate::engine::settings::StoreSettings;
+
+const NOW: Timestamp = Timestamp(1_794_925_800_000);
+
+fn days_ago(days: i64) -> Timestamp {
+    NOW - days * DAY_MS
+}
+
+fn incident(id: u64, days: i64, state: IncidentState) -> Incident {
+    let at = days_ago(days);
+    Incident { state, updated_at: at, ..Incident::opened(IncidentId(id), at, at) }
+}
+
+#[test]
+fn what_is_over_goes_with_its_parts_and_what_belongs_to_a_live_one_stays() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let over = IncidentState::Resolved;
+    let mut incidents = vec![
+        incident(1, 500, over),
+        // Became a part of 4, which is live; 3 was split from 5, which is over.
+        Incident { merged_into: Some(IncidentId(4)), ..incident(2, 500, over) },
+        Incident { split_from: Some(IncidentId(5)), ..incident(3, 450, IncidentState::Open) },
+        incident(4, 450, IncidentState::Open),
+        incident(5, 500, over),
+        incident(6, 300, over),
+        incident(7, 500, over),
+    ];
+    incidents[3].changes.insert(ChangeId(1));
+    let mut records: Vec<Record> = incidents.into_iter().map(Record::Incident).collect();
+    for id in 1..=3 {
+        let Record::Change(mut change) = change(id) else { panic!("it is a change") };
+        change.notice.at = days_ago(500);
+        records.push(Record::Change(change));
+    }
+    for (id, of) in [(1, 1), (2, 4), (3, 1)] {
+        let Record::Run(mut run) = run(id, 0.25) else { panic!("it is a run") };
+        run.subject = IncidentId(of).into();
+        records.push(Record::Run(run));
+    }
+    store.write(&records, true).unwrap();
+    let settings = StoreSettings::default();
+    assert_eq!(store.forget(&settings, NOW).unwrap(), 3, "an incident, a run, a change");
+    let ids = |stored: &Stored| stored.incidents.iter().map(|it| it.id.0).collect::<Vec<_>>();
+    let stored = store.load().unwrap();
+    assert_eq!(ids(&stored), [2, 3, 4, 5, 6, 7], "7 is the last, by which numbers go on");
+    assert_eq!(stored.changes.iter().map(|it| it.id.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(stored.runs.iter().map(|it| it.id.0).collect::<Vec<_>>(), [2, 3]);
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.loss().is_none() && store.notices().is_empty(), "{:?}", store.notices());
+    assert_eq!(store.load().unwrap().next.incident, 8);
+}
+
+#[test]
+fn a_store_that_is_written_anew_is_the_same_and_shorter() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    for round in 0..60_u8 {
+        let bytes = vec![round; 200_000];
+        store.write(&[Record::Templates(bytes), audit(u64::from(round) + 1, "entry")], true).unwrap();
+    }
+    store.write(&sample_records()[1..], true).unwrap();
+    let (before, bytes) = (store.load().unwrap(), store.size_bytes().unwrap());
+    let settings = StoreSettings { size_max_mib: 1, ..StoreSettings::default() };
+    assert!(Store::is_large(bytes, &settings) && !Store::is_large(bytes, &StoreSettings::default()));
+    let store = store.shorten(&settings, None).unwrap();
+    assert_eq!(store.load().unwrap(), before);
+    assert!(store.size_bytes().unwrap() < bytes, "{bytes} bytes before, {} after", store.size_bytes().unwrap());
+    assert!(store.loss().is_none() && audit_file::check(folder.path(), &[]).unwrap().is_whole());
+    store.write(&[audit(61, "goes on")], true).unwrap();
+    drop(store);
+    assert!(!folder.path().join("set-aside").exists() && !folder.path().join("outgoing").exists());
+    assert_eq!(Store::open(folder.path()).unwrap().load().unwrap().next.audit, 62);
+}
+
+#[test]
+fn a_clock_that_jumped_lets_nothing_go_until_it_has_stood_for_an_hour() {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let mut clock = SettledClock::new(NOW);
+    assert_eq!(clock.look(NOW + HOUR_MS, minutes(0)), Some(NOW + HOUR_MS));
+    // A year ahead.
+    let ahead = NOW + 365 * DAY_MS;
+    assert_eq!(clock.look(ahead, minutes(1)), None);
+    assert_eq!(clock.look(ahead + HOUR_MS / 2, minutes(31)), None);
+    // And back again: what it said meanwhile counts for nothing.
+    assert_eq!(clock.look(NOW + 2 * HOUR_MS, minutes(40)), Some(NOW + 2 * HOUR_MS));
+    assert_eq!(clock.look(ahead, minutes(41)), None);
+    assert_eq!(clock.look(ahead + HOUR_MS - 1, minutes(100)), None);
+    assert_eq!(clock.look(ahead + HOUR_MS, minutes(101)), Some(ahead + HOUR_MS), "the machine was off for a year");
+    // Back by a year lets less go than ever.
+    assert_eq!(clock.look(NOW, minutes(102)), Some(NOW));
+}

@@ -1,0 +1,146 @@
+//! What happened while somebody was away: told once, after the line was lost or a console was opened again.
+
+use std::sync::Arc;
+
+use hypocenter::app::attach::pump::Link;
+use hypocenter::app::away::{AwayWatch, happened};
+use hypocenter::app::keymap::Keymap;
+use hypocenter::app::message::Message;
+use hypocenter::app::state::AppState;
+use hypocenter::app::update::update;
+use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use hypocenter::engine::model::{
+    Beginning, IncidentId, Present, Purpose, Role, StepState, TimelineEntry, TimelineKind,
+};
+use hypocenter::engine::snapshot::Snapshot;
+use hypocenter::views::ui_state::{Away, Overlay};
+
+use super::fixtures;
+
+fn gone_at() -> Timestamp {
+    fixtures::now() + SECOND_MS
+}
+
+/// The picture of five minutes later, in which others were busy.
+fn later() -> Snapshot {
+    let mut picture = fixtures::live();
+    let at = gone_at() + MINUTE_MS;
+    picture.at = gone_at() + 5 * MINUTE_MS;
+    let incident = Arc::make_mut(&mut picture.incidents[0]);
+    let line = |kind, text: &str, by: &str| TimelineEntry {
+        at,
+        kind,
+        text: text.into(),
+        service: None,
+        anomaly: None,
+        by: Some(by.into()),
+    };
+    incident.timeline.push(line(TimelineKind::State, "owner is bo", "bo"));
+    incident.timeline.push(line(TimelineKind::Note, "looks calmer", "bo"));
+    incident.timeline.push(line(TimelineKind::Note, "my own", "ana"));
+    let mut opened = incident.clone();
+    (opened.id, opened.opened_at, opened.timeline) = (IncidentId(43), at, Vec::new());
+    let (title, severity) = (opened.title.to_string(), opened.severity);
+    picture.incidents.push(Arc::new(opened));
+    assert!(!title.is_empty() && severity.to_string().starts_with("SEV"));
+    let run = Arc::make_mut(&mut picture.runs[0]);
+    run.steps[0].state = StepState::Succeeded { at };
+    run.steps[1].state = StepState::Succeeded { at };
+    let begun = |by: &str| Beginning { id: "i".into(), at, by: by.into(), purpose: Purpose::Run, is_void: false };
+    run.steps[0].begun.push(begun("ana"));
+    run.steps[1].begun.push(begun("bo"));
+    picture
+}
+
+fn with(mut picture: Snapshot, name: &str, last_here: Option<Timestamp>) -> Snapshot {
+    let since = picture.at;
+    picture.present.push(Present {
+        seat: 9,
+        name: name.into(),
+        role: Role::Responder,
+        since,
+        last_here,
+        incident: None,
+        pane: "".into(),
+    });
+    picture
+}
+
+#[test]
+fn what_others_did_is_told_and_what_one_did_oneself_is_not() {
+    let picture = later();
+    let title = &picture.incidents[0].title;
+    let told = happened(&picture, gone_at(), "ana");
+    assert_eq!(
+        told,
+        [
+            "INC-42 owner is bo (bo)".to_owned(),
+            "a note (bo) on INC-42: looks calmer".to_owned(),
+            format!("INC-43 opened, {}: {title}", picture.incidents[0].severity),
+            "bo approved step 2 of RUN-3".to_owned(),
+            "2 steps of RUN-3 finished".to_owned(),
+        ]
+    );
+    assert!(happened(&picture, picture.at, "ana").is_empty(), "nothing happened after it");
+    assert!(happened(&fixtures::live(), gone_at(), "ana").is_empty());
+}
+
+#[test]
+fn a_line_that_was_lost_tells_once_what_was_missed() {
+    let mut watch = AwayWatch::default();
+    let mut seen = with(fixtures::live(), "ana", None);
+    seen.at = gone_at();
+    assert_eq!(watch.take(&seen, "ana"), None);
+    watch.link(&Link::Lost("gone".into()), &seen);
+    // A picture of before that was on its way is no news, and while the line is down nothing is told.
+    assert_eq!(watch.take(&later(), "ana"), None);
+    watch.link(&Link::Lost("still gone".into()), &later());
+    watch.link(&Link::Up, &seen);
+    assert_eq!(watch.take(&seen, "ana"), None);
+    let away = watch.take(&later(), "ana").unwrap();
+    assert_eq!((away.since, away.until), (gone_at(), later().at));
+    assert_eq!(watch.take(&later(), "ana"), None, "it is told once");
+}
+
+#[test]
+fn a_console_that_is_opened_again_within_a_day_tells_what_was_missed() {
+    for (name, last_here, is_told) in [
+        ("ana", Some(gone_at()), true),
+        ("ana", None, false),
+        ("bo", Some(gone_at()), false),
+        ("ana", Some(gone_at() + 6 * HOUR_MS), false),
+        ("ana", Some(Timestamp(gone_at().0 - 2 * DAY_MS)), false),
+    ] {
+        let mut watch = AwayWatch::default();
+        // The first picture may be of a moment before.
+        assert_eq!(watch.take(&later(), "ana"), None);
+        let told = watch.take(&with(later(), name, last_here), "ana");
+        assert_eq!(told.is_some(), is_told, "{name} {last_here:?}");
+    }
+}
+
+#[test]
+fn it_waits_until_nothing_lies_over_the_panes_and_a_key_takes_it_away() {
+    let mut state = AppState::new(Keymap::load("default", None).0, false, Vec::new());
+    state.ui.me = "ana".into();
+    let mut now = fixtures::now();
+    let mut tell = |state: &mut AppState, message: Message| {
+        now = now + SECOND_MS;
+        update(state, message, now)
+    };
+    tell(&mut state, Message::Snapshot(Arc::new(fixtures::live())));
+    state.ui.overlay = Overlay::Filter;
+    tell(&mut state, Message::Link(Link::Lost("gone".into()), 0));
+    tell(&mut state, Message::Link(Link::Up, 0));
+    tell(&mut state, Message::Snapshot(Arc::new(later())));
+    assert_eq!(state.ui.overlay, Overlay::Filter);
+    state.ui.overlay = Overlay::None;
+    tell(&mut state, Message::Snapshot(Arc::new(later())));
+    let Overlay::Away { away: Away { happened, .. }, .. } = &state.ui.overlay else { panic!("{:?}", state.ui.overlay) };
+    assert!(happened.contains(&"2 steps of RUN-3 finished".to_owned()), "{happened:?}");
+    let esc = hypocenter::app::key::Key::plain(crossterm::event::KeyCode::Esc);
+    tell(&mut state, Message::Key(esc));
+    assert_eq!(state.ui.overlay, Overlay::None);
+    tell(&mut state, Message::Snapshot(Arc::new(later())));
+    assert_eq!(state.ui.overlay, Overlay::None);
+}
