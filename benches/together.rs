@@ -3,7 +3,7 @@
 //! * sixteen real consoles in pseudo-terminals of 80x24: from the moment at which the first of them shows a new incident until the
 //!   last one does, and the same from the moment at which a bare line to the engine has it;
 //! * an engine whose store has 1 GB is killed (SIGKILL) and started again: until a line to it has the whole picture again, and until
-//!   a console that was there all the time no longer says that its line is lost.
+//!   a console that was there all the time hears it again.
 
 #[path = "support/engine.rs"]
 mod engine;
@@ -31,6 +31,8 @@ const CONSOLES: usize = 16;
 const INCIDENTS: u64 = 12;
 /// Kills.
 const KILLS: usize = 10;
+/// What a console says while it does not hear its engine.
+const UNHEARD: &str = "Last heard from";
 /// Nothing here takes this long; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -79,6 +81,8 @@ fn console(ground: &Ground, home: &Path) -> CommandBuilder {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_hypo"));
     command.env("HOME", home);
     command.args(ground.arguments());
+    // One that never starts an engine of its own.
+    command.arg("attach");
     command
 }
 
@@ -94,13 +98,14 @@ async fn killed() {
         let killed_at = Instant::now();
         // Which kills it.
         drop(engine);
+        console.shows(UNHEARD, PATIENCE);
         engine = ground.serve();
         let line = pump::join(ground.place(), None).await.expect("the engine can be joined");
         let mut snapshots = line.handle.snapshots();
         let is_open = |picture: &Arc<Snapshot>| !picture.store.path.is_empty() && !picture.audit.is_empty();
         timeout(PATIENCE, snapshots.wait_for(is_open)).await.expect("it opens its store").expect("it is there");
         joined_after.push(killed_at.elapsed().as_secs_f64() * 1e3);
-        shown_after.push(console.lacks("is lost", PATIENCE).saturating_duration_since(killed_at).as_secs_f64() * 1e3);
+        shown_after.push(console.lacks(UNHEARD, PATIENCE).saturating_duration_since(killed_at).as_secs_f64() * 1e3);
         sleep(Duration::from_secs(1)).await;
     }
     print_row("1 GB store: killed, started and joined again with all of it, ms", &mut joined_after);

@@ -1,11 +1,15 @@
 //! A program in a pseudo-terminal, as measurements meet it.
 
-use std::io::{Read, Write};
+#[path = "pty.rs"]
+mod pty;
+
+use std::io::Write;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, CommandBuilder, MasterPty};
+use pty::Pty;
 
 /// Nothing here takes this long; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -24,13 +28,8 @@ pub struct Session {
 
 impl Session {
     /// Starts `command` in one.
-    pub fn start(mut command: CommandBuilder) -> Self {
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let child = pty.slave.spawn_command(command).expect("the program starts");
-        let mut reader = pty.master.try_clone_reader().expect("its output can be read");
+    pub fn start(command: CommandBuilder) -> Self {
+        let Pty { master, child, mut reader, keys } = pty::start(command);
         let (sender, output) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 65_536];
@@ -40,8 +39,7 @@ impl Session {
                 }
             }
         });
-        let keys = pty.master.take_writer().expect("its keys can be pressed");
-        Self { _master: pty.master, child, keys, output, terminal: vt100::Parser::new(24, 80, 0), bytes: 0 }
+        Self { _master: master, child, keys, output, terminal: vt100::Parser::new(24, 80, 0), bytes: 0 }
     }
 
     /// Presses `keys`.

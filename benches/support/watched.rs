@@ -1,11 +1,15 @@
 //! A console in a pseudo-terminal whose screen is followed in a thread of its own, so that several can be watched at the same moment.
 
-use std::io::{Read, Write};
+#[path = "pty.rs"]
+mod pty;
+
+use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, CommandBuilder, MasterPty};
+use pty::Pty;
 
 /// What is on the screen, and since when.
 struct Seen {
@@ -25,13 +29,8 @@ pub struct Watched {
 
 impl Watched {
     /// Starts it.
-    pub fn start(mut command: CommandBuilder) -> Self {
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let child = pty.slave.spawn_command(command).expect("the program starts");
-        let mut reader = pty.master.try_clone_reader().expect("its output can be read");
+    pub fn start(command: CommandBuilder) -> Self {
+        let Pty { master, child, mut reader, keys } = pty::start(command);
         let seen = Arc::new((Mutex::new(Seen { text: String::new(), at: Instant::now() }), Condvar::new()));
         let told = Arc::clone(&seen);
         thread::spawn(move || {
@@ -45,8 +44,7 @@ impl Watched {
                 told.1.notify_all();
             }
         });
-        let keys = pty.master.take_writer().expect("its keys can be pressed");
-        Self { _master: pty.master, _keys: keys, child, seen }
+        Self { _master: master, _keys: keys, child, seen }
     }
 
     /// When the screen that has `text` came.
