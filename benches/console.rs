@@ -1,8 +1,11 @@
 //! The console as a person meets it, in a pseudo-terminal: `cargo bench --bench console`.
 //!
-//! * start-up to first paint, the start of its engine with it, with an empty store and with one of 1 GB (made once under `target/`), of the real binary;
+//! * from the start of the real binary until its first paint, with an empty store and with one of 1 GB (made once under `target/`); it
+//!   starts its engine meanwhile;
 //! * key to paint while 100,000 samples a second arrive and two hundred services are anomalous;
 //! * bytes written in ten seconds in which nothing changes, and bytes for one move of the selection.
+//!
+//! In the latter two the console is the real binary as well, and its engine another process behind a socket.
 //!
 //! Paint is measured as a terminal sees it: an independent terminal emulator has the new content, or the hardware
 //! cursor has moved to the next row.
@@ -14,21 +17,23 @@ mod load;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hypocenter::app::engine_link::EngineLink;
-use hypocenter::app::options::ConsoleOptions;
-use hypocenter::app::run;
-use hypocenter::app::settings::{ConsoleSettings, look};
 use hypocenter::engine::act::executor::Executor;
-use hypocenter::engine::model::Person;
+use hypocenter::engine::attach::message::SettingsMark;
+use hypocenter::engine::attach::place::Place;
+use hypocenter::engine::attach::server::{self, Attendance, Served};
+use hypocenter::engine::ingest::wall_clock;
 use hypocenter::engine::runbooks::Library;
 use hypocenter::engine::runtime::{Runtime, RuntimeConfig};
-use hypocenter::engine::settings::EngineSettings;
+use hypocenter::engine::settings::{AttachSettings, EngineSettings};
 use portable_pty::CommandBuilder;
+use tokio::sync::{mpsc, watch};
 
 use large_store::large_store;
 use load::Load;
@@ -36,14 +41,17 @@ use terminal::Session;
 
 /// Says what a child of this program is to be.
 const ROLE: &str = "HYPO_BENCH_ROLE";
+/// Where that is to be reached.
+const STATE_DIR: &str = "HYPO_BENCH_STATE_DIR";
 /// Samples a second, while there is load.
 const SAMPLES_PER_SECOND: u32 = 100_000;
 /// Services that are anomalous, so that there is something to move over.
 const ANOMALOUS: u32 = 200;
+
 fn main() {
-    match std::env::var(ROLE).as_deref() {
-        Ok(role) => child(role == "load"),
-        Err(_) => measure(),
+    match (std::env::var(ROLE).as_deref(), std::env::var_os(STATE_DIR)) {
+        (Ok(role), Some(state_dir)) => engine(role == "load", Path::new(&state_dir)),
+        _ => measure(),
     }
 }
 
@@ -54,7 +62,7 @@ fn measure() {
     startup("start-up to first paint, empty store, ms", &folder.path().join("empty"), None);
     let large = large_store();
     startup("start-up to first paint, 1 GB store, ms", &large, None);
-    startup("start-up until the Log shows what the 1 GB store holds, ms", &large, Some((b"8", "began with")));
+    startup("start-up until the Log shows what the 1 GB store holds, ms", &large, Some((b"8", "roll payment back")));
     keys_under_load();
     quiet_bytes();
 }
@@ -78,16 +86,51 @@ fn startup(title: &str, state_dir: &Path, then: Option<(&[u8], &str)>) {
         taken.push(clock.elapsed().as_secs_f64() * 1e3);
         session.end();
         // Its engine stays; the next start is to find none.
-        let mut stop = std::process::Command::new(env!("CARGO_BIN_EXE_hypo"));
+        let mut stop = Command::new(env!("CARGO_BIN_EXE_hypo"));
         stop.arg("--state-dir").arg(state_dir).arg("--config").arg(&config).arg("stop");
         assert!(stop.output().expect("hypo stop").status.success(), "the engine of {} stays", state_dir.display());
     }
     print_row(title, &mut taken);
 }
 
+/// An engine in a process of its own, which ends with this.
+struct Engine {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Engine {
+    fn start(role: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+        command.env(ROLE, role).env(STATE_DIR, folder.path()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("an engine");
+        let mut said = BufReader::new(process.stdout.take().expect("what it says"));
+        said.read_line(&mut String::new()).expect("it can be reached");
+        Self { process, folder }
+    }
+
+    /// A console on it.
+    fn console(&self) -> Session {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_hypo"));
+        command.env("HOME", self.folder.path());
+        command.args(["--state-dir".as_ref(), self.folder.path().as_os_str(), "attach".as_ref()]);
+        Session::start(command)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
 /// `j` and `k` in the list of anomalies, until the hardware cursor stands on the other row.
 fn keys_under_load() {
-    let mut session = Session::start(child_command("load"));
+    let engine = Engine::start("load");
+    let mut session = engine.console();
     session.wait(|screen| screen.contents().contains("INC-1"));
     session.keys(b"2");
     session.wait(|screen| screen.contents().contains("┌ Anomalies"));
@@ -111,7 +154,8 @@ fn keys_under_load() {
 }
 
 fn quiet_bytes() {
-    let mut session = Session::start(child_command("quiet"));
+    let engine = Engine::start("quiet");
+    let mut session = engine.console();
     session.wait(|screen| screen.contents().contains("INC-1"));
     session.keys(b"2");
     session.wait(|screen| screen.contents().contains("┌ Anomalies"));
@@ -140,14 +184,8 @@ fn print_row(title: &str, values: &mut [f64]) {
     println!("{title:<64} {:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.95), at(1.0));
 }
 
-fn child_command(role: &str) -> CommandBuilder {
-    let mut command = CommandBuilder::new(std::env::current_exe().expect("this program has a path"));
-    command.env(ROLE, role);
-    command
-}
-
-/// The console on an engine of its own whose one source is a load generator.
-fn child(is_loaded: bool) {
+/// An engine behind a socket whose one source is a load generator.
+fn engine(is_loaded: bool, state_dir: &Path) {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let tokio = tokio.expect("a runtime");
     let _entered = tokio.enter();
@@ -168,9 +206,20 @@ fn child(is_loaded: bool) {
         record_to: None,
     };
     let runtime = Runtime::start(config).expect("the engine starts");
-    let options: ConsoleOptions =
-        look(&ConsoleSettings::default(), Path::new("/nonexistent"), &|name| std::env::var(name).ok());
-    let link = EngineLink::new(runtime.handle(), Person::admin("bench"));
-    tokio.block_on(run::run(link, options)).expect("a terminal");
-    runtime.stop();
+    let listener = Place::of(state_dir, &AttachSettings::default()).listen().expect("a socket");
+    let (wished, _nobody_heeds_them) = mpsc::channel(1);
+    let (_never, farewell) = watch::channel(None);
+    let served = Served {
+        handle: runtime.handle(),
+        people: Default::default(),
+        pid: std::process::id().cast_signed(),
+        since: wall_clock::now(),
+        settings: SettingsMark { path: Arc::from(""), digest: Arc::from("") },
+        wishes: wished,
+        is_background: false,
+        farewell,
+        attendance: Arc::new(Attendance::default()),
+    };
+    println!("it can be reached");
+    tokio.block_on(server::serve(listener, Arc::new(served), std::future::pending()));
 }

@@ -79,16 +79,14 @@ impl Ground {
 }
 
 /// An engine that ends with this.
-pub struct Engine(Child);
+pub struct Engine(pub Child);
 
-impl Engine {
-    /// Its resident memory, as the kernel tells it.
-    pub fn rss_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("the engine runs");
-        let mut lines = status.lines();
-        let kb = lines.find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-        kb.expect("the kernel tells its memory") / 1_024.0
-    }
+/// The resident memory of a process, as the kernel tells it.
+pub fn rss_mb(pid: i32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let mut lines = status.lines();
+    let kb = lines.find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    kb.expect("the kernel tells its memory") / 1_024.0
 }
 
 impl Drop for Engine {

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty};
 use pty::Pty;
 
-/// What is on the screen, and since when.
+/// What is on the screen since when, and when what is looked for first was.
 struct Seen {
     text: String,
     at: Instant,
+    looked_for: Option<(String, Option<Instant>)>,
 }
 
 /// A console that is watched. It ends with this.
@@ -31,7 +32,8 @@ impl Watched {
     /// Starts it.
     pub fn start(command: CommandBuilder) -> Self {
         let Pty { master, child, mut reader, keys } = pty::start(command);
-        let seen = Arc::new((Mutex::new(Seen { text: String::new(), at: Instant::now() }), Condvar::new()));
+        let nothing = Seen { text: String::new(), at: Instant::now(), looked_for: None };
+        let seen = Arc::new((Mutex::new(nothing), Condvar::new()));
         let told = Arc::clone(&seen);
         thread::spawn(move || {
             let mut terminal = vt100::Parser::new(24, 80, 0);
@@ -39,34 +41,53 @@ impl Watched {
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 let at = Instant::now();
                 terminal.process(&buffer[..count]);
-                let text = terminal.screen().contents();
-                *told.0.lock().unwrap_or_else(PoisonError::into_inner) = Seen { text, at };
+                let mut seen = told.0.lock().unwrap_or_else(PoisonError::into_inner);
+                (seen.text, seen.at) = (terminal.screen().contents(), at);
+                let Seen { text, looked_for, .. } = &mut *seen;
+                if let Some((wanted, first @ None)) = looked_for
+                    && text.contains(wanted.as_str())
+                {
+                    *first = Some(at);
+                }
                 told.1.notify_all();
             }
         });
         Self { _master: master, _keys: keys, child, seen }
     }
 
-    /// When the screen that has `text` came.
-    pub fn shows(&self, text: &str, patience: Duration) -> Instant {
-        self.wait(|screen| screen.contains(text), patience, text)
+    /// From here on it is noted when `text` is on the screen for the first time.
+    pub fn look_for(&self, text: &str) {
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).looked_for = Some((text.to_owned(), None));
+    }
+
+    /// When what is looked for came, however often the screen was painted since.
+    pub fn found(&self, patience: Duration) -> Instant {
+        let first = |seen: &Seen| seen.looked_for.as_ref().and_then(|(_, first)| *first);
+        self.wait(first, patience, "what is looked for")
+    }
+
+    /// Waits for a screen that has `text`.
+    pub fn shows(&self, text: &str, patience: Duration) {
+        self.wait(|seen| seen.text.contains(text).then_some(()), patience, text);
     }
 
     /// When the screen that lacks `text` came; at once where it never had it.
     pub fn lacks(&self, text: &str, patience: Duration) -> Instant {
-        self.wait(|screen| !screen.contains(text), patience, text)
+        self.wait(|seen| (!seen.text.contains(text)).then_some(seen.at), patience, text)
     }
 
-    fn wait(&self, is_so: impl Fn(&str) -> bool, patience: Duration, what: &str) -> Instant {
+    fn wait<T>(&self, is_so: impl Fn(&Seen) -> Option<T>, patience: Duration, what: &str) -> T {
         let end = Instant::now() + patience;
         let (seen, changed) = &*self.seen;
         let mut screen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        while !is_so(&screen.text) {
+        loop {
+            if let Some(found) = is_so(&screen) {
+                return found;
+            }
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "`{what}`: the screen stayed\n{}", screen.text);
             screen = changed.wait_timeout(screen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        screen.at
     }
 }
 

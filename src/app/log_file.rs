@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 /// The file's name within the state directory.
 pub const LOG_FILE: &str = "hypo.log";
-/// A log of this size is set aside as `hypo.log.old` at the next start, in place of the one before.
+/// A log of this size is set aside as `hypo.log.old`, in place of the one before.
 const LOG_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
 
 /// Why there is no log.
@@ -28,8 +28,8 @@ pub struct LogError {
 /// When the file cannot be opened.
 pub fn start(state_dir: &Path, filter: Option<&str>) -> Result<PathBuf, LogError> {
     let path = state_dir.join(LOG_FILE);
-    let file = open(state_dir, &path).map_err(|problem| LogError { path: path.clone(), problem })?;
-    write_to(file, filter);
+    let log = Log::open(state_dir, &path).map_err(|problem| LogError { path: path.clone(), problem })?;
+    write_to(log, filter);
     Ok(path)
 }
 
@@ -41,24 +41,68 @@ pub fn join(state_dir: &Path, filter: Option<&str>) {
     }
 }
 
-fn write_to(file: File, filter: Option<&str>) {
+/// Sends diagnostics to standard error, for want of a folder that a log could be in.
+pub fn aloud(filter: Option<&str>) {
+    write_to(io::stderr(), filter);
+}
+
+fn write_to(out: impl io::Write + Send + 'static, filter: Option<&str>) {
     let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new("info"));
     let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file)).finish();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(out)).finish();
     // A second start in one process keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-fn open(state_dir: &Path, path: &Path) -> io::Result<File> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
-    if fs::metadata(path).is_ok_and(|found| found.len() >= LOG_BYTES_MAX) {
-        fs::rename(path, path.with_extension("log.old"))?;
+/// The log of an engine that may be there for months.
+struct Log {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Log {
+    fn open(state_dir: &Path, path: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
+        let file = open(path)?;
+        let bytes = file.metadata()?.len();
+        let mut log = Self { path: path.to_path_buf(), file, bytes };
+        log.set_aside_if_long()?;
+        Ok(log)
     }
+
+    fn set_aside_if_long(&mut self) -> io::Result<()> {
+        if self.bytes >= LOG_BYTES_MAX {
+            // Whatever comes of it, the next try is a whole log later.
+            self.bytes = 0;
+            fs::rename(&self.path, self.path.with_extension("log.old"))?;
+            self.file = open(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // One that cannot be set aside grows on.
+        let _aside = self.set_aside_if_long();
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -68,12 +112,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state_dir = folder.path().join("state");
         let path = state_dir.join(LOG_FILE);
-        let file = open(&state_dir, &path).unwrap();
+        let mut log = Log::open(&state_dir, &path).unwrap();
         assert_eq!(fs::metadata(&state_dir).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        file.set_len(LOG_BYTES_MAX).unwrap();
-        assert_eq!(open(&state_dir, &path).unwrap().metadata().unwrap().len(), 0);
-        assert!(state_dir.join("hypo.log.old").exists());
+        let block = vec![b'x'; 1 << 20];
+        for _ in 0..LOG_BYTES_MAX >> 20 {
+            log.write_all(&block).unwrap();
+        }
+        log.write_all(b"the first of the next").unwrap();
+        let length = |name: &str| fs::metadata(state_dir.join(name)).unwrap().len();
+        assert_eq!((length("hypo.log.old"), length(LOG_FILE)), (LOG_BYTES_MAX, 21));
+        File::options().write(true).open(&path).unwrap().set_len(LOG_BYTES_MAX).unwrap();
+        drop(Log::open(&state_dir, &path).unwrap());
+        assert_eq!(length(LOG_FILE), 0, "likewise at a start");
     }
 
     #[test]

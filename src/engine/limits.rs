@@ -105,7 +105,7 @@ pub const WEBHOOK_QUEUE_WAIT_MS_MAX: u64 = 2_000;
 pub const SERIES_KEPT_PER_TICK_MAX: usize = 500;
 /// Services whose relations are written in one tick; each has tens of kilobytes.
 pub const RELATIONS_KEPT_PER_TICK_MAX: usize = 8;
-/// Lists of jobs waiting to be done; the engine waits when the disk falls that far behind.
+/// Lists of jobs waiting to be done; no signals are taken while the disk is that far behind.
 pub const JOB_QUEUE_MAX: usize = 1_024;
 /// A source that failed inside is started again after this long.
 pub const SOURCE_RESTART_MS: u64 = 10_000;

@@ -98,7 +98,8 @@ fn an_engine_that_is_killed_is_started_again_and_one_that_is_stopped_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path(), "");
     let mut session = home.console();
-    session.wait_for("Now");
+    // It has shown something, so there is something to look at when its engine is gone.
+    session.wait_for("none open");
     let first = home.pid().unwrap();
     kill(first, Signal::SIGKILL).unwrap();
     session.wait_for("was started again");

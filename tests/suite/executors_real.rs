@@ -22,10 +22,10 @@ use tokio::sync::mpsc::Receiver;
 use crate::hostile_values::{Hostile, show_arguments, shown_arguments};
 
 /// An `sshd` of our own, ended with the test.
-struct Sshd {
+pub(super) struct Sshd {
     process: Child,
     folder: tempfile::TempDir,
-    port: u16,
+    pub port: u16,
 }
 
 impl Drop for Sshd {
@@ -42,12 +42,12 @@ fn run_program(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn user() -> String {
+pub(super) fn user() -> String {
     run_program("id", &["-un"]).trim().to_owned()
 }
 
 impl Sshd {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         for key in ["host_key", "user_key"] {
@@ -82,7 +82,12 @@ impl Sshd {
         sshd
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    /// The process that listens.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

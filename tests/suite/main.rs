@@ -63,6 +63,8 @@ mod left_over;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod line_drops_real;
+#[cfg(test)]
 mod lint;
 #[cfg(test)]
 mod machine;
@@ -130,6 +132,8 @@ mod tidy;
 mod together;
 #[cfg(test)]
 mod two_consoles;
+#[cfg(test)]
+mod unwritable;
 #[cfg(test)]
 mod versions_real;
 #[cfg(test)]

@@ -75,6 +75,13 @@ async fn an_engine_without_a_screen_is_joined_killed_joined_again_and_ended() {
     timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
     assert!(timeout(PATIENCE, snapshots.wait_for(pulled)).await.is_ok(), "what was acknowledged outlives a kill");
 
+    let off = ["kill", "--off", "--reason", "it was a kettle"];
+    let (code, text) = said(&off);
+    assert!(code == Some(0) && text.contains("the engine says: took the kill switch off: it was"), "{code:?} {text}");
+    timeout(PATIENCE, snapshots.wait_for(|picture| !pulled(picture))).await.unwrap().unwrap();
+    let (code, text) = said(&off);
+    assert!(code == Some(2) && text.contains("the kill switch is off already"), "{code:?} {text}");
+
     let (code, text) = said(&["stop"]);
     assert!(code == Some(0) && text.contains("the engine ends"), "{code:?} {text}");
     let ended =
@@ -82,6 +89,11 @@ async fn an_engine_without_a_screen_is_joined_killed_joined_again_and_ended() {
     assert_eq!(ended, Some(0));
     assert!(!place.socket().exists());
     assert_eq!(said(&["stop"]).0, Some(1));
+    let (code, text) = said(&off);
+    assert!(
+        code == Some(0) && text.contains("the kill switch is off;"),
+        "without an engine by its file: {code:?} {text}"
+    );
 }
 
 #[test]

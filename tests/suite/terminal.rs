@@ -155,6 +155,15 @@ impl Session {
         }
     }
 
+    /// Reads until `text` is off the screen.
+    pub fn goes(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.text().contains(text) {
+            assert!(Instant::now() < until, "still `{text}` on\n{}", self.text());
+            self.settle(Duration::from_millis(20));
+        }
+    }
+
     /// Reads until `text` is on the screen, however long an incident takes; never presses anything.
     pub fn watch(&mut self, text: &str) {
         let until = Instant::now() + LONG_PATIENCE;

@@ -22,6 +22,8 @@ use crate::views::text::clean;
 
 /// With this an engine ends that found the store in other hands.
 pub const TAKEN: u8 = 3;
+/// With this an engine ends that has no place to listen, for its folder cannot be written to.
+pub const NO_PLACE: u8 = 4;
 /// This program, also where its file was replaced since.
 const OURSELVES: &str = "/proc/self/exe";
 /// What belongs to the terminal of whoever starts an engine, or to a service manager above it, and not to the engine.
@@ -57,6 +59,12 @@ pub enum StartProblem {
     /// It ended, with these last words.
     #[error("the engine did not start: {words}")]
     Ended {
+        /// What it said.
+        words: String,
+    },
+    /// Nobody could reach it: its folder cannot be written to.
+    #[error("{words}")]
+    NoPlace {
         /// What it said.
         words: String,
     },
@@ -103,6 +111,9 @@ impl Starter {
         let Some(output) = words else {
             return Err(StartProblem::Unreachable { place: self.place.socket().to_path_buf() });
         };
+        if output.status.code() == Some(i32::from(NO_PLACE)) {
+            return Err(StartProblem::NoPlace { words: words_of(&output) });
+        }
         let is_taken = output.status.code() == Some(i32::from(TAKEN));
         loop {
             if let Ok(stream) = self.place.connect().await {

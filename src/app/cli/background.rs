@@ -27,11 +27,12 @@ pub(super) fn detach() -> io::Result<()> {
     Ok(chdir("/")?)
 }
 
-/// From here on what would be said to standard error is kept in the log: whoever started this has read enough.
+/// From here on what would be said to standard error is kept in the log, or nowhere where there is none: whoever started this has
+/// read enough.
 ///
 /// # Errors
 /// When the log cannot be opened.
-pub(super) fn speak_to_the_log(path: &Path) -> io::Result<()> {
-    let log = OpenOptions::new().append(true).open(path)?;
+pub(super) fn speak_to_the_log(path: Option<&Path>) -> io::Result<()> {
+    let log = OpenOptions::new().append(true).open(path.unwrap_or(Path::new("/dev/null")))?;
     Ok(dup2_stderr(log)?)
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::serving::{Serving, place};
+use super::serving::{Listening, Serving, place};
 use super::{Exit, Failure, attach, output, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
-use crate::app::attach::child::Starter;
+use crate::app::attach::child::{StartProblem, Starter};
 use crate::app::attach::line::LineProblem;
 use crate::app::attach::pump;
 use crate::app::attach::way::{Way, is_nobody};
@@ -28,6 +28,7 @@ use crate::engine::model::Person;
 use crate::engine::runbooks::Library;
 use crate::engine::runtime::runbook_folders::RunbookFolders;
 use crate::engine::runtime::{Runtime, RuntimeConfig, source_list};
+use crate::engine::store::Hold;
 
 /// Opens the console on the engine that runs, else on one that is started in the background and stays when the console is left.
 /// Whoever only looks starts none that would act for others: without one that runs it is an engine of the console's own.
@@ -50,12 +51,22 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
             }
             Ok(left)
         }
-        Err(LineProblem::NoEngine(problem)) if is_only_looking && is_nobody(&problem) => {
+        Err(problem) if is_for_this_console(&problem, is_only_looking) => {
             let state_dir = Some(loaded.paths.state_dir.clone());
             let config = RuntimeConfig { state_dir, ..runtime_config(&loaded, tokio.handle()) };
             run_on(&loaded, &tokio, config, kept_options(&loaded))
         }
         Err(problem) => Err(problem.into()),
+    }
+}
+
+/// True where the engine is to live within the console: whoever only looks found none, or there is no place where others could
+/// reach one.
+fn is_for_this_console(problem: &LineProblem, is_only_looking: bool) -> bool {
+    match problem {
+        LineProblem::NoEngine(problem) => is_only_looking && is_nobody(problem),
+        LineProblem::Start(StartProblem::NoPlace { .. }) => true,
+        _ => false,
     }
 }
 
@@ -78,13 +89,14 @@ pub(super) fn run_on(
     config: RuntimeConfig,
     options: ConsoleOptions,
 ) -> Result<Exit, Failure> {
-    // A demo that keeps nothing writes no log either.
-    let is_kept = config.state_dir.is_some();
-    if let Some(state_dir) = &config.state_dir {
-        log_file::start(state_dir, variable("HYPO_LOG").as_deref())?;
+    let hold = config.state_dir.as_deref().map(Hold::take).transpose()?;
+    let is_writable = hold.as_ref().is_some_and(|hold| hold.refusal().is_none());
+    // What keeps nothing writes no log either; the screen is no place for it.
+    if let Some(hold) = hold.as_ref().filter(|_| is_writable) {
+        log_file::start(hold.folder(), variable("HYPO_LOG").as_deref())?;
     }
     let _entered = tokio.enter();
-    let mut runtime = Runtime::start(config)?;
+    let mut runtime = Runtime::start_holding(config, hold)?;
     let link = EngineLink::new(runtime.handle(), Person::admin(&operator()));
     let mut serving = None;
     let outcome = tokio.block_on(async {
@@ -95,10 +107,11 @@ pub(super) fn run_on(
             started = runtime.started() => started?,
         }
         // One that keeps nothing is for whoever began it alone.
-        if !is_kept {
+        if !is_writable {
             return console.await.map_err(Failure::from);
         }
-        let serving = serving.insert(Serving::begin(loaded, runtime.handle(), false)?);
+        let listening = Listening::begin(loaded)?;
+        let serving = serving.insert(Serving::begin(listening, loaded, runtime.handle(), false));
         tokio::select! {
             left = console => left.map_err(Failure::from),
             // Whoever ends the engine ends the console that it runs in.

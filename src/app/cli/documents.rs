@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Exit, Failure, list, output, serving, settings, tokio_runtime};
+use super::{Exit, Failure, beside, list, output, settings};
 use crate::app::arguments::{CommonArguments, HandoverArguments, PostmortemArguments};
-use crate::app::attach::line::LineProblem;
-use crate::app::attach::pump;
-use crate::app::attach::way::is_nobody;
-use crate::engine::model::{DocumentKind, IncidentId, Role};
+use crate::engine::model::{DocumentKind, IncidentId};
 use crate::engine::postmortem;
-use crate::engine::request::{Reply, Request};
+use crate::engine::request::Request;
 
 pub(super) fn post_mortem(common: &CommonArguments, arguments: &PostmortemArguments) -> Result<Exit, Failure> {
     let id = arguments.incident;
@@ -52,30 +49,15 @@ pub(super) fn handover(common: &CommonArguments, arguments: &HandoverArguments) 
 /// Passes the asker's incidents and wheels on, which the engine that runs keeps; the document is of before.
 fn hand_over(common: &CommonArguments, to: &str, note: &str) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
-    let cap = loaded.settings.console.read_only.then_some(Role::Viewer);
-    tokio_runtime()?.block_on(async {
-        let joined = match pump::join(serving::place(&loaded), cap).await {
-            Err(LineProblem::NoEngine(problem)) if is_nobody(&problem) => {
-                let place = loaded.paths.state_dir.display();
-                return Err(format!("no engine runs on {place}, so nothing can be handed over; start one first").into());
-            }
-            joined => joined?,
-        };
-        let text = postmortem::handover(&joined.handle.snapshots().borrow());
-        let request = Request::HandOver { to: Arc::from(to), note: Arc::from(note) };
-        match joined.handle.send(&joined.welcome.person, request).await {
-            Ok(Reply::Done { text: done }) => {
-                print(&text)?;
-                output::line("")?;
-                output::line(&done)?;
-                Ok(Exit::Done)
-            }
-            Ok(Reply::Refused { reason } | Reply::Lost { reason }) => Err(reason.to_string().into()),
-            Err(_) => {
-                Err("the engine ended before it answered; `hypo incidents` shows whether it was done".to_owned().into())
-            }
-        }
-    })
+    let request = Request::HandOver { to: Arc::from(to), note: Arc::from(note) };
+    let Some((before, done)) = beside::request(&loaded, request)? else {
+        let place = loaded.paths.state_dir.display();
+        return Err(format!("no engine runs on {place}, so nothing can be handed over; start one first").into());
+    };
+    print(&postmortem::handover(&before))?;
+    output::line("")?;
+    output::line(&done)?;
+    Ok(Exit::Done)
 }
 
 fn print(text: &str) -> std::io::Result<()> {

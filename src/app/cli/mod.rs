@@ -53,10 +53,12 @@ pub enum Exit {
     Failed,
     /// Somebody else has the store; only an engine in the background ends like this, for the console that started it.
     Taken,
+    /// There is no place where consoles could reach it; likewise.
+    NoPlace,
 }
 
 impl Exit {
-    /// 0, 1 or 2; 3 between a console and its engine.
+    /// 0, 1 or 2; 3 and 4 between a console and its engine.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -64,6 +66,7 @@ impl Exit {
             Self::Found => 1,
             Self::Failed => 2,
             Self::Taken => child::TAKEN,
+            Self::NoPlace => child::NO_PLACE,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `hypo serve`: an engine without a screen, in the foreground for a service manager or by hand, or in the background for the console
 //! that started it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +9,16 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::console::runtime_config;
-use super::serving::Serving;
+use super::serving::{Listening, Serving};
 use super::{Exit, Failure, background, output, ready, settings, tokio_runtime, variable};
 use crate::app::arguments::{CommonArguments, ServeArguments};
-use crate::app::log_file;
+use crate::app::log_file::{self, LogError};
 use crate::app::terminal::signals::Signals;
 use crate::engine::attach::place::FileMark;
 use crate::engine::attach::server::{Farewell, Wish};
 use crate::engine::handle::EngineHandle;
 use crate::engine::runtime::{Runtime, RuntimeConfig};
+use crate::engine::snapshot::Snapshot;
 use crate::engine::store::{Hold, StoreError};
 
 /// The unit file for systemd.
@@ -44,22 +46,24 @@ pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Resul
         }
         taken => taken?,
     };
-    let watch = Watch::begin(&hold, arguments.background)?;
-    let log = log_file::start(&state_dir, variable("HYPO_LOG").as_deref())?;
+    let watch = Watch::begin(&hold, arguments.background);
+    let log = start_log(&hold)?;
     let tokio = tokio_runtime()?;
     let config = RuntimeConfig { state_dir: Some(state_dir), ..runtime_config(&loaded, tokio.handle()) };
     let watch = Watch { has_sources: !config.sources.is_empty(), ..watch };
     let _entered = tokio.enter();
-    // Before the store is open: whoever comes meanwhile joins and waits, and starts no other engine.
-    let mut runtime = Runtime::start_holding(config, Some(hold))?;
-    let mut serving = match Serving::begin(&loaded, runtime.handle(), arguments.background) {
-        Ok(serving) => serving,
-        Err(problem) => {
-            runtime.stop();
-            return Err(problem.into());
+    // Before the store is open: whoever comes meanwhile joins and waits, and starts no other engine; and one that nobody could
+    // reach makes nothing of what it would find there.
+    let listening = match Listening::begin(&loaded) {
+        Err(problem) if arguments.background && hold.refusal().is_some() => {
+            output::complain(&problem.to_string());
+            return Ok(Exit::NoPlace);
         }
+        listening => listening?,
     };
-    let outcome = tokio.block_on(attend(&mut runtime, &mut serving, watch, &log));
+    let mut runtime = Runtime::start_holding(config, Some(hold))?;
+    let mut serving = Serving::begin(listening, &loaded, runtime.handle(), arguments.background);
+    let outcome = tokio.block_on(attend(&mut runtime, &mut serving, watch, log.as_deref()));
     ready::stopping();
     // The store is held until the runtime has stopped, and the socket is ours no longer than that.
     serving.close();
@@ -68,11 +72,28 @@ pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Resul
     outcome.map(|()| Exit::Done)
 }
 
+/// A log in the folder of the store, where one can be there.
+fn start_log(hold: &Hold) -> Result<Option<PathBuf>, LogError> {
+    let filter = variable("HYPO_LOG");
+    if hold.refusal().is_none() {
+        return log_file::start(hold.folder(), filter.as_deref()).map(Some);
+    }
+    log_file::aloud(filter.as_deref());
+    Ok(None)
+}
+
 /// Serves until there is a reason to end, and sees the commands out that run then.
-async fn attend(runtime: &mut Runtime, serving: &mut Serving, mut watch: Watch, log: &Path) -> Result<(), Failure> {
+async fn attend(
+    runtime: &mut Runtime,
+    serving: &mut Serving,
+    mut watch: Watch,
+    log: Option<&Path>,
+) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let handle = runtime.handle();
     let opened = tokio::select! {
+        // What it says itself of its end says more than that it has ended.
+        biased;
         opened = runtime.started() => opened,
         order = watch.order(&mut signals, serving, &handle) => {
             tracing::info!(why = %order.why, "the engine ends before its store is open");
@@ -97,6 +118,9 @@ async fn attend(runtime: &mut Runtime, serving: &mut Serving, mut watch: Watch, 
     tracing::info!(why = %order.why, now = order.is_now, "the engine ends");
     ready::stopping();
     serving.announce(order.farewell());
+    if !order.is_wanted {
+        return Err(order.why.into());
+    }
     if !order.is_now {
         // A second order does not wait.
         tokio::select! {
@@ -126,11 +150,17 @@ struct Order {
     why: String,
     /// Without waiting for commands.
     is_now: bool,
+    /// False where nobody wanted it: whoever needs an engine starts another.
+    is_wanted: bool,
 }
 
 impl Order {
+    fn wanted(why: String, is_now: bool) -> Self {
+        Self { why, is_now, is_wanted: true }
+    }
+
     fn farewell(&self) -> Farewell {
-        Farewell { why: Arc::from(self.why.as_str()), is_wanted: true }
+        Farewell { why: Arc::from(self.why.as_str()), is_wanted: self.is_wanted }
     }
 }
 
@@ -139,39 +169,46 @@ struct Watch {
     is_background: bool,
     has_sources: bool,
     folder: PathBuf,
-    /// The lock of the store, by which others see that it is taken.
-    lock: FileMark,
+    /// The lock of the store, by which others see that it is taken, where there can be one.
+    lock: Option<FileMark>,
     idle_since: Option<Instant>,
 }
 
 impl Watch {
-    fn begin(hold: &Hold, is_background: bool) -> Result<Self, Failure> {
+    fn begin(hold: &Hold, is_background: bool) -> Self {
         let folder = hold.folder().to_path_buf();
-        let lock = FileMark::of(&Hold::file(&folder))?;
-        Ok(Self { is_background, has_sources: true, folder, lock, idle_since: None })
+        let lock = FileMark::of(&Hold::file(&folder)).ok();
+        Self { is_background, has_sources: true, folder, lock, idle_since: None }
     }
 
     /// Waits for the first reason to end.
     async fn order(&mut self, signals: &mut Signals, serving: &mut Serving, engine: &EngineHandle) -> Order {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pictures = engine.snapshots();
+        let ended = async { while pictures.changed().await.is_ok() {} };
+        tokio::pin!(ended);
         loop {
             tokio::select! {
                 () = signals.ordered_to_end() => {
-                    return Order { why: "its process was told to end".to_owned(), is_now: false };
+                    return Order::wanted("its process was told to end".to_owned(), false);
                 }
                 Some(Wish::Stop { now, by }) = serving.wishes.recv() => {
-                    return Order { why: format!("{by} ended it by `hypo stop`"), is_now: now };
+                    return Order::wanted(format!("{by} ended it by `hypo stop`"), now);
+                }
+                () = &mut ended => {
+                    let why = "a thread of it ended in a panic; hypo.log beside the store says where".to_owned();
+                    return Order { why, is_now: true, is_wanted: false };
                 }
                 _ = looks.tick() => {}
             }
-            if is_gone(&self.folder, self.lock) {
+            if self.lock.is_some_and(|lock| is_gone(&self.folder, lock)) {
                 let folder = self.folder.display();
                 // What came of commands could not be kept anyway.
-                return Order { why: format!("its state directory {folder} was removed or replaced"), is_now: true };
+                return Order::wanted(format!("its state directory {folder} was removed or replaced"), true);
             }
             if self.is_idle(serving, engine) {
-                return Order { why: "it has nothing to watch, and nobody was there".to_owned(), is_now: false };
+                return Order::wanted("it has nothing to watch, and nobody was there".to_owned(), false);
             }
         }
     }
@@ -181,7 +218,7 @@ impl Watch {
         let is_of_use = !self.is_background
             || self.has_sources
             || serving.console_count() > 0
-            || engine.snapshots().borrow().runs.iter().any(|run| run.state.is_open());
+            || has_work(&engine.snapshots().borrow());
         if is_of_use {
             self.idle_since = None;
             return false;
@@ -190,9 +227,19 @@ impl Watch {
     }
 }
 
-/// True where the store's lock is no longer the file that was locked: another engine could begin there, unseen.
+/// True where a run or an approved rollout is not over.
+fn has_work(picture: &Snapshot) -> bool {
+    picture.runs.iter().any(|run| run.state.is_open())
+        || picture.rollouts.iter().any(|kept| kept.rollout.is_approved() && !kept.rollout.is_over())
+}
+
+/// True where the store's lock is no longer the file that was locked: another engine could begin there, unseen. A disk that does
+/// not say what is there has not lost it.
 fn is_gone(folder: &Path, lock: FileMark) -> bool {
-    FileMark::of(&Hold::file(folder)).ok() != Some(lock)
+    match FileMark::of(&Hold::file(folder)) {
+        Ok(there) => there != lock,
+        Err(problem) => problem.kind() == ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]

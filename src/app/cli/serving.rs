@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
@@ -21,10 +22,50 @@ const PARTING_WAIT: Duration = Duration::from_secs(2);
 /// Between two looks whether they have gone.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// An engine that consoles can reach. Dropping it takes the socket away.
-pub(super) struct Serving {
+/// A socket that is listened at. Dropping it takes it away.
+struct Socket {
     place: Place,
     mark: Option<FileMark>,
+}
+
+impl Socket {
+    fn close(&mut self) {
+        if let Some(mark) = self.mark.take()
+            && let Err(problem) = self.place.leave(mark)
+        {
+            tracing::warn!("the socket {} stays where it is: {problem}", self.place.socket().display());
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The socket of an engine that is about to begin: without one it need not begin at all.
+pub(super) struct Listening {
+    socket: Socket,
+    listener: UnixListener,
+}
+
+impl Listening {
+    /// Listens where the engine of this state directory is reached, by whoever holds its store. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When there is no place for the socket.
+    pub(super) fn begin(loaded: &Loaded) -> Result<Self, PlaceProblem> {
+        let place = place(loaded);
+        let listener = place.listen()?;
+        let mark = place.mark().ok();
+        Ok(Self { socket: Socket { place, mark }, listener })
+    }
+}
+
+/// An engine that consoles can reach. Dropping it takes the socket away.
+pub(super) struct Serving {
+    socket: Socket,
     stop: StopSwitch,
     farewell: watch::Sender<Option<Farewell>>,
     attendance: Arc<Attendance>,
@@ -33,14 +74,9 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Lets consoles reach the engine behind `handle`, by whoever holds its store. To be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// When there is no place for the socket.
-    pub(super) fn begin(loaded: &Loaded, handle: EngineHandle, is_background: bool) -> Result<Self, PlaceProblem> {
-        let place = place(loaded);
-        let listener = place.listen()?;
-        let mark = place.mark().ok();
+    /// Lets consoles reach the engine behind `handle`.
+    pub(super) fn begin(listening: Listening, loaded: &Loaded, handle: EngineHandle, is_background: bool) -> Self {
+        let Listening { socket, listener } = listening;
         let (wished, wishes) = mpsc::channel(WISHES_MAX);
         let (stop, stopped) = StopSignal::pair();
         let (farewell, farewells) = watch::channel(None);
@@ -57,12 +93,12 @@ impl Serving {
             attendance: Arc::clone(&attendance),
         };
         tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
-        Ok(Self { place, mark, stop, farewell, attendance, wishes })
+        Self { socket, stop, farewell, attendance, wishes }
     }
 
     /// Where it is.
     pub(super) fn place(&self) -> &Place {
-        &self.place
+        &self.socket.place
     }
 
     /// How many consoles there are.
@@ -78,11 +114,7 @@ impl Serving {
     /// Takes the socket away: for as long as the store is held, for the next one who has it makes another one there.
     pub(super) fn close(&mut self) {
         self.stop.stop();
-        if let Some(mark) = self.mark.take()
-            && let Err(problem) = self.place.leave(mark)
-        {
-            tracing::warn!("the socket {} stays where it is: {problem}", self.place.socket().display());
-        }
+        self.socket.close();
     }
 
     /// Waits until all consoles have heard the farewell, for a while: one that does not read holds up nobody.

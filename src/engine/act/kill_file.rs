@@ -68,7 +68,11 @@ impl KillFile {
     pub fn write(&self, word: &KillWord) -> std::io::Result<()> {
         let written = self.replace(word);
         if written.is_err() && matches!(word, KillWord::On { .. }) && !self.is_on() {
-            std::fs::remove_file(&self.path)?;
+            match std::fs::remove_file(&self.path) {
+                // There was none; why it could not be written is what counts.
+                Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         written
     }

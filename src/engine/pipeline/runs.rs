@@ -14,8 +14,8 @@ use crate::engine::detect::Detection;
 use crate::engine::input::{StepProgress, StepReport};
 use crate::engine::limits::STEP_OVERDUE_MS;
 use crate::engine::model::{
-    AnomalyState, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Person, Reading, Run, RunId, RunState,
-    RunSubject, Severity, StepState,
+    AnomalyState, AuditEntry, AuditKind, Incident, IncidentId, IncidentState, OutwardEvent, Person, Reading, Run,
+    RunId, RunState, RunSubject, Severity, StepState,
 };
 use crate::engine::request::Request;
 use crate::engine::runbooks::rebind;
@@ -228,12 +228,24 @@ impl Engine {
         }
     }
 
-    /// Steps that ran when the program ended: what came of them is unknown until their probe or a person says so.
+    /// Steps that ran when the program ended: what came of them is unknown until their probe or a person says so. The same where
+    /// only the log knows that they were begun.
     pub(super) fn recover_runs(&mut self, turn: &mut Turn) {
+        self.heed_log(turn);
         let runs: Vec<Arc<Run>> = self.world.runs.values().cloned().collect();
         for run in runs {
             let Some(ground) = self.ground_of(&run, turn.now) else { continue };
             if let Some(outcome) = self.with_gate(ground.subject(), turn.now, |gate| walk::recover(&run, gate)) {
+                self.take_walk(outcome, turn, true);
+            }
+        }
+    }
+
+    fn heed_log(&mut self, turn: &mut Turn) {
+        let newest_first: Vec<Arc<AuditEntry>> = self.audit.newest().cloned().collect();
+        let runs: Vec<Arc<Run>> = self.world.runs.values().cloned().collect();
+        for run in runs {
+            if let Some(outcome) = walk::heed(&run, newest_first.iter().rev().map(Arc::as_ref)) {
                 self.take_walk(outcome, turn, true);
             }
         }

@@ -2,8 +2,8 @@
 //! holds the engine up, and waits for no language model: what that says follows the answer.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::engine::language_model::{Known, LanguageModel, Saying, Spent};
 use crate::engine::limits::TELLING_QUEUE_MAX;
 use crate::engine::model::PastValues;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::store::Store;
+use crate::engine::store::PastStore;
 
 /// A question about incidents of the past waits so long until they are read.
 const ARCHIVE_WAIT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub fn spawn(
     mut questions: mpsc::Receiver<Question>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     values: watch::Receiver<Arc<PastValues>>,
-    past: Arc<OnceLock<Weak<Store>>>,
+    past: PastStore,
     model: Option<ModelDesk>,
 ) -> io::Result<()> {
     let answering = move || {
@@ -72,7 +72,7 @@ struct Desk {
     archive: Archive,
     /// Where the archive of the whole store comes from, once it was begun to be read.
     filling: Option<Receiver<Archive>>,
-    past: Arc<OnceLock<Weak<Store>>>,
+    past: PastStore,
 }
 
 impl Desk {
@@ -86,10 +86,10 @@ impl Desk {
         if self.filling.is_some() {
             return;
         }
-        let Some(store) = self.past.get().cloned() else { return };
+        // One that is closed at this moment is read at the next question.
+        let Some(store) = self.past.get() else { return };
         let (filled, filling) = channel();
         let reading = move || {
-            let Some(store) = store.upgrade() else { return };
             match archive::fill(&store) {
                 // Nobody waits for it once nobody can ask.
                 Ok(archive) => drop(filled.send(archive)),

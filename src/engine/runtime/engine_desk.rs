@@ -47,6 +47,8 @@ pub struct EngineDesk {
     kill_word: Option<KillWord>,
     /// The kill switch was taken off; steps begin again once the kill file says so, which it does once that is on disk.
     letting_go: Option<KillWord>,
+    /// Nobody does the work any more.
+    is_cut_off: bool,
 }
 
 impl EngineDesk {
@@ -55,7 +57,16 @@ impl EngineDesk {
     pub fn new(connected: Connected) -> Self {
         connected.killed.store(connected.engine.is_killed(), Ordering::Release);
         let wall = connected.now;
-        Self { connected, recorder: None, next_request: 1, wall, rest_ms: 0, kill_word: None, letting_go: None }
+        Self {
+            connected,
+            recorder: None,
+            next_request: 1,
+            wall,
+            rest_ms: 0,
+            kill_word: None,
+            letting_go: None,
+            is_cut_off: false,
+        }
     }
 
     /// The same, recording everything that comes in.
@@ -118,7 +129,7 @@ impl EngineDesk {
     }
 
     /// Has everything that is kept written into a file, in its turn: as of what was asked for until now.
-    pub fn back_up(&self, order: BackupOrder) {
+    pub fn back_up(&mut self, order: BackupOrder) {
         self.hand_on_work(Work::BackUp(order));
     }
 
@@ -211,10 +222,14 @@ impl EngineDesk {
         }
     }
 
-    fn hand_on_work(&self, work: Work) {
-        if !(self.connected.hand_on)(work) {
-            tracing::error!("the jobs thread has ended; nothing is written or run any more");
-        }
+    /// True once nobody does what is handed on: the engine has no hands any more.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
+    }
+
+    fn hand_on_work(&mut self, work: Work) {
+        self.is_cut_off |= !(self.connected.hand_on)(work);
     }
 }
 

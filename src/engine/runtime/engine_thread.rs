@@ -1,8 +1,8 @@
 //! The thread that owns the core: takes inputs one by one, hands jobs on, publishes pictures.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use super::engine_desk::{Connected, EngineDesk};
 use super::field_work::FieldWork;
 use super::jobs_desk::{JobsDesk, Keeps, KillPlace};
+use super::jobs_thread::Waiting;
 use super::opening::{Opened, open};
 use super::runbook_folders::RunbookFolders;
 use super::store_keeper::StoreKeeper;
@@ -31,7 +32,7 @@ use crate::engine::patches::keeping::Keeping;
 use crate::engine::patches::picture::PatchPicture;
 use crate::engine::request::Request;
 use crate::engine::snapshot::{Snapshot, StoreStatus};
-use crate::engine::store::{Hold, Store};
+use crate::engine::store::{Hold, PastStore};
 
 /// Answers of looks that wait for the engine.
 const FINDINGS_MAX: usize = 64;
@@ -45,7 +46,7 @@ pub(super) struct Ends {
     /// Counts what the thread does, for whoever watches that it lives.
     pub turns: Arc<AtomicU64>,
     /// Where who answers questions finds the store, once it is open.
-    pub past: Arc<OnceLock<Weak<Store>>>,
+    pub past: PastStore,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where pictures of what was measured at other times go, to who answers questions.
     pub values: watch::Sender<Arc<PastValues>>,
@@ -119,20 +120,15 @@ fn live(
     let patches = patch_desk::watch(keeping.clone(), opened.patches.clone(), ends.snapshots.subscribe());
     patch_rounds::begin(folder, &opened.patches, &opened.runbooks, &ends.stop_signal);
     let (found, findings) = mpsc::channel(FINDINGS_MAX);
-    let store = opened.store.map(Arc::new);
-    if let Some(store) = &store {
-        // The engine alone keeps it open.
-        let _told_once = ends.past.set(Arc::downgrade(store));
-    }
-    let keeper = match (store, opened.folder.as_deref().zip(opened.refusal.clone())) {
+    let keeper = match (opened.store, opened.folder.as_deref().zip(opened.refusal.clone())) {
         (Some(store), _) => {
             let status = status.clone();
             let sizes = move |bytes| {
                 status.send_if_modified(|status| std::mem::replace(&mut status.size_bytes, bytes) >> 20 != bytes >> 20);
             };
-            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes)))
+            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes), ends.past))
         }
-        (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, problem)),
+        (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, opened.hold, problem)),
         (None, None) => None,
     };
     let jobs = JobsDesk {
@@ -169,18 +165,20 @@ fn live(
     for (spec, resume) in opened.sources {
         supervisor::spawn(sources_run_on, spec, resume, &signal_sink, &ends.stop_signal);
     }
+    let waiting = work.waiting();
     // Only the sources lead here now: once they have ended, nothing more can come.
     drop(signal_sink);
     let connected = Connected {
         engine: opened.engine,
         now: opened.now,
         clock: Box::new(wall_clock::now),
-        hand_on: Box::new(move |wanted| work.send(wanted).is_ok()),
+        hand_on: Box::new(move |wanted| work.send(wanted)),
         killed,
         runner: opened.runner,
         kill_place,
     };
     let mut served = Served {
+        waiting,
         turns: ends.turns,
         desk: EngineDesk::new(connected).recorded_by(opened.recorder),
         snapshots: ends.snapshots,
@@ -211,6 +209,8 @@ fn live(
 
 /// The desk with what it publishes to.
 struct Served {
+    /// What waits to be written and done.
+    waiting: Waiting,
     turns: Arc<AtomicU64>,
     desk: EngineDesk,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -247,7 +247,8 @@ impl Served {
                 Some(found) = inbox.patches.recv() => Arrival::Patches(found),
                 Some(found) = inbox.findings.recv() => Arrival::Found(found),
                 _ = ticks.tick() => Arrival::Tick,
-                Some(signal) = inbox.signals.recv() => Arrival::Signal(signal),
+                // Looked at anew with each tick.
+                Some(signal) = inbox.signals.recv(), if self.waiting.has_room() => Arrival::Signal(signal),
             };
             self.turns.fetch_add(1, Ordering::Relaxed);
             let is_seen_at_once = !matches!(arrival, Arrival::Signal(_));
@@ -277,6 +278,12 @@ impl Served {
             }
             if is_seen_at_once {
                 self.publish_news();
+            }
+            if self.desk.is_cut_off() {
+                tracing::error!(
+                    "the thread that writes has ended, so the engine ends: nothing would be kept or done any more"
+                );
+                return;
             }
         }
         self.see_commands_out(&mut inbox).await;

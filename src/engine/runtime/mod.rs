@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The engine thread opens the store, then owns the core. It never waits for the disk after that: what is to be done
-//! goes, in order, to the jobs thread. Requests are taken
-//! before signals, so that a flood of samples does not delay a key.
+//! goes, in order, to the jobs thread; while much of it waits there, no signals are taken, but requests and the kill file are.
+//! Requests are taken before signals, so that a flood of samples does not delay a key.
 
 pub mod archive;
 mod ask_desk;
@@ -32,8 +32,8 @@ mod store_keeper;
 mod supervisor;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
@@ -48,7 +48,7 @@ use super::pipeline::EngineError;
 use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::Snapshot;
-use super::store::{Hold, StoreError};
+use super::store::{Hold, PastStore, StoreError};
 use ask_desk::ModelDesk;
 use source_list::SourceSpec;
 
@@ -133,13 +133,13 @@ impl Runtime {
     pub fn start_holding(config: RuntimeConfig, hold: Option<Hold>) -> Result<Self, RuntimeError> {
         let (handle, ends) = EngineHandle::pair(Arc::new(before_the_first(&config)));
         let HandleEnds { requests, questions, attendance, backups, snapshots } = ends;
-        let past = Arc::new(OnceLock::new());
+        let past = PastStore::default();
         let model = ModelDesk {
             model: Arc::new(LanguageModel::new(&config.settings.ask.model)),
             tasks: tokio::runtime::Handle::current(),
         };
         let (values, newest_values) = watch::channel(Arc::new(PastValues::default()));
-        ask_desk::spawn(questions, handle.snapshots(), newest_values, Arc::clone(&past), Some(model))
+        ask_desk::spawn(questions, handle.snapshots(), newest_values, past.clone(), Some(model))
             .map_err(RuntimeError::Thread)?;
         let (ending, told_to_end) = watch::channel(Ending::NotYet);
         let (stop_sources, stop_signal) = StopSignal::pair();

@@ -9,6 +9,7 @@ use super::recorder::Recorder;
 use super::source_list::{Resume, SourceSpec};
 use super::{RuntimeConfig, RuntimeError};
 use crate::engine::act::StepRunner;
+use crate::engine::act::kill_file::KillFile;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
@@ -29,6 +30,8 @@ pub(super) struct Opened {
     pub folder: Option<PathBuf>,
     /// How long things are kept, and how much room they may take.
     pub retention: StoreSettings,
+    /// The right to that folder, which others do not get as long as the engine lives.
+    pub hold: Option<Arc<Hold>>,
     /// Why the store is not open though it should be.
     pub refusal: Option<Arc<str>>,
     pub status: StoreStatus,
@@ -46,7 +49,7 @@ pub(super) struct Opened {
 
 /// Opens the store, by the right to it where that was taken before, and brings back what it holds.
 pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, RuntimeError> {
-    let Kept { store, mut stored, refusal } = match config.state_dir.as_deref() {
+    let Kept { store, hold, mut stored, refusal } = match config.state_dir.as_deref() {
         Some(folder) => open_store(hold, folder, &config.settings.store)?,
         None => Kept::default(),
     };
@@ -80,8 +83,11 @@ pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, 
     if let Some(loss) = store.as_ref().and_then(Store::loss) {
         // A step that was under way may be among what is gone, and what was done may count as not done.
         let reason = format!("{loss}. Look what was under way, then take the switch off");
-        first_jobs
-            .extend(engine.handle(Input::Kill(KillWord::On { by: Arc::from(ENGINE), reason: Arc::from(reason) }), now));
+        let word = KillWord::On { by: Arc::from(ENGINE), reason: Arc::from(reason) };
+        if let Err(problem) = stop_for_loss(store.as_ref(), config.state_dir.as_deref(), &word) {
+            tracing::error!("the loss is told anew at the next start: {problem}");
+        }
+        first_jobs.extend(engine.handle(Input::Kill(word), now));
     }
     let with_resume = |spec: SourceSpec| {
         let position = kept.remove(&position_setting(&spec.name)).map(Arc::from);
@@ -95,6 +101,7 @@ pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, 
         engine,
         store,
         folder: config.state_dir,
+        hold,
         refusal,
         retention,
         status,
@@ -110,10 +117,19 @@ pub(super) fn open(config: RuntimeConfig, hold: Option<Hold>) -> Result<Opened, 
     })
 }
 
+/// The switch is on disk before the loss counts as told: whoever ends in between is told of it anew.
+fn stop_for_loss(store: Option<&Store>, folder: Option<&Path>, word: &KillWord) -> Result<(), StoreError> {
+    let (Some(store), Some(folder)) = (store, folder) else { return Ok(()) };
+    let failed = |reason| StoreError::Folder { path: folder.to_path_buf(), reason };
+    KillFile::of(folder).write(word).map_err(failed)?;
+    store.take_note_of_loss()
+}
+
 /// What an earlier life left.
 #[derive(Default)]
 struct Kept {
     store: Option<Store>,
+    hold: Option<Arc<Hold>>,
     stored: Stored,
     refusal: Option<Arc<str>>,
 }
@@ -121,36 +137,52 @@ struct Kept {
 /// Opens the store. Where it cannot be opened for want of room or of a sound disk, the engine begins without it: who is on call
 /// sees what happens, though nothing may be done.
 fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Result<Kept, StoreError> {
-    let opened = match open_within(hold, folder, settings) {
+    let refused = |problem: StoreError, hold: Option<Arc<Hold>>| {
+        tracing::error!("{problem}");
+        let text = format!("{problem}; nothing of before is known here");
+        Ok(Kept { hold, refusal: Some(Arc::from(text)), ..Kept::default() })
+    };
+    let hold = match hold.map_or_else(|| Hold::take(folder), Ok) {
+        Ok(hold) => Arc::new(hold),
+        Err(problem) if problem.is_of_the_disk() => return refused(problem, None),
+        Err(problem) => return Err(problem),
+    };
+    let opened = match open_within(&hold, settings) {
         Err(StoreError::Full { .. }) if matches!(Store::release_ballast(folder), Ok(true)) => {
-            Store::open_and_load(folder)
+            Store::open_held_and_load(Arc::clone(&hold))
         }
         other => other,
     };
     match opened {
-        Ok((store, stored)) => Ok(Kept { store: Some(store), stored, refusal: None }),
-        Err(problem) if problem.is_of_the_disk() => {
-            tracing::error!("{problem}");
-            let text = format!("{problem}; nothing of before is known here");
-            Ok(Kept { refusal: Some(Arc::from(text)), ..Kept::default() })
-        }
+        Ok((store, stored)) => Ok(Kept { store: Some(store), hold: Some(hold), stored, refusal: None }),
+        Err(problem) if problem.is_of_the_disk() => refused(problem, Some(hold)),
         Err(problem) => Err(problem),
     }
 }
 
-/// The store, written anew where it has grown large: reading it is quicker by more than that takes.
-fn open_within(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
-    let hold = hold.map_or_else(|| Hold::take(folder), Ok)?;
-    let (store, stored) = Store::open_held_and_load(hold)?;
+/// The store, written anew where it has grown large: reading it is quicker by more than that takes. Where that does not work out
+/// it is as it was.
+fn open_within(hold: &Arc<Hold>, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
+    let (store, stored) = Store::open_held_and_load(Arc::clone(hold))?;
     if !Store::is_large(store.size_bytes()?, settings) {
         return Ok((store, stored));
     }
+    match shortened(store, settings) {
+        Ok(shorter) => Ok(shorter),
+        Err(problem) => {
+            tracing::error!("the store is large, and was not written anew: {problem}");
+            Store::open_held_and_load(Arc::clone(hold))
+        }
+    }
+}
+
+fn shortened(store: Store, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
     let now = SettledClock::new(store.newest_at()).look(wall_clock::now(), Duration::ZERO);
     if let Some(now) = now {
         store.forget(settings, now)?;
     }
     let store = store.shorten(settings, now)?;
-    let stored = store.load()?;
+    let stored = store.load_guarded()?;
     Ok((store, stored))
 }
 

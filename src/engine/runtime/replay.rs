@@ -23,6 +23,7 @@ use crate::engine::pipeline::{Engine, EngineError};
 use crate::engine::runbooks::Library;
 use crate::engine::settings::EngineSettings;
 use crate::engine::snapshot::{Replaying, Snapshot};
+use crate::engine::store::PastStore;
 
 /// Why a recording could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +144,7 @@ impl Replay {
         let first = self.picture(start, speed, false);
         let (handle, HandleEnds { mut requests, questions, snapshots, .. }) = EngineHandle::pair(first);
         let (values, newest_values) = watch::channel(Arc::new(PastValues::default()));
-        ask_desk::spawn(questions, handle.snapshots(), newest_values, Arc::default(), None)?;
+        ask_desk::spawn(questions, handle.snapshots(), newest_values, PastStore::default(), None)?;
         thread::Builder::new().name("hypo-replay".to_owned()).spawn(move || {
             let (mut last, mut values_at) = (start, Timestamp(0));
             loop {

@@ -1,6 +1,7 @@
 //! Whoever writes to the store for the engine. What could not be written is not taken for kept: nothing begins any more, watching
 //! goes on, and what was refused is remembered until the store has been opened anew and has all of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::job::Record;
 use crate::engine::settings::StoreSettings;
-use crate::engine::store::{SettledClock, Store, StoreError};
+use crate::engine::store::{Hold, PastStore, SettledClock, Store, StoreError};
 
 /// Between two tries to open a store anew that could not be written.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -26,6 +27,10 @@ const MISSED_MAX: usize = 50_000;
 /// Keeps records in a store, or says why it does not.
 pub(super) struct StoreKeeper {
     folder: Arc<Path>,
+    /// Others do not get at the store while it is closed: what they wrote would be written over.
+    hold: Option<Arc<Hold>>,
+    /// Where those find it who read what is past.
+    past: PastStore,
     settings: StoreSettings,
     /// Is told how large the store is.
     sizes: Sizes,
@@ -41,6 +46,8 @@ struct State {
     pending: Vec<Record>,
     /// Why nothing is written; the first reason, which is the one to mend.
     problem: Option<Arc<str>>,
+    /// What was read back may be in memory only: a flush failed for another reason than want of room.
+    is_doubtful: bool,
     /// Why nothing begins though it is written.
     scarce: Option<Arc<str>>,
     /// True where nothing is remembered any more, or the store was never read: it stays as it is.
@@ -55,18 +62,20 @@ struct State {
 
 impl StoreKeeper {
     /// Of a store that is open.
-    pub(super) fn of(store: Arc<Store>, settings: StoreSettings, sizes: Sizes) -> Self {
+    pub(super) fn of(store: Store, settings: StoreSettings, sizes: Sizes, past: PastStore) -> Self {
         let clock = SettledClock::new(store.newest_at());
-        let state = State { clock, ..State::closed(None) };
-        let folder = Arc::from(store.path());
-        Self { folder, settings, sizes, state: Mutex::new(State { store: Some(store), ..state }) }
+        let (folder, hold) = (Arc::from(store.path()), Some(store.hold()));
+        let mut state = State { clock, ..State::closed(None) };
+        state.take_in(store, &past);
+        Self { folder, hold, past, settings, sizes, state: Mutex::new(state) }
     }
 
     /// Of a store that could not be opened: it is not known what is in it, so nothing is ever written to it.
-    pub(super) fn refusing(folder: &Path, problem: Arc<str>) -> Self {
+    pub(super) fn refusing(folder: &Path, hold: Option<Arc<Hold>>, problem: Arc<str>) -> Self {
         let state = State { is_given_up: true, ..State::closed(Some(problem)) };
         let settings = StoreSettings::default();
-        Self { folder: Arc::from(folder), settings, sizes: Box::new(|_| {}), state: Mutex::new(state) }
+        let (past, sizes) = (PastStore::default(), Box::new(|_| {}));
+        Self { folder: Arc::from(folder), hold, past, settings, sizes, state: Mutex::new(state) }
     }
 
     /// Lets go what is over, and the room of it.
@@ -93,11 +102,39 @@ impl StoreKeeper {
             Ok(store) => {
                 state.shortened_at = Some(Instant::now());
                 match store.shorten(&self.settings, now) {
-                    Ok(store) => state.store = Some(Arc::new(store)),
-                    Err(problem) => state.fail(&self.folder, &problem),
+                    Ok(store) => state.take_in(store, &self.past),
+                    Err(problem) => self.go_on_without(state, &problem),
                 }
             }
         }
+    }
+
+    /// It could not be made shorter, which is a pity and no more.
+    fn go_on_without(&self, state: &mut State, problem: &StoreError) {
+        tracing::error!("the store is large, and was not written anew: {problem}");
+        if let Err(problem) = self.open_anew(state) {
+            state.fail(&self.folder, &problem);
+        }
+    }
+
+    fn open_anew(&self, state: &mut State) -> Result<(), StoreError> {
+        let Some(hold) = self.hold.clone() else {
+            return Err(StoreError::Failed { path: self.folder.to_path_buf() });
+        };
+        let mut store = Store::open_held(hold)?;
+        if let Some(loss) = store.loss() {
+            // What this engine knows and the store does not goes beyond what is remembered here.
+            state.is_given_up = true;
+            return Err(StoreError::Damaged { path: self.folder.to_path_buf(), reason: loss.to_string() });
+        }
+        store.load_guarded()?;
+        if state.is_doubtful {
+            store = store.renew()?;
+        }
+        store.write(&state.pending, true)?;
+        state.pending = Vec::new();
+        state.take_in(store, &self.past);
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +149,7 @@ impl State {
             store: None,
             pending: Vec::new(),
             problem,
+            is_doubtful: false,
             scarce: None,
             is_given_up: false,
             tried_at: Instant::now(),
@@ -139,7 +177,8 @@ impl State {
 
     /// What was written last may or may not be on disk: only a store that is opened anew knows.
     fn fail(&mut self, folder: &Path, problem: &StoreError) {
-        self.store = None;
+        self.is_doubtful |= !matches!(problem, StoreError::Full { .. });
+        let_go(self.store.take());
         release_ballast(folder, problem);
         self.tried_at = Instant::now();
         self.problem = Some(Arc::from(problem.to_string()));
@@ -151,17 +190,11 @@ impl State {
         Some(StoreError::Stopped { reason, then })
     }
 
-    fn open_anew(&mut self, folder: &Path) -> Result<(), StoreError> {
-        let store = Store::open(folder)?;
-        if let Some(loss) = store.loss() {
-            // What this engine knows and the store does not goes beyond what is remembered here.
-            self.is_given_up = true;
-            return Err(StoreError::Damaged { path: folder.to_path_buf(), reason: loss.to_string() });
-        }
-        store.write(&self.pending, true)?;
-        self.pending = Vec::new();
-        (self.store, self.problem) = (Some(Arc::new(store)), None);
-        Ok(())
+    fn take_in(&mut self, store: Store, past: &PastStore) {
+        let store = Arc::new(store);
+        // The engine alone keeps it open.
+        past.is(&store);
+        (self.store, self.problem, self.is_doubtful) = (Some(store), None, false);
     }
 }
 
@@ -183,7 +216,7 @@ impl Keeps for StoreKeeper {
                 Err(problem)
             }
             Err(problem) => {
-                drop(store);
+                let_go(Some(store));
                 state.fail(&self.folder, &problem);
                 Err(state.refusal().unwrap_or(problem))
             }
@@ -197,7 +230,7 @@ impl Keeps for StoreKeeper {
                 return;
             }
             state.tried_at = Instant::now();
-            if let Err(problem) = state.open_anew(&self.folder) {
+            if let Err(problem) = self.open_anew(&mut state) {
                 release_ballast(&self.folder, &problem);
                 tracing::warn!("the store cannot be opened anew yet: {problem}");
             }
@@ -224,7 +257,7 @@ impl Keeps for StoreKeeper {
         // What is written without haste is on disk within a moment, so that little is ever remembered.
         let Some(store) = state.store.clone().filter(|_| !state.pending.is_empty()) else { return };
         let flushed = store.flush();
-        drop(store);
+        let_go(Some(store));
         match flushed {
             Ok(()) => state.pending = Vec::new(),
             Err(problem) => state.fail(&self.folder, &problem),
@@ -246,6 +279,13 @@ impl Keeps for StoreKeeper {
             Some(problem) => Some(Arc::from(problem.to_string())),
             None => state.scarce.clone(),
         }
+    }
+}
+
+/// Lets a store go. Sled waits for the disk once more then, and breaks off in a panic where that fails.
+fn let_go(store: Option<Arc<Store>>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(store))).is_err() {
+        tracing::error!("the store was let go of without its last write");
     }
 }
 
@@ -283,7 +323,7 @@ mod tests {
 
     fn keeper(folder: &Path) -> StoreKeeper {
         let store = Store::open(folder).unwrap();
-        StoreKeeper::of(Arc::new(store), StoreSettings::default(), Box::new(|_| {}))
+        StoreKeeper::of(store, StoreSettings::default(), Box::new(|_| {}), PastStore::default())
     }
 
     fn folder() -> tempfile::TempDir {
@@ -317,12 +357,9 @@ mod tests {
         keeper.tend();
         assert!(keeper.why_nothing_begins().is_some(), "it was tried at once");
         time_passes(&keeper);
-        // Somebody else has it: then it is for the next time.
-        let other = Store::open(folder.path()).unwrap();
-        keeper.tend();
+        // Nobody else gets at it meanwhile: what was written in between would be written over.
+        assert!(matches!(Store::open(folder.path()), Err(StoreError::Held { .. })));
         assert!(keeper.write(&[setting("refused too")], true).is_err());
-        drop(other);
-        time_passes(&keeper);
         keeper.tend();
         assert_eq!(keeper.why_nothing_begins(), None);
         keeper.write(&[setting("after")], true).unwrap();
@@ -334,7 +371,7 @@ mod tests {
     fn a_store_that_was_never_read_is_never_written() {
         let folder = folder();
         drop(keeper(folder.path()));
-        let keeper = StoreKeeper::refusing(folder.path(), Arc::from("its disk is read-only"));
+        let keeper = StoreKeeper::refusing(folder.path(), None, Arc::from("its disk is read-only"));
         assert!(keeper.write(&[setting("a")], true).unwrap_err().to_string().contains("its disk is read-only"));
         time_passes(&keeper);
         keeper.tend();

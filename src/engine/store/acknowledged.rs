@@ -127,6 +127,11 @@ impl Acknowledged {
         self.seen.writes = self.seen.writes.max(writes);
     }
 
+    /// There were as many writes at least: after a power failure the file may tell of fewer than are there.
+    pub(super) fn raise_writes(&mut self, writes: u64) {
+        self.seen.writes = self.seen.writes.max(writes);
+    }
+
     /// Numbers up to this are taken, whatever is there.
     pub(super) fn raise(&mut self, tree: TreeName, number: u64) {
         self.told.raise(tree, number);

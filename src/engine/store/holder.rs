@@ -1,11 +1,15 @@
 //! Who has the store open: a locked file with the holder's name in it, so that the second one can say who the first is.
 //!
-//! The lock is the system's and goes with the process, however that ends; the text in the file is only for the message.
+//! The lock is the system's and goes with the process, however that ends; the text in the file is only for the message. Where the
+//! folder cannot be written to, it is held by reading, and says that nothing can be kept in it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::unistd::{AccessFlags, access};
 
 use super::StoreError;
 use super::open::prepare_folder;
@@ -14,19 +18,26 @@ use super::open::prepare_folder;
 const HOLDER_FILE: &str = "holder";
 
 /// The right to open the store in a folder, which one process has at a time.
+#[derive(Debug)]
 pub struct Hold {
     folder: PathBuf,
-    lock: File,
+    /// Absent where the folder cannot be written to and has no such file.
+    lock: Option<File>,
+    refusal: Option<Arc<str>>,
 }
 
 impl Hold {
     /// Takes the store in this folder for this process; the folder is made where it is not there yet.
     ///
     /// # Errors
-    /// When another process has it, and when the folder cannot be used or is open to others.
+    /// When another process has it, and when the folder cannot be used, is somebody else's or open to others. That it cannot be
+    /// written to is none: [`Self::refusal`] tells of it.
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
         prepare_folder(folder)?;
-        take(folder)
+        match access(folder, AccessFlags::W_OK) {
+            Ok(()) => take(folder),
+            Err(errno) => take_to_read(folder, errno.desc()),
+        }
     }
 
     /// The file by which a store in this folder is held.
@@ -40,13 +51,19 @@ impl Hold {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+
+    /// Why nothing can be kept there, where that is so.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Arc<str>> {
+        self.refusal.as_ref()
+    }
 }
 
 impl Drop for Hold {
     /// Closing the file alone would not do: a child that is just being started has a copy of it until its own program
     /// begins, and the lock lives as long as the last copy.
     fn drop(&mut self) {
-        if let Err(reason) = self.lock.unlock() {
+        if let Some(Err(reason)) = self.lock.as_ref().map(File::unlock) {
             tracing::warn!(%reason, "the lock of the store is let go by the end of the process only");
         }
     }
@@ -64,18 +81,34 @@ fn take(folder: &Path) -> Result<Hold, StoreError> {
         .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(StoreError::Held { path: folder.to_path_buf(), holder: read(&mut file) });
-        }
-        Err(TryLockError::Error(reason)) => return Err(failed(reason)),
-    }
+    lock(&mut file, folder)?;
     if let Err(reason) = sign(&mut file) {
         // The lock counts; the name is a courtesy, and on a full disk there is no room for it.
         tracing::warn!(%reason, "who holds the store cannot be written down");
     }
-    Ok(Hold { folder: folder.to_path_buf(), lock: file })
+    Ok(Hold { folder: folder.to_path_buf(), lock: Some(file), refusal: None })
+}
+
+/// A lock needs no right to write. Where there is no file either, there is nothing that two could write at once.
+fn take_to_read(folder: &Path, refusal: &str) -> Result<Hold, StoreError> {
+    let path = folder.join(HOLDER_FILE);
+    let held = match OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(&path) {
+        Ok(mut file) => {
+            lock(&mut file, folder)?;
+            Some(file)
+        }
+        Err(reason) if reason.kind() == ErrorKind::NotFound => None,
+        Err(reason) => return Err(StoreError::Folder { path, reason }),
+    };
+    Ok(Hold { folder: folder.to_path_buf(), lock: held, refusal: Some(Arc::from(refusal)) })
+}
+
+fn lock(file: &mut File, folder: &Path) -> Result<(), StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Held { path: folder.to_path_buf(), holder: read(file) }),
+        Err(TryLockError::Error(reason)) => Err(StoreError::Folder { path: folder.join(HOLDER_FILE), reason }),
+    }
 }
 
 fn sign(file: &mut File) -> std::io::Result<()> {
@@ -101,10 +134,24 @@ mod tests {
     fn a_copy_in_a_starting_child_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let holder = take(folder.path()).unwrap();
-        let copy = holder.lock.try_clone().unwrap();
+        let copy = holder.lock.as_ref().unwrap().try_clone().unwrap();
         assert!(matches!(take(folder.path()), Err(StoreError::Held { .. })));
         drop(holder);
         assert!(take(folder.path()).is_ok());
         drop(copy);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_held_by_one_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let nothing_there = take_to_read(folder.path(), "it is read-only").unwrap();
+        assert_eq!(nothing_there.refusal().map(AsRef::as_ref), Some("it is read-only"));
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0, "nothing is written");
+        drop(take(folder.path()).unwrap());
+        let reads = take_to_read(folder.path(), "it is read-only").unwrap();
+        assert!(matches!(take_to_read(folder.path(), ""), Err(StoreError::Held { .. })));
+        assert!(matches!(take(folder.path()), Err(StoreError::Held { .. })));
+        drop(reads);
+        assert!(take(folder.path()).unwrap().refusal().is_none());
     }
 }

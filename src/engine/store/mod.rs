@@ -37,7 +37,7 @@ pub use retain::SettledClock;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use acknowledged::Acknowledged;
 use audit_file::AuditFile;
@@ -62,6 +62,16 @@ pub enum StoreError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// The folder is somebody else's.
+    #[error(
+        "{path} belongs to the user {owner}; as that user: sudo -u '#{owner}' hypo …, or another folder with --state-dir"
+    )]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// Its user's number.
+        owner: u32,
     },
     /// Another process has it.
     #[error(
@@ -193,12 +203,29 @@ pub struct Store {
     meta: sled::Tree,
     disk: DiskSync,
     /// Held for as long as the store is open: its lock is what keeps others out.
-    hold: Hold,
+    hold: Arc<Hold>,
     notices: Vec<Arc<str>>,
     loss: Option<Arc<str>>,
     acknowledged: Mutex<Acknowledged>,
     audit: Mutex<AuditFile>,
     has_failed: AtomicBool,
+}
+
+/// Where those find the store who read what is past: another one each time that it was opened anew.
+#[derive(Debug, Clone, Default)]
+pub struct PastStore(Arc<Mutex<Weak<Store>>>);
+
+impl PastStore {
+    /// From now on it is this one.
+    pub fn is(&self, store: &Arc<Store>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(store);
+    }
+
+    /// It, where it is open. To be let go of soon: whoever keeps it waits for that.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<Store>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
 }
 
 impl Store {
@@ -211,15 +238,21 @@ impl Store {
     /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
     /// repair, or a later version of the program wrote it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_held(Hold::take(path)?)
+        Self::open_held(Arc::new(Hold::take(path)?))
     }
 
     /// The same by whoever has taken the right to it already.
     ///
     /// # Errors
     /// When the store is damaged beyond repair, or a later version of the program wrote it.
-    pub fn open_held(hold: Hold) -> Result<Self, StoreError> {
+    pub fn open_held(hold: Arc<Hold>) -> Result<Self, StoreError> {
         open::open(hold)
+    }
+
+    /// The right to it: whoever keeps that keeps others out, also while the store is closed.
+    #[must_use]
+    pub fn hold(&self) -> Arc<Hold> {
+        Arc::clone(&self.hold)
     }
 
     /// Makes the folder of a store where it is not there yet, for its owner alone.

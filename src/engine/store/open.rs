@@ -15,11 +15,14 @@ use super::schema::{self, LOST_KEY, TreeName};
 use super::write::sequence_of;
 use super::{Hold, Store, StoreError, migrate, swap};
 use crate::engine::job::Record;
-use crate::engine::model::AuditEntry;
+use crate::engine::model::{AuditEntry, AuditKind};
 
 /// Opens the store, mended where it has to be.
-pub(super) fn open(hold: Hold) -> Result<Store, StoreError> {
+pub(super) fn open(hold: Arc<Hold>) -> Result<Store, StoreError> {
     let path = hold.folder();
+    if let Some(refusal) = hold.refusal() {
+        return Err(StoreError::ReadOnly { path: path.to_path_buf(), reason: refusal.to_string() });
+    }
     let failed = |reason: std::io::Error| io_problem(path, &reason);
     swap::finish(path).map_err(failed)?;
     mend::remove_unfinished_snapshots(path).map_err(failed)?;
@@ -59,11 +62,31 @@ pub(super) fn open(hold: Hold) -> Result<Store, StoreError> {
         has_failed: AtomicBool::new(false),
     };
     migrate::migrate(&mut store)?;
+    if let Some(lost) = lost_entries(&newer).filter(|_| !is_fresh) {
+        // Before sled has them again, and nothing tells any more that it had lost them.
+        store.add_loss(&lost)?;
+    }
     store.agree_on_audit(newer)?;
     let cut_off = store.audit().take_cut_off();
     store.notices.extend(cut_off.map(Arc::from));
     find_losses(&mut store, is_fresh)?;
     Ok(store)
+}
+
+/// Commands of lost entries that are told.
+const COMMANDS_TOLD_MAX: usize = 3;
+
+/// What it means that the log has entries which sled has not: they were acknowledged, and what came with them is gone.
+fn lost_entries(newer: &[AuditEntry]) -> Option<String> {
+    if newer.is_empty() {
+        return None;
+    }
+    let begun: Vec<&AuditEntry> = newer.iter().filter(|entry| entry.kind == AuditKind::Intent).collect();
+    let told: String =
+        begun.iter().rev().take(COMMANDS_TOLD_MAX).map(|entry| format!("; begun meanwhile: {}", entry.text)).collect();
+    let more = begun.len().saturating_sub(COMMANDS_TOLD_MAX);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Some(format!("the store had lost what came with {} entries of its audit log{told}{more}", newer.len()))
 }
 
 /// The last entry that sled has and that can be read.
@@ -76,6 +99,8 @@ fn last_audit(tree: &sled::Tree) -> sled::Result<Option<AuditEntry>> {
 }
 
 /// Compares what was acknowledged with what is there.
+///
+/// A loss stays on disk until somebody takes note of it: the store may be opened by others before an engine can say it.
 fn find_losses(store: &mut Store, is_fresh: bool) -> Result<(), StoreError> {
     let mut newest = Vec::new();
     for tree in TreeName::ALL {
@@ -93,19 +118,23 @@ fn find_losses(store: &mut Store, is_fresh: bool) -> Result<(), StoreError> {
             .push(format!("the store has lost {missing}; `hypo import --merge` brings back what an export has of it"));
     }
     let written = store.writes_there()?;
-    if written < numbers.writes && !is_fresh {
+    store.acknowledged().raise_writes(written);
+    if written < numbers.writes && told.writes < numbers.writes && !is_fresh {
         let count = numbers.writes - written;
         losses.push(format!(
             "the store was damaged: its newest {count} writes are gone, so that runs, settings and positions may be there as they \
              were before"
         ));
     }
-    if !losses.is_empty() || is_fresh {
-        // Before what was mended: the first one is shown where there is room for one.
-        store.notices.splice(0..0, losses.iter().map(|loss| Arc::from(loss.as_str())));
-        store.loss = store.notices.first().cloned();
-    }
-    Ok(())
+    let is_new = !losses.is_empty() || is_fresh;
+    losses.extend(store.loss_on_disk()?);
+    // Before what was mended: the first one is shown where there is room for one.
+    store.notices.splice(0..0, losses.iter().map(|loss| Arc::from(loss.as_str())));
+    store.loss = match losses.as_slice() {
+        [] => store.notices.first().filter(|_| is_fresh).cloned(),
+        losses => Some(Arc::from(losses.join("; "))),
+    };
+    if is_new { store.remember_loss() } else { Ok(()) }
 }
 
 /// What sled says, in terms of what to do about it.
@@ -135,6 +164,10 @@ pub(super) fn prepare_folder(path: &Path) -> Result<(), StoreError> {
     let mode = facts.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(StoreError::TooOpen { path: path.to_path_buf(), mode });
+    }
+    // Whoever may do anything would leave files there that the folder's owner cannot read.
+    if facts.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(StoreError::NotOurs { path: path.to_path_buf(), owner: facts.uid() });
     }
     Ok(())
 }

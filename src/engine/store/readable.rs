@@ -14,32 +14,37 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_and_load(path: &Path) -> Result<(Self, Stored), StoreError> {
-        Self::open_held_and_load(Hold::take(path)?)
+        Self::open_held_and_load(Arc::new(Hold::take(path)?))
     }
 
     /// The same by whoever has taken the right to it already.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_held_and_load(hold: Hold) -> Result<(Self, Stored), StoreError> {
+    pub fn open_held_and_load(hold: Arc<Hold>) -> Result<(Self, Stored), StoreError> {
         let path = hold.folder().to_path_buf();
-        let store = Self::open_held(hold)?;
+        let store = Self::open_held(Arc::clone(&hold))?;
         match store.load_guarded() {
             Err(StoreError::Damaged { .. }) => {}
             other => return other.map(|stored| (store, stored)),
         }
         let notice = mend::salvage(&path, &store.db)?;
         drop(store);
-        let mut store = Self::open_held(Hold::take(&path)?)?;
+        let mut store = Self::open_held(hold)?;
+        store.notices.retain(|known| *known != notice);
         store.notices.insert(0, Arc::clone(&notice));
         // What could not be read may have been a step under way.
         store.loss.get_or_insert(notice);
+        store.remember_loss()?;
         let stored = store.load_guarded()?;
         Ok((store, stored))
     }
 
     /// Reads it; where sled breaks off in a panic, that is damage like any other.
-    fn load_guarded(&self) -> Result<Stored, StoreError> {
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_guarded(&self) -> Result<Stored, StoreError> {
         let broken = |_| StoreError::Damaged {
             path: self.path().to_path_buf(),
             reason: "its pages do not fit together".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::rewrite::rewrite;
 use super::schema::{self, TreeName};
 use super::swap::{self, Replaced};
-use super::{Hold, Store, StoreError, open};
+use super::{Store, StoreError, audit_file, open};
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
@@ -92,6 +92,19 @@ impl Store {
     }
 
     fn write_anew(self) -> Result<Self, StoreError> {
+        self.put_anew(&[])
+    }
+
+    /// Writes everything anew, the end of the audit log too. After a flush that failed, what is read is what the system has in its
+    /// memory, marked as written though it is not: only what is written once more is on disk.
+    ///
+    /// # Errors
+    /// As [`Self::shorten`].
+    pub fn renew(self) -> Result<Self, StoreError> {
+        self.put_anew(&[audit_file::LOG_FILE])
+    }
+
+    fn put_anew(self, files: &[&str]) -> Result<Self, StoreError> {
         let folder = self.path().to_path_buf();
         let failed = |problem: std::io::Error| open::io_problem(&folder, &problem);
         self.flush()?;
@@ -101,10 +114,14 @@ impl Store {
             let reason = "a part of it cannot be read".to_owned();
             return Err(StoreError::Damaged { path: folder, reason });
         }
-        let (notices, loss) = (self.notices.clone(), self.loss.clone());
+        for name in files {
+            std::fs::copy(folder.join(name), into.join(name)).map_err(failed)?;
+        }
+        let (notices, loss, hold) = (self.notices.clone(), self.loss.clone(), self.hold());
         drop(self);
         swap::commit(&folder, Replaced::Removed).map_err(failed)?;
-        let mut store = Self::open_held(Hold::take(&folder)?)?;
+        let mut store = Self::open_held(hold)?;
+        store.notices.retain(|known| !notices.contains(known));
         store.notices.splice(0..0, notices);
         store.loss = loss.or(store.loss.take());
         Ok(store)

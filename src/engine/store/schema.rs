@@ -69,6 +69,8 @@ const SERIES_VERSION_2: u8 = 2;
 pub(super) const SCHEMA_KEY: &str = "schema";
 /// Key there of the numbers up to which a loss was told of.
 pub(super) const LOST_KEY: &str = "lost";
+/// What was lost, in words, until somebody has taken note of it.
+pub(super) const LOSS_KEY: &str = "loss";
 /// Key there of how many writes there were.
 pub(super) const WRITES_KEY: &str = "writes";
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError, abort};
 
-use super::schema::{self, Entry, LOST_KEY, TreeName, WRITES_KEY};
+use super::schema::{self, Entry, LOSS_KEY, LOST_KEY, TreeName, WRITES_KEY};
 use super::{Store, StoreError, open};
 use crate::engine::job::Record;
 use crate::engine::model::AuditEntry;
@@ -129,6 +129,39 @@ impl Store {
         open::io_problem(self.path(), error)
     }
 
+    /// What was lost and nobody has taken note of.
+    pub(super) fn loss_on_disk(&self) -> Result<Option<String>, StoreError> {
+        let text = self.meta.get(LOSS_KEY).map_err(|error| self.problem(&error))?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// Adds to that, in front of what is written next.
+    pub(super) fn add_loss(&self, loss: &str) -> Result<(), StoreError> {
+        let text = self.loss_on_disk()?.map_or_else(|| loss.to_owned(), |known| format!("{loss}; {known}"));
+        self.meta.insert(LOSS_KEY, text.as_bytes()).map(drop).map_err(|error| self.fail(&error))
+    }
+
+    /// Keeps on disk what was lost, and that those numbers are known to be.
+    pub(super) fn remember_loss(&self) -> Result<(), StoreError> {
+        let Some(loss) = &self.loss else { return Ok(()) };
+        let mut batch = sled::Batch::default();
+        batch.insert(LOSS_KEY, loss.as_bytes());
+        batch.insert(LOST_KEY, self.acknowledged().numbers().text().as_bytes());
+        self.meta.apply_batch(batch).map_err(|error| self.fail(&error))?;
+        self.flush()
+    }
+
+    /// What was lost is told where it counts; until then every start tells of it anew.
+    ///
+    /// # Errors
+    /// When the disk is full, read-only or failing.
+    pub fn take_note_of_loss(&self) -> Result<(), StoreError> {
+        self.guarded(|| {
+            self.meta.remove(LOSS_KEY).map_err(|error| self.fail(&error))?;
+            self.flush()
+        })
+    }
+
     /// How many writes are there.
     pub(super) fn writes_there(&self) -> Result<u64, StoreError> {
         let there = self.meta.get(WRITES_KEY).map_err(|error| self.problem(&error))?;
@@ -142,14 +175,9 @@ impl Store {
         touched.dedup();
         let mut trees: Vec<&sled::Tree> = touched.iter().map(|name| self.tree(*name)).collect();
         trees.push(&self.meta);
-        // With the first that is kept after it, which tells of it as well.
-        let lost = self.loss.is_some().then(|| self.acknowledged().numbers().text());
         let result = trees.as_slice().transaction(|trees| {
             if let Some(meta) = trees.last() {
                 meta.insert(WRITES_KEY, &number.to_be_bytes())?;
-                if let Some(lost) = &lost {
-                    meta.insert(LOST_KEY, lost.as_bytes())?;
-                }
             }
             for entry in entries {
                 let Some(tree) = touched.iter().position(|name| *name == entry.tree).and_then(|at| trees.get(at))

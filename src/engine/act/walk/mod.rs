@@ -13,6 +13,7 @@
 
 mod aftercare;
 mod answer;
+mod intent;
 mod jump;
 mod recover;
 mod report;
@@ -22,6 +23,7 @@ mod worsening;
 
 pub use aftercare::after;
 pub use answer::{approve, choose, dry_run, skip};
+pub use intent::heed;
 pub use recover::{probe, recover, settle_unknown};
 pub use report::{is_awaited, on_report, told};
 pub use steer::{edit, resume, retry, run_from, stop, undo};
@@ -180,21 +182,15 @@ impl WalkOutcome {
             let harm = gate.outlook.harm().into_iter();
             step.harm_before = Some(harm.map(|(name, harm)| (name, harm.sigma)).collect());
         }
-        let (prefix, verb) = match purpose {
-            Purpose::Run => ("", "began"),
-            Purpose::DryRun => ("dry run of ", "tried"),
-            Purpose::Probe => ("probe of ", "looks after"),
-            Purpose::Undo => ("taking back ", "takes back"),
-        };
-        let id = approved.step_id().get(..12).unwrap_or_default().to_owned();
-        // The command comes first: in a narrow log it is the part that must not be cut off.
         let line = command_line(&approved.call().words());
-        self.note(AuditKind::Intent, by, &format!("$ {line} ({prefix}{name}, id {id})"));
+        self.note(AuditKind::Intent, by, &intent::line(&line, purpose, &name, approved.step_id()));
         if purpose == Purpose::Run {
             self.note_prechecks(index, gate);
         }
-        if is_act && matches!(purpose, Purpose::Run | Purpose::Undo) {
-            self.tell(gate.now, by, &format!("{verb} {name}"));
+        match purpose {
+            Purpose::Run if is_act => self.tell(gate.now, by, &format!("began {name}")),
+            Purpose::Undo if is_act => self.tell(gate.now, by, &format!("takes back {name}")),
+            _ => {}
         }
         self.execute = Some(approved);
     }

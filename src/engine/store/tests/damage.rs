@@ -74,7 +74,8 @@ fn a_store_damaged_beyond_repair_begins_anew_with_what_the_audit_log_has() {
         Store::open(folder.path()).unwrap().write(&[setting("a", "1")], true).unwrap();
     }
     assert_eq!(folder.path().join("set-aside").read_dir().unwrap().count(), 4, "starts fill the disk");
-    assert!(Store::open(folder.path()).unwrap().notices().is_empty(), "it is told once");
+    Store::open(folder.path()).unwrap().take_note_of_loss().unwrap();
+    assert!(Store::open(folder.path()).unwrap().notices().is_empty(), "it is told until somebody takes note");
 }
 
 #[test]
@@ -90,16 +91,18 @@ fn what_goes_back_to_an_older_version_of_itself_is_a_loss_though_no_number_is_mi
     drop(store);
     std::fs::remove_dir_all(folder.path().join("store")).unwrap();
     set_aside::copy_below(&earlier.path().join("store"), &folder.path().join("store")).unwrap();
-    for start in 0..2 {
+    for start in 0..3 {
         let (store, stored) = Store::open_and_load(folder.path()).unwrap();
-        assert_eq!((stored.settings["step 1"].as_str(), stored.audit.len()), ("waits", 2));
-        assert!(store.loss().unwrap().contains("its newest 1 writes are gone"), "start {start}: {:?}", store.notices());
+        assert_eq!((stored.settings["step 1"].as_str(), stored.audit.len()), ("waits", 2 + start));
+        let loss = store.loss().unwrap();
+        assert!(loss.contains("what came with 1 entries of its audit log"), "start {start}: {:?}", store.notices());
+        assert!(loss.contains("begun meanwhile: two"), "start {start}: {loss}");
+        assert_eq!(store.notices().iter().filter(|told| told.contains("newest 1 writes")).count(), 1, "start {start}");
         assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());
+        // Whoever else writes has not told anybody.
+        store.write(&[audit(3 + start as u64, "by another program")], true).unwrap();
     }
-    // It is told until something is kept that could have told it.
-    let store = Store::open(folder.path()).unwrap();
-    store.write(&[audit(3, "three")], true).unwrap();
-    drop(store);
+    Store::open(folder.path()).unwrap().take_note_of_loss().unwrap();
     let store = Store::open(folder.path()).unwrap();
     assert!(store.loss().is_none() && store.notices().is_empty(), "{:?}", store.notices());
 }
@@ -182,6 +185,7 @@ fn numbers_that_were_lost_are_told_once_and_not_given_again() {
     let next = store.load().unwrap().next;
     assert_eq!((next.change, next.audit), (8, 3));
     store.write(&[change(8), audit(3, "three")], true).unwrap();
+    store.take_note_of_loss().unwrap();
     drop(store);
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(store.notices().len(), 0);
@@ -194,8 +198,10 @@ fn what_sled_lost_of_the_audit_log_comes_back_from_its_file() {
     store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
     store.tree(TreeName::Audit).remove(3_u64.to_be_bytes()).unwrap();
     drop(store);
+    // Nothing else says that something is gone: the numbers beside it are of before.
+    std::fs::remove_file(folder.path().join("acknowledged")).unwrap();
     let store = Store::open(folder.path()).unwrap();
-    assert_eq!(store.notices().len(), 0);
+    assert!(store.loss().unwrap().contains("begun meanwhile: three"), "{:?}", store.notices());
     let kept = store.load().unwrap().audit;
     assert_eq!(kept.last().map(|entry| (entry.sequence, entry.text.as_ref())), Some((3, "three")));
     assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());

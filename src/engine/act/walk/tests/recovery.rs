@@ -1,6 +1,7 @@
 //! What is made of a run whose program died, and of a step nobody hears of again.
 
 use super::*;
+use crate::engine::model::AuditEntry;
 
 #[test]
 fn an_act_cut_off_by_a_crash_is_unknown_and_never_begins_again_by_itself() {
@@ -237,4 +238,59 @@ fn what_an_attempt_says_too_late_settles_no_later_attempt() {
     }
     assert!(drive.report_of(2, &second, StepProgress::Exited { code: Some(0), took_ms: 1 }));
     assert!(matches!(drive.run.steps[2].state, StepState::Succeeded { .. }));
+}
+
+/// The log of a drive, as the store has it.
+fn log(drive: &Drive) -> Vec<AuditEntry> {
+    let entries = drive.audit.iter().zip(1..).map(|(note, sequence)| AuditEntry {
+        sequence,
+        at: Timestamp(7_000_000),
+        kind: note.kind,
+        by: Arc::clone(&note.by),
+        incident: None,
+        run: Some(drive.run.id),
+        text: Arc::clone(&note.text),
+    });
+    entries.collect()
+}
+
+#[test]
+fn a_step_whose_beginning_is_in_the_log_alone_is_unknown_and_cannot_be_approved_again() {
+    let mut drive = Drive::new(steps());
+    drive.walk_to_offered_act();
+    let before = drive.run.clone();
+    assert_eq!(before.steps[2].state, StepState::Waiting);
+    drive.approve(2).unwrap();
+    let begun = drive.run.steps[2].begun[0].id.clone();
+    let entries = log(&drive);
+    assert!(heed(&drive.run, entries.iter()).is_none(), "what the run knows changes nothing");
+
+    let outcome = heed(&before, entries.iter()).unwrap();
+    assert_eq!(outcome.run.steps[2].state, StepState::Unknown { since: Timestamp(7_000_000) });
+    assert_eq!(outcome.run.steps[2].begun[0].id, begun, "the whole identity is found again");
+    assert_eq!(outcome.run.state, RunState::Interrupted);
+    drive.run = outcome.run;
+    assert!(drive.approve(2).is_err());
+    assert!(heed(&drive.run, entries.iter()).is_none(), "a second start finds nothing new");
+}
+
+#[test]
+fn looks_and_the_words_of_a_command_begin_nothing() {
+    let mut drive = Drive::new(steps());
+    drive.walk_to_offered_act();
+    let (run, id) = (&drive.run, "0123456789abcdef");
+    assert_eq!(
+        intent::read(run, &intent::line("kubectl get pods", Purpose::Run, &name_of(run, 1), id)),
+        None,
+        "a check"
+    );
+    for purpose in [Purpose::DryRun, Purpose::Probe] {
+        assert_eq!(intent::read(run, &intent::line("x", purpose, &name_of(run, 2), id)), None);
+    }
+    let words = format!("echo ({}, id aaaaaaaaaaaa)", name_of(run, 0));
+    for purpose in [Purpose::Run, Purpose::Undo] {
+        let told = intent::line(&words, purpose, &name_of(run, 2), id);
+        assert_eq!(intent::read(run, &told), Some((2, purpose, "0123456789ab")));
+    }
+    assert_eq!(intent::read(run, "$ x (step 3 of RUN-1"), None);
 }
