@@ -99,7 +99,8 @@ fn an_engine_that_is_killed_is_started_again_and_one_that_is_stopped_is_not() {
     let home = Home::new(folder.path(), "");
     let mut session = home.console();
     // It has shown something, so there is something to look at when its engine is gone.
-    session.wait_for("none open");
+    session.wait_for("Now");
+    session.goes("it is being opened");
     let first = home.pid().unwrap();
     kill(first, Signal::SIGKILL).unwrap();
     session.wait_for("was started again");

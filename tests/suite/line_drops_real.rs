@@ -24,9 +24,11 @@ use super::walking::{self, Ground};
 const ACT_TAKES: &str = "1.5";
 /// As many acts as one incident may have.
 const STEPS: usize = 8;
-/// What a console tells once it is back.
+/// What a console tells once it is back, where something has happened.
 const AWAY: &str = "While you were away";
-/// What it tells as long as it is not.
+/// What it tells for a while in any case.
+const BACK: &str = "the engine is back";
+/// What it tells as long as it is not; where that is for a moment, it may never be painted.
 const OLD: &str = "Last heard from the engine";
 
 /// The far machine, and how it is reached.
@@ -158,12 +160,15 @@ struct Round<'a> {
 impl Round<'_> {
     /// Drops both lines; both are back at `place` without a key.
     fn drop_at(&mut self, place: &str) {
+        // A key takes the message of the last time away.
+        self.here.press(b"5");
+        self.here.goes(BACK);
         let begun = Instant::now();
         assert!(self.far.drop_lines() > 0, "nobody was served");
         // The one is left by its console, and somebody comes anew; the other comes back by itself.
         let new = self.far.console_there();
         std::mem::replace(&mut self.there, new).ends();
-        self.here.wait_for(OLD);
+        self.here.wait_for_any(&[OLD, AWAY, BACK]);
         comes_back(&mut self.here, place);
         self.took.here.push(begun.elapsed());
         comes_back(&mut self.there, place);

@@ -148,9 +148,14 @@ impl Session {
 
     /// Reads until `text` is on the screen.
     pub fn wait_for(&mut self, text: &str) {
+        self.wait_for_any(&[text]);
+    }
+
+    /// Reads until one of `texts` is on the screen.
+    pub fn wait_for_any(&mut self, texts: &[&str]) {
         let until = Instant::now() + PATIENCE;
-        while !self.screen.screen().contents().contains(text) {
-            assert!(Instant::now() < until, "no `{text}` on\n{}", self.screen.screen().contents());
+        while !texts.iter().any(|text| self.screen.screen().contents().contains(text)) {
+            assert!(Instant::now() < until, "no {texts:?} on\n{}", self.screen.screen().contents());
             let _ = self.take(Duration::from_millis(200));
         }
     }

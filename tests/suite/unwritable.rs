@@ -132,7 +132,7 @@ fn the_folder_of_somebody_else_is_left_alone() {
     }
     let home = Home::lay(0o700);
     let mut command = Command::new(home.at("hypo"));
-    command.arg("--state-dir").arg(home.at("state")).arg("incidents").env("HOME", home.folder.path());
+    command.arg("--state-dir").arg(home.at("state")).arg("serve").env("HOME", home.folder.path());
     let output = command.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && told.contains("belongs to the user 65534"), "{told}");

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::app::settings::Loaded;
 use crate::engine::attach::message::SettingsMark;
-use crate::engine::attach::place::{FileMark, Place, PlaceProblem};
+use crate::engine::attach::place::{FileMark, Listener, Place, PlaceProblem};
 use crate::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use crate::engine::handle::EngineHandle;
 use crate::engine::ingest::{StopSignal, StopSwitch, wall_clock};
@@ -47,7 +46,7 @@ impl Drop for Socket {
 /// The socket of an engine that is about to begin: without one it need not begin at all.
 pub(super) struct Listening {
     socket: Socket,
-    listener: UnixListener,
+    listener: Listener,
 }
 
 impl Listening {

@@ -77,6 +77,9 @@ pub enum PlaceProblem {
     },
 }
 
+/// Where consoles come in.
+pub type Listener = UnixListener;
+
 impl Place {
     /// The socket of the engine whose store is in `state_dir`.
     #[must_use]
@@ -95,7 +98,7 @@ impl Place {
     ///
     /// # Errors
     /// When the folder is open to others, the socket cannot be made, or what is there is not ours or is listened at.
-    pub fn listen(&self) -> Result<UnixListener, PlaceProblem> {
+    pub fn listen(&self) -> Result<Listener, PlaceProblem> {
         let folder = self.folder()?;
         let failed = |reason| PlaceProblem::Socket { path: self.socket.clone(), reason };
         let through = |name: &str| through(&folder, name);

@@ -147,6 +147,10 @@ fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Re
         Err(problem) if problem.is_of_the_disk() => return refused(problem, None),
         Err(problem) => return Err(problem),
     };
+    if let Some(refusal) = hold.refusal() {
+        let text = format!("cannot be written to ({refusal}): hypo only watches, and knows nothing of before");
+        return Ok(Kept { refusal: Some(Arc::from(text)), hold: Some(hold), ..Kept::default() });
+    }
     let opened = match open_within(&hold, settings) {
         Err(StoreError::Full { .. }) if matches!(Store::release_ballast(folder), Ok(true)) => {
             Store::open_held_and_load(Arc::clone(&hold))
