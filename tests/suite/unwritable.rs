@@ -113,7 +113,10 @@ fn a_folder_that_cannot_be_written_to_is_watched_from() {
     session.press(b"Q");
     session.ends_clean();
     let (code, text) = home.said(&["kill", "--reason", "smoke"]);
-    assert!(code == Some(0) && text.contains("the engine says: pulled the kill switch: smoke"), "{code:?} {text}");
+    assert!(
+        code == Some(0) && text.contains("the engine says: all is stopped, and that is not kept"),
+        "{code:?} {text}"
+    );
     let (code, text) = home.said(&["stop"]);
     assert!(code == Some(0) && text.contains("the engine ends"), "{code:?} {text}");
     let until = std::time::Instant::now() + PATIENCE;

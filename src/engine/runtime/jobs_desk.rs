@@ -184,6 +184,7 @@ impl JobsDesk {
 
     fn perform(&mut self, jobs: Vec<Job>) {
         let mut not_written = None;
+        let stops = jobs.iter().any(|job| matches!(job, Job::Kill(KillWord::On { .. })));
         for job in jobs {
             match (job, &not_written) {
                 (Job::Persist(records), _) => not_written = self.write(&records, true),
@@ -215,6 +216,11 @@ impl JobsDesk {
                 }
                 (Job::Reply { id, reply }, problem) => {
                     let reply = match problem {
+                        // What stops is in force all the same, and whoever stopped it must not think otherwise.
+                        Some(problem) if stops => {
+                            let reason = format!("all is stopped, and that is not kept: {problem}");
+                            Reply::Refused { reason: Arc::from(reason) }
+                        }
                         Some(problem) => Reply::Refused { reason: Arc::from(format!("not kept: {problem}")) },
                         None => reply,
                     };
