@@ -62,15 +62,22 @@ pub(super) fn told(loaded: &Loaded, wants: Wants) -> Result<Option<String>, Fail
     tokio_runtime()?.block_on(stop::told(&serving::place(loaded), wants))
 }
 
-/// What became of a request of this person to the engine that runs on this state directory, and what it showed before; `None`
-/// where none listens.
-pub(super) fn request(loaded: &Loaded, request: Request) -> Result<Option<(Arc<Snapshot>, Arc<str>)>, Failure> {
+/// That a request was done.
+pub(super) struct Done {
+    /// What the engine showed before.
+    pub before: Arc<Snapshot>,
+    /// What it says.
+    pub text: Arc<str>,
+}
+
+/// What became of a request of this person to the engine that runs on this state directory; `None` where none listens.
+pub(super) fn request(loaded: &Loaded, request: Request) -> Result<Option<Done>, Failure> {
     let cap = loaded.settings.console.read_only.then_some(Role::Viewer);
     let asked = async {
         let Some(joined) = join_open(loaded, cap).await? else { return Ok(None) };
         let before = Arc::clone(&joined.handle.snapshots().borrow());
         match joined.handle.send(&joined.welcome.person, request).await {
-            Ok(Reply::Done { text }) => Ok(Some((before, text))),
+            Ok(Reply::Done { text }) => Ok(Some(Done { before, text })),
             Ok(Reply::Refused { reason } | Reply::Lost { reason }) => Err(Failure::from(reason.to_string())),
             Err(_) => Err(Failure::from("the engine ended before it answered; look whether it was done")),
         }

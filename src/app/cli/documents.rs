@@ -50,13 +50,13 @@ pub(super) fn handover(common: &CommonArguments, arguments: &HandoverArguments) 
 fn hand_over(common: &CommonArguments, to: &str, note: &str) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
     let request = Request::HandOver { to: Arc::from(to), note: Arc::from(note) };
-    let Some((before, done)) = beside::request(&loaded, request)? else {
+    let Some(done) = beside::request(&loaded, request)? else {
         let place = loaded.paths.state_dir.display();
         return Err(format!("no engine runs on {place}, so nothing can be handed over; start one first").into());
     };
-    print(&postmortem::handover(&before))?;
+    print(&postmortem::handover(&done.before))?;
     output::line("")?;
-    output::line(&done)?;
+    output::line(&done.text)?;
     Ok(Exit::Done)
 }
 

@@ -48,7 +48,7 @@ fn take_off(loaded: &Loaded, file: &KillFile, by: Arc<str>, reason: Arc<str>) ->
         return Err("taking the kill switch off needs --reason: write why it is safe again".into());
     }
     match beside::request(loaded, Request::Release { reason: Arc::clone(&reason) })? {
-        Some((_, text)) => output::line(&format!("the engine says: {text}"))?,
+        Some(done) => output::line(&format!("the engine says: {}", done.text))?,
         None => {
             Store::prepare_folder(&loaded.paths.state_dir)?;
             file.write(&KillWord::Off { by, reason, at: Some(wall_clock::now()) })?;
