@@ -130,7 +130,13 @@ fn live(
             let sizes = move |bytes| {
                 status.send_if_modified(|status| std::mem::replace(&mut status.size_bytes, bytes) >> 20 != bytes >> 20);
             };
-            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes)))
+            let found = found.clone();
+            let told = move |text| {
+                if found.try_send(Input::LetGo(text)).is_err() {
+                    tracing::warn!("the engine has much to do; the audit log lets its oldest part go later");
+                }
+            };
+            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes)).telling(Box::new(told)))
         }
         (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, problem)),
         (None, None) => None,

@@ -142,7 +142,7 @@ fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Re
 fn open_within(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
     let hold = hold.map_or_else(|| Hold::take(folder), Ok)?;
     let (store, stored) = Store::open_held_and_load(hold)?;
-    if !Store::is_large(store.size_bytes()?, settings) {
+    if !store.is_large(settings)? {
         return Ok((store, stored));
     }
     let now = SettledClock::new(store.newest_at()).look(wall_clock::now(), Duration::ZERO);
