@@ -30,10 +30,15 @@ pub(super) fn stop(common: &CommonArguments, arguments: &StopArguments) -> Resul
         }
         // The socket goes first. Whoever may not look into the folder has waited long enough.
         let until = Instant::now() + CLOSING_WAIT;
-        while Instant::now() < until
-            && loaded.paths.state_dir.exists()
-            && matches!(Hold::take(&loaded.paths.state_dir), Err(StoreError::Held { .. }))
+        let folder = &loaded.paths.state_dir;
+        while folder.exists()
+            && let Err(problem @ StoreError::Held { .. }) = Hold::take(folder)
         {
+            if Instant::now() >= until {
+                let wait = CLOSING_WAIT.as_secs();
+                output::complain(&format!("{problem}, {wait} s after it stopped listening; its disk may hang"));
+                return Ok(Exit::Failed);
+            }
             sleep(LOOK).await;
         }
         Ok(Exit::Done)
