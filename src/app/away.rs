@@ -123,7 +123,8 @@ fn of_run(run: &Run, since: Timestamp, me: &str) -> Vec<String> {
             StepState::Skipped { at, by, reason } if *at > since && by.as_ref() != me => {
                 told.push(format!("{by} passed {} over: {reason}", step_name()));
             }
-            StepState::Unknown { since: begun } if *begun > since => {
+            // Its time is that of its beginning, which was seen; that its end was not is news, and stays so until it is settled.
+            StepState::Unknown { .. } if run.state.is_open() => {
                 told.push(format!("{} was interrupted; whether it happened is not known", step_name()));
             }
             _ => {}

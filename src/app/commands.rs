@@ -332,6 +332,12 @@ impl CommandInfo {
     pub fn is_act(&self) -> bool {
         self.danger != Observes
     }
+
+    /// True where it opens a text, which is no act before it is sent.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        matches!(self.command, C::Note | C::StatusUpdate | C::PostMortem | C::NoteAnswer | C::DraftRunbook)
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The keys of what is on the screen, made from the command table and the keymap.
 
+mod standing;
+
 use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::Layer;
 use super::picture;
 use super::state::AppState;
-use crate::engine::ask::intent::Intent;
-use crate::engine::model::{IncidentState, RunState, StepState};
-use crate::engine::snapshot::patches::Grouping;
-use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
+use crate::engine::model::RunId;
+use crate::engine::snapshot::rollout::{RolloutState, TargetState};
 use crate::views::context::KeyHint;
 use crate::views::people::asks_for_wheel;
-use crate::views::ui_state::{Overlay, PatchView, RowKey};
+use crate::views::ui_state::{Overlay, RowKey};
 
 /// The layers that count now, most specific first.
 #[must_use]
@@ -70,21 +70,21 @@ pub fn refresh(state: &mut AppState) {
             fits(state, info) && info.command != Command::Kill
         }
     };
-    let mut listed: Vec<(bool, &CommandInfo, Vec<String>)> = COMMANDS
+    let mut listed: Vec<(standing::Use, &CommandInfo, Vec<String>)> = COMMANDS
         .iter()
         .filter(|info| fits(info))
         .filter_map(|info| {
             let keys = state.keymap.keys_of(info.command, layers, fits);
-            (!keys.is_empty()).then(|| (is_of_use(state, info.command), info, keys))
+            (!keys.is_empty()).then(|| (standing::of(state, info), info, keys))
         })
         .collect();
-    listed.sort_by_key(|(is_of_use, ..)| !is_of_use);
+    listed.sort_by_key(|(of_use, ..)| *of_use);
     state.hint_commands = listed.iter().map(|(_, info, _)| info.command).collect();
     state.hints = listed
         .into_iter()
         .map(|(_, info, keys)| KeyHint {
             keys: keys.first().cloned().unwrap_or_default(),
-            short: short(state, info).to_owned(),
+            short: short(state, info),
             help: help(state, info, &keys),
             is_act: info.is_act(),
         })
@@ -92,22 +92,57 @@ pub fn refresh(state: &mut AppState) {
 }
 
 /// What a key is called where it stands for more than one thing: by what it would do now.
-fn short(state: &AppState, info: &CommandInfo) -> &'static str {
-    if state.ui.overlay == Overlay::Asking {
-        match info.command {
-            Command::Submit if state.ui.talk.prompt.text.is_empty() => return "open",
-            Command::Submit => return "ask",
-            _ => {}
+fn short(state: &AppState, info: &CommandInfo) -> String {
+    let named = match info.command {
+        Command::Submit if state.ui.overlay == Overlay::Asking => {
+            Some(if state.ui.talk.prompt.text.is_empty() { "open" } else { "ask" })
         }
+        Command::Freeze if state.ui.is_frozen => Some("go on"),
+        Command::Kill if state.snapshot.kill.is_some() => Some("take switch off"),
+        Command::Approve => beginning(state),
+        Command::Wheel => return wheel(state),
+        Command::KeepWheel if asks_for_wheel(&state.snapshot, &state.ui.me).is_some() => Some("keep it"),
+        _ => None,
+    };
+    named.or_else(|| short_of_rollout(state, info.command)).unwrap_or(info.short).to_owned()
+}
+
+/// What [`Command::Approve`] is where no run is under way.
+fn beginning(state: &AppState) -> Option<&'static str> {
+    let incident = state.incident().filter(|_| !state.run().is_some_and(|run| run.state.is_open()))?;
+    let proposals = picture::proposals(&state.snapshot, incident.id);
+    let selected = match state.selected() {
+        Some((_, RowKey::Proposal(id))) => Some(id),
+        _ => None,
+    };
+    let chosen = proposals.iter().find(|(proposal, _)| Some(&proposal.runbook.id) == selected.as_ref());
+    let (_, ran_as): &(_, Option<RunId>) = chosen.or_else(|| proposals.first())?;
+    Some(if ran_as.is_some() { "begin anew" } else { "begin" })
+}
+
+/// What [`Command::Wheel`] does: give it to whom, or ask for it.
+fn wheel(state: &AppState) -> String {
+    if let Some((_, by)) = asks_for_wheel(&state.snapshot, &state.ui.me) {
+        return format!("give {by} the wheel");
     }
-    let Some(kept) = picture::rollout(&state.snapshot, &state.ui) else { return info.short };
-    let rollout = &kept.rollout;
+    let of_run = state.run().and_then(|run| state.snapshot.wheels.get(&run.id));
+    match of_run {
+        Some(wheel) if wheel.driver == state.ui.me => "give wheel",
+        Some(wheel) if wheel.asked.as_ref().is_some_and(|asked| asked.by == state.ui.me) => "ask again",
+        _ => "ask for wheel",
+    }
+    .to_owned()
+}
+
+/// What a key does with the rollout on the screen.
+fn short_of_rollout(state: &AppState, command: Command) -> Option<&'static str> {
+    let rollout = &picture::rollout(&state.snapshot, &state.ui)?.rollout;
     let is_unknown = || {
         let Some((_, RowKey::RolloutTarget(_, name))) = state.selected() else { return false };
         let record = rollout.targets.get(&*name);
         record.is_some_and(|record| matches!(record.state, TargetState::Unknown { .. }))
     };
-    match (info.command, &rollout.state) {
+    Some(match (command, &rollout.state) {
         (Command::HoldRollout, RolloutState::Paused { .. }) => "go on",
         (Command::HoldRollout, _) => "pause",
         (Command::PlanRollout, _) => "plan anew",
@@ -115,8 +150,8 @@ fn short(state: &AppState, info: &CommandInfo) -> &'static str {
         (Command::AnswerNo, _) if is_unknown() => "it is not there",
         (Command::AnswerYes, _) => "good enough",
         (Command::AnswerNo, _) => "not good",
-        _ => info.short,
-    }
+        _ => return None,
+    })
 }
 
 /// The sentence in help, with the keys that the bottom line has no room for.
@@ -133,121 +168,5 @@ fn help(state: &AppState, info: &CommandInfo, keys: &[String]) -> String {
     match keys {
         [_, others @ ..] if !others.is_empty() => format!("{}: {} (also {})", info.title, info.help, others.join(", ")),
         _ => format!("{}: {}", info.title, info.help),
-    }
-}
-
-/// True once the time has come for an update on the incident.
-fn is_update_due(state: &AppState) -> bool {
-    let due = state.incident().and_then(|incident| state.snapshot.updates_due.get(&incident.id));
-    due.is_some_and(|at| *at <= state.snapshot.at)
-}
-
-/// True where the step that is offered shows its effect without having it.
-fn can_be_tried(state: &AppState) -> bool {
-    let step = state.run().and_then(|run| run.steps.get(run.current_step()?));
-    step.is_some_and(|step| {
-        step.state == StepState::Waiting && step.bound.spec.act().is_some_and(|act| act.dry_run.is_some())
-    })
-}
-
-/// False for what would be refused as things stand; such keys are listed last.
-fn is_of_use(state: &AppState, command: Command) -> bool {
-    let step = || state.run().and_then(|run| run.steps.get(run.current_step()?)).map(|step| &step.state);
-    let is_active = || state.run().is_some_and(|run| run.state == RunState::Active);
-    let is_open = || state.run().is_some_and(|run| run.state.is_open());
-    let is_held = || state.snapshot.kill.is_some() || !state.snapshot.autonomy.breaker.is_empty();
-    let incident = || state.incident().map(|incident| incident.state);
-    match command {
-        Command::Approve => {
-            let has_proposal =
-                state.incident().is_some_and(|incident| state.snapshot.proposals.contains_key(&incident.id));
-            (is_active() && matches!(step(), Some(StepState::Waiting))) || (!is_open() && has_proposal)
-        }
-        Command::Skip => is_active() && matches!(step(), Some(StepState::Waiting)),
-        Command::DryRun => is_active() && can_be_tried(state),
-        Command::Stop => is_open(),
-        Command::Policy => is_held(),
-        Command::ResetBreaker => !state.snapshot.autonomy.breaker.is_empty(),
-        Command::Kill => state.snapshot.kill.is_some(),
-        Command::Happened | Command::NotHappened | Command::Probe => {
-            matches!(step(), Some(StepState::Unknown { .. }))
-        }
-        Command::Retry => matches!(step(), Some(StepState::Failed { .. })),
-        Command::Resume => state.run().is_some_and(|run| run.state == RunState::Paused),
-        Command::Undo => state.run().is_some_and(|run| run.has_acted()),
-        Command::RunFrom | Command::EditRun | Command::TakeWheel | Command::HandOver => false,
-        Command::KeepWheel => asks_for_wheel(&state.snapshot, &state.ui.me).is_some(),
-        Command::Wheel => {
-            let wheel = state.run().and_then(|run| state.snapshot.wheels.get(&run.id));
-            wheel.is_some_and(|wheel| wheel.driver != state.ui.me || wheel.asked.is_some())
-        }
-        Command::People => state.snapshot.present.iter().any(|present| present.name != state.ui.me),
-        Command::Acknowledge => matches!(incident(), Some(IncidentState::Open | IncidentState::Reopened)),
-        Command::StatusUpdate => is_update_due(state),
-        Command::PostMortem | Command::Reopen => incident() == Some(IncidentState::Resolved),
-        Command::Own | Command::Note | Command::Evidence => incident().is_some(),
-        Command::WithdrawException => matches!(state.selected(), Some((_, RowKey::PatchException(_)))),
-        Command::DeferPatch | Command::AcceptRisk => {
-            let row = state.selected().map(|(_, row)| row);
-            matches!(row, Some(RowKey::Patch(_) | RowKey::PatchGroup(Grouping::Advisory, _)))
-        }
-        Command::GroupPatches => state.ui.patch_view == PatchView::Queue,
-        Command::PlanRollout => {
-            let row = state.selected().map(|(_, row)| row);
-            let may_be_anew = picture::rollout(&state.snapshot, &state.ui)
-                .is_some_and(|kept| !kept.rollout.is_over() && kept.rollout.begun == 0);
-            matches!(row, Some(RowKey::Patch(_))) && state.ui.patch_view == PatchView::Queue || may_be_anew
-        }
-        Command::ApproveRollout
-        | Command::HoldRollout
-        | Command::StopRollout
-        | Command::RollBack
-        | Command::SkipTarget
-        | Command::AnswerYes
-        | Command::AnswerNo
-        | Command::ShortenSoak => {
-            let kept = picture::rollout(&state.snapshot, &state.ui).filter(|kept| !kept.rollout.is_over());
-            kept.is_some_and(|kept| is_of_use_on(state, kept, command))
-        }
-        Command::NoteAnswer => {
-            incident().is_some() && state.ui.talk.exchanges.iter().any(|asked| asked.answer().is_some())
-        }
-        Command::DraftRunbook => state
-            .ui
-            .talk
-            .exchanges
-            .last()
-            .and_then(|asked| asked.answer())
-            .is_some_and(|answer| answer.intent == Intent::Remediation),
-        Command::Complete => !state.ui.talk.prompt.matches.is_empty(),
-        Command::SeverityUp | Command::SeverityDown | Command::Mitigate | Command::Resolve => false,
-        _ => true,
-    }
-}
-
-/// The same of a rollout that is not over.
-fn is_of_use_on(state: &AppState, kept: &KeptRollout, command: Command) -> bool {
-    let rollout = &kept.rollout;
-    let row = state.selected().map(|(_, row)| row);
-    let record = match &row {
-        Some(RowKey::RolloutTarget(_, name)) => rollout.targets.get(&**name),
-        _ => None,
-    };
-    match command {
-        Command::ApproveRollout => rollout.state == RolloutState::Proposed || !rollout.is_approved(),
-        Command::HoldRollout => matches!(rollout.state, RolloutState::Running | RolloutState::Paused { .. }),
-        Command::SkipTarget => {
-            let is_back = matches!(&row, Some(RowKey::RolloutTarget(_, name)) if rollout.is_to_be_undone(name));
-            is_back || record.is_some_and(|record| record.state.is_waiting())
-        }
-        Command::ShortenSoak => matches!(rollout.soak, Soak::Running { .. }),
-        Command::RollBack => !rollout.carriers().is_empty(),
-        Command::StopRollout => true,
-        _ => {
-            matches!(rollout.soak, Soak::Undecided { .. })
-                || record.is_some_and(|record| {
-                    record.state.is_undecided() || matches!(record.state, TargetState::Unknown { .. })
-                })
-        }
     }
 }

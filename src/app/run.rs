@@ -30,7 +30,7 @@ use super::mouse_read;
 use super::options::ConsoleOptions;
 use super::state::AppState;
 use super::terminal::clipboard::{copied_part, copy_sequence};
-use super::terminal::guard::TerminalGuard;
+use super::terminal::guard::{self, TerminalGuard};
 use super::terminal::input::{self, Input};
 use super::terminal::screen::{Output, Painter, terminal_size};
 use super::terminal::signals::{Notice, Signals};
@@ -247,7 +247,14 @@ impl Console {
             Wake::Told(number, telling) => self.tell(Message::Told(number, telling)),
             // One that ends before it showed anything has said why, and has nothing to be looked at.
             Wake::Link(Link::Ended(_)) if self.state.snapshot.is_before_the_first() => self.is_left = true,
-            Wake::Link(link) => self.tell(Message::Link(link, self.link.unheard_ms())),
+            Wake::Link(link) => {
+                let is_back = matches!(link, Link::Up | Link::Started);
+                self.tell(Message::Link(link, self.link.unheard_ms()));
+                // From here on keys act again: on what the engine shows now.
+                if is_back {
+                    self.take_picture();
+                }
+            }
             Wake::Picture(true) => self.has_picture = true,
             Wake::Picture(false) => {
                 self.is_engine_alive = false;
@@ -361,8 +368,9 @@ impl Console {
 }
 
 impl Drop for Console {
-    /// However it ends, what a person has begun is kept.
+    /// However it ends, what a person has begun is kept. The terminal comes first: a disk may hang.
     fn drop(&mut self) {
+        guard::restore();
         let now = wall_clock();
         let left = LeftOff::of(&self.state, self.keeper.last(), now);
         self.keeper.end(left, now);

@@ -15,7 +15,7 @@ use super::offered::Offered;
 use super::palette::Palette;
 use super::picture;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use crate::engine::model::{Incident, IncidentId, Run};
+use crate::engine::model::{Incident, IncidentId, Role, Run};
 use crate::engine::request::Request;
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
@@ -252,6 +252,12 @@ impl AppState {
     #[must_use]
     pub fn run(&self) -> Option<&Arc<Run>> {
         picture::run(&self.snapshot, &self.ui)
+    }
+
+    /// How much this person may ask for; `None` where the engine names nobody who is here.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.snapshot.present.iter().filter(|present| present.name == self.ui.me).map(|present| present.role).max()
     }
 
     /// Says something in the message line.

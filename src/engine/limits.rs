@@ -293,6 +293,9 @@ pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
 pub const INQUIRIES_PER_CONSOLE_MAX: usize = 4;
 /// A connection says what it wants within this time, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 2_000;
+/// A console says that it is there every five seconds; one that says nothing for so long, in milliseconds, is let go of, and its
+/// person counts as gone.
+pub const CONSOLE_SILENT_MS_MAX: u64 = 30_000;
 /// A console that takes nothing for so long, in milliseconds, is let go of.
 pub const WRITE_STALL_MS_MAX: u64 = 20_000;
 /// Between two pictures to one console, in milliseconds.

@@ -9,6 +9,7 @@ mod ask;
 mod executors;
 mod outbound;
 mod patches;
+mod paths;
 mod people;
 mod policy;
 mod rollout;

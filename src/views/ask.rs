@@ -80,13 +80,13 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &'s UiState) -> Vec<Entry<Piece<'
                 "Ask in your own words. Every answer says what it rests on, and nothing is ever done from here.",
             )));
             entries.push(Entry::fixed(Piece::Blank));
-            entries.push(Entry::fixed(Piece::Heading("To begin with")));
+            entries.push(Entry::heading(Piece::Heading("To begin with")));
             let incident = super::focus::incident(snapshot, ui).map(Arc::as_ref);
             entries.extend(suggestions(incident).iter().map(|text| next(text)));
         }
         Some(Outcome::Answered(_, answer)) if !answer.next.is_empty() => {
             let is_doubt = answer.state == AnswerState::Ambiguous;
-            entries.push(Entry::fixed(Piece::Heading(if is_doubt { "Which is meant" } else { "Then" })));
+            entries.push(Entry::heading(Piece::Heading(if is_doubt { "Which is meant" } else { "Then" })));
             entries.extend(answer.next.iter().map(|text| next(text)));
         }
         Some(_) => {}
@@ -246,7 +246,8 @@ fn lines(pen: Pen<'_>, entry: &Entry<Piece<'_>>, width: usize) -> Vec<Entry<Line
         Piece::Next(question) => plain(pen, Role::Text, "  ", question, width),
     };
     let mut key = entry.key.clone();
-    lines.into_iter().map(|line| Entry { key: key.take(), what: line }).collect()
+    let is_heading = entry.is_heading;
+    lines.into_iter().map(|line| Entry { key: key.take(), what: line, is_heading }).collect()
 }
 
 /// Text behind a label, broken into lines.

@@ -31,7 +31,7 @@ pub fn lines(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'sta
     }
     // The first pane lists its sources one by one, and the log does not age.
     if !is_now && ctx.ui.pane != Pane::Log {
-        lines.extend(down(pen, ctx));
+        lines.extend(down(pen, ctx, width));
     }
     lines.extend(backfill(pen, ctx, width));
     lines
@@ -42,7 +42,8 @@ const PROBLEM_ROWS_MAX: usize = 3;
 
 fn wrapped(pen: Pen<'_>, mark: &str, content: &str, width: usize) -> Vec<Line<'static>> {
     let indent = text::width(&text::clean(mark, pen.glyphs));
-    let rows = text::wrap(content, width.saturating_sub(indent + 1), pen.glyphs);
+    let content = text::without_os_number(content);
+    let rows = text::wrap(&content, width.saturating_sub(indent + 1), pen.glyphs);
     let line = |(index, row): (usize, &String)| {
         let head = if index == 0 { mark.to_owned() } else { " ".repeat(indent) };
         Line::from(pen.span(Role::TextProblem, &format!("{head}{row}")))
@@ -65,27 +66,59 @@ fn files(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Vec<Line<'static>
     lines
 }
 
-/// How old everything else on the screen is.
+/// How old everything else on the screen is, and what can be done meanwhile.
 fn last_heard(unheard: &Unheard) -> String {
     let age = text::short_age(unheard.ms);
-    let why = unheard.why.as_deref().unwrap_or("it is there, and nothing comes");
-    format!("Last heard from the engine {age} ago ({why}); what is shown is that old, and nothing can be done by it")
+    let (why, can) = match &unheard.why {
+        Some(why) => (why.as_ref(), "; `hypo kill` in a shell there stops everything"),
+        None => ("it is there, and nothing comes", ""),
+    };
+    format!(
+        "Last heard from the engine {age} ago ({why}). The screen is that old; keys that act wait until it answers{can}."
+    )
 }
 
-fn down(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Option<Line<'static>> {
+/// The first source that is silent. What mends it stands at the end, so that other things give way first.
+fn down(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Option<Line<'static>> {
     let mut down = focus::down(ctx.snapshot);
     let (source, since, reason) = down.next()?;
-    let first = format!(
-        " ✗ {} down since {} ({}): {reason}",
-        source.source,
-        text::clock(since, ctx.now),
-        text::age(ctx.now.since_ms(since))
-    );
-    let text = match down.count() {
-        0 => first,
-        more => format!("{first} (and {more} more)"),
+    let age = text::age(ctx.now.since_ms(since));
+    let clock = text::clock(since, ctx.now);
+    let more = match down.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
     };
-    Some(Line::from(pen.span(Role::TextProblem, &text)))
+    let reason = text::without_os_number(reason);
+    let short = without_address(&reason);
+    let name = &source.source;
+    let choices = [
+        format!(" ✗ {name} down since {clock} ({age}): {reason}{more}"),
+        format!(" ✗ {name} down since {clock} ({age}): {short}{more}"),
+        format!(" ✗ {name} down {age}: {short}{more}"),
+    ];
+    Some(Line::from(pen.span(Role::TextProblem, &text::fitting(choices, width, pen.glyphs))))
+}
+
+/// Without the addresses in it, which the first pane and the settings have.
+fn without_address(reason: &str) -> String {
+    let is_address = |word: &str| word.contains("://");
+    let mut words: Vec<String> = Vec::new();
+    for word in reason.split(' ') {
+        if !is_address(word) {
+            words.push(word.to_owned());
+            continue;
+        }
+        // `refused at http://loki:3100: is it …` is `refused: is it …`.
+        if words.last().is_some_and(|before| matches!(before.as_str(), "at" | "from" | "to")) {
+            words.pop();
+        }
+        let mark: String = word.chars().last().filter(|c| ":;,".contains(*c)).into_iter().collect();
+        match words.last_mut() {
+            Some(before) => before.push_str(&mark),
+            None => words.push("it".to_owned()),
+        }
+    }
+    words.join(" ")
 }
 
 fn backfill(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Option<Line<'static>> {

@@ -46,7 +46,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
         let from = occasion.from.max(snapshot.at);
         let of_day = from.to_datetime().format("%a %Y-%m-%d").to_string();
         if of_day != day {
-            entries.push(Entry::fixed(Row::Day(of_day.clone())));
+            entries.push(Entry::heading(Row::Day(of_day.clone())));
             day = of_day;
         }
         let key = RowKey::Occasion(occasion.from.0, occasion.name.as_str().into());

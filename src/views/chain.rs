@@ -70,7 +70,7 @@ pub fn entries(snapshot: &Snapshot, ui: &UiState) -> Vec<Entry<Row>> {
             })
             .collect();
         if !rows.is_empty() {
-            entries.push(Entry::fixed(Row::Heading(layer.heading)));
+            entries.push(Entry::heading(Row::Heading(layer.heading)));
             entries.extend(rows);
         }
     }

@@ -20,6 +20,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, ctx: &ViewContext<'_>) {
             let pen = canvas.pen;
             vec![pen.span(Role::Input, &ctx.ui.pending), pen.span(Role::TextMuted, " …  Esc drops it")]
         }
+        // A box names its own keys.
+        None if ctx.ui.overlay.is_box() => Vec::new(),
         None => hints(canvas, usize::from(area.width).saturating_sub(6), ctx.hints),
     };
     canvas.rule(area, 0, ("└", "┘"), spans, Vec::new());
@@ -33,9 +35,10 @@ fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
     let pen = canvas.pen;
     let (role, symbol) = if notice.is_problem { (Role::NoticeProblem, "✗ ") } else { (Role::Notice, "") };
     let width = usize::from(area.width).saturating_sub(4);
-    let mut lines = text::wrap(&format!("{symbol}{}", notice.text), width, pen.glyphs);
+    let told = format!("{symbol}{}", text::without_os_number(&notice.text));
+    let mut lines = text::wrap(&told, width, pen.glyphs);
     if lines.len() > NOTICE_ROWS_MAX || lines.len() > usize::from(area.y) {
-        lines = vec![text::truncate(&format!("{symbol}{}", notice.text), width, pen.glyphs)];
+        lines = vec![text::truncate(&told, width, pen.glyphs)];
     }
     let last = lines.pop().unwrap_or_default();
     let above = u16::try_from(lines.len()).unwrap_or(0);

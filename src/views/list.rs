@@ -17,17 +17,29 @@ pub struct Entry<T> {
     pub key: Option<RowKey>,
     /// What is drawn.
     pub what: T,
+    /// True above rows that it names: alone it says nothing.
+    pub is_heading: bool,
 }
 
 impl<T> Entry<T> {
     /// A row.
     pub fn row(key: RowKey, what: T) -> Self {
-        Self { key: Some(key), what }
+        Self { key: Some(key), what, is_heading: false }
     }
 
     /// A line between rows.
     pub fn fixed(what: T) -> Self {
-        Self { key: None, what }
+        Self { key: None, what, is_heading: false }
+    }
+
+    /// A line, which can be selected where it has a key.
+    pub fn keyed(key: Option<RowKey>, what: T) -> Self {
+        Self { key, what, is_heading: false }
+    }
+
+    /// A line above rows that it names: it is drawn where one of them is.
+    pub fn heading(what: T) -> Self {
+        Self { key: None, what, is_heading: true }
     }
 }
 
@@ -143,7 +155,9 @@ pub fn draw<T>(
 ) -> Window {
     let window = window(&entries.iter().map(|entry| entry.key.as_ref()), list, usize::from(area.height));
     let width = usize::from(area.width).saturating_sub(MARKER_WIDTH + 1);
-    let visible = entries.iter().enumerate().skip(window.offset).take(usize::from(area.height));
+    let end = entries.len().min(window.offset + usize::from(area.height));
+    let is_cut_off = end.checked_sub(1).and_then(|last| entries.get(last)).is_some_and(|last| last.is_heading);
+    let visible = entries.iter().enumerate().take(end - usize::from(is_cut_off)).skip(window.offset);
     for ((index, entry), row) in visible.zip(0_u16..) {
         let is_selected = window.selected == Some(index);
         let marker = if is_selected { "▶" } else { " " };

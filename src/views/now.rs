@@ -87,7 +87,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
         if !entries.is_empty() {
             entries.push(Entry::fixed(Row::Blank));
         }
-        entries.push(Entry::fixed(Row::Heading(heading)));
+        entries.push(Entry::heading(Row::Heading(heading)));
         entries.extend(rows);
     }
     entries

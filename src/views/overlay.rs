@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::ask;
 use super::away;
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Pen};
 use super::context::ViewContext;
 use super::entry;
 use super::evidence;
@@ -52,85 +52,112 @@ fn draw_box(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) -> usize
         Overlay::Note { incident, what } => note(canvas, body, ctx, *incident, *what),
         Overlay::Evidence { hypothesis, offset } => {
             let Some(incident) = focus::incident(ctx.snapshot, ctx.ui) else { return 0 };
-            let keys = scroll_keys(ctx, &[("next", "next hypothesis")]);
-            let inner = open(canvas, body, (100, 40), &format!("Evidence for {}", incident.id), &keys);
-            let lines = evidence::lines(canvas.pen, ctx.snapshot, incident, *hypothesis, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let title = format!("Evidence for {}", incident.id);
+            let panel = Panel { size: (100, 40), title: &title, keys: &[("next", "next hypothesis")], offset: *offset };
+            return scrolled(canvas, body, ctx, &panel, |pen, width| {
+                evidence::lines(pen, ctx.snapshot, incident, *hypothesis, width)
+            });
         }
         Overlay::Entry { row, offset } => {
             let incident = entry::incident_of(ctx.snapshot, row).map(|(incident, _)| format!("go to {incident}"));
             let keys: Vec<_> = incident.iter().map(|go| ("open", go.as_str())).collect();
             let title = entry::title(ctx.snapshot, row);
-            let inner = open(canvas, body, (90, 32), &title, &scroll_keys(ctx, &keys));
-            let lines = entry::lines(canvas.pen, ctx, row, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel { title: &title, keys: &keys, ..Panel::of("", *offset) };
+            return scrolled(canvas, body, ctx, &panel, |pen, width| entry::lines(pen, ctx, row, width));
         }
         Overlay::Habits { offset } => {
-            let keys = scroll_keys(ctx, &[]);
-            let inner = open(canvas, body, (90, 32), "What was learnt to set aside", &keys);
-            let lines = habits::lines(canvas.pen, ctx, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel::of("What was learnt to set aside", *offset);
+            return scrolled(canvas, body, ctx, &panel, |pen, width| habits::lines(pen, ctx, width));
         }
         Overlay::Policy { offset } => {
-            let keys = scroll_keys(ctx, &[]);
-            let inner = open(canvas, body, (90, 32), "What may begin by itself", &keys);
-            let lines = policy::lines(canvas.pen, ctx, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel::of("What may begin by itself", *offset);
+            return scrolled(canvas, body, ctx, &panel, |pen, width| policy::lines(pen, ctx, width));
         }
         Overlay::People { offset } => {
-            let inner = open(canvas, body, (90, 32), "Who is here", &scroll_keys(ctx, &[]));
-            let lines = people::lines(canvas.pen, ctx, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel::of("Who is here", *offset);
+            return scrolled(canvas, body, ctx, &panel, |pen, width| people::lines(pen, ctx, width));
         }
         Overlay::Away { away, offset } => {
-            let inner = open(canvas, body, (90, 20), "While you were away", &scroll_keys(ctx, &[]));
-            let lines = away::lines(canvas.pen, ctx, away, usize::from(inner.width));
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel { size: (90, 20), ..Panel::of("While you were away", *offset) };
+            return scrolled(canvas, body, ctx, &panel, |pen, width| away::lines(pen, ctx, away, width));
         }
         Overlay::Why { anomaly, offset } => {
             let incident = ctx.snapshot.anomaly(*anomaly).and_then(|anomaly| anomaly.incident);
             let go = incident.map(|incident| format!("go to {incident}"));
             let keys: Vec<_> = go.iter().map(|go| ("open", go.as_str())).collect();
             let title = format!("Why {anomaly} is an anomaly");
-            let inner = open(canvas, body, (90, 32), &title, &scroll_keys(ctx, &keys));
-            let lines = match ctx.snapshot.anomaly(*anomaly) {
-                Some(anomaly) => why::lines(canvas.pen, ctx, anomaly, usize::from(inner.width)),
-                None => vec![Line::from(canvas.pen.plain("It is over, and no longer in the picture."))],
-            };
-            return scrolled(canvas, inner, &lines, *offset);
+            let panel = Panel { title: &title, keys: &keys, ..Panel::of("", *offset) };
+            return scrolled(canvas, body, ctx, &panel, |pen, width| match ctx.snapshot.anomaly(*anomaly) {
+                Some(anomaly) => why::lines(pen, ctx, anomaly, width),
+                None => vec![Line::from(pen.plain("It is over, and no longer in the picture."))],
+            });
         }
     }
     0
 }
 
-/// The keys of a box that only shows, with what else it knows.
-fn scroll_keys(ctx: &ViewContext<'_>, more: &[(&str, &str)]) -> String {
-    let wanted = [&[("down", "down"), ("up", "up")][..], more, &[("back", "back")][..]].concat();
-    let keys = keys_line(ctx.hints, &wanted);
+/// A box of lines that are scrolled.
+struct Panel<'p> {
+    size: (u16, u16),
+    title: &'p str,
+    /// The keys that it knows beside those that scroll it and close it.
+    keys: &'p [(&'p str, &'p str)],
+    offset: usize,
+}
+
+impl<'p> Panel<'p> {
+    fn of(title: &'p str, offset: usize) -> Self {
+        Self { size: (90, 32), title, keys: &[], offset }
+    }
+}
+
+/// The keys of a box, with those that move only where there is something to move to.
+fn box_keys(ctx: &ViewContext<'_>, more: &[(&str, &str)], moves: bool) -> String {
+    let moving: &[(&str, &str)] = if moves { &[("down", "down"), ("up", "up")] } else { &[] };
+    let keys = keys_line(ctx.hints, &[moving, more, &[("back", "back")]].concat());
     // A box lies over the row in which keys that wait are shown.
     if ctx.ui.pending.is_empty() { keys } else { format!("{} …  {keys}", ctx.ui.pending) }
 }
 
+/// Where a box of at most this size is in the body.
+fn boxed(body: Rect, (width, height): (u16, u16)) -> Rect {
+    // One that would nearly cover the pane covers it whole, edge on edge.
+    let whole = |size: u16, slack: u16, of: u16| if size.saturating_add(slack) >= of { of } else { size };
+    layout::centred(body, whole(width, 4, body.width), whole(height, 2, body.height))
+}
+
+/// The area of a box for its text.
+fn inner(area: Rect) -> Rect {
+    let inside = layout::inside(area);
+    Rect { x: inside.x + inside.width.min(1), width: inside.width.saturating_sub(2), ..inside }
+}
+
 /// Opens a box of at most this size in the middle of the body; returns the area for its text.
-pub fn open(canvas: &mut Canvas<'_>, body: Rect, (width, height): (u16, u16), title: &str, keys: &str) -> Rect {
-    // A box that would nearly cover the pane covers it whole, edge on edge.
-    let width = if width + 4 >= body.width { body.width } else { width };
-    let area = layout::centred(body, width, height);
+pub fn open(canvas: &mut Canvas<'_>, body: Rect, size: (u16, u16), title: &str, keys: &str) -> Rect {
+    let area = boxed(body, size);
     canvas.clear(area);
     canvas.sides(area);
     let pen = canvas.pen;
     canvas.rule(area, 0, ("┌", "┐"), vec![pen.span(Role::PaneTitle, title)], Vec::new());
     let keys = vec![pen.span(Role::Key, keys)];
     canvas.rule(area, area.height.saturating_sub(1), ("└", "┘"), keys, Vec::new());
-    let inside = layout::inside(area);
-    Rect { x: inside.x + inside.width.min(1), width: inside.width.saturating_sub(2), ..inside }
+    inner(area)
 }
 
-/// Draws lines from `offset` on, as far as there is more below than fits; returns the largest offset of use.
-fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line<'static>], offset: usize) -> usize {
+/// Draws a box and its lines from an offset on, as far as there is more below than fits; returns the largest offset of use.
+fn scrolled<'t>(
+    canvas: &mut Canvas<'t>,
+    body: Rect,
+    ctx: &ViewContext<'_>,
+    panel: &Panel<'_>,
+    lines: impl FnOnce(Pen<'t>, usize) -> Vec<Line<'static>>,
+) -> usize {
+    let area = inner(boxed(body, panel.size));
+    let lines = lines(canvas.pen, usize::from(area.width));
     let height = usize::from(area.height);
     let offset_max = lines.len().saturating_sub(height);
-    let offset = offset.min(offset_max);
+    open(canvas, body, panel.size, panel.title, &box_keys(ctx, panel.keys, offset_max > 0));
+    let offset = panel.offset.min(offset_max);
     for (row, line) in (0..area.height).zip(lines.iter().skip(offset)) {
         canvas.line(area, row, line.clone());
     }
@@ -162,12 +189,27 @@ fn choose(canvas: &mut Canvas<'_>, area: Rect, count: usize, selected: usize, li
     }
 }
 
+/// From so many rows on the chosen line's sentence stands whole below the list, in so many.
+const HELP_ROWS_MIN: u16 = 12;
+const HELP_TOLD_ROWS: u16 = 3;
+
 fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: usize) {
     let title = format!("Help for {}", ctx.ui.pane.title());
-    let keys = scroll_keys(ctx, &[("open", "do it")]);
+    let mut keys = box_keys(ctx, &[("open", "do it")], ctx.hints.len() > 1);
+    if ctx.hints.iter().any(|hint| hint.is_act) {
+        keys.push_str("  ! changes something");
+    }
     let inner = open(canvas, body, (100, 40), &title, &keys);
+    let told = if inner.height >= HELP_ROWS_MIN { HELP_TOLD_ROWS } else { 0 };
+    let (list, below) = layout::split_top(inner, inner.height - told);
     let pen = canvas.pen;
-    choose(canvas, inner, ctx.hints.len(), selected, |index| {
+    if let (Some(hint), true) = (ctx.hints.get(selected.min(ctx.hints.len().saturating_sub(1))), told > 0) {
+        let lines = text::wrap(&hint.help, usize::from(below.width), pen.glyphs);
+        for (row, line) in (0..below.height).zip(lines) {
+            canvas.line(below, row, pen.span(Role::TextStrong, &line));
+        }
+    }
+    choose(canvas, list, ctx.hints.len(), selected, |index| {
         let Some(hint) = ctx.hints.get(index) else { return Line::default() };
         let role = if hint.is_act { Role::KeyAct } else { Role::Key };
         let mark = if hint.is_act { "! " } else { "  " };
@@ -179,7 +221,8 @@ fn help(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, selected: us
 fn sources(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, row: &RowKey, selected: usize) {
     let sources = ask::sources(ctx.snapshot, ctx.ui, row);
     let height = u16::try_from(sources.len().min(14) + 2).unwrap_or(16);
-    let inner = open(canvas, body, (60, height), "What this rests on", &scroll_keys(ctx, &[("open", "go there")]));
+    let keys = box_keys(ctx, &[("open", "go there")], sources.len() > 1);
+    let inner = open(canvas, body, (60, height), "What this rests on", &keys);
     let pen = canvas.pen;
     choose(canvas, inner, sources.len(), selected, |index| {
         sources.get(index).map(|source| Line::from(pen.plain(source))).unwrap_or_default()

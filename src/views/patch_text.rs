@@ -36,7 +36,7 @@ pub fn subject(patch: &Patch) -> String {
     }
 }
 
-/// When something is due: `✗ late 3 d 04`, `in 22 h 10`, `next window`; the role says whether it is too late.
+/// When something is due: `✗ late 3 d 4 h`, `in 22 h 10`, `next window`; the role says whether it is too late.
 pub fn due(due_at: Option<Timestamp>, band: Option<RiskBand>, now: Timestamp) -> (Role, String) {
     match due_at {
         Some(at) if at < now => (Role::TextProblem, format!("✗ late {}", text::age(now.since_ms(at)))),

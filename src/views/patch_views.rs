@@ -73,7 +73,7 @@ pub fn on_screen(inner: Rect, ctx: &ViewContext<'_>) -> (Vec<Option<RowKey>>, Li
     if ctx.ui.patch_view == PatchView::Queue {
         return (keys, ctx.ui.list());
     }
-    let entries: Vec<Entry<()>> = keys.into_iter().map(|key| Entry { key, what: () }).collect();
+    let entries: Vec<Entry<()>> = keys.into_iter().map(|key| Entry::keyed(key, ())).collect();
     let state = list::with_whole_selection(&entries, ctx.ui.list(), height);
     (entries.into_iter().map(|entry| entry.key).collect(), state)
 }

@@ -26,7 +26,7 @@ use crate::engine::snapshot::{PatchException, Snapshot};
 /// Columns of how many lack it.
 const COUNT_WIDTH: usize = 7;
 /// Columns of the last column: when it is due.
-const DUE_WIDTH: usize = 14;
+const DUE_WIDTH: usize = 15;
 /// Share of a wide screen that the detail takes, in percent.
 const DETAIL_PERCENT: u16 = 45;
 
@@ -80,7 +80,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState) -> Vec<Entry<Row<'s>>> 
             if !entries.is_empty() {
                 entries.push(Entry::fixed(Row::Blank));
             }
-            entries.push(Entry::fixed(Row::Heading(heading)));
+            entries.push(Entry::heading(Row::Heading(heading)));
             entries.extend(rows.into_iter().map(|(key, row)| Entry::row(key, row)));
         }
     };

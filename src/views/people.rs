@@ -9,7 +9,7 @@ use super::context::ViewContext;
 use super::evidence::paragraph;
 use super::text;
 use super::theme::Role;
-use crate::engine::model::{IncidentId, Present, RunId, Wheel};
+use crate::engine::model::{IncidentId, Present, Role as PersonRole, RunId, Wheel};
 use crate::engine::snapshot::Snapshot;
 
 /// Columns of the names in the list.
@@ -76,6 +76,13 @@ pub fn asks_for_wheel<'s>(snapshot: &'s Snapshot, me: &str) -> Option<(RunId, &'
         let asked = wheel.asked.as_ref().filter(|_| wheel.driver.as_ref() == me)?;
         Some((*run, &asked.by))
     })
+}
+
+/// The wheel of the run, where it is somebody else's who is here and may drive: then nobody else acts on it.
+pub fn drives_instead<'s>(snapshot: &'s Snapshot, me: &str, run: RunId) -> Option<&'s Wheel> {
+    let wheel = snapshot.wheels.get(&run).filter(|wheel| wheel.driver.as_ref() != me)?;
+    let is_there = |present: &Present| present.name == wheel.driver && present.role >= PersonRole::Responder;
+    snapshot.present.iter().any(is_there).then_some(wheel)
 }
 
 /// Every line of the list: each console, and who drives what without being here.

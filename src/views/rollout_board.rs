@@ -81,7 +81,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, id: RolloutId) -> Vec<E
             if !entries.is_empty() {
                 entries.push(Entry::fixed(Row::Blank));
             }
-            entries.push(Entry::fixed(Row::Stage(number, stage)));
+            entries.push(Entry::heading(Row::Stage(number, stage)));
             entries.append(&mut rows);
         }
     }
@@ -204,28 +204,27 @@ fn wrapped<'s>(
     let width = width.saturating_sub(list::MARKER_WIDTH + 1);
     let columns = Columns::of(kept);
     let mut lines = Vec::new();
-    for Entry { key, what } in entries {
+    for Entry { key, what, is_heading } in entries {
         match what {
             Row::Plan(line) => {
                 let indent = " ".repeat(line.len() - line.trim_start().len());
                 let mut parts = text::wrap(line.trim_start(), width.saturating_sub(indent.len() + 2), ctx.glyphs);
                 let more = parts.split_off(1.min(parts.len()));
-                lines.extend(
-                    parts.into_iter().map(|part| Entry { key: key.clone(), what: Row::Plan(indent.clone() + &part) }),
-                );
+                lines
+                    .extend(parts.into_iter().map(|part| Entry::keyed(key.clone(), Row::Plan(indent.clone() + &part))));
                 lines.extend(more.into_iter().map(|part| Entry::fixed(Row::Plan(format!("{indent}  {part}")))));
             }
             Row::Target(name, batch, _) => {
                 let (told, more) = first_and_more(&told(kept, name, ctx.now), columns.told_at(), width, ctx);
-                lines.push(Entry { key, what: Row::Target(name, batch, told) });
+                lines.push(Entry::keyed(key, Row::Target(name, batch, told)));
                 lines.extend(more);
             }
             Row::LeftOut(name, why) => {
                 let (told, more) = first_and_more(&why, columns.state_at(), width, ctx);
-                lines.push(Entry { key, what: Row::LeftOut(name, told) });
+                lines.push(Entry::keyed(key, Row::LeftOut(name, told)));
                 lines.extend(more);
             }
-            what => lines.push(Entry { key, what }),
+            what => lines.push(Entry { key, what, is_heading }),
         }
     }
     lines

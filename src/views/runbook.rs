@@ -81,7 +81,7 @@ pub fn entries<'s>(snapshot: &'s Snapshot, ui: &UiState, prose_lines_max: usize)
         if !entries.is_empty() {
             entries.push(Entry::fixed(Row::Blank));
         }
-        entries.push(Entry::fixed(Row::Heading("Runbooks that fit, best first")));
+        entries.push(Entry::heading(Row::Heading("Runbooks that fit, best first")));
         entries.extend(proposal_entries(&proposals, &list, run.is_some(), prose_lines_max));
     }
     let misfits = snapshot.misfits.get(&incident.id).map(Vec::as_slice).unwrap_or_default();

@@ -63,6 +63,9 @@ fn parts(pen: Pen<'_>, ctx: &ViewContext<'_>) -> Vec<Part> {
         let age = text::age_short(ctx.now.since_ms(snapshot.at));
         parts.push(part(12, pen.span(Role::StatusProblem, &format!("FROZEN {age}"))));
     }
+    if let Some(meanwhile) = &ctx.ui.meanwhile {
+        parts.push(part(13, pen.span(Role::StatusProblem, meanwhile)));
+    }
     if let Some(unheard) = &ctx.ui.unheard {
         let text = format!("✗ {} OLD", text::short_age(unheard.ms));
         parts.push(part(14, pen.span(Role::StatusProblem, &text)));

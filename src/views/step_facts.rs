@@ -115,7 +115,8 @@ pub fn of_step(step: &RunStep, is_stopped: bool, prose_lines_max: usize) -> Vec<
     if step.attempt > 1 {
         facts.push(Fact::Text("attempt", step.attempt.to_string()));
     }
-    if !step.gate_text.is_empty() {
+    // What the gate said of a step that has begun since says nothing of what may begin now.
+    if !step.gate_text.is_empty() && matches!(step.state, StepState::Waiting | StepState::Pending) {
         facts.extend(wrapped("gate", &step.gate_text, |label, line| match label {
             "" => Fact::Text("", line),
             _ => Fact::Gate(line),

@@ -107,6 +107,21 @@ fn ascii(character: char) -> &'static str {
     }
 }
 
+/// What a system said of a problem, without the number that it has there: people read the words.
+#[must_use]
+pub fn without_os_number(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        let Some((_, more)) = after.split_once(')').filter(|(number, _)| number.parse::<u32>().is_ok()) else {
+            break;
+        };
+        out.push_str(before);
+        rest = more;
+    }
+    out + rest
+}
+
 /// Columns that cleaned text takes.
 #[must_use]
 pub fn width(text: &str) -> usize {
@@ -215,14 +230,17 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", human_count(count), if count == 1 { one } else { many })
 }
 
-/// An age, by the minute so that an idle screen stays still: `<1 m`, `44 m`, `2 h 05`, `3 d 04`.
+/// An age, by the minute so that an idle screen stays still: `<1 m`, `44 m`, `2 h 05`, `3 d 4 h`, `12 d`.
 #[must_use]
 pub fn age(ms: i64) -> String {
     match ms.max(0) {
         ms if ms < MINUTE_MS => "<1 m".to_owned(),
         ms if ms < HOUR_MS => format!("{} m", ms / MINUTE_MS),
         ms if ms < DAY_MS => format!("{} h {:02}", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS),
-        ms => format!("{} d {:02}", ms / DAY_MS, ms % DAY_MS / HOUR_MS),
+        ms if ms < 10 * DAY_MS && ms % DAY_MS >= HOUR_MS => {
+            format!("{} d {} h", ms / DAY_MS, ms % DAY_MS / HOUR_MS)
+        }
+        ms => format!("{} d", ms / DAY_MS),
     }
 }
 
@@ -321,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_the_system_are_not_for_people() {
+        for (text, expected) in [
+            ("refused (os error 111); again (os error 2)", "refused; again"),
+            ("(os error 111)", "(os error 111)"),
+            ("odd (os error x) (os error 1)", "odd (os error x) (os error 1)"),
+            ("cut (os error 1", "cut (os error 1"),
+        ] {
+            assert_eq!(without_os_number(text), expected);
+        }
+    }
+
+    #[test]
     fn text_is_cut_by_width_not_by_characters() {
         for (text, width_max, expected) in [
             ("checkout", 8, "checkout"),
@@ -344,7 +374,9 @@ mod tests {
             (44 * MINUTE_MS, "44 m", "44m"),
             (125 * MINUTE_MS, "2 h 05", "2h05"),
             (23 * HOUR_MS, "23 h 00", "23h"),
-            (76 * HOUR_MS, "3 d 04", "3d"),
+            (76 * HOUR_MS, "3 d 4 h", "3d"),
+            (48 * HOUR_MS, "2 d", "2d"),
+            (300 * HOUR_MS, "12 d", "12d"),
         ] {
             assert_eq!((age(ms).as_str(), age_short(ms).as_str()), (long, short));
         }

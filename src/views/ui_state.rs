@@ -304,6 +304,14 @@ pub enum Overlay {
     },
 }
 
+impl Overlay {
+    /// True for a box over the pane, which names its keys on its own edge.
+    #[must_use]
+    pub fn is_box(&self) -> bool {
+        !matches!(self, Self::None | Self::Filter | Self::Asking)
+    }
+}
+
 /// A short message about the console itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -361,6 +369,8 @@ pub struct UiState {
     pub is_read_only: bool,
     /// True while the picture is held still.
     pub is_frozen: bool,
+    /// What must not be overlooked of the pictures that came since it was.
+    pub meanwhile: Option<Arc<str>>,
     /// Keys of a sequence begun, as a person reads them; empty where none is.
     pub pending: String,
 }

@@ -43,10 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>) {
     }
     if !others.is_empty() {
         lines.push(Line::default());
-        let more = format!(
-            "After this {} offered.",
-            if others.len() == 1 { "another is".to_owned() } else { format!("{} more are", others.len()) }
-        );
+        let more = format!("{} more after this.", others.len());
         lines.push(Line::from(pen.span(Role::TextMuted, &more)));
     }
     let keys = keys_line(ctx.hints, &[("go on", "goes on with it"), ("drop it", "drops it"), ("later", "later")]);

@@ -10,7 +10,7 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    Beginning, IncidentId, Present, Purpose, Role, StepState, TimelineEntry, TimelineKind,
+    Beginning, IncidentId, Present, Purpose, Role, RunState, StepState, TimelineEntry, TimelineKind,
 };
 use hypocenter::engine::snapshot::Snapshot;
 use hypocenter::views::ui_state::{Away, Overlay};
@@ -83,6 +83,18 @@ fn what_others_did_is_told_and_what_one_did_oneself_is_not() {
     );
     assert!(happened(&picture, picture.at, "ana").is_empty(), "nothing happened after it");
     assert!(happened(&fixtures::live(), gone_at(), "ana").is_empty());
+}
+
+#[test]
+fn a_step_whose_end_nobody_saw_is_told_although_it_began_before() {
+    let mut picture = later();
+    let run = Arc::make_mut(&mut picture.runs[0]);
+    run.state = RunState::Interrupted;
+    run.steps[1].state = StepState::Unknown { since: gone_at() - MINUTE_MS };
+    let interrupted = "step 2 of RUN-3 was interrupted; whether it happened is not known".to_owned();
+    assert!(happened(&picture, gone_at(), "ana").contains(&interrupted));
+    Arc::make_mut(&mut picture.runs[0]).state = RunState::Stopped;
+    assert!(!happened(&picture, gone_at(), "ana").contains(&interrupted), "a run that is over is settled");
 }
 
 #[test]

@@ -94,6 +94,21 @@ fn consoles_that_start_at_the_same_moment_have_one_engine() {
 }
 
 #[test]
+fn a_store_that_somebody_holds_for_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::new(folder.path(), "");
+    // As a listing does where no engine runs.
+    let hold = Hold::take(&home.state_dir()).unwrap();
+    let mut session = home.console();
+    session.settle(Duration::from_secs(2));
+    assert_eq!(home.pid(), None);
+    drop(hold);
+    session.wait_for("Now");
+    session.press(b"Q");
+    session.ends_clean();
+}
+
+#[test]
 fn an_engine_that_is_killed_is_started_again_and_one_that_is_stopped_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path(), "");

@@ -21,6 +21,8 @@ mod backups;
 #[cfg(test)]
 mod binary;
 #[cfg(test)]
+mod bottom_line;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod commander;
@@ -142,6 +144,8 @@ mod views;
 mod walk;
 #[cfg(test)]
 mod walking;
+#[cfg(test)]
+mod wheel_keys;
 #[cfg(test)]
 mod wire;
 #[cfg(test)]

@@ -335,8 +335,10 @@ fn the_end_of_a_shift_passes_incidents_and_wheels_on() {
     }
     // What is somebody else's stays so.
     let text = room.ask(&ana, over("cleo")).unwrap();
-    assert_eq!(text, "handed over to cleo: nothing was open");
+    assert_eq!(text, "handed over to cleo: nothing was open; nobody called cleo was seen here so far");
     assert_eq!(room.picture().incidents[0].owner.as_deref(), Some("bo"));
+    // Case is a slip of the hand.
+    assert_eq!(room.ask(&bo, over("Ana")).unwrap(), "handed over to ana: INC-42, the wheel of RUN-1");
 }
 
 #[test]

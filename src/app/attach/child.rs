@@ -27,7 +27,7 @@ pub const NO_PLACE: u8 = 4;
 /// This program, also where its file was replaced since.
 const OURSELVES: &str = "/proc/self/exe";
 /// What belongs to the terminal of whoever starts an engine, or to a service manager above it, and not to the engine.
-const NOT_THE_ENGINES: [&str; 12] = [
+const NOT_THE_ENGINES: [&str; 14] = [
     "TERM",
     "COLORTERM",
     "COLUMNS",
@@ -40,13 +40,18 @@ const NOT_THE_ENGINES: [&str; 12] = [
     "SSH_CLIENT",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
+    // That this console only looks, or that it was started by a step, is nothing of an engine that others use.
+    "HYPO_READ_ONLY",
+    "HYPO_ATTEMPT",
 ];
 /// Between two looks whether it can be reached.
 const LOOK: Duration = Duration::from_millis(20);
 /// It can be reached within this time: before that it only takes the store's lock.
 const START_WAIT: Duration = Duration::from_secs(20);
-/// Whoever has the store listens within this time, if it is an engine.
+/// Whoever has the store listens within this time, if it is an engine, or lets go of it, if it is a listing.
 const HOLDER_WAIT: Duration = Duration::from_secs(10);
+/// Between two tries to have the store meanwhile.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of what a program says that are told.
 const WORDS_BYTES_MAX: usize = 1_000;
 
@@ -68,12 +73,26 @@ pub enum StartProblem {
         /// What it said.
         words: String,
     },
+    /// Somebody has the store who is no engine, in the words of the one that found that.
+    #[error("the engine did not start: {words}")]
+    Taken {
+        /// What it said.
+        words: String,
+    },
     /// It is not to be reached.
     #[error("the engine was started and cannot be reached at {place}; hypo.log beside the store may say why")]
     Unreachable {
         /// Where.
         place: PathBuf,
     },
+}
+
+impl StartProblem {
+    /// True where somebody else has the store, which may be over in a moment.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
 }
 
 /// How an engine is started for the socket at a place.
@@ -86,43 +105,58 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// Starts an engine, and connects to it, or to the one that was faster.
+    /// Starts an engine, and connects to it, or to the one that was faster. Where somebody has the store for a moment, another try
+    /// is made.
     ///
     /// # Errors
     /// When it does not start, in its own words.
     pub async fn start(&self) -> Result<UnixStream, StartProblem> {
+        let begun = Instant::now();
+        loop {
+            let words = match self.try_once().await? {
+                Tried::Reached(stream) => return Ok(stream),
+                Tried::Taken(words) => words,
+            };
+            let tried = Instant::now();
+            while tried.elapsed() < TRY_AGAIN {
+                if let Ok(stream) = self.place.connect().await {
+                    return Ok(stream);
+                }
+                sleep(LOOK).await;
+            }
+            if begun.elapsed() >= HOLDER_WAIT {
+                return Err(StartProblem::Taken { words });
+            }
+        }
+    }
+
+    async fn try_once(&self) -> Result<Tried, StartProblem> {
         let child = self.spawn().map_err(StartProblem::NoProgram)?;
         let mut ended = Box::pin(child.wait_with_output());
         let begun = Instant::now();
-        let words = loop {
+        let output = loop {
             tokio::select! {
-                output = &mut ended => break Some(output.map_err(StartProblem::NoProgram)?),
+                output = &mut ended => break output.map_err(StartProblem::NoProgram)?,
                 () = sleep(LOOK) => {}
             }
             if let Ok(stream) = self.place.connect().await {
                 // Whenever it ends, somebody has to take note of it, or it stays as a dead entry.
                 tokio::spawn(ended);
-                return Ok(stream);
+                return Ok(Tried::Reached(stream));
             }
             if begun.elapsed() >= START_WAIT {
-                break None;
+                return Err(StartProblem::Unreachable { place: self.place.socket().to_path_buf() });
             }
         };
-        let Some(output) = words else {
-            return Err(StartProblem::Unreachable { place: self.place.socket().to_path_buf() });
-        };
-        if output.status.code() == Some(i32::from(NO_PLACE)) {
-            return Err(StartProblem::NoPlace { words: words_of(&output) });
+        // Another one may have been there by then.
+        if let Ok(stream) = self.place.connect().await {
+            return Ok(Tried::Reached(stream));
         }
-        let is_taken = output.status.code() == Some(i32::from(TAKEN));
-        loop {
-            if let Ok(stream) = self.place.connect().await {
-                return Ok(stream);
-            }
-            if !is_taken || begun.elapsed() >= HOLDER_WAIT {
-                return Err(StartProblem::Ended { words: words_of(&output) });
-            }
-            sleep(LOOK).await;
+        let words = words_of(&output);
+        match output.status.code().and_then(|code| u8::try_from(code).ok()) {
+            Some(TAKEN) => Ok(Tried::Taken(words)),
+            Some(NO_PLACE) => Err(StartProblem::NoPlace { words }),
+            _ => Err(StartProblem::Ended { words }),
         }
     }
 
@@ -137,6 +171,13 @@ impl Starter {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
     }
+}
+
+/// What came of one try to start an engine.
+enum Tried {
+    Reached(UnixStream),
+    /// Somebody has the store, in the words of the one that found that.
+    Taken(String),
 }
 
 fn words_of(output: &Output) -> String {
@@ -192,7 +233,9 @@ impl Remote {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = Command::new("ssh");
-        command.args(["-T", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]);
+        command.args(["-T", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=20"]);
+        // What the user's own configuration wants of a shell there is not wanted of a line.
+        command.args(["-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes", "-a", "-x"]);
         if !has_terminal {
             command.args(["-o", "BatchMode=yes"]);
         }

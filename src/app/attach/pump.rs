@@ -13,6 +13,7 @@ use tokio::time::{Instant, interval, sleep};
 use super::line::{self, Line, LineProblem};
 use super::way::{Found, Way};
 use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
+use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds, Question};
 use crate::engine::inquiry::Telling;
 use crate::engine::model::{Attendee, Role};
@@ -35,7 +36,7 @@ const UNSAID_MAX: usize = 64;
 pub enum Link {
     /// It works.
     Up,
-    /// It works again: the engine had died, and another one was started.
+    /// It works again: the engine had ended without anybody wanting it, and another one was started.
     Started,
     /// It is there, and nothing comes.
     Silent,
@@ -104,6 +105,8 @@ pub async fn join(way: impl Into<Way>, cap: Option<Role>) -> Result<Joined, Line
         replies: BTreeMap::new(),
         tellings: BTreeMap::new(),
         started_at: None,
+        engine: identity(&first.welcome),
+        back: None,
     };
     tokio::spawn(pump.run(first));
     Ok(Joined { handle, welcome, link, heard, is_new })
@@ -128,6 +131,22 @@ struct Pump {
     tellings: BTreeMap<u64, mpsc::Sender<Telling>>,
     /// When an engine that had died was started again, the last time.
     started_at: Option<Instant>,
+    /// The one whose picture is shown.
+    engine: Identity,
+    /// What is told of the line once there is a picture of an engine that is still opening its store.
+    back: Option<Link>,
+}
+
+/// By what one engine is told from another: its process, and since when it runs.
+type Identity = (i32, Timestamp);
+
+fn identity(welcome: &Welcome) -> Identity {
+    (welcome.pid, welcome.since)
+}
+
+/// How it stands while the engine is there and has no picture yet: what is shown is as old as before.
+fn opening() -> Link {
+    Link::Lost(Arc::from("it runs again, and opens its store"))
 }
 
 /// Why a line is no longer served.
@@ -150,10 +169,13 @@ impl Pump {
             };
             self.give_up(&why);
             self.link.send_replace(if is_wanted { Link::Ended(why) } else { Link::Lost(why) });
-            let Some(Found { line: next, is_new }) = self.again(is_wanted).await else { return };
-            self.show(&next.picture);
+            let Some(Found { line: next, .. }) = self.again(is_wanted).await else { return };
+            // Whoever starts it, every console has another engine than before, that knows less.
+            let is_other = !is_wanted && identity(&next.welcome) != self.engine;
+            self.back = Some(if is_other { Link::Started } else { Link::Up });
+            self.engine = identity(&next.welcome);
             self.heard.now();
-            self.link.send_replace(if is_new { Link::Started } else { Link::Up });
+            self.show(&next.picture);
             line = next;
         }
     }
@@ -187,7 +209,8 @@ impl Pump {
                     return Some(found);
                 }
                 Err(problem) => {
-                    if may_start && matches!(problem, LineProblem::Start(_)) {
+                    // A store that somebody holds for a moment is free again soon.
+                    if may_start && matches!(&problem, LineProblem::Start(problem) if !problem.is_taken()) {
                         self.started_at = Some(Instant::now());
                     }
                     if !is_ended {
@@ -224,7 +247,7 @@ impl Pump {
                         Err(problem) => return End::Lost(problem.into()),
                     };
                     self.heard.now();
-                    self.tell_link(Link::Up);
+                    self.tell_link(if self.back.is_none() { Link::Up } else { opening() });
                     match heard {
                         Ok(FromEngine::Picture(delta)) => match delta.apply(&picture) {
                             Ok(newest) => {
@@ -265,10 +288,16 @@ impl Pump {
         }
     }
 
-    /// Shows a picture; but that of an engine whose store is being opened takes nothing away that is on the screen.
-    fn show(&self, picture: &Arc<Snapshot>) {
+    /// Shows a picture; but that of an engine whose store is being opened takes nothing away that is on the screen, and the line
+    /// counts as lost until then: nothing is to be done by what was shown before.
+    fn show(&mut self, picture: &Arc<Snapshot>) {
         if !picture.is_before_the_first() || self.ends.snapshots.borrow().is_before_the_first() {
             self.ends.snapshots.send_replace(Arc::clone(picture));
+            if let Some(back) = self.back.take() {
+                self.link.send_replace(back);
+            }
+        } else if self.back.is_some() {
+            self.tell_link(opening());
         }
     }
 

@@ -73,16 +73,18 @@ impl Way {
 }
 
 async fn there(remote: &Remote, cap: Option<Role>, has_terminal: bool) -> Result<Found, LineProblem> {
-    let reached = remote.connect(has_terminal)?;
+    let told = |words: String| LineProblem::Remote { host: Arc::from(remote.host()), words: Arc::from(words) };
+    let reached = remote.connect(has_terminal).map_err(|problem| told(format!("ssh cannot be started: {problem}")))?;
     let wait = if has_terminal { TYPING_WAIT } else { REMOTE_WAIT };
     match line::join(reached.stream, cap, wait).await {
         Ok(line) => Ok(Found { line, is_new: false }),
         // An engine says why by itself; what ssh says is told where nobody else said anything.
         Err(problem @ (LineProblem::Refused { .. } | LineProblem::Hello(_))) => Err(problem),
-        Err(problem) => Err(LineProblem::Remote {
-            host: Arc::from(remote.host()),
-            words: last_words(reached.words).await.unwrap_or_else(|| problem.to_string()).into(),
-        }),
+        Err(problem) => {
+            let words = last_words(reached.words).await.unwrap_or_else(|| problem.to_string());
+            let hint = if words.ends_with("not found") { "; name the program there by --remote-hypo" } else { "" };
+            Err(told(words + hint))
+        }
     }
 }
 

@@ -21,6 +21,9 @@ use crate::engine::attach::hello::{Greeting, Says};
 use crate::engine::ingest::wall_clock;
 use crate::engine::model::Role;
 
+/// Bytes of what a console says first.
+const FIRST_BYTES_MAX: usize = 4_096;
+
 /// Opens the console on the engine that runs, here or there; or is the other end of such a line.
 pub(super) fn run(common: &CommonArguments, arguments: &AttachArguments) -> Result<Exit, Failure> {
     let loaded = settings(common)?;
@@ -87,6 +90,10 @@ pub(super) fn other_settings(loaded: &Loaded, joined: &Joined) -> Option<String>
 /// Copies between standard input and output and the socket until one of them ends.
 fn carry(loaded: &Loaded, tokio: &tokio::runtime::Runtime) -> Result<Exit, Failure> {
     let place = place(loaded);
+    // The engine waits for the first word for a moment only, and the line may be slow.
+    let mut first = vec![0; FIRST_BYTES_MAX];
+    let count = stdin().read(&mut first)?;
+    first.truncate(count);
     let stream = match tokio.block_on(async { place.connect_waiting().await }) {
         Ok(stream) => stream,
         Err(problem) => {
@@ -104,6 +111,7 @@ fn carry(loaded: &Loaded, tokio: &tokio::runtime::Runtime) -> Result<Exit, Failu
         }
     };
     let (mut engine, mut inward) = (stream.try_clone()?, stream);
+    inward.write_all(&first)?;
     // Whoever reads standard input cannot be called back; it ends with the process.
     std::thread::Builder::new().name("line-in".to_owned()).spawn(move || {
         let _ended = pass(&mut stdin(), &mut inward);

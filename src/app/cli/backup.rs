@@ -19,6 +19,12 @@ pub(super) fn backup(common: &CommonArguments, arguments: &BackupArguments) -> R
     let wants = wish(&to)?;
     if let Some(text) = tokio_runtime()?.block_on(stop::told(&place, wants))? {
         return match text.trim_end().strip_prefix(BACKED_UP) {
+            Some(_) if !to.exists() => Err(format!(
+                "the engine wrote {0}, but not the one that is seen here: its service may have files of its own there; name \
+                 one below its state directory",
+                to.display()
+            )
+            .into()),
             Some(told) => {
                 output::line(told)?;
                 Ok(Exit::Done)

@@ -11,7 +11,7 @@ use super::{Exit, Failure, attach, output, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
 use crate::app::attach::child::{StartProblem, Starter};
 use crate::app::attach::line::LineProblem;
-use crate::app::attach::pump;
+use crate::app::attach::pump::{self, Link};
 use crate::app::attach::way::{Way, is_nobody};
 use crate::app::engine_link::EngineLink;
 use crate::app::log_file;
@@ -38,18 +38,34 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
     input::look().map_err(ConsoleError::NoTerminal)?;
     let tokio = tokio_runtime()?;
     let is_only_looking = loaded.settings.console.read_only;
-    let way = if is_only_looking { Way::Here(place(&loaded)) } else { Way::Started(Arc::new(starter(&loaded))) };
+    let place = place(&loaded);
+    let owner = place.other_owner().filter(|_| loaded.settings.engine.attach.socket.is_some());
+    let way = match &owner {
+        None if !is_only_looking => Way::Started(Arc::new(starter(&loaded))),
+        // The engine of a service is nobody else's to start.
+        _ => Way::Here(place.clone()),
+    };
     match tokio.block_on(pump::join(way, attach::cap(&loaded))) {
         Ok(joined) => {
             let (is_new, notice) = (joined.is_new, attach::other_settings(&loaded, &joined));
+            let link = joined.link.clone();
             let left = attach::show(&loaded, &tokio, joined, notice, kept_options(&loaded))?;
             // Whoever started it should know that it is there; the others found it.
-            if is_new {
+            if is_new && !matches!(*link.borrow(), Link::Ended(_)) {
                 output::line(
                     "the engine goes on in the background, with all that runs; `hypo` joins it, `hypo stop` ends it",
                 )?;
             }
             Ok(left)
+        }
+        Err(LineProblem::NoEngine(problem)) if owner.is_some() && is_nobody(&problem) => {
+            let (socket, owner) = (place.socket().display(), owner.unwrap_or_default());
+            Err(format!(
+                "nobody listens at {socket}, where the engine of {owner} is reached: start that one (for the unit that \
+                 `hypo serve --print-unit` prints, `systemctl start hypocenter`), or use a configuration without \
+                 `[attach] socket` for an engine of your own"
+            )
+            .into())
         }
         Err(problem) if is_for_this_console(&problem, is_only_looking) => {
             let state_dir = Some(loaded.paths.state_dir.clone());
@@ -99,6 +115,7 @@ pub(super) fn run_on(
     let mut runtime = Runtime::start_holding(config, hold)?;
     let link = EngineLink::new(runtime.handle(), Person::admin(&operator()));
     let mut serving = None;
+    let mut stopped_by = None;
     let outcome = tokio.block_on(async {
         let console = run::run(link, options);
         tokio::pin!(console);
@@ -115,12 +132,19 @@ pub(super) fn run_on(
         tokio::select! {
             left = console => left.map_err(Failure::from),
             // Whoever ends the engine ends the console that it runs in.
-            Some(Wish::Stop { .. }) = serving.wishes.recv() => Ok(()),
+            Some(Wish::Stop { by, .. }) = serving.wishes.recv() => {
+                stopped_by = Some(by);
+                Ok(())
+            }
         }
     });
     if let Some(serving) = &serving {
-        let why = "the console that it ran in was left";
-        serving.announce(Farewell { why: Arc::from(why), is_wanted: true });
+        // Where only its console was left, whoever else was there did not want it to end, and starts one that stays.
+        let why = match &stopped_by {
+            Some(by) => format!("{by} ended it by `hypo stop`"),
+            None => "the console that it ran in was left".to_owned(),
+        };
+        serving.announce(Farewell { why: Arc::from(why), is_wanted: stopped_by.is_some() });
     }
     if outcome.is_ok() {
         tokio.block_on(see_commands_out(&runtime));

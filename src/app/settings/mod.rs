@@ -208,9 +208,9 @@ pub fn load(command_line: Overrides, variable: Variable<'_>) -> Result<Loaded, S
         Err(problem) => return Err(SettingsError::Unreadable { path: paths.config_file, problem }),
     };
     overrides.apply(&mut settings.console);
-    // The same for every console, wherever it is started.
-    if let Some(socket) = &mut settings.engine.attach.socket {
-        *socket = paths.config_dir.join(&*socket);
+    // The same for everybody, wherever it is started: an engine in the background runs in the root folder.
+    for path in settings.engine.paths_mut() {
+        *path = paths.config_dir.join(&*path);
     }
     // A console that may not act has an engine that does not act by itself either.
     settings.engine.runbooks.observe_only |= settings.console.read_only;
@@ -236,7 +236,7 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
     let policy = table.get_ref().get("policy").cloned();
     let patches = table.get_ref().get("patches").cloned();
     let ask = table.get_ref().get("ask").cloned();
-    let engine = EngineSettings::deserialize(Deserializer::from(table)).map_err(|error| invalid(&error))?;
+    let mut engine = EngineSettings::deserialize(Deserializer::from(table)).map_err(|error| invalid(&error))?;
     engine.policy.check().map_err(|problem| SettingsError::Invalid {
         file: file.to_owned(),
         line: line_of(text, policy.and_then(|policy| span_of(&policy, &problem))),
@@ -252,7 +252,20 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
         line: line_of(text, ask.and_then(|ask| span_in_ask(&ask, &problem))),
         text: problem.to_string(),
     })?;
+    for path in engine.paths_mut() {
+        if starts_at_home(path) {
+            let path = path.display().to_string();
+            let line = text.lines().zip(1..).find(|(line, _)| line.contains(&path)).map_or(0, |(_, number)| number);
+            let text = format!("`{path}` would be a folder called `~`; write the whole path");
+            return Err(SettingsError::Invalid { file: file.to_owned(), line, text });
+        }
+    }
     Ok(Settings { console, engine })
+}
+
+/// True for what only a shell would take for a home.
+fn starts_at_home(path: &Path) -> bool {
+    path.components().next().is_some_and(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~"))
 }
 
 /// Where in the file the value stands that is wrong.

@@ -178,3 +178,78 @@ fn a_named_file_must_be_there_and_a_switch_must_be_one() {
         "HYPO_MOUSE=maybe is neither yes nor no; write 1 or 0"
     );
 }
+
+/// The text of every file that says what can be set.
+const SOURCES: [&str; 9] = [
+    include_str!("../../engine/settings.rs"),
+    include_str!("../../engine/settings/ask.rs"),
+    include_str!("../../engine/settings/executors.rs"),
+    include_str!("../../engine/settings/outbound.rs"),
+    include_str!("../../engine/settings/patches.rs"),
+    include_str!("../../engine/settings/people.rs"),
+    include_str!("../../engine/settings/policy.rs"),
+    include_str!("../../engine/settings/rollout.rs"),
+    include_str!("../../engine/settings/store.rs"),
+];
+
+#[test]
+fn every_path_that_can_be_set_is_among_those_that_are_read_from_the_folder_of_the_file() {
+    let all = parse("default", &uncommented(true)).unwrap().engine;
+    let mut value = serde_json::to_value(&all).unwrap();
+    for_each_secret(&mut value, &mut |secret| *secret = serde_json::json!({ "env": null, "file": "token" }));
+    let mut all: EngineSettings = serde_json::from_value(value).unwrap();
+    for path in all.paths_mut() {
+        *path = PathBuf::from("/found");
+    }
+    let mut value = serde_json::to_value(&all).unwrap();
+    for_each_secret(&mut value, &mut |secret| {
+        assert_eq!(secret["file"], "/found", "a secret's file is not among them")
+    });
+    let mut found = BTreeSet::new();
+    collect_named(&value, "", &mut found);
+    let is_path = |line: &&str| line.starts_with("    pub ") && line.contains("PathBuf");
+    let fields = SOURCES.iter().flat_map(|source| source.lines()).filter(is_path);
+    let named: BTreeSet<String> =
+        fields.filter_map(|line| Some(line.trim().strip_prefix("pub ")?.split(':').next()?.to_owned())).collect();
+    assert_eq!(found, named);
+}
+
+/// Everything that says where a secret is read.
+fn for_each_secret(value: &mut serde_json::Value, change: &mut impl FnMut(&mut serde_json::Value)) {
+    match value {
+        serde_json::Value::Object(entries) if entries.len() == 2 && entries.contains_key("env") => change(value),
+        serde_json::Value::Object(entries) => entries.values_mut().for_each(|value| for_each_secret(value, change)),
+        serde_json::Value::Array(entries) => entries.iter_mut().for_each(|value| for_each_secret(value, change)),
+        _ => {}
+    }
+}
+
+/// The keys whose value was found.
+fn collect_named(value: &serde_json::Value, key: &str, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::String(text) if text == "/found" => drop(found.insert(key.to_owned())),
+        serde_json::Value::Object(entries) => entries.iter().for_each(|(key, value)| collect_named(value, key, found)),
+        serde_json::Value::Array(entries) => entries.iter().for_each(|value| collect_named(value, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn relative_paths_are_read_from_the_folder_of_the_file_and_a_shells_home_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hypo.toml");
+    std::fs::write(&file, "[[log]]\npath = \"logs/app.log\"\nservice = \"shop\"\n[attach]\nsocket = \"/run/s\"\n")
+        .unwrap();
+    let overrides = || Overrides {
+        config: Some(file.clone()),
+        state_dir: Some(folder.path().join("state")),
+        ..Overrides::default()
+    };
+    let loaded = load(overrides(), &|_| None).unwrap().settings.engine;
+    assert_eq!(loaded.log[0].path, folder.path().join("logs/app.log"));
+    assert_eq!(loaded.attach.socket, Some(PathBuf::from("/run/s")), "an absolute one stays");
+    assert_eq!(loaded.host.proc_root, PathBuf::from("/proc"));
+    std::fs::write(&file, "[attach]\n\nsocket = \"~/socket\"\n").unwrap();
+    let refused = load(overrides(), &|_| None).unwrap_err().to_string();
+    assert!(refused.contains("hypo.toml:3: `~/socket`") && refused.contains("whole path"), "{refused}");
+}

@@ -127,11 +127,16 @@ pub fn restore() {
 /// yet is dropped once, so that there is room for what matters.
 fn write_in_time(bytes: Vec<u8>, wait: Duration) -> io::Result<()> {
     let (report, outcome) = mpsc::channel();
+    let written = bytes.clone();
     // It blocks for as long as the terminal does, and ends with the process.
-    thread::Builder::new().name("terminal-last".to_owned()).spawn(move || {
+    let thread = thread::Builder::new().name("terminal-last".to_owned()).spawn(move || {
         // Nobody listens any more where it took too long.
-        let _late = report.send(write_whole(&bytes));
-    })?;
+        let _late = report.send(write_whole(&written));
+    });
+    if thread.is_err() {
+        // The want of threads may be why the program ends: a terminal that hangs is then the smaller evil.
+        return write_whole(&bytes);
+    }
     if let Ok(written) = outcome.recv_timeout(wait) {
         return written;
     }

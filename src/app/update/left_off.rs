@@ -54,7 +54,11 @@ pub(super) fn take_place(state: &mut AppState) {
     (ui.patch_grouping, ui.shows_suppressed) = (patch_grouping, shows_suppressed);
     for list in lists.into_iter().filter(|list| has_incident || !is_of_incident(list.pane)) {
         let known = ui.lists.entry(list.pane).or_default();
-        (known.selected, known.filter) = (list.row, list.filter);
+        known.selected = list.row;
+        // What is broken now is not left out by what somebody looked for hours ago.
+        if !matches!(list.pane, Pane::Now | Pane::Anomalies) {
+            known.filter = list.filter;
+        }
     }
     settle_selection(state);
 }

@@ -246,9 +246,7 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
     match (request, reply) {
         (request, Reply::Done { text }) if texts::written(request).is_some() => {
-            if let Some(draft) = texts::written(request) {
-                state.drafts.remove(&draft);
-            }
+            texts::taken(state, request);
             state.say(text.as_ref());
         }
         (request, Reply::Refused { reason }) if texts::written(request).is_some() => {
@@ -279,6 +277,7 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
 
 fn arrive(state: &mut AppState, snapshot: Arc<Snapshot>, now: Timestamp) -> Vec<Effect> {
     if state.ui.is_frozen {
+        people::heed_meanwhile(state, &snapshot);
         state.held = Some(snapshot);
     } else {
         take_picture(state, snapshot, now);
@@ -307,20 +306,41 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
     if is_lost || offered != state.offered {
         state.offered_at = now;
     }
-    if state
-        .question
-        .as_ref()
-        .is_some_and(|question| matches!(question.asked, Asked::Request(_)) && question.offered != offered)
-    {
-        state.question = None;
-        state.ui.overlay = Overlay::None;
-        state.text_over = Some((now, TextOver::Withdrawn));
-        state.refuse("what you were asked about has changed; nothing was done");
+    if state.question.as_ref().is_some_and(|question| is_overtaken(question, &offered, &before, &state.snapshot)) {
+        withdraw(state, now);
     }
     state.offered = offered;
     overlays::settle(state);
-    people::heed_asking(state, &before);
+    let newest = Arc::clone(&state.snapshot);
+    people::heed_asking(state, &before, &newest);
     people::tell_away(state, now);
+}
+
+/// True where what a question rests on is no longer as it was shown. Some rest on nothing that a step or an incident changes.
+fn is_overtaken(question: &Question, offered: &Offered, before: &Snapshot, now: &Snapshot) -> bool {
+    match &question.asked {
+        Asked::Leave => false,
+        Asked::Request(Request::GiveWheel { run, .. } | Request::TakeWheel { run }) => {
+            before.wheels.get(run) != now.wheels.get(run)
+        }
+        Asked::Request(Request::Release { .. }) => before.kill != now.kill,
+        Asked::Request(Request::ResetBreaker) => before.autonomy.breaker != now.autonomy.breaker,
+        Asked::Request(Request::HandOver { .. }) => false,
+        Asked::Request(_) => question.offered != *offered,
+    }
+}
+
+/// Takes the question back; what was typed at it is told, so that it need not be remembered.
+fn withdraw(state: &mut AppState, now: Timestamp) {
+    let typed = match std::mem::take(&mut state.ui.overlay) {
+        Overlay::Confirm(Confirmation { typed, line: Some(_), .. }) if !typed.trim().is_empty() => {
+            format!("; you had typed: {typed}")
+        }
+        _ => String::new(),
+    };
+    state.question = None;
+    state.text_over = Some((now, TextOver::Withdrawn));
+    state.refuse(format!("what you were asked about has changed; nothing was done{typed}"));
 }
 
 /// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever

@@ -333,8 +333,13 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
 
 /// After a frame: what is scrolled stands no further than its last line.
 pub(super) fn keep_in_sight(state: &mut AppState, offset_max: usize) {
-    if let Overlay::Evidence { offset, .. } | Overlay::Why { offset, .. } | Overlay::Entry { offset, .. } =
-        &mut state.ui.overlay
+    if let Overlay::Evidence { offset, .. }
+    | Overlay::Why { offset, .. }
+    | Overlay::Entry { offset, .. }
+    | Overlay::Habits { offset }
+    | Overlay::Policy { offset }
+    | Overlay::People { offset }
+    | Overlay::Away { offset, .. } = &mut state.ui.overlay
     {
         *offset = (*offset).min(offset_max);
     }

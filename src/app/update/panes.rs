@@ -267,6 +267,7 @@ fn freeze(state: &mut AppState, now: Timestamp) {
     if state.ui.is_frozen {
         state.say(format!("frozen at {}; the same key goes on", state.snapshot.at.hh_mm_ss()));
     } else {
+        state.ui.meanwhile = None;
         if let Some(snapshot) = state.held.take() {
             take_picture(state, snapshot, now);
         }

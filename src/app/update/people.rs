@@ -8,6 +8,7 @@ use crate::app::effect::Effect;
 use crate::app::hints::key_of;
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
+use crate::engine::model::KillSwitch;
 use crate::engine::request::Request;
 use crate::engine::snapshot::Snapshot;
 use crate::views::people::asks_for_wheel;
@@ -28,7 +29,10 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
         ask(state, confirmation, Asked::Request(request), now);
         return Vec::new();
     }
-    let Some(run) = state.run().filter(|run| run.state.is_open()).map(|run| run.id) else {
+    let shown = state.run().filter(|run| run.state.is_open()).map(|run| run.id);
+    // What was asked is answered, whatever run is on the screen.
+    let asked = asks_for_wheel(&state.snapshot, &state.ui.me).map(|(run, _)| run);
+    let Some(run) = asked.filter(|_| command != Command::TakeWheel).or(shown) else {
         state.refuse("no run is under way, so there is nothing to drive");
         return Vec::new();
     };
@@ -36,6 +40,10 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
     let own = wheel.as_ref().filter(|wheel| wheel.driver == state.ui.me);
     let question = |question| Confirmation { heading: DRIVES, question, ..Confirmation::default() };
     match (command, own, &wheel) {
+        (Command::KeepWheel, ..) if asked.is_none() => {
+            state.refuse(format!("nobody asked for the wheel of {run}"));
+            Vec::new()
+        }
         (Command::KeepWheel, ..) => vec![Effect::Request(Request::KeepWheel { run })],
         (Command::TakeWheel, None, Some(wheel)) => {
             let (driver, since) = (&wheel.driver, wheel.since.hh_mm_ss());
@@ -44,12 +52,14 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             Vec::new()
         }
         (Command::Wheel, Some(own), _) => {
-            let to = Arc::from("");
-            let (line, text) = match &own.asked {
+            // Whoever is named in the question gets it, and nobody who asked since.
+            let (line, to, text) = match &own.asked {
                 Some(asked) => {
-                    (None, format!("Give the wheel of {run} to {}, who asked at {}?", asked.by, asked.at.hh_mm_ss()))
+                    let text =
+                        format!("Give the wheel of {run} to {}, who asked at {}?", asked.by, asked.at.hh_mm_ss());
+                    (None, Arc::clone(&asked.by), text)
                 }
-                None => (Some("To: "), format!("Give the wheel of {run} to whom?")),
+                None => (Some("To: "), Arc::from(""), format!("Give the wheel of {run} to whom?")),
             };
             let confirmation = Confirmation { line, ..question(text) };
             ask(state, confirmation, Asked::Request(Request::GiveWheel { run, to }), now);
@@ -61,15 +71,25 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
 }
 
 /// Says so when somebody begins to ask for a wheel that is this person's.
-pub(super) fn heed_asking(state: &mut AppState, before: &Snapshot) {
+pub(super) fn heed_asking(state: &mut AppState, before: &Snapshot, now: &Snapshot) {
     let me = Arc::clone(&state.ui.me);
-    let asked = asks_for_wheel(&state.snapshot, &me);
+    let asked = asks_for_wheel(now, &me);
     let was_asked = asks_for_wheel(before, &me);
     if let Some((run, by)) = asked.filter(|_| asked != was_asked) {
         let (give, keep) = (key_of(state, Command::Wheel), key_of(state, Command::KeepWheel));
         let text = format!("{by} asks for the wheel of {run}; in Runbook {give} gives it, {keep} keeps it");
         state.refuse(text);
     }
+}
+
+/// What must not be overlooked while the screen is frozen: that everything was stopped, and that somebody waits for an answer.
+pub(super) fn heed_meanwhile(state: &mut AppState, newest: &Snapshot) {
+    let before = state.held.clone().unwrap_or_else(|| Arc::clone(&state.snapshot));
+    heed_asking(state, &before, newest);
+    let is_news = |kill: &&KillSwitch| state.snapshot.kill.as_ref() != Some(*kill);
+    let killed = newest.kill.as_ref().filter(is_news).map(|kill| format!("{} pulled the kill switch", kill.by));
+    let asked = asks_for_wheel(newest, &state.ui.me).map(|(run, by)| format!("{by} asks for the wheel of {run}"));
+    state.ui.meanwhile = killed.or(asked).map(Into::into);
 }
 
 /// Shows what happened while this person was away, as soon as nothing else lies over the panes.

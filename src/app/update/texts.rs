@@ -43,6 +43,22 @@ pub(super) fn written(request: &Request) -> Option<(IncidentId, Written)> {
     }
 }
 
+/// The engine has what was sent: it is no draft any more, unless something else has been written there since.
+pub(super) fn taken(state: &mut AppState, request: &Request) {
+    let (Request::Note { text, .. }
+    | Request::SendUpdate { text, .. }
+    | Request::SavePostMortem { text, .. }
+    | Request::SaveRunbookDraft { text, .. }) = request
+    else {
+        return;
+    };
+    if let Some(draft) = written(request)
+        && state.drafts.get(&draft).is_some_and(|lines| lines.join("\n").trim() == &**text)
+    {
+        state.drafts.remove(&draft);
+    }
+}
+
 /// Sends the text; it stays a draft until the engine has it on disk.
 pub(super) fn save(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let Overlay::Note { incident, what } = state.ui.overlay else { return Vec::new() };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::attach::pump::Link;
-use crate::app::commands::{Command, CommandInfo};
+use crate::app::commands::CommandInfo;
 use crate::app::state::AppState;
 use crate::engine::clock::Timestamp;
 use crate::views::text;
@@ -32,11 +32,7 @@ pub(super) fn take(state: &mut AppState, link: Link, heard_at: Timestamp) {
 
 /// Why a command that acts is not given: what is written is no act before it is sent.
 pub(super) fn held_back(state: &AppState, info: &CommandInfo) -> Option<String> {
-    let writes = matches!(
-        info.command,
-        Command::Note | Command::StatusUpdate | Command::PostMortem | Command::NoteAnswer | Command::DraftRunbook
-    );
-    let unheard = state.ui.unheard.as_ref().filter(|_| !writes)?;
+    let unheard = state.ui.unheard.as_ref().filter(|_| !info.is_written())?;
     Some(format!(
         "the engine was last heard {} ago, so what {} would act on may have changed; nothing is done before it is heard again",
         text::short_age(unheard.ms),

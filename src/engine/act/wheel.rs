@@ -81,6 +81,12 @@ pub enum WheelRefusal {
         /// Who drives, where anybody does.
         driver: Option<Arc<str>>,
     },
+    /// There is nothing to answer.
+    #[error("nobody asked for the wheel of {run}, so there is nothing to answer")]
+    NotAsked {
+        /// Which run.
+        run: RunId,
+    },
     /// Nobody is named, and nobody asked.
     #[error("nobody asked for the wheel of {run}; say who is to have it")]
     NobodyAsked {
@@ -212,7 +218,7 @@ impl Wheels {
     /// # Errors
     /// When somebody else drives, or nobody asked.
     pub fn keep(&mut self, run: RunId, by: &Arc<str>) -> Result<Turned, WheelRefusal> {
-        let asked = self.own(run, by)?.asked.take().ok_or(WheelRefusal::NobodyAsked { run })?;
+        let asked = self.own(run, by)?.asked.take().ok_or(WheelRefusal::NotAsked { run })?;
         let text = format!("keeps the wheel of {run}, for which {} asked at {}", asked.by, asked.at.hh_mm_ss());
         Ok(Turned { run, by: Arc::clone(by), text })
     }

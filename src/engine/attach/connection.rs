@@ -27,8 +27,8 @@ use super::standing;
 use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
-    CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN,
-    REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
+    CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX,
+    INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
 };
 use crate::engine::model::{Person, Role};
 use crate::engine::request::{Reply, Request};
@@ -43,6 +43,9 @@ pub(super) enum Parting {
     /// It said nothing.
     #[error("it said nothing for {HELLO_MS_MAX} ms")]
     Silent,
+    /// It is no longer there, whatever its line says.
+    #[error("nothing was heard of it for {CONSOLE_SILENT_MS_MAX} ms")]
+    Unheard,
     /// It does not read.
     #[error("it has read nothing for {WRITE_STALL_MS_MAX} ms")]
     Stalled,
@@ -116,7 +119,9 @@ fn welcome(
     };
     let person = peer.person(&served.people, cap)?;
     if matches!(hello.wants, Wants::Attach { .. }) {
-        if let Some(farewell) = served.farewell.borrow().as_ref() {
+        // Whoever comes back while commands run sees them to their end, as those do who stayed.
+        let is_waiting = !served.handle.snapshots().borrow().running_commands().is_empty();
+        if let Some(farewell) = served.farewell.borrow().as_ref().filter(|_| !is_waiting) {
             return Err(Parting::Ending { why: Arc::clone(&farewell.why) });
         }
         if seat.is_none() {
@@ -228,6 +233,7 @@ enum Turn {
     Told(u64, Option<Telling>),
     News(bool),
     PictureDue,
+    Unheard,
 }
 
 impl<'s> Console<'s> {
@@ -261,6 +267,9 @@ impl<'s> Console<'s> {
         self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
         let mut has_news = false;
         let mut picture_due = Instant::now();
+        // A line that is dead may take what is written for a long time, and ends for nobody.
+        let silence = Duration::from_millis(CONSOLE_SILENT_MS_MAX);
+        let mut heard_at = Instant::now();
         loop {
             let turn = tokio::select! {
                 frame = incoming.frame() => match frame? {
@@ -271,10 +280,15 @@ impl<'s> Console<'s> {
                 Some((n, telling)) = self.tellings.next() => Turn::Told(n, telling),
                 changed = self.snapshots.changed(), if !has_news => Turn::News(changed.is_ok()),
                 () = sleep_until(picture_due), if has_news => Turn::PictureDue,
+                () = sleep_until(heard_at + silence) => Turn::Unheard,
             };
             match turn {
                 Turn::Left => return Ok(()),
-                Turn::Heard(heard) => self.hear(heard).await?,
+                Turn::Unheard => return Err(Parting::Unheard),
+                Turn::Heard(heard) => {
+                    heard_at = Instant::now();
+                    self.hear(heard).await?;
+                }
                 Turn::Reply(n, reply) => {
                     let lost = || Reply::Lost { reason: Arc::from("the engine ended before it answered") };
                     self.outgoing.say(&FromEngine::Reply { n, reply: reply.unwrap_or_else(lost) }).await?;

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use nix::unistd::{Gid, Group, getuid};
+use nix::unistd::{Gid, Group, Uid, User, getuid};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::engine::settings::AttachSettings;
@@ -132,10 +132,28 @@ impl Place {
     /// Connects to whoever listens there.
     ///
     /// # Errors
-    /// When nobody does, or the folder cannot be used.
+    /// When nobody does, the folder cannot be used, or it is somebody who may only have been there first.
     pub async fn connect(&self) -> io::Result<UnixStream> {
         let folder = open_folder(self.parent())?;
-        UnixStream::connect(through(&folder, &self.name()?)).await
+        let stream = UnixStream::connect(through(&folder, &self.name()?)).await?;
+        let facts = folder.metadata()?;
+        let uid = stream.peer_cred()?.uid();
+        if is_believed(uid, getuid().as_raw(), facts.uid(), facts.mode()) {
+            return Ok(stream);
+        }
+        let text = format!(
+            "{} listens at {}, who is neither you nor the owner of its folder; name another place by `[attach] socket`",
+            user_name(uid),
+            self.socket.display()
+        );
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    }
+
+    /// Whose the folder of the socket is, or the nearest one above it that is there; `None` where it is ours.
+    #[must_use]
+    pub fn other_owner(&self) -> Option<String> {
+        let facts = self.parent().ancestors().find_map(|folder| folder.metadata().ok())?;
+        (facts.uid() != getuid().as_raw()).then(|| user_name(facts.uid()))
     }
 
     /// Which file the socket is at this moment.
@@ -236,6 +254,18 @@ impl FileMark {
     }
 }
 
+/// The name of a user, or the number of one who has none.
+fn user_name(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
+/// True for who may be an engine to us: ourselves, root, and the owner of a folder into which nobody else puts anything.
+fn is_believed(uid: u32, ours: u32, owner: u32, mode: u32) -> bool {
+    let is_sticky = mode & 0o1000 != 0;
+    uid == ours || uid == 0 || uid == owner && !is_sticky
+}
+
 fn open_folder(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_PATH;
     std::fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
@@ -294,6 +324,22 @@ mod tests {
         place.leave(place.mark().unwrap()).unwrap();
         place.leave(ours).unwrap();
         assert!(!place.socket().exists());
+    }
+
+    #[test]
+    fn who_may_only_have_been_there_first_is_not_believed() {
+        let (ana, service, eve) = (1_000, 990, 1_001);
+        for (uid, owner, mode, expected) in [
+            (ana, ana, 0o700, true),
+            (0, 0, 0o755, true),
+            (service, service, 0o750, true),
+            (eve, service, 0o750, false),
+            (eve, 0, 0o1777, false),
+            (ana, 0, 0o1777, true),
+            (eve, eve, 0o1777, false),
+        ] {
+            assert_eq!(is_believed(uid, ana, owner, mode), expected, "{uid} in {mode:o} of {owner}");
+        }
     }
 
     #[tokio::test]

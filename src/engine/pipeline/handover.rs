@@ -9,6 +9,7 @@ use super::wheels::is_there;
 use crate::engine::model::{AuditKind, Incident, IncidentId};
 use crate::engine::postmortem;
 use crate::engine::request::Request;
+use crate::nearest::suggestion;
 
 impl Engine {
     /// Hands the asker's incidents, those without an owner, and the asker's wheels over.
@@ -18,10 +19,14 @@ impl Engine {
         (to, note): (&str, &str),
         turn: &mut Turn,
     ) -> Result<String, String> {
-        let to: Arc<str> = Arc::from(to.trim());
+        let to = to.trim();
         if to.is_empty() {
             return Err("a handover needs a name; say who takes over".to_owned());
         }
+        let (to, doubt) = match self.known_person(to) {
+            Some(known) => (known, String::new()),
+            None => (Arc::from(to), self.never_here(to)),
+        };
         if to == *by {
             return Err(format!("{to} is you; hand over to somebody else"));
         }
@@ -50,10 +55,26 @@ impl Engine {
             .chain(runs.iter().map(|run| format!("the wheel of {run}")))
             .collect();
         let what = if names.is_empty() { "nothing was open".to_owned() } else { names.join(", ") };
-        let text = format!("handed over to {to}: {what}");
+        let text = format!("handed over to {to}: {what}{doubt}");
         let logged = if note.trim().is_empty() { text.clone() } else { format!("{text}; {}", note.trim()) };
         self.record(turn, AuditKind::Operator, by, About::default(), &logged);
         self.has_changed = true;
         Ok(text)
+    }
+
+    /// The person of this name who is here or was lately, as they are called; case aside, for that is a slip of the hand.
+    pub(super) fn known_person(&self, name: &str) -> Option<Arc<str>> {
+        let exact = self.people_known().find(|known| known.as_ref() == name);
+        exact.or_else(|| self.people_known().find(|known| known.eq_ignore_ascii_case(name))).map(Arc::clone)
+    }
+
+    fn people_known(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.present.iter().map(|here| &here.name).chain(self.last_here.keys())
+    }
+
+    /// That nobody of this name was seen here, and who may be meant.
+    fn never_here(&self, name: &str) -> String {
+        let meant = suggestion(name, self.people_known().map(AsRef::as_ref));
+        format!("; nobody called {name} was seen here so far{meant}")
     }
 }
