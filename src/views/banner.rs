@@ -9,6 +9,7 @@ use super::context::ViewContext;
 use super::entry::{in_a_line, short_place};
 use super::focus;
 use super::footer::keys_for;
+use super::sources;
 use super::text;
 use super::theme::Role;
 use super::ui_state::{Pane, Unheard};
@@ -89,7 +90,7 @@ fn down(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Option<Line<'stati
         more => format!(" (and {more} more)"),
     };
     let reason = text::without_os_number(reason);
-    let short = without_address(&reason);
+    let short = sources::without_address(&reason);
     let name = &source.source;
     let choices = [
         format!(" ✗ {name} down since {clock} ({age}): {reason}{more}"),
@@ -97,28 +98,6 @@ fn down(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Option<Line<'stati
         format!(" ✗ {name} down {age}: {short}{more}"),
     ];
     Some(Line::from(pen.span(Role::TextProblem, &text::fitting(choices, width, pen.glyphs))))
-}
-
-/// Without the addresses in it, which the first pane and the settings have.
-fn without_address(reason: &str) -> String {
-    let is_address = |word: &str| word.contains("://");
-    let mut words: Vec<String> = Vec::new();
-    for word in reason.split(' ') {
-        if !is_address(word) {
-            words.push(word.to_owned());
-            continue;
-        }
-        // `refused at http://loki:3100: is it …` is `refused: is it …`.
-        if words.last().is_some_and(|before| matches!(before.as_str(), "at" | "from" | "to")) {
-            words.pop();
-        }
-        let mark: String = word.chars().last().filter(|c| ":;,".contains(*c)).into_iter().collect();
-        match words.last_mut() {
-            Some(before) => before.push_str(&mark),
-            None => words.push("it".to_owned()),
-        }
-    }
-    words.join(" ")
 }
 
 fn backfill(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Option<Line<'static>> {

@@ -15,8 +15,14 @@ pub fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, source: &SourceReport, width: u
     let spans = match &source.state {
         SourceState::Down { reason, since, retry_at } => {
             let age = text::age(ctx.now.since_ms(*since));
-            let text = format!("down since {} ({age}): {reason}", text::clock(*since, ctx.now));
+            let reason = text::without_os_number(reason);
+            let clock = text::clock(*since, ctx.now);
+            let told = |reason: &str| format!("down since {clock} ({age}): {reason}");
             let retry = format!("again {}", text::clock(*retry_at, ctx.now));
+            let room = width.saturating_sub(name.width() + retry.len() + 2);
+            let short = without_address(&reason);
+            let choices = [told(&reason), told(&short), format!("down {age}: {short}")];
+            let text = text::fitting(choices, room, pen.glyphs);
             let left = vec![pen.span(Role::TextProblem, "✗"), name, pen.plain(&text)];
             return pen.spread(left, vec![pen.span(Role::TextMuted, &retry)], width);
         }
@@ -31,4 +37,43 @@ pub fn line(pen: Pen<'_>, ctx: &ViewContext<'_>, source: &SourceReport, width: u
         SourceState::Healthy => vec![pen.plain("✓"), name],
     };
     pen.spread(spans, Vec::new(), width)
+}
+
+/// Without the addresses in it, where there is no room for them: the settings have them.
+pub fn without_address(reason: &str) -> String {
+    let is_address = |word: &str| word.contains("://");
+    let mut words: Vec<String> = Vec::new();
+    for word in reason.split(' ') {
+        if !is_address(word) {
+            words.push(word.to_owned());
+            continue;
+        }
+        // `refused at http://loki:3100: is it …` is `refused: is it …`.
+        if words.last().is_some_and(|before| matches!(before.as_str(), "at" | "from" | "to")) {
+            words.pop();
+        }
+        let mark: String = word.chars().last().filter(|c| ":;,".contains(*c)).into_iter().collect();
+        match words.last_mut() {
+            Some(before) => before.push_str(&mark),
+            None => words.push("it".to_owned()),
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_gives_way_to_what_mends_it() {
+        for (reason, expected) in [
+            ("connection refused at http://loki:3100: is it running?", "connection refused: is it running?"),
+            ("no answer from http://prometheus:9090 within 10 s", "no answer within 10 s"),
+            ("http://a:1 does not answer: check that it runs", "it does not answer: check that it runs"),
+            ("nothing to leave out", "nothing to leave out"),
+        ] {
+            assert_eq!(without_address(reason), expected);
+        }
+    }
 }

@@ -154,5 +154,5 @@ fn a_box_names_its_own_keys_and_those_that_move_only_where_there_is_something_to
     let long = console.draw();
     assert!(long.contains("j down  k up  Enter do it  Esc back  ! changes something"), "{long}");
     // The sentence of the chosen line is read whole.
-    assert!(long.contains("in Runbook, runs the step that is offered"), "{long}");
+    assert!(long.contains("Show the evidence: What speaks for and against each hypothesis "), "{long}");
 }

@@ -756,9 +756,9 @@ fn a_long_message_is_read_whole() {
 #[test]
 fn boxes_name_the_keys_of_the_keymap() {
     let snapshot = fixtures::live();
-    let box_of = |keymap: &str, overlay: Overlay| {
+    let box_of = |keymap: &str, overlay: Overlay, height: u16| {
         let ui = UiState { overlay, ..on(Pane::Runbook) };
-        text(&Shot { keymap, ..Shot::of(&snapshot, &ui) }.draw(80, 24).0)
+        text(&Shot { keymap, ..Shot::of(&snapshot, &ui) }.draw(80, height).0)
     };
     let note = || Overlay::Note { incident: IncidentId(42), what: Written::Note };
     let confirm = || {
@@ -775,14 +775,22 @@ fn boxes_name_the_keys_of_the_keymap() {
         ("emacs", confirm(), "y do it  Ctrl-g leave it"),
         ("default", palette(), "Enter do it  Up up  Down down  Esc back"),
         ("emacs", palette(), "Enter do it  Up up  Down down  Ctrl-g back"),
-        ("default", why(), "j down  k up  Enter go to INC-42  Esc back"),
-        ("vim", why(), "Ctrl-e down  Ctrl-y up  Enter go to INC-42  Esc back"),
-        ("emacs", why(), "Ctrl-n down  Ctrl-p up  Ctrl-f go to INC-42  Esc back"),
+        ("default", why(), "└ Enter go to INC-42  Esc back"),
+        ("emacs", why(), "└ Ctrl-f go to INC-42  Esc back"),
         ("emacs", Overlay::Help { selected: 0 }, "Ctrl-n down  Ctrl-p up  Ctrl-f do it  Esc back"),
         ("default", Overlay::Help { selected: 0 }, "Write a note: Ctrl-d saves it, Enter: new line"),
         ("emacs", Overlay::Help { selected: 0 }, "Write a note: Ctrl-x Ctrl-w saves it, Enter: new line"),
     ] {
-        let screen = box_of(keymap, overlay);
+        let screen = box_of(keymap, overlay, 24);
+        assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
+    }
+    // What moves is named where there is more than fits.
+    for (keymap, expected) in [
+        ("default", "└ j down  k up  Enter go to INC-42  Esc back"),
+        ("vim", "└ Ctrl-e down  Ctrl-y up  Enter go to INC-42  Esc back"),
+        ("emacs", "└ Ctrl-n down  Ctrl-p up  Ctrl-f go to INC-42  Esc back"),
+    ] {
+        let screen = box_of(keymap, why(), 14);
         assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
     }
 }
