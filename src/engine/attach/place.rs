@@ -149,11 +149,12 @@ impl Place {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
     }
 
-    /// Whose the folder of the socket is, or the nearest one above it that is there; `None` where it is ours.
+    /// Whose the folder of the socket is, or the nearest one above it that is there; `None` where it is ours, or for everybody.
     #[must_use]
     pub fn other_owner(&self) -> Option<String> {
         let facts = self.parent().ancestors().find_map(|folder| folder.metadata().ok())?;
-        (facts.uid() != getuid().as_raw()).then(|| user_name(facts.uid()))
+        let is_for_all = facts.mode() & 0o1002 == 0o1002;
+        (facts.uid() != getuid().as_raw() && !is_for_all).then(|| user_name(facts.uid()))
     }
 
     /// Which file the socket is at this moment.
