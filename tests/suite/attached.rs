@@ -7,21 +7,22 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use hypocenter::app::attach::line::{LineProblem, ask_in_text};
 use hypocenter::app::attach::pump::{self, Joined, Link};
-use hypocenter::engine::attach::hello::{Greeting, Says, Wants};
-use hypocenter::engine::attach::message::SettingsMark;
+use hypocenter::engine::attach::frame::{self, Incoming};
+use hypocenter::engine::attach::hello::{Greeting, Hello, Says, Wants};
+use hypocenter::engine::attach::message::{FromConsole, FromEngine, SettingsMark};
 use hypocenter::engine::attach::place::{Place, PlaceProblem};
 use hypocenter::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::handle::{EngineHandle, HandleEnds, Question};
 use hypocenter::engine::ingest::{StopSignal, StopSwitch};
 use hypocenter::engine::inquiry::{Inquiry, Telling};
-use hypocenter::engine::limits::CONSOLES_MAX;
-use hypocenter::engine::model::{Person, Role};
+use hypocenter::engine::limits::{CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX};
+use hypocenter::engine::model::{AnomalyId, IncidentId, Person, Role};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::{AttachSettings, PeopleSettings};
 use hypocenter::engine::snapshot::Snapshot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -81,13 +82,69 @@ fn behind(folder: &Path, first: Snapshot) -> Result<Behind, PlaceProblem> {
     Ok(Behind { ends, wishes, stop, place, farewell, attendance })
 }
 
-/// A picture that differs from the others in what changes all the time.
+/// A picture that differs from the others in what changes all the time, and in its lists: things come, go, change and move.
 fn picture(revision: u64) -> Snapshot {
     let mut picture = fixtures::live();
     picture.revision = revision;
     picture.at = Timestamp(picture.at.0 + revision.cast_signed() * 1_000);
     picture.counts.sample_count = revision * 100;
+    let turn = (revision % 7) as usize;
+    anomalies(&mut picture, turn, revision);
+    picture.anomalies.rotate_left(turn);
+    if turn % 2 == 0 {
+        // The one that is over goes, and with every third one comes.
+        picture.incidents.pop();
+        picture.proposals.clear();
+    }
+    if turn % 3 == 0 {
+        let mut more = fixtures::incident();
+        more.id = IncidentId(1_000 + revision);
+        picture.incidents.insert(0, Arc::new(more));
+        picture.updates_due.insert(IncidentId(1_000 + revision), picture.at);
+    }
     picture
+}
+
+/// Adds so many anomalies that are in no other picture.
+fn anomalies(picture: &mut Snapshot, count: usize, revision: u64) {
+    let first = picture.anomalies[0].clone();
+    picture.anomalies.extend((0..count as u64).map(|more| {
+        let mut anomaly = (*first).clone();
+        anomaly.id = AnomalyId(revision * 10_000 + more);
+        Arc::new(anomaly)
+    }));
+}
+
+/// A picture that has some hundred kilobytes which are in no other: more than a socket holds for who does not read.
+fn heavy(revision: u64) -> Snapshot {
+    let mut picture = picture(revision);
+    anomalies(&mut picture, 2_000, revision);
+    picture
+}
+
+/// A console that speaks by hand.
+struct ByHand {
+    incoming: Incoming<OwnedReadHalf>,
+    outgoing: OwnedWriteHalf,
+}
+
+impl ByHand {
+    /// One that was let in.
+    async fn join(place: &Place) -> Self {
+        let (reader, mut outgoing) = place.connect().await.unwrap().into_split();
+        outgoing.write_all(Hello::new(Wants::Attach { cap: None }).line().as_bytes()).await.unwrap();
+        let mut incoming = Incoming::new(reader, FRAME_OUT_BYTES_MAX);
+        let line = timeout(PATIENCE, incoming.line()).await.unwrap().unwrap().unwrap();
+        assert_eq!(Greeting::read(&line).unwrap().says, Says::Joined);
+        let mut joined = Self { incoming, outgoing };
+        let FromEngine::Welcome(_) = joined.next().await else { panic!("it is welcomed first") };
+        joined
+    }
+
+    async fn next(&mut self) -> FromEngine {
+        let frame = timeout(PATIENCE, self.incoming.frame()).await.expect("something is said").unwrap();
+        FromEngine::read(&frame.expect("it goes on")).unwrap()
+    }
 }
 
 async fn join(place: &Place, cap: Option<Role>) -> Joined {
@@ -130,20 +187,33 @@ async fn whoever_joins_in_a_storm_of_pictures_misses_nothing_and_all_see_the_sam
     }
 }
 
+/// How many heavy pictures the one that reads is shown while the other does not: fewer than take the time after which that one is let
+/// go of.
+const HEAVY: u64 = 12;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_console_that_does_not_read_holds_up_nobody() {
+async fn a_console_that_does_not_read_holds_up_nobody_and_costs_one_picture() {
     let folder = tempfile::tempdir().unwrap();
     let behind = serve(folder.path());
-    let mut deaf = behind.place.connect().await.unwrap();
-    deaf.write_all(b"hypo attach 1 version 0.1.0 wire 2 wants attach\n").await.unwrap();
+    let mut deaf = ByHand::join(&behind.place).await;
     let console = join(&behind.place, None).await;
-    for revision in 2..=2_000 {
-        behind.ends.snapshots.send_replace(Arc::new(picture(revision)));
-        if revision % 500 == 0 {
-            shows(&console, revision).await;
-        }
+    // From here on it reads nothing, while the other has every one of them.
+    for revision in 2..2 + HEAVY {
+        behind.ends.snapshots.send_replace(Arc::new(heavy(revision)));
+        assert_eq!(shows(&console, revision).await.revision, revision);
     }
-    assert_eq!(*shows(&console, 2_000).await, picture(2_000));
+    let newest = heavy(1 + HEAVY);
+    assert_eq!(*shows(&console, 1 + HEAVY).await, newest);
+    // It reads on: what was on its way, and then the newest of all at once. Of those between nothing was ever made.
+    let (mut held, mut taken) = (Snapshot::empty(), 0);
+    while held.revision < newest.revision {
+        let FromEngine::Picture(delta) = deaf.next().await else { panic!("a picture comes") };
+        held = delta.apply(&held).unwrap();
+        taken += 1;
+    }
+    assert_eq!(held, newest);
+    assert!(taken <= 4, "{taken} pictures were kept for a console that did not read");
+    assert_eq!(behind.attendance.count(), 2, "it is still there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,23 +321,30 @@ async fn what_is_no_console_is_cut_off_and_costs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let behind = serve(folder.path());
     let console = join(&behind.place, None).await;
-    let mut streams: Vec<UnixStream> = Vec::new();
-    for bytes in [
-        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\xff\xff\xff\xff\x01".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\x02\x00\x00\x00\x63{}".as_slice(),
-        b"hypo attach 1 version 0.1.0 wire 2 wants attach\n\x02\x00\x00\x00\x01{}".as_slice(),
-        [b'x'; 4_096].as_slice(),
-    ] {
-        let mut stream = behind.place.connect().await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        streams.push(stream);
-    }
-    for mut stream in streams {
+    let ping = FromConsole::Ping.frame().unwrap();
+    for bytes in
+        [b"\xff\xff\xff\xff\x01".as_slice(), b"\x02\x00\x00\x00\x63{}".as_slice(), b"\x02\x00\x00\x00\x01{}".as_slice()]
+    {
+        let mut by_hand = ByHand::join(&behind.place).await;
+        // It is heard, up to here.
+        frame::write(&mut by_hand.outgoing, &ping, FRAME_IN_BYTES_MAX).await.unwrap();
+        while by_hand.next().await != FromEngine::Pong {}
+        by_hand.outgoing.write_all(bytes).await.unwrap();
         // To the end: a connection that is cut off may also be reset.
-        let mut all = Vec::new();
-        let end = timeout(PATIENCE, stream.read_to_end(&mut all)).await;
-        assert!(end.is_ok(), "it is cut off");
+        let cut_off = async { while let Ok(Some(_)) = by_hand.incoming.frame().await {} };
+        assert!(timeout(PATIENCE, cut_off).await.is_ok(), "{bytes:?}: it is cut off");
     }
+    let mut stream = behind.place.connect().await.unwrap();
+    stream.write_all(&[b'x'; 4_096]).await.unwrap();
+    let mut said = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    assert!(end.is_ok() && said.is_empty(), "what has no first line is cut off without a word: {said:?}");
+    let seats = async {
+        while behind.attendance.count() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, seats).await.expect("their seats are free");
     behind.ends.snapshots.send_replace(Arc::new(picture(5)));
     assert_eq!(*shows(&console, 5).await, picture(5));
 }
