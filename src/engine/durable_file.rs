@@ -14,19 +14,74 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Of this process alone: another one's half must never be renamed in place of ours.
     let fresh = path.with_extension(format!("new-{}", nix::unistd::getpid()));
     let mut file = private().write(true).create(true).truncate(true).open(&fresh)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&fresh, path));
+    let written = file.write_all(bytes).and_then(|()| wait_for(&file)).and_then(|()| fs::rename(&fresh, path));
     if written.is_err() {
         // What cannot be taken away either is left for the next try to overwrite.
         let _left = fs::remove_file(&fresh);
     }
     written?;
-    sync_folder(path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    wait_for_names(folder)
 }
 
-/// Waits until the folder of this file has its names on disk.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+/// Returns once a file is on disk, with all that the file system notes of it.
+///
+/// # Errors
+/// When the disk fails.
+pub fn wait_for(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    #[cfg(test)]
+    waits::note(file);
+    Ok(())
+}
+
+/// Returns once what was written into a file is on disk, and can be read back after a power cut.
+///
+/// # Errors
+/// When the disk fails.
+pub fn wait_for_bytes(file: &File) -> io::Result<()> {
+    file.sync_data()?;
+    #[cfg(test)]
+    waits::note(file);
+    Ok(())
+}
+
+/// Returns once what is in this folder is there under its name after a power cut.
+///
+/// # Errors
+/// When it cannot be opened, or the disk fails.
+pub fn wait_for_names(folder: &Path) -> io::Result<()> {
+    wait_for(&File::open(folder)?)
+}
+
+/// What was waited for, in its order: a wait that is left out shows nowhere else until the power goes.
+#[cfg(test)]
+pub mod waits {
+    use std::cell::RefCell;
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+    use std::path::{Path, PathBuf};
+
+    thread_local! {
+        static SEEN: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(file: &File) {
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        SEEN.with_borrow_mut(|seen| seen.push(path));
+    }
+
+    /// What this thread waited for on disk while it did this, below `folder`; what is replaced as a whole by the name of the file.
+    pub fn during<T>(folder: &Path, does: impl FnOnce() -> T) -> (T, Vec<String>) {
+        let folder = folder.canonicalize().unwrap();
+        SEEN.take();
+        let done = does();
+        let name = |path: &PathBuf| {
+            let name = path.strip_prefix(&folder).unwrap().display().to_string();
+            name.split(".new-").next().unwrap_or_default().to_owned()
+        };
+        (done, SEEN.take().iter().map(name).collect())
+    }
 }
 
 /// Opens for this user only, and follows no link.
@@ -48,7 +103,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("word");
         for text in ["a longer word", "word", ""] {
-            replace(&path, text.as_bytes()).unwrap();
+            let (done, waits) = waits::during(folder.path(), || replace(&path, text.as_bytes()));
+            done.unwrap();
+            assert_eq!(waits, ["word", ""], "the file before it has its name, then the name");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);

@@ -26,18 +26,13 @@ fn page(ground: &Ground) -> String {
 fn seven_steps_with_a_skip_a_dry_run_a_retry_and_an_undo() {
     let folder = tempfile::tempdir().unwrap();
     let ground = Ground::lay(folder.path(), "0");
-    let mut session = ground.console(&page(&ground));
-    session.watch("INC-42");
-    session.press_still(b"5", "Runbooks that fit");
-    session.press_still(b"a", "step 1 of 7");
+    let mut session = ground.console_in_run(&page(&ground), 7);
     session.press_still(b"a", "step 2 of 7");
     session.press_still(b"s", "Reason:");
     session.press_still(b"seen elsewhere\r", "step 3 of 7");
     session.press_still(b"d", "dry run: exit code 1");
-    session.press_still(b"a", "This changes the world");
-    session.press_still(b"y", "step 4 of 7");
-    session.press_still(b"a", "This changes the world");
-    session.press_still(b"y", "not yet");
+    walking::act_on(&mut session, "step 4 of 7");
+    walking::act_on(&mut session, "not yet");
     session.watch("failed");
     std::fs::write(format!("{}.mended", folder.path().join("lines").display()), "").unwrap();
     session.press_still(b"r", "waits for you");

@@ -1,23 +1,19 @@
 //! Every way in which a console ends or stops, on an engine in the background with a run under way: the terminal is as it was, and the
 //! engine and its run are as they were.
 
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hypocenter::app::attach::pump;
 use hypocenter::app::terminal::guard::TerminalGuard;
 use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::settings::AttachSettings;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use portable_pty::CommandBuilder;
 
-use super::engines::{PATIENCE, pid_in, until};
+use super::engines::{pid_in, until};
+use super::held_terminal::{HeldTerminal, ends_at_once, is_stopped};
 use super::terminal::Session;
 use super::walking::{self, Ground};
 
@@ -37,12 +33,8 @@ impl Waiting {
         let program = ground.program("act.sh");
         let steps = [("one", walking::act(&program, "one", "")), ("two", walking::act(&program, "two", ""))];
         let page = walking::page(&[steps[0].clone(), steps[1].clone(), ("home", walking::verify())]);
-        let mut session = ground.console(&page);
-        session.watch("INC-42");
-        session.press_still(b"5", "Runbooks that fit");
-        session.press_still(b"a", "step 1 of 3");
-        session.press_still(b"a", "This changes the world");
-        session.press_still(b"y", "step 2 of 3");
+        let mut session = ground.console_in_run(&page, 3);
+        walking::act_on(&mut session, "step 2 of 3");
         session.press(b"Q");
         session.ends_clean();
         let engine = pid_in(&ground.said(&["status"]).1).unwrap();
@@ -128,15 +120,18 @@ fn a_stop_by_key_or_signal_comes_back_to_the_same_step() {
             kill(console, Signal::SIGTSTP).unwrap();
         }
         session.wait_for("Stopped");
+        until("it is stopped", || is_stopped(console));
+        assert!(!session.is_alternate(), "a stopped console leaves the shell's screen");
         waiting.is_as_it_was("a stop");
         session.press(b"fg\r");
         session.wait_for("step 2 of 3");
+        assert!(session.is_alternate());
     }
     session.settle(std::time::Duration::from_millis(500));
     session.press(b"Q");
     until("the console ends", || kill(console, None).is_err());
     session.press(b"exit\r");
-    session.ends();
+    session.ends_clean();
     waiting.is_as_it_was("a stop");
 }
 
@@ -147,39 +142,6 @@ fn child_of(shell: Pid) -> Pid {
     Pid::from_raw(children.split_whitespace().next().unwrap_or_else(|| panic!("no child in {path}")).parse().unwrap())
 }
 
-/// A console on a terminal that this test holds the other end of, and reads as it likes.
-fn on_a_terminal(command: &mut Command) -> (std::process::Child, std::fs::File) {
-    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-    let pty = openpty(Some(&size), None).unwrap();
-    // Else the child would hold its own terminal open.
-    fcntl(&pty.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-    let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
-    command.env("TERM", "xterm-256color");
-    let child = command.stdin(end(&pty.slave)).stdout(end(&pty.slave)).stderr(end(&pty.slave)).spawn().unwrap();
-    (child, std::fs::File::from(pty.master))
-}
-
-fn read_until(terminal: &mut std::fs::File, text: &str) {
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains(text) {
-        let mut buffer = [0; 4_096];
-        let count = terminal.read(&mut buffer).unwrap();
-        seen.extend_from_slice(&buffer[..count]);
-    }
-}
-
-fn ends_in_time(mut child: std::process::Child) {
-    let end = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() >= end {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("it does not end");
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_terminal_that_goes_away_or_takes_nothing_leaves_engine_and_run_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
@@ -187,26 +149,25 @@ fn a_terminal_that_goes_away_or_takes_nothing_leaves_engine_and_run_as_they_are(
     let console = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hypo"));
         command.args(waiting.arguments(folder.path())).env("HOME", folder.path());
-        let (child, mut terminal) = on_a_terminal(&mut command);
-        read_until(&mut terminal, "INC-42");
-        (child, terminal)
+        let mut held = HeldTerminal::start(&mut command);
+        held.read_until("INC-42");
+        held
     };
     // It is not the controlling terminal, so no signal comes.
-    let (child, terminal) = console();
-    drop(terminal);
-    ends_in_time(child);
+    let lost = || {
+        let mut held = console();
+        held.lose();
+        held.ends()
+    };
+    ends_at_once(&[(); 5].map(|()| lost()));
     waiting.is_as_it_was("a terminal that goes away");
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
-        let (child, mut terminal) = console();
+        let mut held = console();
         // Nobody reads what is drawn, until nothing more can be drawn.
-        for _ in 0..200 {
-            std::io::Write::write_all(&mut terminal, b"\x0c").unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-        ends_in_time(child);
+        held.fill(b"\x0c");
+        kill(held.pid(), signal).unwrap();
+        held.ends();
         waiting.is_as_it_was("a terminal that takes nothing");
-        drop(terminal);
     }
 }
 
@@ -215,7 +176,7 @@ fn a_panic_leaves_engine_and_run_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let waiting = Waiting::begin(folder.path());
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "endings::panicking", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "endings::panicking", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(STATE_DIR, waiting.ground.state_dir());
     command.env("TERM", "xterm-256color");
     let raw = Session::start(command).ends_clean();
@@ -224,8 +185,9 @@ fn a_panic_leaves_engine_and_run_as_they_are() {
     waiting.is_as_it_was("a panic");
 }
 
-/// A console that panics while it is attached. Without the variable it is a test that has nothing to do.
+/// A console that panics while it is attached.
 #[test]
+#[ignore = "a child of the test beside it, which starts it"]
 fn panicking() {
     let Some(folder) = std::env::var_os(STATE_DIR) else { return };
     let tokio = tokio::runtime::Runtime::new().unwrap();

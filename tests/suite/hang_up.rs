@@ -1,7 +1,5 @@
 //! The line drops while a command runs: the engine goes on, the command comes to its end, and what it said and did is kept.
 
-use std::time::{Duration, Instant};
-
 use hypocenter::app::attach::line::LineProblem;
 use hypocenter::app::attach::pump;
 use hypocenter::engine::attach::place::Place;
@@ -13,18 +11,17 @@ use super::engines::until;
 use super::terminal::Session;
 use super::walking::{self, Ground};
 
-/// Long enough for the line to drop in the middle of it.
-const ACT_TAKES: &str = "3";
+/// One act, with more time than any machine takes to get here.
+fn page(ground: &Ground) -> String {
+    let act = walking::act(&ground.program("act.sh"), "one", "").replace("\"30s\"", "\"5m\"");
+    walking::page(&[("one", act), ("home", walking::verify())])
+}
 
-/// A console whose first step, an act, is running.
+/// A console whose first step, an act, is running until it is let go.
 fn amid_the_act(ground: &Ground) -> Session {
-    let act = walking::act(&ground.program("act.sh"), "one", "");
-    let mut session = ground.console(&walking::page(&[("one", act), ("home", walking::verify())]));
-    session.watch("INC-42");
-    session.press_still(b"5", "Runbooks that fit");
-    session.press_still(b"a", "step 1 of 2");
-    session.press_still(b"a", "This changes the world");
-    session.press_still(b"y", "running");
+    ground.hold();
+    let mut session = ground.console_in_run(&page(ground), 2);
+    walking::act_on(&mut session, "running");
     assert_eq!(ground.lines(), [""; 0], "it was over before the line dropped");
     session
 }
@@ -36,13 +33,14 @@ fn acted(run: &Run) -> &StepState {
 #[test]
 fn a_dropped_line_leaves_a_running_command_and_its_output_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::lay(folder.path(), ACT_TAKES);
+    let ground = Ground::lay(folder.path(), "0");
     let session = amid_the_act(&ground);
     // As the kernel does it when the terminal goes away.
     kill(session.pid(), Signal::SIGHUP).unwrap();
     session.ends();
     let (code, text) = ground.said(&["status"]);
     assert!(code == Some(0) && text.contains("1 open"), "{text}");
+    ground.let_go();
     until("the end of the command", || ground.lines() == ["one"]);
     let run = &ground.stored_runs()[&1];
     assert!(matches!(acted(run), StepState::Succeeded { .. }), "{:?}", acted(run));
@@ -54,9 +52,8 @@ fn a_dropped_line_leaves_a_running_command_and_its_output_alone() {
 #[test]
 fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::lay(folder.path(), "30");
+    let ground = Ground::lay(folder.path(), "0");
     let mut session = amid_the_act(&ground);
-    let begun = Instant::now();
     // Nothing is lost by leaving, so nothing is asked.
     session.press(b"Q");
     session.ends_clean();
@@ -72,10 +69,10 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
         assert_eq!(code, Some(0), "{text}");
         assert_eq!(waiting.join().unwrap().0, Some(0));
     });
-    assert!(begun.elapsed() < Duration::from_secs(25), "it waited");
+    // Not waited for: it is held still.
     let run = &ground.stored_runs()[&1];
     assert!(matches!(acted(run), StepState::Running { .. }), "{:?}", acted(run));
-    let mut session = ground.console(&walking::page(&[("one", walking::act(&ground.program("act.sh"), "one", ""))]));
+    let mut session = ground.console(&page(&ground));
     session.watch("INC-42");
     session.press_still(b"5", "unknown");
     session.press(b"Q");
@@ -86,9 +83,8 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
 #[test]
 fn the_kill_switch_is_heard_while_the_engine_waits_for_a_command() {
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::lay(folder.path(), "30");
+    let ground = Ground::lay(folder.path(), "0");
     let mut session = amid_the_act(&ground);
-    let begun = Instant::now();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ground.said(&["stop"]));
         until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
@@ -97,7 +93,6 @@ fn the_kill_switch_is_heard_while_the_engine_waits_for_a_command() {
         session.wait_for("ended it by `hypo stop`");
         assert_eq!(waiting.join().unwrap().0, Some(0));
     });
-    assert!(begun.elapsed() < Duration::from_secs(25), "it waited for the command all the same");
     session.press(b"Q");
     session.ends_clean();
     let run = &ground.stored_runs()[&1];

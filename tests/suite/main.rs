@@ -55,6 +55,8 @@ mod flows;
 #[cfg(test)]
 mod hang_up;
 #[cfg(test)]
+mod held_terminal;
+#[cfg(test)]
 mod hostile_values;
 #[cfg(test)]
 mod kill_at_start;

@@ -195,8 +195,10 @@ fn no_turned_byte_costs_anything_without_a_word() {
         tally.iter().filter(is_it).map(|(_, count)| count).sum::<u64>()
     };
     println!(
-        "{wanted} damaged stores, {} not usable, 0 panics; the slowest took {} ms",
+        "{wanted} damaged stores, {} not usable, {} panics, {} that do not end; the slowest took {} ms",
         bad.len(),
+        of("", Outcome::Panicked),
+        of("", Outcome::Hangs),
         slowest.as_millis()
     );
     for ((file, outcome), count) in &tally {

@@ -15,12 +15,12 @@ use hypocenter::app::run::run;
 use hypocenter::app::terminal::colour_depth::ColourDepth;
 use hypocenter::app::terminal::guard::TerminalGuard;
 use hypocenter::engine::handle::EngineHandle;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::fixtures;
+use super::held_terminal::{self, HeldTerminal, ends_at_once};
 
 /// Says what the child is to be.
 const ROLE: &str = "HYPO_TEST_ROLE";
@@ -36,8 +36,9 @@ const STILL: Duration = Duration::from_millis(700);
 /// A key that changed nothing for this long met a screen that had just changed under it.
 const UNHEARD: Duration = Duration::from_secs(10);
 
-/// What the child does. Without the variable it is a test that has nothing to do.
+/// What the child does.
 #[test]
+#[ignore = "a child of the tests beside it, which start it"]
 fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("console") => console(),
@@ -69,7 +70,7 @@ fn console() {
 
 fn command(role: &str) -> CommandBuilder {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "terminal::child", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "terminal::child", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(ROLE, role);
     command.env("TERM", "xterm-256color");
     command
@@ -215,6 +216,11 @@ impl Session {
         }
     }
 
+    /// True while the program has a screen of its own.
+    pub fn is_alternate(&self) -> bool {
+        self.screen.screen().alternate_screen()
+    }
+
     /// What is on the screen now.
     pub fn text(&self) -> String {
         self.screen.screen().contents()
@@ -294,42 +300,28 @@ fn a_panic_in_the_background_leaves_the_screen_alone() {
 
 /// As behind a wrapper that swallows SIGHUP: the terminal is not the child's controlling one, so no signal comes.
 #[test]
-fn a_terminal_that_goes_away_without_a_word_ends_the_console() {
-    let pty = nix::pty::openpty(Some(&nix::pty::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }), None)
-        .unwrap();
-    // Else the child would hold its own terminal open.
-    fcntl(&pty.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "terminal::child", "--nocapture", "--test-threads=1"])
-        .env(ROLE, "console")
-        .stdin(pty.slave.try_clone().unwrap())
-        .stdout(pty.slave.try_clone().unwrap())
-        .stderr(pty.slave)
-        .spawn()
-        .unwrap();
-    let mut master = std::fs::File::from(pty.master);
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("INC-42") {
-        let mut buffer = [0; 4_096];
-        let count = master.read(&mut buffer).unwrap();
-        seen.extend_from_slice(&buffer[..count]);
-    }
-    drop(master);
-    let until = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() >= until {
-            child.kill().unwrap();
-            panic!("it lives on without a terminal");
-        }
-        std::thread::yield_now();
-    }
+fn a_terminal_that_goes_away_without_a_word_ends_the_console_at_once() {
+    let lost = || {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "terminal::child", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(ROLE, "console");
+        let mut held = HeldTerminal::start(&mut command);
+        held.read_until("INC-42");
+        held.lose();
+        held.ends()
+    };
+    ends_at_once(&[(); 5].map(|()| lost()));
 }
 
 #[test]
 fn an_idle_console_writes_nothing() {
     let mut session = Session::console();
     session.settle(Duration::from_millis(500));
+    let before = held_terminal::busy(session.pid());
     assert_eq!(session.settle(Duration::from_secs(3)), 0);
+    let busy = held_terminal::busy(session.pid()) - before;
+    assert!(busy < Duration::from_millis(500), "idle for three seconds, it was on a processor for {busy:?}");
     // It is alive all the same, and a row move is cheap.
     session.press(b"2");
     session.wait_for("Anomalies");
@@ -395,7 +387,9 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
     let mut session = Session::start(shell);
     session.wait_for("ready>");
     let exe = std::env::current_exe().unwrap();
-    session.press(format!("{} --exact terminal::child --nocapture --test-threads=1\n", exe.display()).as_bytes());
+    session.press(
+        format!("{} --exact terminal::child --ignored --nocapture --test-threads=1\n", exe.display()).as_bytes(),
+    );
     session.wait_for("INC-42");
     session.settle(Duration::from_millis(300));
     session.press(b"\x1a");

@@ -57,11 +57,6 @@ fn collect(folder: &Path, extension: &str, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// True where a Rust file under `folder` has this text.
-pub fn is_in_sources(folder: &str, text: &str) -> bool {
-    rust_files(folder).iter().any(|source| source.text.contains(text))
-}
-
 /// Lines of files under `folder` that name one of `words`, but for files whose path starts with one of `but`.
 fn offenders(folder: &str, words: &[&str], but: &[&str]) -> Vec<String> {
     let mut found = Vec::new();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::clock::Timestamp;
@@ -40,13 +40,13 @@ pub fn start(snapshot: &Snapshot) -> Request {
 /// The folder of a test, with the program in it.
 pub struct Ground {
     folder: PathBuf,
-    /// Ends the engine that a console leaves behind.
-    _engine: EndsEngine,
+    /// Ends the engine that a console leaves behind, where there was one.
+    engine: OnceLock<EndsEngine>,
 }
 
 impl Ground {
     /// Lays the incident into the store of a fresh folder, and the program beside it: `act.sh NAME` waits `delay` seconds
-    /// and leaves a line `NAME`; `probe.sh NAME` says by its exit code whether there is one.
+    /// and leaves a line `NAME`, once it is not held; `probe.sh NAME` says by its exit code whether there is one.
     pub fn lay(folder: &Path, delay: &str) -> Self {
         let ground = Self::again(folder);
         let script = |name: &str, text: String| {
@@ -57,7 +57,9 @@ impl Ground {
         let lines = ground.folder.join("lines");
         std::fs::write(&lines, "").unwrap();
         let lines = lines.display();
-        script("act.sh", format!("#!/bin/sh\nsleep {delay}\necho \"$1\" >> {lines}\necho did \"$1\"\n"));
+        let held = ground.held().display().to_string();
+        let wait = format!("sleep {delay}\nwhile [ -e {held} ]; do sleep 0.05; done");
+        script("act.sh", format!("#!/bin/sh\n{wait}\necho \"$1\" >> {lines}\necho did \"$1\"\n"));
         script(
             "fail.sh",
             format!("#!/bin/sh\n[ -e {lines}.mended ] || {{ echo not yet; exit 3; }}\necho \"$1\" >> {lines}\n"),
@@ -70,8 +72,21 @@ impl Ground {
 
     /// The ground that was laid in this folder before.
     pub fn again(folder: &Path) -> Self {
-        let folder = folder.to_path_buf();
-        Self { _engine: EndsEngine::of(&folder, &folder.join("state")), folder }
+        Self { folder: folder.to_path_buf(), engine: OnceLock::new() }
+    }
+
+    fn held(&self) -> PathBuf {
+        self.folder.join("held")
+    }
+
+    /// From here on `act.sh` waits until it is let go.
+    pub fn hold(&self) {
+        std::fs::write(self.held(), "").unwrap();
+    }
+
+    /// What waits goes on.
+    pub fn let_go(&self) {
+        std::fs::remove_file(self.held()).unwrap();
     }
 
     /// Where the engine keeps things.
@@ -125,6 +140,7 @@ impl Ground {
 
     /// The built console on this folder, with one runbook of its own.
     pub fn console(&self, page: &str) -> Session {
+        self.engine.get_or_init(|| EndsEngine::of(&self.folder, &self.state_dir()));
         let pages = self.folder.join("pages");
         std::fs::create_dir_all(&pages).unwrap();
         std::fs::write(pages.join("mend.md"), page).unwrap();
@@ -137,6 +153,15 @@ impl Ground {
         std::fs::write(&config, text).unwrap();
         let [config, state] = [config, self.state_dir()].map(|path| path.display().to_string());
         Session::hypo(&self.folder, &["--config", &config, "--state-dir", &state])
+    }
+
+    /// The built console that has begun a run of this page, which has so many steps, and shows the first of them.
+    pub fn console_in_run(&self, page: &str, steps: usize) -> Session {
+        let mut session = self.console(page);
+        session.watch("INC-42");
+        session.press_still(b"5", "Runbooks that fit");
+        session.press_still(b"a", &format!("step 1 of {steps}"));
+        session
     }
 
     /// What the built program says to this, in the way of consoles on this folder, and its exit code.
@@ -186,6 +211,12 @@ pub fn act(program: &str, name: &str, more: &str) -> String {
         "kind = \"act\"\naction = \"restart\"\neffect = \"reversible\"\nrun = [\"{program}\", \"{name}\"]\nrollback = \"the other way\"\n\
          touches = \"thing-{name}\"\ntimeout = \"30s\"\n{more}"
     )
+}
+
+/// Says yes to the act that is offered, and reads on until `after`.
+pub fn act_on(session: &mut Session, after: &str) {
+    session.press_still(b"a", "This changes the world");
+    session.press_still(b"y", after);
 }
 
 /// A verify step that never sees data.

@@ -26,7 +26,7 @@ pub struct SimulateArguments {
     /// The disk fails at this write, whatever is drawn.
     #[arg(long, value_name = "WRITE")]
     pub fail_at: Option<u64>,
-    /// Instead of lives: so many times two people answer the same offer.
+    /// Instead of lives: so many times two to four people answer the same offer, drawn from the seed.
     #[arg(long, value_name = "COUNT")]
     pub races: Option<u64>,
     /// Print the last events of each run, so many of them.

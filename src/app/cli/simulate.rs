@@ -9,7 +9,7 @@ const MINUTES_MAX: f64 = 600_000.0;
 
 pub(super) fn run(arguments: &SimulateArguments) -> Result<Exit, Failure> {
     if let Some(count) = arguments.races {
-        let raced = simulate::races(count)?;
+        let raced = simulate::races(count, arguments.seed)?;
         output::line(&raced.to_string())?;
         return Ok(if raced.broken.is_some() { Exit::Found } else { Exit::Done });
     }

@@ -240,6 +240,8 @@ fn input(event: Event) -> Option<Input> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::RecvTimeoutError;
+
     use nix::pty::openpty;
 
     use super::*;
@@ -300,12 +302,19 @@ mod tests {
     }
 
     #[test]
-    fn the_watch_ends_when_the_terminal_is_gone() {
+    fn the_watch_ends_when_the_terminal_is_gone_and_not_before() {
         let pty = openpty(None, None).unwrap();
         let slave = pty.slave;
-        let watch = thread::spawn(move || wait_for_hang_up(&slave));
-        assert!(!watch.is_finished());
+        let (sender, ended) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            wait_for_hang_up(&slave);
+            let _ = sender.send(());
+        });
+        // Neither silence nor what is typed is the end of a terminal.
+        assert_eq!(ended.recv_timeout(Duration::from_millis(100)), Err(RecvTimeoutError::Timeout));
+        nix::unistd::write(&pty.master, b"typed\n").unwrap();
+        assert_eq!(ended.recv_timeout(Duration::from_millis(100)), Err(RecvTimeoutError::Timeout));
         drop(pty.master);
-        watch.join().unwrap();
+        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));
     }
 }

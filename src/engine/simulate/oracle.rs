@@ -1,5 +1,9 @@
 //! The judge: what may never happen, held against what did. It sees requests, pictures that people had, replies, the durable
 //! disk and the ledger, and shares no code with the gate.
+//!
+//! The eighth rule, that a language model has no way to act, is not judged here: a simulated life has no model, and neither desk an
+//! input by which its words could come in, so there is nothing that could break it. It is held where the words are, by hostile lines and
+//! an obedient model (`ask/assistant/tests`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -56,12 +56,24 @@ pub(super) fn library() -> Library {
     library
 }
 
-/// A page of so many checks.
-pub(super) fn only_looks(count: usize) -> Library {
+/// A page of so many steps, of which every third is an act and every other of those takes two people, and a look whether they helped.
+pub(super) fn contested(count: usize) -> Library {
     let mut library = Library::default();
-    let looks: String = (1..=count).map(|number| look(&format!("look-{number}"), "")).collect();
-    library.add_text("looks.md", &page("looks", "network_policy", &looks));
+    let step = |index: usize| match contested_kind(index) {
+        (false, _) => look(&format!("look-{index}"), ""),
+        (true, people) => act(&format!("act-{index}"), "configure", &format!("approvals = {people}\n")),
+    };
+    library.add_text("contested.md", &page("contested", "network_policy", &((0..count).map(step).collect::<String>() + &verify())));
     library
+}
+
+/// Whether a step of that page is an act, and how many people must approve it.
+pub(super) fn contested_kind(index: usize) -> (bool, usize) {
+    match index % 6 {
+        2 => (true, 1),
+        5 => (true, 2),
+        _ => (false, 1),
+    }
 }
 
 fn page(id: &str, problem: &str, steps: &str) -> String {
@@ -223,6 +235,8 @@ mod tests {
             assert_eq!(runbook.mistake, None, "{}", runbook.id);
         }
         assert_eq!(library.iter().count(), KINDS.len());
-        assert_eq!(only_looks(24).problems(), []);
+        let contested = contested(12);
+        assert_eq!(contested.problems(), []);
+        assert!(contested.iter().all(|runbook| runbook.mistake.is_none()));
     }
 }

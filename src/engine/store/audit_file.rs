@@ -182,7 +182,7 @@ impl AuditFile {
 
     /// Waits until everything appended is on disk.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        let outcome = if self.signed == self.end.sequence { Ok(()) } else { self.file.sync_data() };
+        let outcome = if self.signed == self.end.sequence { Ok(()) } else { durable_file::wait_for_bytes(&self.file) };
         self.has_failed |= outcome.is_err();
         outcome
     }
@@ -278,7 +278,7 @@ fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<(SigningK
         file.set_len(0)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&seed)?;
-        file.sync_data()?;
+        durable_file::wait_for_bytes(&file)?;
     }
     let key = SigningKey::from_seed(&seed).map_err(|problem| io::Error::other(problem.to_string()))?;
     Ok((key, is_new))

@@ -17,11 +17,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::disk_sync::sync_folder;
 use super::schema::{SCHEMA_VERSION, TreeName};
 use super::{Store, StoreError, acknowledged, audit_file};
 use crate::engine::clock::Timestamp;
-use crate::engine::durable_file::private;
+use crate::engine::durable_file::{self, private};
 
 /// How every backup begins, with the number of its form.
 pub(super) const MAGIC: &[u8] = b"hypo backup 1\n";
@@ -84,7 +83,7 @@ impl Store {
         let result = self.back_up_into(&unfinished, at, &failed).and_then(|(records, bytes)| {
             std::fs::rename(&unfinished, &file).map_err(failed)?;
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            sync_folder(folder).map_err(failed)?;
+            durable_file::wait_for_names(folder).map_err(failed)?;
             Ok(BackedUp { file: file.clone(), records, audit: self.audit().last(), bytes })
         });
         if result.is_err() {
@@ -120,7 +119,7 @@ impl Store {
             out.file(name, &self.path().join(name)).map_err(failed)?;
         }
         let (out, bytes) = out.end().map_err(failed)?;
-        out.sync_all().map_err(failed)?;
+        durable_file::wait_for(&out).map_err(failed)?;
         Ok((records, bytes))
     }
 }

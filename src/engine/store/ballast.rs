@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::fcntl::posix_fallocate;
 
 use super::set_aside::free_bytes;
-use crate::engine::durable_file::private;
+use crate::engine::durable_file::{private, wait_for};
 
 /// Its name in the store's folder.
 const FILE: &str = "ballast";
@@ -28,7 +28,7 @@ pub(super) fn make(folder: &Path) -> io::Result<bool> {
     let file = private().write(true).create(true).truncate(false).open(&path)?;
     let length = i64::try_from(BYTES).map_err(io::Error::other)?;
     posix_fallocate(&file, 0, length).map_err(io::Error::from)?;
-    file.sync_all()?;
+    wait_for(&file)?;
     Ok(true)
 }
 

@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::engine::durable_file::{wait_for, wait_for_bytes, wait_for_names};
+
 /// Sled's files, to be waited for.
 #[derive(Debug)]
 pub(super) struct DiskSync {
@@ -22,8 +24,8 @@ impl DiskSync {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let store = folder.join("store");
         let log = File::options().write(true).open(store.join("db"))?;
-        sync_folder(&store)?;
-        sync_folder(folder)?;
+        wait_for_names(&store)?;
+        wait_for_names(folder)?;
         Ok(Self { log, blobs: store.join("blobs"), newest_blob: AtomicI64::new(i64::MIN) })
     }
 
@@ -35,7 +37,7 @@ impl DiskSync {
             let Some(number) = entry.file_name().and_then(|name| name.to_str()?.parse::<i64>().ok()) else { continue };
             if number > synced {
                 match File::open(&entry) {
-                    Ok(file) => file.sync_all()?,
+                    Ok(file) => wait_for(&file)?,
                     // Sled has no more use for it.
                     Err(problem) if problem.kind() == ErrorKind::NotFound => {}
                     Err(problem) => return Err(problem),
@@ -44,16 +46,11 @@ impl DiskSync {
             }
         }
         if newest > synced {
-            sync_folder(&self.blobs)?;
+            wait_for_names(&self.blobs)?;
             self.newest_blob.store(newest, Ordering::Relaxed);
         }
-        self.log.sync_data()
+        wait_for_bytes(&self.log)
     }
-}
-
-/// Waits until what is in this folder is there under its name after a power cut.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Waits for every file below `folder`, and for their names.
@@ -62,10 +59,10 @@ pub(super) fn sync_below(folder: &Path) -> io::Result<()> {
         if path.symlink_metadata()?.is_dir() {
             sync_below(&path)?;
         } else {
-            File::open(&path)?.sync_all()?;
+            wait_for(&File::open(&path)?)?;
         }
     }
-    sync_folder(folder)
+    wait_for_names(folder)
 }
 
 /// What is in a folder, in the order of its names; nothing of one that is not there.
@@ -83,6 +80,7 @@ pub(super) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::durable_file::waits;
 
     #[test]
     fn large_values_are_waited_for_once_and_one_that_is_gone_is_no_failure() {
@@ -91,11 +89,13 @@ mod tests {
         std::fs::create_dir_all(&blobs).unwrap();
         std::fs::write(folder.path().join("store/db"), "").unwrap();
         let sync = DiskSync::open(folder.path()).unwrap();
-        sync.wait().unwrap();
+        let waits = || waits::during(folder.path(), || sync.wait().unwrap()).1;
+        assert_eq!(waits(), ["store/db"]);
         std::fs::write(blobs.join("41"), "x").unwrap();
         std::os::unix::fs::symlink(blobs.join("gone"), blobs.join("42")).unwrap();
         std::fs::write(blobs.join("no number"), "x").unwrap();
-        sync.wait().unwrap();
+        assert_eq!(waits(), ["store/blobs/41", "store/blobs", "store/db"]);
+        assert_eq!(waits(), ["store/db"], "once");
         assert_eq!(sync.newest_blob.load(Ordering::Relaxed), 42);
         // A folder cannot be opened for writing, but waited for; what cannot be opened at all is a failure.
         std::os::unix::fs::symlink(blobs.join("43"), blobs.join("43")).unwrap();

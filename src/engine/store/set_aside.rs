@@ -6,7 +6,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::disk_sync::{entries, sync_below, sync_folder};
+use super::disk_sync::{entries, sync_below};
+use crate::engine::durable_file::wait_for_names;
 
 /// Its name in the store's folder.
 const FOLDER: &str = "set-aside";
@@ -120,9 +121,9 @@ fn settle(folder: &Path, newest: &Path) -> io::Result<()> {
             kept += 1;
         }
     }
-    sync_folder(newest)?;
-    sync_folder(&aside)?;
-    sync_folder(folder)
+    wait_for_names(newest)?;
+    wait_for_names(&aside)?;
+    wait_for_names(folder)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk_sync::{entries, sync_below, sync_folder};
+use super::disk_sync::{entries, sync_below};
 use super::set_aside::{self, make_folder};
+use crate::engine::durable_file::wait_for_names;
 
 /// What comes in, until all of it is there.
 const UNFINISHED: &str = "incoming.part";
@@ -39,7 +40,7 @@ pub(super) fn commit(folder: &Path, replaced: Replaced) -> io::Result<()> {
     sync_below(&unfinished)?;
     let name = if replaced == Replaced::SetAside { INCOMING } else { SHORTER };
     std::fs::rename(&unfinished, folder.join(name))?;
-    sync_folder(folder)
+    wait_for_names(folder)
 }
 
 /// Ends what [`commit`] began; says where what was replaced is now, where it is kept.
@@ -82,9 +83,9 @@ fn bring_in(folder: &Path, incoming: &Path) -> io::Result<()> {
             std::fs::rename(&path, folder.join(name))?;
         }
     }
-    sync_folder(folder)?;
+    wait_for_names(folder)?;
     std::fs::remove_dir(incoming)?;
-    sync_folder(folder)
+    wait_for_names(folder)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -97,6 +98,7 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::durable_file::waits;
 
     fn word(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap_or_default()
@@ -112,6 +114,22 @@ mod tests {
         make_folder(&unfinished.join("store")).unwrap();
         for name in ["store/db", "log"] {
             std::fs::write(unfinished.join(name), "new").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_comes_in_is_on_disk_before_its_name_is_and_that_before_anything_is_moved() {
+        for replaced in [Replaced::SetAside, Replaced::Removed] {
+            let folder = tempfile::tempdir().unwrap();
+            lay(folder.path());
+            let (done, waits) = waits::during(folder.path(), || commit(folder.path(), replaced));
+            done.unwrap();
+            let part = |name: &str| format!("{UNFINISHED}{name}");
+            assert_eq!(waits, [part("/log"), part("/store/db"), part("/store"), part(""), String::new()]);
+            let (done, waits) = waits::during(folder.path(), || finish(folder.path()));
+            done.unwrap();
+            let is_last = waits.ends_with(&[String::new(), String::new()]);
+            assert!(is_last, "what came in has its names, then what it came in by is gone: {waits:?}");
         }
     }
 

@@ -4,6 +4,7 @@ mod backups;
 mod damage;
 mod retention;
 mod versions;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
