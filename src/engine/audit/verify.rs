@@ -62,6 +62,9 @@ pub struct Verdict {
     pub bytes: u64,
     /// Length of the log up to and with its last intact line, bytes.
     pub intact_bytes: u64,
+    /// Length of the log up to and with its last line feed, bytes.
+    #[serde(skip)]
+    pub line_bytes: u64,
     /// What is wrong, in the order of the log, as far as there is room.
     pub findings: Vec<Finding>,
     /// How many findings there are in all.
@@ -132,7 +135,10 @@ pub fn verify(
         number += 1;
         reading.verdict.bytes += read as u64;
         match line.strip_suffix(b"\n") {
-            Some(whole) => reading.take(number, whole, take),
+            Some(whole) => {
+                reading.verdict.line_bytes = reading.verdict.bytes;
+                reading.take(number, whole, take);
+            }
             None => reading.torn(number),
         }
     }

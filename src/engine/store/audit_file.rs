@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::disk_sync::sync_below;
-use super::set_aside::{copy_below, make_folder};
+use super::set_aside;
 use crate::engine::audit::chain::{self, GENESIS, Link};
 use crate::engine::audit::head::{End, Head, SigningKey};
 use crate::engine::audit::verify::{Finding, FindingKind, Point, Verdict, verify};
@@ -26,8 +25,8 @@ pub const HEAD_FILE: &str = "audit.head";
 /// The signing key's.
 pub const KEY_FILE: &str = "audit.key";
 const SEED_BYTES: usize = 32;
-/// Logs that were not whole and are kept as they were found.
-const KEPT_MAX: usize = 4;
+/// Bytes of a log's end by which it is known; a hash over all before it is among them.
+const END_BYTES: u64 = 512;
 
 /// The open log.
 pub(super) struct AuditFile {
@@ -85,16 +84,16 @@ impl AuditFile {
     /// `acknowledged` the last one that anybody was told of.
     ///
     /// What a crash kept from being acknowledged is taken away, be it whole or cut off within: nothing came of it, and the
-    /// rest of its write is not there either. A log that is not whole otherwise, or is not the one whose end was signed here, is
-    /// kept as it was found, and appended to: the gap stays for all to see.
+    /// rest of its write is not there either. That is told from the end that was signed here last; where there is none, whole
+    /// lines are never taken away. A log that is not whole otherwise, or is not the one whose end was signed here, is kept as it was
+    /// found, and appended to: the gap stays for all to see.
     pub(super) fn open(folder: &Path, known: Option<&AuditEntry>, acknowledged: u64) -> io::Result<Opened> {
         let mut notices = Vec::new();
         let (key, is_new_key) = signing_key(folder, &mut notices)?;
         let head = head(folder);
         let ours = head.as_ref().ok().and_then(Option::as_ref).filter(|head| head.key == key.public());
-        let signed = ours.map_or(0, |head| head.end.sequence);
         let last_known = known.map_or(0, |entry| entry.sequence);
-        let keep = last_known.max(acknowledged).max(signed);
+        let keep = ours.map_or(u64::MAX, |head| last_known.max(acknowledged).max(head.end.sequence));
         let points: Vec<Point> = ours.map(Point::end).into_iter().collect();
         let (mut newer, mut highest) = (Vec::new(), Highest::default());
         let mut differs = None;
@@ -113,31 +112,40 @@ impl AuditFile {
         let file = private().append(true).create(true).open(folder.join(LOG_FILE))?;
         let is_short = |finding: &Finding| matches!(finding.kind, FindingKind::Torn | FindingKind::CutOff);
         let is_cut_off = verdict.findings.iter().any(|finding| finding.kind == FindingKind::CutOff);
-        // That there is no head yet is no doubt: a crash right after the first write leaves none.
         let doubt = match (verdict.findings.iter().find(|finding| !is_short(finding)), differs, &head) {
             (Some(finding), _, _) => Some(finding.text.clone()),
             (None, Some(sequence), _) => Some(format!("entry {sequence} is another than the store has")),
             (None, None, Err(problem)) => Some(format!("{HEAD_FILE}: {problem}")),
+            // The end of an empty log is signed before anything is written to it.
+            (None, None, Ok(None)) if verdict.bytes > 0 => {
+                Some(format!("{HEAD_FILE} is missing, so it is not proved that this is all of it"))
+            }
             (None, None, Ok(Some(_))) if ours.is_none() && !is_new_key => {
                 Some(format!("{HEAD_FILE} was signed by another key than {KEY_FILE}"))
             }
             _ => None,
         };
         let copy = match doubt.is_some() || is_cut_off {
-            true => keep_copy(folder)?.map_or_else(String::new, |path| format!("; as it was found it is in {path}")),
+            true => keep_copy(folder),
             false => String::new(),
         };
         if verdict.findings.iter().all(is_short) {
             file.set_len(end.bytes)?;
         } else {
-            end = End { sequence: verdict.last, hash: verdict.last_hash, bytes: file.metadata()?.len(), at: end.at };
+            // What stays to be seen ends with a line: half of one would swallow the next.
+            file.set_len(verdict.line_bytes)?;
+            end = End { sequence: verdict.last, hash: verdict.last_hash, bytes: verdict.line_bytes, at: end.at };
         }
         if let Some(what) = doubt {
             notices.push(format!("the audit log is not whole: {what}; `hypo audit verify` shows all{copy}"));
         }
         let awaited = ours.filter(|head| head.end.sequence > end.sequence).map(|head| head.end.clone());
         let cut_off = awaited.map(|awaited| CutOff { after: end.sequence, awaited, is_proved: false, copy });
-        let log = Self { folder: folder.to_path_buf(), file, key, end, signed: 0, has_failed: false, cut_off };
+        let is_new = ours.is_none() && verdict.bytes == 0;
+        let mut log = Self { folder: folder.to_path_buf(), file, key, end, signed: 0, has_failed: false, cut_off };
+        if is_new {
+            log.sign_anew()?;
+        }
         Ok(Opened { log, newer, highest, notices })
     }
 
@@ -189,9 +197,10 @@ impl AuditFile {
 
     /// Signs the end, where it has moved. The head is replaced as a whole.
     pub(super) fn sign(&mut self) -> io::Result<()> {
-        if self.signed == self.end.sequence {
-            return Ok(());
-        }
+        if self.signed == self.end.sequence { Ok(()) } else { self.sign_anew() }
+    }
+
+    fn sign_anew(&mut self) -> io::Result<()> {
         let text = self.key.sign(self.end.clone()).text().map_err(io::Error::other)?;
         durable_file::replace(&self.folder.join(HEAD_FILE), text.as_bytes())?;
         self.signed = self.end.sequence;
@@ -284,17 +293,32 @@ fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<(SigningK
     Ok((key, is_new))
 }
 
-/// The log and its head as they are; `None` where as many are kept as may be: the first tell more than the last, which a log
-/// that stays as it is would add start by start.
-fn keep_copy(folder: &Path) -> io::Result<Option<String>> {
-    let aside = folder.join("set-aside");
-    make_folder(&aside)?;
-    let name = |number: usize| aside.join(format!("audit-{number}.jsonl"));
-    let Some(target) = (1..=KEPT_MAX).map(name).find(|target| !target.exists()) else { return Ok(None) };
-    copy_below(&folder.join(HEAD_FILE), &target.with_extension("head"))?;
-    copy_below(&folder.join(LOG_FILE), &target)?;
-    sync_below(&aside)?;
-    Ok(Some(target.display().to_string()))
+/// Keeps the log and its head as they are, unless the newest copy is the same, and says where; a log that stays as it is would
+/// else drive the others out, start by start. Where there is no room for a copy, the store is opened all the same.
+fn keep_copy(folder: &Path) -> String {
+    let kept = match set_aside::newest(folder) {
+        Ok(Some(newest)) if is_same(&folder.join(LOG_FILE), &newest.join(LOG_FILE)).unwrap_or(false) => Ok(Some(newest)),
+        Ok(_) => set_aside::copy(folder, &[LOG_FILE, HEAD_FILE]),
+        Err(problem) => Err(problem),
+    };
+    match kept {
+        Ok(Some(place)) => format!("; as it was found it is in {}", place.display()),
+        Ok(None) => "; there is no room for a copy of it as it was found".to_owned(),
+        Err(problem) => format!("; there is no copy of it as it was found: {problem}"),
+    }
+}
+
+/// Whether two logs have the same length and the same end.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let end = |path: &Path| -> io::Result<(u64, Vec<u8>)> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(END_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(END_BYTES).read_to_end(&mut bytes)?;
+        Ok((length, bytes))
+    };
+    Ok(end(one)? == end(other)?)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const UNFINISHED: &str = "part";
 
 /// Copies `names` out of the store's folder, with all below them; `None` where they are too large to have twice.
 pub(super) fn copy(folder: &Path, names: &[&str]) -> io::Result<Option<PathBuf>> {
-    let bytes = names.iter().map(|name| bytes_below(&folder.join(name))).sum::<io::Result<u64>>()?;
+    let bytes = bytes_of(folder, names)?;
     if bytes > BYTES_MAX || free_bytes(folder)? < bytes.saturating_mul(2) {
         return Ok(None);
     }
@@ -34,6 +34,11 @@ pub(super) fn copy(folder: &Path, names: &[&str]) -> io::Result<Option<PathBuf>>
     std::fs::rename(&unfinished, &target)?;
     settle(folder, &target)?;
     Ok(Some(target))
+}
+
+/// The newest of what is set aside.
+pub(super) fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
+    Ok(numbered(&folder.join(FOLDER))?.pop().map(|(_, path)| path))
 }
 
 /// Moves these paths, which are within the store's folder, into a new folder and says which.
@@ -60,6 +65,10 @@ pub(super) fn bytes_below(path: &Path) -> io::Result<u64> {
         return Ok(facts.len());
     }
     entries(path)?.iter().map(|path| bytes_below(path)).sum()
+}
+
+fn bytes_of(folder: &Path, names: &[&str]) -> io::Result<u64> {
+    names.iter().map(|name| bytes_below(&folder.join(name))).sum()
 }
 
 /// Bytes that may still be written where `folder` is.

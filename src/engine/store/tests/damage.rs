@@ -127,8 +127,8 @@ fn a_log_that_was_cut_off_is_told_of_and_written_anew_only_as_it_was_signed() {
         let told = store.notices().join("; ");
         let says = if is_same { "are those that were signed" } else { "is not what was signed" };
         assert!(told.contains("cut off: entries 2 to 3 were gone") && told.contains(says), "{told}");
-        assert_eq!(std::fs::read_to_string(folder.path().join("set-aside/audit-1.jsonl")).unwrap(), first);
-        assert!(folder.path().join("set-aside/audit-1.head").exists(), "what proves it went with it");
+        assert_eq!(std::fs::read_to_string(folder.path().join("set-aside/1/audit.jsonl")).unwrap(), first);
+        assert!(folder.path().join("set-aside/1/audit.head").exists(), "what proves it went with it");
         assert_eq!(std::fs::read_to_string(&path).unwrap() == whole, is_same);
     }
 }
@@ -144,7 +144,7 @@ fn a_log_that_somebody_else_wrote_is_told_of() {
     bring(audit_file::LOG_FILE);
     let told = Store::open(folder.path()).unwrap().notices().join("; ");
     assert!(told.contains("entry 2 is another than the signed end says"), "{told}");
-    assert!(folder.path().join("set-aside/audit-1.head").exists());
+    assert!(folder.path().join("set-aside/1/audit.head").exists());
     bring(audit_file::LOG_FILE);
     bring(audit_file::HEAD_FILE);
     let told = Store::open(folder.path()).unwrap().notices().join("; ");
@@ -244,6 +244,76 @@ fn an_entry_that_a_crash_cut_off_is_taken_away_and_one_that_was_altered_stays_to
     store.write(&[audit(4, "four")], true).unwrap();
     let findings = audit_file::check(folder.path(), &[]).unwrap().findings;
     assert_eq!(findings.iter().map(|one| (one.sequence, one.kind)).collect::<Vec<_>>(), [(2, FindingKind::Altered)]);
+}
+
+#[test]
+fn a_log_whose_end_is_not_signed_is_told_of_and_loses_no_whole_line() {
+    // What is taken away beside it, from nothing but its head to all that is known of it.
+    for gone in [&["audit.head"][..], &["audit.head", "acknowledged"], &["audit.head", "acknowledged", "store", "audit.key"]]
+    {
+        let folder = folder();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(audit_file::head(folder.path()).unwrap().unwrap().end.sequence, 0, "also the end of an empty one is");
+        store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
+        store.tree(TreeName::Audit).remove(3_u64.to_be_bytes()).unwrap();
+        drop(store);
+        for name in gone {
+            let path = folder.path().join(name);
+            if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+        }
+        let path = folder.path().join(audit_file::LOG_FILE);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let torn = format!("{whole}{{\"half");
+        std::fs::write(&path, &torn).unwrap();
+        let (store, stored) = Store::open_and_load(folder.path()).unwrap();
+        let told = store.notices().join("; ");
+        assert!(told.contains("audit.head is missing") && told.contains("set-aside/1"), "{gone:?}: {told}");
+        assert_eq!(std::fs::read_to_string(folder.path().join("set-aside/1/audit.jsonl")).unwrap(), torn);
+        assert_eq!(stored.audit.last().map(|entry| &*entry.text), Some("three"), "{gone:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole());
+    }
+}
+
+#[test]
+fn half_a_line_behind_an_altered_one_does_not_swallow_the_next_entry() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
+    drop(store);
+    let path = folder.path().join(audit_file::LOG_FILE);
+    let altered = std::fs::read_to_string(&path).unwrap().replace("two", "too");
+    std::fs::write(&path, format!("{altered}{}", &altered[..60])).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(4, "four")], true).unwrap();
+    let verdict = audit_file::check(folder.path(), &[]).unwrap();
+    let found: Vec<(u64, FindingKind)> = verdict.findings.iter().map(|one| (one.sequence, one.kind)).collect();
+    assert_eq!((found, verdict.last), (vec![(2, FindingKind::Altered)], 4));
+}
+
+#[test]
+fn a_log_that_stays_as_it_is_is_copied_once_and_no_copy_keeps_the_store_closed() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one"), audit(2, "two")], true).unwrap();
+    drop(store);
+    let path = folder.path().join(audit_file::LOG_FILE);
+    let altered = std::fs::read_to_string(&path).unwrap().replace("two", "too");
+    std::fs::write(&path, altered).unwrap();
+    for _start in 0..6 {
+        let store = Store::open(folder.path()).unwrap();
+        assert!(store.notices()[0].contains("set-aside/1"), "{:?}", store.notices());
+    }
+    let aside = folder.path().join("set-aside");
+    assert_eq!(aside.read_dir().unwrap().count(), 1);
+    // Another alteration is another copy.
+    let altered = std::fs::read_to_string(&path).unwrap() + "no line of the log\n";
+    std::fs::write(&path, altered).unwrap();
+    assert!(Store::open(folder.path()).unwrap().notices()[0].contains("set-aside/2"));
+    std::fs::remove_dir_all(&aside).unwrap();
+    std::fs::write(&aside, "a file is in its place").unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.notices()[0].contains("there is no copy of it"), "{:?}", store.notices());
 }
 
 #[test]
