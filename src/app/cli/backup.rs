@@ -7,6 +7,7 @@ use super::{Exit, Failure, console, existing_store, output, serving, settings, s
 use crate::app::arguments::{BackupArguments, CommonArguments, RestoreArguments};
 use crate::engine::act::kill_file::KillFile;
 use crate::engine::attach::hello::{BACKED_UP, Hello, Wants};
+use crate::engine::clock::Timestamp;
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::KillWord;
 use crate::engine::store::{self, Store, StoreError};
@@ -41,8 +42,15 @@ pub(super) fn backup(common: &CommonArguments, arguments: &BackupArguments) -> R
 pub(super) fn restore(common: &CommonArguments, arguments: &RestoreArguments) -> Result<Exit, Failure> {
     let folder = settings(common)?.paths.state_dir;
     let by: Arc<str> = Arc::from(console::operator());
-    let restored = store::restore(&folder, &arguments.file, &by, wall_clock::now()).map_err(|problem| -> Failure {
-        match problem {
+    // What was done since then is not known to what was restored: nothing begins by it until somebody has looked.
+    let stop = |at: Timestamp| {
+        let reason =
+            format!("restored from a backup of {}; look what was done since, then take the switch off", told(at));
+        KillFile::of(&folder).write(&KillWord::On { by: Arc::clone(&by), reason: Arc::from(reason) })
+    };
+    let restored =
+        store::restore(&folder, &arguments.file, &by, wall_clock::now(), &stop).map_err(|problem| -> Failure {
+            match problem {
             StoreError::Held { path, holder } => format!(
                 "{} is held by {holder}; end that one (`hypo stop`), restore, and start it again. Nothing was changed",
                 path.display()
@@ -50,20 +58,21 @@ pub(super) fn restore(common: &CommonArguments, arguments: &RestoreArguments) ->
             .into(),
             other => other.into(),
         }
-    })?;
-    let at = restored.at.to_datetime().format("%Y-%m-%d %H:%M:%S UTC");
-    // What was done since then is not known to what was restored: nothing begins by it until somebody has looked.
-    let reason = format!("restored from a backup of {at}; look what was done since, then take the switch off");
-    KillFile::of(&folder).write(&KillWord::On { by, reason: Arc::from(reason) })?;
+        })?;
     let aside = restored.aside.map(|aside| format!("; what was there before is in {}", aside.display()));
     output::line(&format!(
-        "restored {} records of {at}, the audit log up to entry {}{}",
+        "restored {} records of {}, the audit log up to entry {}{}",
         restored.records,
+        told(restored.at),
         restored.audit,
         aside.unwrap_or_default()
     ))?;
     output::line("the kill switch is ON: look what was done since, then `hypo kill --off --reason …`")?;
     Ok(Exit::Done)
+}
+
+fn told(at: Timestamp) -> String {
+    at.to_datetime().format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The engine runs in another folder.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::set_aside;
+use super::set_aside::{self, Room};
 use crate::engine::audit::chain::{self, GENESIS, Link};
 use crate::engine::audit::head::{End, Head, SigningKey};
 use crate::engine::audit::verify::{Finding, FindingKind, Point, Verdict, verify};
@@ -298,7 +298,7 @@ fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<(SigningK
 fn keep_copy(folder: &Path) -> String {
     let kept = match set_aside::newest(folder) {
         Ok(Some(newest)) if is_same(&folder.join(LOG_FILE), &newest.join(LOG_FILE)).unwrap_or(false) => Ok(Some(newest)),
-        Ok(_) => set_aside::copy(folder, &[LOG_FILE, HEAD_FILE]),
+        Ok(_) => set_aside::copy(folder, &[LOG_FILE, HEAD_FILE], Room::Bounded),
         Err(problem) => Err(problem),
     };
     match kept {

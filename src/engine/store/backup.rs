@@ -87,7 +87,7 @@ impl Store {
             Ok(BackedUp { file: file.clone(), records, audit: self.audit().last(), bytes })
         });
         if result.is_err() {
-            // What cannot be taken away either is overwritten by the next one.
+            // What cannot be taken away either is for the next one to take away.
             let _left = std::fs::remove_file(&unfinished);
         }
         result
@@ -99,7 +99,12 @@ impl Store {
         at: Timestamp,
         failed: &dyn Fn(io::Error) -> StoreError,
     ) -> Result<(u64, u64), StoreError> {
-        let file = private().write(true).create(true).truncate(true).open(unfinished).map_err(failed)?;
+        // One that is there already may be somebody else's, who could read all of it.
+        match std::fs::remove_file(unfinished) {
+            Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(failed(problem)),
+            _ => {}
+        }
+        let file = private().write(true).create_new(true).open(unfinished).map_err(failed)?;
         let mut out = Summed { out: BufWriter::new(file), sum: Sha256::new(), bytes: 0 };
         let writes = self.acknowledged().numbers().writes;
         let label = Label { schema: SCHEMA_VERSION, hypo: env!("CARGO_PKG_VERSION").to_owned(), at, writes };

@@ -45,7 +45,7 @@ pub(super) fn open_or_mend(path: &Path) -> Result<Mended, StoreError> {
     }
     let failed = |reason: std::io::Error| io_problem(path, &reason);
     // Where there is no room for a copy of the whole, at least what is taken away is kept.
-    let copy = set_aside::copy(path, &["store"]).unwrap_or_default();
+    let copy = set_aside::copy(path, &["store"], set_aside::Room::Bounded).unwrap_or_default();
     for (beginning, part) in [("conf", "configuration"), ("snap.", "snapshot")] {
         let files = files_of_sled(path, beginning).map_err(failed)?;
         if files.is_empty() {

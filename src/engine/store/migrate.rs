@@ -1,5 +1,6 @@
 //! Brings an older store to the present schema, tree by tree, so that it can be cut off anywhere and go on.
 
+use std::ops::Bound;
 use std::path::Path;
 
 use sled::Transactional;
@@ -7,6 +8,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError};
 
 use super::open::{io_problem, problem};
 use super::schema::{SCHEMA_KEY, SCHEMA_VERSION, TreeName, VALUE_VERSION};
+use super::set_aside::Room;
 use super::{Store, StoreError, set_aside};
 
 /// The tree of what is no record.
@@ -14,9 +16,17 @@ const META: &str = "meta";
 /// The version of the hypo that wrote last.
 const MADE_BY: &str = "made by";
 
+/// Entries that are brought along at a time: a whole tree need not fit into memory.
+const LOT: usize = 1_000;
+
 /// Marks a tree that has been brought to schema 1 already.
 fn done_key(tree: TreeName) -> String {
     format!("schema 1 done {}", tree.word())
+}
+
+/// Holds the last key of a tree that has been brought to schema 1 in part.
+fn until_key(tree: TreeName) -> String {
+    format!("schema 1 until {}", tree.word())
 }
 
 /// Refuses a store of a later program, which is left as it is.
@@ -69,6 +79,7 @@ pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
         batch.insert(MADE_BY, env!("CARGO_PKG_VERSION"));
         for tree in TreeName::ALL {
             batch.remove(done_key(tree).as_str());
+            batch.remove(until_key(tree).as_str());
         }
         meta.apply_batch(batch)?;
         store.db.flush()?;
@@ -80,13 +91,17 @@ pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
 /// A copy of the store as it was, so that the hypo that made it can be gone back to. One that is cut off is made again; one
 /// that was begun to be migrated is that of the first try.
 fn copy_before(store: &Store, older: u32) -> Result<String, StoreError> {
-    let begun = TreeName::ALL.into_iter().any(|tree| matches!(store.meta.contains_key(done_key(tree)), Ok(true)));
-    if begun {
+    let is_there = |key: String| matches!(store.meta.contains_key(key), Ok(true));
+    if TreeName::ALL.into_iter().any(|tree| is_there(done_key(tree)) || is_there(until_key(tree))) {
         return Ok(String::new());
     }
     store.db.flush().map_err(|error| store.problem(&error))?;
-    let copy = set_aside::copy(store.path(), &["store"]).map_err(|error| io_problem(store.path(), &error))?;
-    let Some(copy) = copy else { return Err(StoreError::Full { path: store.path().to_path_buf() }) };
+    let failed = |error: std::io::Error| io_problem(store.path(), &error);
+    // Without it there is no way back, so its size is no reason against it.
+    let Some(copy) = set_aside::copy(store.path(), &["store"], Room::All).map_err(failed)? else {
+        let needed = set_aside::room_for_copy(store.path(), &["store"]).map_err(failed)?;
+        return Err(StoreError::NoRoomForCopy { path: store.path().to_path_buf(), needed_mib: (needed >> 20) + 1 });
+    };
     Ok(format!("; as schema {older} it is in {}", copy.display()))
 }
 
@@ -100,25 +115,40 @@ fn note_maker(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Schema 0 to 1: every value gets its version byte, together with the mark that this tree is done.
+/// Schema 0 to 1: every value gets its version byte, together with the mark up to which key that is done.
 fn add_version_bytes(store: &Store, meta: &sled::Tree, name: TreeName) -> Result<(), StoreError> {
     let tree = store.tree(name);
-    let entries = tree.iter().collect::<Result<Vec<_>, _>>().map_err(|error| store.problem(&error))?;
-    let done = done_key(name);
-    let result = (tree, meta).transaction(|(tree, meta)| {
-        if meta.insert(done.as_str(), &[1])?.is_some() {
-            return Ok(());
+    let (done, until) = (done_key(name), until_key(name));
+    if meta.contains_key(done.as_str()).map_err(|error| store.problem(&error))? {
+        return Ok(());
+    }
+    let mut after = meta.get(until.as_str()).map_err(|error| store.problem(&error))?;
+    loop {
+        let rest = match &after {
+            Some(key) => tree.range((Bound::Excluded(key.clone()), Bound::Unbounded)),
+            None => tree.iter(),
+        };
+        let lot = rest.take(LOT).collect::<Result<Vec<_>, _>>().map_err(|error| store.problem(&error))?;
+        let result = (tree, meta).transaction(|(tree, meta)| {
+            for (key, old) in &lot {
+                let mut new = Vec::with_capacity(old.len() + 1);
+                new.push(VALUE_VERSION);
+                new.extend_from_slice(old);
+                tree.insert(key, new)?;
+            }
+            match lot.last() {
+                Some((key, _)) => meta.insert(until.as_str(), key)?,
+                None => meta.insert(done.as_str(), &[1])?,
+            };
+            Ok::<(), ConflictableTransactionError<()>>(())
+        });
+        match result {
+            Ok(()) | Err(TransactionError::Abort(())) => {}
+            Err(TransactionError::Storage(error)) => return Err(store.problem(&error)),
         }
-        for (key, old) in &entries {
-            let mut new = Vec::with_capacity(old.len() + 1);
-            new.push(VALUE_VERSION);
-            new.extend_from_slice(old);
-            tree.insert(key, new)?;
+        match lot.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(()),
         }
-        Ok::<(), ConflictableTransactionError<()>>(())
-    });
-    match result {
-        Ok(()) | Err(TransactionError::Abort(())) => Ok(()),
-        Err(TransactionError::Storage(error)) => Err(store.problem(&error)),
     }
 }

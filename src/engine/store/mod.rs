@@ -32,7 +32,7 @@ pub use backup::BackedUp;
 pub use holder::Hold;
 pub use load::Stored;
 pub use past::PastIncident;
-pub use restore::{Restored, restore};
+pub use restore::{Before, Restored, restore};
 pub use retain::SettledClock;
 
 use std::path::{Path, PathBuf};
@@ -88,6 +88,17 @@ pub enum StoreError {
     Full {
         /// Which.
         path: PathBuf,
+    },
+    /// No room for the copy that is made before a store is brought to this program's schema.
+    #[error(
+        "the store {path} is of an earlier hypo, and there is no room for the copy that is made before it is brought along: free \
+         {needed_mib} MiB. Nothing was changed"
+    )]
+    NoRoomForCopy {
+        /// Which.
+        path: PathBuf,
+        /// How much must be free.
+        needed_mib: u64,
     },
     /// It cannot be written to.
     #[error("the store {path} cannot be written to: {reason}; mount it writable or use --state-dir")]
@@ -184,7 +195,7 @@ impl StoreError {
     pub fn is_of_the_disk(&self) -> bool {
         use std::io::ErrorKind;
         match self {
-            Self::Full { .. } | Self::ReadOnly { .. } | Self::Damaged { .. } | Self::Failed { .. } => true,
+            Self::Full { .. } | Self::NoRoomForCopy { .. } | Self::ReadOnly { .. } | Self::Damaged { .. } | Self::Failed { .. } => true,
             Self::Folder { reason, .. } => matches!(
                 reason.kind(),
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem

@@ -39,19 +39,30 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
 }
 
-/// Puts the backup `file` in the place of the store in `folder`, for the person `by`.
+/// What is done before the store is replaced, given when the backup was made.
+pub type Before<'a> = &'a dyn Fn(Timestamp) -> io::Result<()>;
+
+/// Puts the backup `file` in the place of the store in `folder`, for the person `by`. What must be so before anybody can open
+/// what was restored is done by `before`, while nobody else gets at the store; where that fails, nothing is replaced.
 ///
 /// # Errors
-/// When an engine has the store, the backup is not whole, of a later hypo or cannot be read, or there is no room. Nothing has
-/// been changed then.
-pub fn restore(folder: &Path, file: &Path, by: &str, now: Timestamp) -> Result<Restored, StoreError> {
+/// When an engine has the store, the backup is not whole, of a later hypo or cannot be read, there is no room, or `before` fails.
+/// Nothing of the store has been changed then.
+pub fn restore(
+    folder: &Path,
+    file: &Path,
+    by: &str,
+    now: Timestamp,
+    before: Before<'_>,
+) -> Result<Restored, StoreError> {
     let hold = Hold::take(folder)?;
     let refused = |problem: io::Error| StoreError::Backup { path: file.to_path_buf(), reason: problem.to_string() };
     let failed = |problem: io::Error| io_problem(folder, &problem);
     let open = || File::open(file).map(BufReader::new);
     // Once for whether it is whole, once to take it.
     let label = open().and_then(|opened| read(opened, &mut Nothing)).map_err(refused)?;
-    if label.schema != SCHEMA_VERSION {
+    // One of an earlier schema is brought along when it is opened below.
+    if label.schema > SCHEMA_VERSION {
         let by = format!("hypo {}", label.hypo);
         return Err(StoreError::Newer { path: file.to_path_buf(), by, found: label.schema, known: SCHEMA_VERSION });
     }
@@ -70,6 +81,7 @@ pub fn restore(folder: &Path, file: &Path, by: &str, now: Timestamp) -> Result<R
     set_aside::copy_below(&folder.join(audit_file::KEY_FILE), &into.join(audit_file::KEY_FILE)).map_err(failed)?;
     let audit = tell(&into, file, &label, records, by, now)?;
     clear(&into).map_err(failed)?;
+    before(label.at).map_err(|problem| refused(io::Error::other(format!("it is not taken back: {problem}"))))?;
     swap::commit(folder, Replaced::SetAside).map_err(failed)?;
     let aside = swap::finish(folder).map_err(failed)?;
     drop(hold);

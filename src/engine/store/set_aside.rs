@@ -18,10 +18,19 @@ const BYTES_MAX: u64 = 1 << 30;
 /// What a copy is called until it is whole.
 const UNFINISHED: &str = "part";
 
-/// Copies `names` out of the store's folder, with all below them; `None` where they are too large to have twice.
-pub(super) fn copy(folder: &Path, names: &[&str]) -> io::Result<Option<PathBuf>> {
+/// How much a copy may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// As much as all that is set aside may have together.
+    Bounded,
+    /// As much as the disk has.
+    All,
+}
+
+/// Copies `names` out of the store's folder, with all below them; `None` where there is no room to have them twice.
+pub(super) fn copy(folder: &Path, names: &[&str], room: Room) -> io::Result<Option<PathBuf>> {
     let bytes = bytes_of(folder, names)?;
-    if bytes > BYTES_MAX || free_bytes(folder)? < bytes.saturating_mul(2) {
+    if room == Room::Bounded && bytes > BYTES_MAX || free_bytes(folder)? < room_for_copy(folder, names)? {
         return Ok(None);
     }
     let target = next(folder)?;
@@ -34,6 +43,11 @@ pub(super) fn copy(folder: &Path, names: &[&str]) -> io::Result<Option<PathBuf>>
     std::fs::rename(&unfinished, &target)?;
     settle(folder, &target)?;
     Ok(Some(target))
+}
+
+/// Bytes that must be free for a copy of these: as much again stays for the store.
+pub(super) fn room_for_copy(folder: &Path, names: &[&str]) -> io::Result<u64> {
+    Ok(bytes_of(folder, names)?.saturating_mul(2))
 }
 
 /// The newest of what is set aside.
@@ -148,7 +162,7 @@ mod tests {
         make_folder(&path.join("set-aside/9.part")).unwrap();
         for number in 1..=7_u64 {
             std::fs::write(path.join("store/db"), number.to_string()).unwrap();
-            let copy = copy(path, &["store"]).unwrap().unwrap();
+            let copy = copy(path, &["store"], Room::Bounded).unwrap().unwrap();
             assert!(copy.ends_with(format!("set-aside/{number}")), "{}", copy.display());
         }
         let names: Vec<u64> =

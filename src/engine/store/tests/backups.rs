@@ -4,6 +4,11 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(1_794_925_800_000);
 
+/// Nothing is to be done before the store is replaced.
+fn stopped(_: Timestamp) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// A store with something of each kind, and its backup.
 fn backed_up(folder: &Path) -> (Stored, PathBuf) {
     let store = Store::open(folder).unwrap();
@@ -29,7 +34,7 @@ fn a_backup_is_the_same_store_again_and_says_so_in_the_log() {
                 .write(&[audit(3, "three"), change(10), setting("pane", "\"log\"")], true)
                 .unwrap();
         }
-        let restored = restore(folder, &file, "ana", NOW).unwrap();
+        let restored = restore(folder, &file, "ana", NOW, &stopped).unwrap();
         assert_eq!((restored.audit, restored.at), (2, NOW));
         let (store, mut stored) = Store::open_and_load(folder).unwrap();
         let last = stored.audit.pop().unwrap();
@@ -58,7 +63,7 @@ fn a_backup_that_is_not_whole_changes_nothing() {
     let (_, file) = backed_up(from.path());
     let store = Store::open(to.path()).unwrap();
     store.write(&[change(1), audit(1, "own")], true).unwrap();
-    let refused = restore(to.path(), &file, "ana", NOW).unwrap_err();
+    let refused = restore(to.path(), &file, "ana", NOW, &stopped).unwrap_err();
     assert!(matches!(refused, StoreError::Held { .. }), "{refused}");
     drop(store);
     let whole = std::fs::read(&file).unwrap();
@@ -75,7 +80,7 @@ fn a_backup_that_is_not_whole_changes_nothing() {
     cases.push([whole.as_slice(), b"x"].concat());
     for bytes in cases {
         std::fs::write(&broken, &bytes).unwrap();
-        let refused = restore(to.path(), &broken, "ana", NOW).unwrap_err().to_string();
+        let refused = restore(to.path(), &broken, "ana", NOW, &stopped).unwrap_err().to_string();
         assert!(refused.contains("nothing was changed") || refused.contains("Nothing was changed"), "{refused}");
     }
     let stored = Store::open(to.path()).unwrap().load().unwrap();
@@ -93,6 +98,76 @@ fn a_backup_of_a_later_hypo_is_refused_in_words() {
     later[at + 10] = b'3';
     let sum = <sha2::Sha256 as sha2::Digest>::digest(&later);
     std::fs::write(&file, [later.as_slice(), &sum[..]].concat()).unwrap();
-    let refused = restore(to.path(), &file, "ana", NOW).unwrap_err().to_string();
+    let refused = restore(to.path(), &file, "ana", NOW, &stopped).unwrap_err().to_string();
     assert!(refused.contains("schema 3; this hypo") && refused.contains("knows up to 1"), "{refused}");
+}
+
+#[test]
+fn what_must_be_so_first_is_done_while_nobody_gets_at_the_store_or_nothing_is_replaced() {
+    let (from, to) = (folder(), folder());
+    let (_, file) = backed_up(from.path());
+    Store::open(to.path()).unwrap().write(&[change(1), audit(1, "own")], true).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let is_held = |at: Timestamp| {
+        asked.set(asked.get() + 1);
+        assert_eq!(at, NOW);
+        assert!(matches!(Hold::take(to.path()), Err(StoreError::Held { .. })), "somebody could begin by the old one");
+        assert!(!to.path().join("incoming").exists(), "it is under way already");
+        Ok(())
+    };
+    let cannot = |_: Timestamp| Err(std::io::Error::other("the kill file is a folder"));
+    let refused = restore(to.path(), &file, "ana", NOW, &cannot).unwrap_err().to_string();
+    assert!(refused.contains("the kill file is a folder; nothing was changed"), "{refused}");
+    let kept = Store::open(to.path()).unwrap().load().unwrap();
+    assert_eq!((kept.changes.len(), kept.audit.len()), (1, 1));
+    restore(to.path(), &file, "ana", NOW, &is_held).unwrap();
+    assert_eq!((asked.get(), Store::open(to.path()).unwrap().load().unwrap().audit.len()), (1, 3));
+}
+
+#[test]
+fn an_empty_store_is_backed_up_as_well_and_nobody_else_has_the_file_open() {
+    let (from, to) = (folder(), folder());
+    let file = from.path().join("b");
+    let part = from.path().join("b.part");
+    std::fs::write(&part, "").unwrap();
+    std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let theirs = from.path().join("theirs");
+    std::fs::hard_link(&part, &theirs).unwrap();
+    let told = Store::open(from.path()).unwrap().back_up(&file, NOW).unwrap();
+    assert_eq!((told.records, told.audit), (0, 0));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(theirs.metadata().unwrap().len(), 0, "whoever made the file beforehand reads all of it");
+    restore(to.path(), &file, "ana", NOW, &stopped).unwrap();
+    assert_eq!(Store::open(to.path()).unwrap().load().unwrap().audit.len(), 1);
+}
+
+#[test]
+fn a_backup_of_an_earlier_hypo_is_brought_along() {
+    let (from, to) = (folder(), folder());
+    versions::write_schema_0(from.path(), &sample_records());
+    let db = mend::open_sled(from.path()).unwrap();
+    let mut bytes = backup::MAGIC.to_vec();
+    let label = backup::Label { schema: 0, hypo: "0.1.0".to_owned(), at: NOW, writes: 0 };
+    bytes.extend_from_slice(format!("{}\n", serde_json::to_string(&label).unwrap()).as_bytes());
+    for tree in TreeName::ALL {
+        bytes.extend_from_slice(&[backup::TREE, u8::try_from(tree.word().len()).unwrap()]);
+        bytes.extend_from_slice(tree.word().as_bytes());
+        for entry in &db.open_tree(tree.word()).unwrap() {
+            let (key, value) = entry.unwrap();
+            bytes.push(backup::ENTRY);
+            for part in [&key, &value] {
+                bytes.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
+            }
+            bytes.extend_from_slice(&[key.as_ref(), value.as_ref()].concat());
+        }
+    }
+    bytes.push(backup::END);
+    let sum = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
+    let file = from.path().join("older.backup");
+    std::fs::write(&file, [bytes.as_slice(), &sum[..]].concat()).unwrap();
+    restore(to.path(), &file, "ana", NOW, &stopped).unwrap();
+    let store = Store::open(to.path()).unwrap();
+    let stored = store.load().unwrap();
+    assert_eq!((stored.unreadable_count, stored.changes.len(), stored.runs.len(), stored.audit.len()), (0, 1, 1, 2));
+    assert!(store.notices().is_empty() && !to.path().join("set-aside").exists(), "{:?}", store.notices());
 }

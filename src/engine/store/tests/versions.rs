@@ -3,7 +3,7 @@
 use super::*;
 
 /// Schema 0: as today, without the version byte.
-fn write_schema_0(folder: &Path, records: &[Record]) {
+pub(super) fn write_schema_0(folder: &Path, records: &[Record]) {
     let db = mend::open_sled(folder).unwrap();
     db.open_tree("meta").unwrap().insert(SCHEMA_KEY, &0_u32.to_be_bytes()).unwrap();
     for record in records {
@@ -48,6 +48,33 @@ fn a_migration_cut_off_halfway_goes_on() {
     let store = Store::open(folder.path()).unwrap();
     let stored = store.load().unwrap();
     assert_eq!((stored.unreadable_count, stored.changes.len(), stored.runs.len()), (0, 1, 1));
+}
+
+#[test]
+fn a_tree_of_many_lots_is_brought_along_and_goes_on_where_it_was_cut_off() {
+    let folder = folder();
+    let changes: Vec<Record> = (1..=2_500).map(change).collect();
+    write_schema_0(folder.path(), &changes);
+    {
+        // As it would be after the first thousand.
+        let db = mend::open_sled(folder.path()).unwrap();
+        let (meta, tree) = (db.open_tree("meta").unwrap(), db.open_tree(TreeName::Changes.word()).unwrap());
+        for entry in tree.iter().take(1_000) {
+            let (key, old) = entry.unwrap();
+            tree.insert(&key, [&[VALUE_VERSION], old.as_ref()].concat()).unwrap();
+            meta.insert("schema 1 until changes", key).unwrap();
+        }
+        db.flush().unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    for kept in store.tree(TreeName::Changes) {
+        let (key, value) = kept.unwrap();
+        let entry = schema::encode(&change(write::sequence_of(&key))).unwrap();
+        assert_eq!((value[0], &value[1..]), (VALUE_VERSION, &entry.value[1..]), "{key:?}");
+    }
+    assert_eq!(store.tree(TreeName::Changes).len(), 2_500);
+    assert!(store.meta.scan_prefix("schema 1").next().is_none());
+    assert!(!folder.path().join("set-aside").exists(), "what was begun to be brought along has its copy already");
 }
 
 #[test]
