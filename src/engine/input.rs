@@ -61,6 +61,8 @@ pub enum Input {
         /// Whether it must be rebooted, or something on it restarted; `None` where it need not. Or why it could not be looked at.
         found: Result<Option<Reboot>, String>,
     },
+    /// The oldest part of the audit log goes as soon as the log says so, in these words.
+    LetGo(Arc<str>),
 }
 
 /// Who asks for a patch to be planned.

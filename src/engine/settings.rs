@@ -34,7 +34,7 @@ pub use rollout::{
     RolloutSettings, ServerRole, WindowSettings, recurrence, zone,
 };
 pub use span::Span;
-pub use store::StoreSettings;
+pub use store::{KeepAudit, StoreSettings};
 
 /// Everything the engine is told.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -79,6 +79,43 @@ fn ten_thousand_changed_bytes_and_cuts_are_all_found() {
 }
 
 #[test]
+fn a_log_of_several_files_is_proved_and_listed_as_one() {
+    let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let long = "x".repeat(1_000_000);
+    for sequence in 1..=20 {
+        let entry = AuditEntry {
+            sequence,
+            at: Timestamp(1_800_000_000_000),
+            kind: AuditKind::Operator,
+            by: Arc::from("ana"),
+            incident: Some(IncidentId(1)),
+            run: None,
+            text: format!("{sequence} {long}").into(),
+        };
+        store.write(&[Record::Audit(entry)], true).unwrap();
+    }
+    drop(store);
+    let (code, told) = hypo(folder.path(), &["verify"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("whole, 20 entries; signed up to entry 20 by key "), "{told}");
+    let (code, told) = hypo(folder.path(), &["list"]);
+    assert_eq!((code, told.lines().count()), (0, 20));
+
+    let sealed = folder.path().join("audit/00000000000000000001.jsonl");
+    let text = fs::read_to_string(&sealed).unwrap();
+    fs::write(&sealed, text.replace("\"text\":\"3 x", "\"text\":\"3 y")).unwrap();
+    assert!(Store::open(folder.path()).unwrap().notices().is_empty(), "an opening does not read what is sealed");
+    let (code, told) = hypo(folder.path(), &["verify"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("audit/00000000000000000001.jsonl line 3, entry 3: its text does not have"), "{told}");
+    fs::remove_file(&sealed).unwrap();
+    let (code, told) = hypo(folder.path(), &["verify"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("line 1: entries 1 to 17 are missing"), "{told}");
+}
+
+#[test]
 fn the_command_proves_lists_and_holds_against_a_head_kept_elsewhere() {
     let folder = written();
     let (code, told) = hypo(folder.path(), &["verify"]);

@@ -63,6 +63,12 @@ fn tell(folder: &Path, verdict: &Verdict, own: Option<&Head>) -> Result<(), Fail
     if unsaid > 0 {
         output::line(&format!("and {unsaid} more"))?;
     }
+    if let Ok(Some(anchor)) = audit_file::anchor(folder) {
+        output::line(&format!(
+            "entries up to {} were let go, as the log says; it begins after them",
+            anchor.end.sequence
+        ))?;
+    }
     let log = folder.join(LOG_FILE);
     if !verdict.is_whole() {
         output::line(&format!("{}: NOT whole, {} findings", log.display(), verdict.finding_count))?;

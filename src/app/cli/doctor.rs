@@ -21,7 +21,7 @@ use crate::engine::model::{SourceKind, SourceReport, SourceState};
 use crate::engine::runtime::{Runtime, RuntimeConfig};
 use crate::engine::settings::{OutboundSettings, StoreSettings};
 use crate::engine::snapshot::{FileProblem, Snapshot};
-use crate::engine::store::{Store, StoreError};
+use crate::engine::store::{Store, StoreError, audit_file};
 
 /// What was found.
 #[derive(Serialize)]
@@ -138,9 +138,7 @@ fn check_store(path: &Path, settings: &StoreSettings) -> Check {
             None => check_size(&store, settings),
         },
         // As it should be while a console is open.
-        Err(StoreError::Held { holder, .. }) => {
-            Check { is_fine: true, text: format!("{} is in use by {holder}", path.display()) }
-        }
+        Err(StoreError::Held { holder, .. }) => check_log(path, format!("{} is in use by {holder}", path.display())),
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
     }
 }
@@ -152,11 +150,26 @@ fn check_size(store: &Store, settings: &StoreSettings) -> Check {
     };
     let path = store.path().display();
     let text = format!("{path} opens; {} of {} MiB", bytes >> 20, settings.size_max_mib);
-    match Store::is_large(bytes, settings) {
-        true => {
+    match store.is_large(settings) {
+        Ok(true) => {
             Check { is_fine: false, text: format!("{text}: what is over goes sooner; raise size_max_mib in [store]") }
         }
-        false => Check { is_fine: true, text },
+        Ok(false) => check_log(store.path(), text),
+        Err(problem) => Check { is_fine: false, text: problem.to_string() },
+    }
+}
+
+/// The whole audit log: an opening looks at its newest part only.
+fn check_log(path: &Path, text: String) -> Check {
+    match audit_file::check(path, &[]) {
+        Ok(verdict) => match verdict.findings.first() {
+            None => Check { is_fine: true, text },
+            Some(finding) => {
+                let text = format!("the audit log is not whole: {}; `hypo audit verify` shows all", finding.text);
+                Check { is_fine: false, text }
+            }
+        },
+        Err(problem) => Check { is_fine: false, text: format!("the audit log cannot be read: {problem}") },
     }
 }
 

@@ -1,5 +1,5 @@
 //! The signed end of the log: how far it goes, with which hash, and when that was written. A log that ends before it was
-//! cut off.
+//! cut off. Its anchor has the same form, signed as what it is: up to there it was let go, in order.
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,9 @@ use super::chain::hex;
 use crate::engine::clock::Timestamp;
 
 /// What a signature is for, so that it is none for anything else.
-const CONTEXT: &str = "hypocenter audit head 1";
+const HEAD: &str = "hypocenter audit head 1";
+/// Of an anchor: an end that was signed once must not do as one.
+const ANCHOR: &str = "hypocenter audit anchor 1";
 
 /// Where the log ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct End {
     pub sequence: u64,
     /// Its hash.
     pub hash: String,
-    /// Length of the log with it, bytes.
+    /// Length of its file with it, bytes.
     pub bytes: u64,
     /// When it was signed.
     pub at: Timestamp,
@@ -67,7 +69,17 @@ impl SigningKey {
     /// Signs an end.
     #[must_use]
     pub fn sign(&self, end: End) -> Head {
-        let signature = hex(self.0.sign(signed_text(&end).as_bytes()).as_ref());
+        self.sign_as(HEAD, end)
+    }
+
+    /// Signs the last entry of what is let go.
+    #[must_use]
+    pub fn sign_anchor(&self, end: End) -> Head {
+        self.sign_as(ANCHOR, end)
+    }
+
+    fn sign_as(&self, what: &str, end: End) -> Head {
+        let signature = hex(self.0.sign(signed_text(what, &end).as_bytes()).as_ref());
         Head { key: self.public(), signature, end }
     }
 }
@@ -86,20 +98,32 @@ impl Head {
     /// # Errors
     /// When it is not, byte for byte, what [`Self::text`] gives of a head whose signature fits.
     pub fn read(text: &str) -> Result<Self, BrokenHead> {
+        Self::read_as(HEAD, text)
+    }
+
+    /// Reads an anchor's text.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_anchor(text: &str) -> Result<Self, BrokenHead> {
+        Self::read_as(ANCHOR, text)
+    }
+
+    fn read_as(what: &str, text: &str) -> Result<Self, BrokenHead> {
         let head: Self = serde_json::from_str(text).map_err(|_| BrokenHead::Shape)?;
         if head.text().ok().as_deref() != Some(text) {
             return Err(BrokenHead::Shape);
         }
         let (key, signature) = (from_hex(&head.key)?, from_hex(&head.signature)?);
         let key = UnparsedPublicKey::new(&ED25519, key);
-        key.verify(signed_text(&head.end).as_bytes(), &signature).map_err(|_| BrokenHead::Signature)?;
+        key.verify(signed_text(what, &head.end).as_bytes(), &signature).map_err(|_| BrokenHead::Signature)?;
         Ok(head)
     }
 }
 
-fn signed_text(end: &End) -> String {
+fn signed_text(what: &str, end: &End) -> String {
     let End { sequence, hash, bytes, at } = end;
-    format!("{CONTEXT}\n{sequence}\n{hash}\n{bytes}\n{}\n", at.0)
+    format!("{what}\n{sequence}\n{hash}\n{bytes}\n{}\n", at.0)
 }
 
 fn from_hex(text: &str) -> Result<Vec<u8>, BrokenHead> {
@@ -131,6 +155,10 @@ mod tests {
         assert_eq!(Head::read(&head.text().unwrap()).unwrap(), head);
         assert_eq!(head.key, SigningKey::from_seed(&[7; 32]).unwrap().public());
         assert!(SigningKey::from_seed(&[7; 31]).is_err());
+        let anchor = SigningKey::from_seed(&[7; 32]).unwrap().sign_anchor(head.end.clone());
+        assert_eq!(Head::read_anchor(&anchor.text().unwrap()).unwrap(), anchor);
+        assert!(Head::read(&anchor.text().unwrap()).is_err(), "an anchor is no end");
+        assert!(Head::read_anchor(&head.text().unwrap()).is_err(), "an end is no anchor");
     }
 
     #[test]

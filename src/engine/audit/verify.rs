@@ -1,11 +1,11 @@
-//! Reads a log from its first to its last line and says what is wrong with it, and where.
+//! Reads a log, of one file or of several, from its first to its last line and says what is wrong with it, and where.
 
 use std::io::BufRead;
 
 use serde::Serialize;
 
 use super::chain::{self, BrokenLine, GENESIS, Link};
-use super::head::Head;
+use super::head::{End, Head};
 use crate::engine::clock::Timestamp;
 
 /// Problems that are told one by one; of more only the count is.
@@ -17,7 +17,10 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Finding {
-    /// Line of the log, from 1; one past the last where something is missing at its end; 0 where it is about the head.
+    /// The sealed file it is in; none where that is the open one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line of that file, from 1; one past the last where something is missing at its end; 0 where it is about the head.
     pub line: u64,
     /// Number of the entry that is there or should be.
     pub sequence: u64,
@@ -45,6 +48,8 @@ pub enum FindingKind {
     Head,
     /// The log does not contain the head that it is held against.
     Forked,
+    /// The head that it is held against is of entries that were let go: it proves nothing.
+    TooOld,
 }
 
 /// What was found.
@@ -60,9 +65,9 @@ pub struct Verdict {
     pub last_at: Option<Timestamp>,
     /// Length of what was read, bytes.
     pub bytes: u64,
-    /// Length of the log up to and with its last intact line, bytes.
+    /// Length of the last file up to and with its last intact line, bytes.
     pub intact_bytes: u64,
-    /// Length of the log up to and with its last line feed, bytes.
+    /// Length of the last file up to and with its last line feed, bytes.
     #[serde(skip)]
     pub line_bytes: u64,
     /// What is wrong, in the order of the log, as far as there is room.
@@ -80,13 +85,18 @@ impl Verdict {
 
     /// Notes that the end is not proved.
     pub fn doubt_head(&mut self, why: &str) {
-        self.find(0, self.last, FindingKind::Head, why.to_owned());
+        self.find(Finding { file: None, line: 0, sequence: self.last, kind: FindingKind::Head, text: why.to_owned() });
     }
 
-    fn find(&mut self, line: u64, sequence: u64, kind: FindingKind, text: String) {
+    /// Notes that entries up to this one are gone, though nothing says that they were let go.
+    pub fn miss_up_to(&mut self, sequence: u64, why: &str) {
+        self.find(Finding { file: None, line: 0, sequence, kind: FindingKind::Missing, text: why.to_owned() });
+    }
+
+    fn find(&mut self, finding: Finding) {
         self.finding_count += 1;
         if self.findings.len() < TOLD_MAX {
-            self.findings.push(Finding { line, sequence, kind, text });
+            self.findings.push(finding);
         }
     }
 }
@@ -111,10 +121,42 @@ impl Point {
     pub fn kept_elsewhere(head: &Head) -> Self {
         Self { sequence: head.end.sequence, hash: head.end.hash.clone(), is_head: false }
     }
+
+    fn word(&self) -> &'static str {
+        if self.is_head { "the signed end" } else { "the head that was kept elsewhere" }
+    }
+
+    /// What it is where the log has another entry there.
+    fn differs(&self) -> FindingKind {
+        if self.is_head { FindingKind::Head } else { FindingKind::Forked }
+    }
 }
 
-/// Reads the log to its end. `points` are what it must go through. Each intact entry is handed to `take`, with the length
-/// of the log up to and with it, bytes.
+/// Where a reading begins: after which entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its number; 0 where it begins with the first.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl Start {
+    /// Before the first entry.
+    #[must_use]
+    pub fn genesis() -> Self {
+        Self { sequence: 0, hash: GENESIS.to_owned() }
+    }
+
+    /// After the entry with which something ends.
+    #[must_use]
+    pub fn after(end: &End) -> Self {
+        Self { sequence: end.sequence, hash: end.hash.clone() }
+    }
+}
+
+/// Reads a log of one file to its end. `points` are what it must go through. Each intact entry is handed to `take`, with the
+/// length of the log up to and with it, bytes.
 ///
 /// # Errors
 /// When it cannot be read on.
@@ -123,59 +165,152 @@ pub fn verify(
     points: &[Point],
     take: &mut dyn FnMut(&Link, u64),
 ) -> Result<Verdict, std::io::Error> {
-    let mut reading = Reading { verdict: Verdict::default(), before: GENESIS.to_owned(), is_sure: true, points };
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        let read = std::io::Read::take(&mut *log, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
-        }
-        number += 1;
-        reading.verdict.bytes += read as u64;
-        match line.strip_suffix(b"\n") {
-            Some(whole) => {
-                reading.verdict.line_bytes = reading.verdict.bytes;
-                reading.take(number, whole, take);
-            }
-            None => reading.torn(number),
-        }
-    }
-    reading.end(number);
-    Ok(reading.verdict)
+    let mut reading = Reading::new(&Start::genesis(), points);
+    reading.read(None, log, take)?;
+    Ok(reading.end())
 }
 
-struct Reading<'a> {
+/// A reading of a log, file by file.
+#[derive(Debug)]
+pub struct Reading<'a> {
     verdict: Verdict,
     /// Hash of the line before.
     before: String,
     /// False after a line that could not be read: what the next one names as the line before cannot be checked then.
     is_sure: bool,
     points: &'a [Point],
+    /// The file that is read, its lines and its bytes so far.
+    file: Option<String>,
+    lines: u64,
+    bytes: u64,
 }
 
-impl Reading<'_> {
-    fn take(&mut self, number: u64, line: &[u8], take: &mut dyn FnMut(&Link, u64)) {
+impl<'a> Reading<'a> {
+    /// Begins; `points` are what the log must go through.
+    #[must_use]
+    pub fn new(start: &Start, points: &'a [Point]) -> Self {
+        let verdict = Verdict { last: start.sequence, last_hash: start.hash.clone(), ..Verdict::default() };
+        let before = start.hash.clone();
+        let mut reading = Self { verdict, before, is_sure: true, points, file: None, lines: 0, bytes: 0 };
+        for point in points {
+            let sequence = point.sequence;
+            if sequence == start.sequence && sequence > 0 && point.hash != start.hash {
+                let text =
+                    format!("entry {sequence}, after which the log begins, is another than {} says", point.word());
+                reading.find(0, sequence, point.differs(), text);
+            } else if sequence < start.sequence && point.is_head {
+                let text = format!("the signed end is entry {sequence}, and what is after it was sealed already");
+                reading.find(0, sequence, FindingKind::Head, text);
+            } else if sequence < start.sequence {
+                let text = format!(
+                    "the head that was kept elsewhere is of entry {sequence}, and entries up to {} were let go: keep a newer one",
+                    start.sequence
+                );
+                reading.find(0, sequence, FindingKind::TooOld, text);
+            }
+        }
+        reading
+    }
+
+    /// Reads the next file to its end; the open one has no name.
+    ///
+    /// # Errors
+    /// When it cannot be read on.
+    pub fn read(
+        &mut self,
+        name: Option<&str>,
+        log: &mut dyn BufRead,
+        take: &mut dyn FnMut(&Link, u64),
+    ) -> Result<(), std::io::Error> {
+        (self.file, self.lines, self.bytes) = (name.map(str::to_owned), 0, 0);
+        (self.verdict.intact_bytes, self.verdict.line_bytes) = (0, 0);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = std::io::Read::take(&mut *log, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.lines += 1;
+            self.bytes += read as u64;
+            self.verdict.bytes += read as u64;
+            match line.strip_suffix(b"\n") {
+                Some(whole) => {
+                    self.verdict.line_bytes = self.bytes;
+                    self.take(whole, take);
+                }
+                None => self.torn(),
+            }
+        }
+    }
+
+    /// Holds the sealed file that was read against its signed end.
+    pub fn seal(&mut self, sealed: &Result<Head, String>) {
+        let name = self.file.clone().unwrap_or_default();
+        let last = self.verdict.last;
+        let end = match sealed {
+            Ok(head) => &head.end,
+            Err(problem) => return self.find(0, last, FindingKind::Head, format!("the end of {name}: {problem}")),
+        };
+        if end.sequence > last {
+            let text = format!("{}: entries {} to {} are cut off", self.place(self.lines + 1), last + 1, end.sequence);
+            self.find(self.lines + 1, last + 1, FindingKind::CutOff, text);
+            // What comes next is held against what was signed.
+            (self.verdict.last, self.verdict.last_hash) = (end.sequence, end.hash.clone());
+            (self.before, self.is_sure) = (end.hash.clone(), true);
+        } else if end.sequence < last || self.is_sure && end.hash != self.before {
+            let text = format!("{}: entry {last} is another than its signed end says", self.place(self.lines));
+            self.find(self.lines, last, FindingKind::Head, text);
+        }
+    }
+
+    /// Number of the last entry so far.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.verdict.last
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn end(mut self) -> Verdict {
+        let last = self.verdict.last;
+        for point in self.points.iter().filter(|point| point.sequence > last) {
+            let text = format!("after line {}: entries {} to {} are cut off", self.lines, last + 1, point.sequence);
+            let kind = if point.is_head { FindingKind::CutOff } else { FindingKind::Forked };
+            self.find(self.lines + 1, last + 1, kind, text);
+        }
+        self.verdict
+    }
+
+    fn find(&mut self, line: u64, sequence: u64, kind: FindingKind, text: String) {
+        self.verdict.find(Finding { file: self.file.clone(), line, sequence, kind, text });
+    }
+
+    /// `line 7`, with the file where it is a sealed one.
+    fn place(&self, line: u64) -> String {
+        self.file.as_ref().map_or_else(|| format!("line {line}"), |file| format!("{file} line {line}"))
+    }
+
+    fn take(&mut self, line: &[u8], take: &mut dyn FnMut(&Link, u64)) {
         let read = std::str::from_utf8(line).map_err(|_| BrokenLine::Shape).and_then(chain::read);
         let expected = self.verdict.last + 1;
         match read {
             Ok(link) => {
-                self.place(number, &link);
-                self.pass(number, &link);
+                self.look_at_place(&link);
+                self.pass(&link);
                 let Link { entry, hash, .. } = &link;
                 let verdict = &mut self.verdict;
                 (verdict.last, verdict.last_at) = (entry.sequence, Some(entry.at));
                 verdict.last_hash.clone_from(hash);
                 verdict.entries += 1;
-                verdict.intact_bytes = verdict.bytes;
+                verdict.intact_bytes = self.bytes;
                 self.before.clone_from(hash);
                 self.is_sure = true;
-                take(&link, verdict.intact_bytes);
+                take(&link, self.bytes);
             }
             Err(problem) => {
-                let text = format!("line {number}, entry {expected}: {problem}");
-                self.verdict.find(number, expected, FindingKind::Altered, text);
+                let text = format!("{}, entry {expected}: {problem}", self.place(self.lines));
+                self.find(self.lines, expected, FindingKind::Altered, text);
                 self.verdict.last = expected;
                 self.is_sure = false;
             }
@@ -183,52 +318,41 @@ impl Reading<'_> {
     }
 
     /// Whether an intact line is where it was written.
-    fn place(&mut self, number: u64, link: &Link) {
+    fn look_at_place(&mut self, link: &Link) {
         let (expected, found) = (self.verdict.last + 1, link.entry.sequence);
+        let place = self.place(self.lines);
         let (kind, text) = if found > expected {
             let gone = if found - 1 == expected {
                 format!("entry {expected} is missing")
             } else {
                 format!("entries {expected} to {} are missing", found - 1)
             };
-            (FindingKind::Missing, format!("line {number}: {gone}"))
+            (FindingKind::Missing, format!("{place}: {gone}"))
         } else if found < expected {
-            (FindingKind::Moved, format!("line {number}: entry {found} is not where it was written"))
+            (FindingKind::Moved, format!("{place}: entry {found} is not where it was written"))
         } else if self.is_sure && link.before != self.before {
-            let text = format!("line {number}: entry {found} was written after another entry {}", found - 1);
+            let text = format!("{place}: entry {found} was written after another entry {}", found - 1);
             (FindingKind::Moved, text)
         } else {
             return;
         };
-        self.verdict.find(number, found, kind, text);
+        self.find(self.lines, found, kind, text);
     }
 
     /// Whether the log goes through the points at this entry.
-    fn pass(&mut self, number: u64, link: &Link) {
+    fn pass(&mut self, link: &Link) {
         let sequence = link.entry.sequence;
-        for point in self.points.iter().filter(|point| point.sequence == sequence && point.hash != link.hash) {
-            let (kind, of) = match point.is_head {
-                true => (FindingKind::Head, "the signed end"),
-                false => (FindingKind::Forked, "the head that was kept elsewhere"),
-            };
-            let text = format!("line {number}: entry {sequence} is another than {of} says");
-            self.verdict.find(number, sequence, kind, text);
+        let points = self.points;
+        for point in points.iter().filter(|point| point.sequence == sequence && point.hash != link.hash) {
+            let text = format!("{}: entry {sequence} is another than {} says", self.place(self.lines), point.word());
+            self.find(self.lines, sequence, point.differs(), text);
         }
     }
 
-    fn torn(&mut self, number: u64) {
+    fn torn(&mut self) {
         let expected = self.verdict.last + 1;
-        let text = format!("line {number}, entry {expected}: it is cut off");
-        self.verdict.find(number, expected, FindingKind::Torn, text);
-    }
-
-    fn end(&mut self, lines: u64) {
-        let last = self.verdict.last;
-        for point in self.points.iter().filter(|point| point.sequence > last) {
-            let text = format!("after line {lines}: entries {} to {} are cut off", last + 1, point.sequence);
-            let kind = if point.is_head { FindingKind::CutOff } else { FindingKind::Forked };
-            self.verdict.find(lines + 1, last + 1, kind, text);
-        }
+        let text = format!("{}, entry {expected}: it is cut off", self.place(self.lines));
+        self.find(self.lines, expected, FindingKind::Torn, text);
     }
 }
 

@@ -35,6 +35,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::act::walk::ENGINE;
 use super::act::wheel::Wheels;
 use super::clock::Timestamp;
 use super::correlate::{Correlator, Touched};
@@ -43,7 +44,8 @@ use super::incident_kind::IncidentKinds;
 use super::input::{Input, RunbookFiles};
 use super::job::{Job, NextNumbers, Record};
 use super::model::{
-    AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Present, Proposal, RunId, RunbookPage, Safety, Vital,
+    AuditKind, AutonomyStatus, Document, DocumentKind, IncidentId, Misfit, Present, Proposal, RunId, RunbookPage,
+    Safety, Vital,
 };
 use super::outbox::Outbox;
 use super::patches::exceptions::PatchException;
@@ -54,7 +56,7 @@ use super::runbooks::Library;
 use super::settings::EngineSettings;
 use super::snapshot::{AutonomyMode, StoreStatus};
 use super::world::World;
-use audit_log::AuditLog;
+use audit_log::{About, AuditLog};
 use rollouts::Rollouts;
 use turn::Turn;
 
@@ -291,6 +293,7 @@ impl Engine {
             Input::Patches(found) => self.take_patches(found),
             Input::Need { asked, found } => self.take_need(&asked, found, &mut turn),
             Input::AssetSeen { look, found } => self.take_asset_seen(&look, found, &mut turn),
+            Input::LetGo(text) => self.record(&mut turn, AuditKind::Decision, ENGINE, About::default(), &text),
         }
         turn.into_jobs(&self.rollouts.kept)
     }

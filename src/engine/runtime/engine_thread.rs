@@ -126,7 +126,13 @@ fn live(
             let sizes = move |bytes| {
                 status.send_if_modified(|status| std::mem::replace(&mut status.size_bytes, bytes) >> 20 != bytes >> 20);
             };
-            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes), ends.past))
+            let found = found.clone();
+            let told = move |text| {
+                if found.try_send(Input::LetGo(text)).is_err() {
+                    tracing::warn!("the engine has much to do; the audit log lets its oldest part go later");
+                }
+            };
+            Some(StoreKeeper::of(store, opened.retention, Box::new(sizes), ends.past).telling(Box::new(told)))
         }
         (None, Some((folder, problem))) => Some(StoreKeeper::refusing(folder, opened.hold, problem)),
         (None, None) => None,

@@ -168,7 +168,7 @@ fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Re
 /// it is as it was.
 fn open_within(hold: &Arc<Hold>, settings: &StoreSettings) -> Result<(Store, Stored), StoreError> {
     let (store, stored) = Store::open_held_and_load(Arc::clone(hold))?;
-    if !Store::is_large(store.size_bytes()?, settings) {
+    if !store.is_large(settings)? {
         return Ok((store, stored));
     }
     match shortened(store, settings) {

@@ -34,11 +34,15 @@ pub(super) struct StoreKeeper {
     settings: StoreSettings,
     /// Is told how large the store is.
     sizes: Sizes,
+    /// Is told what the audit log is to say before a part of it goes.
+    told: Told,
     state: Mutex<State>,
 }
 
 /// Is told bytes.
 pub(super) type Sizes = Box<dyn Fn(u64) + Send + Sync>;
+/// Is told what is to be written down.
+pub(super) type Told = Box<dyn Fn(Arc<str>) + Send + Sync>;
 
 struct State {
     store: Option<Arc<Store>>,
@@ -67,15 +71,22 @@ impl StoreKeeper {
         let (folder, hold) = (Arc::from(store.path()), Some(store.hold()));
         let mut state = State { clock, ..State::closed(None) };
         state.take_in(store, &past);
-        Self { folder, hold, past, settings, sizes, state: Mutex::new(state) }
+        let told: Told = Box::new(|_| {});
+        Self { folder, hold, past, settings, sizes, told, state: Mutex::new(state) }
     }
 
     /// Of a store that could not be opened: it is not known what is in it, so nothing is ever written to it.
     pub(super) fn refusing(folder: &Path, hold: Option<Arc<Hold>>, problem: Arc<str>) -> Self {
         let state = State { is_given_up: true, ..State::closed(Some(problem)) };
         let settings = StoreSettings::default();
-        let (past, sizes) = (PastStore::default(), Box::new(|_| {}));
-        Self { folder: Arc::from(folder), hold, past, settings, sizes, state: Mutex::new(state) }
+        let past = PastStore::default();
+        let (sizes, told): (Sizes, Told) = (Box::new(|_| {}), Box::new(|_| {}));
+        Self { folder: Arc::from(folder), hold, past, settings, sizes, told, state: Mutex::new(state) }
+    }
+
+    /// The same, telling this what the audit log is to say before a part of it goes.
+    pub(super) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// Lets go what is over, and the room of it.
@@ -87,11 +98,16 @@ impl StoreKeeper {
             if let Err(problem) = store.forget(&self.settings, now) {
                 tracing::warn!("what is over is not let go: {problem}");
             }
+            match store.audit_to_let_go(&self.settings, now) {
+                Ok(Some(text)) => (self.told)(text),
+                Ok(None) => {}
+                Err(problem) => tracing::warn!("the audit log lets nothing go: {problem}"),
+            }
         }
         let Ok(bytes) = store.size_bytes() else { return };
         (self.sizes)(bytes);
         let is_due = state.shortened_at.is_none_or(|at| at.elapsed() >= SHORTEN);
-        if !is_due || !Store::is_large(bytes, &self.settings) {
+        if !is_due || !store.is_large(&self.settings).unwrap_or(false) {
             return;
         }
         drop(store);
@@ -316,6 +332,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::engine::model::{AuditEntry, AuditKind};
+    use crate::engine::store::audit_file;
 
     fn setting(name: &str) -> Record {
         Record::Setting { name: name.to_owned(), value: "1".to_owned() }
@@ -342,6 +360,32 @@ mod tests {
     fn time_passes(keeper: &StoreKeeper) {
         let long_ago = Instant::now().checked_sub(AGAIN).unwrap();
         keeper.state().tried_at = long_ago;
+    }
+
+    #[test]
+    fn the_oldest_part_of_the_audit_log_goes_once_the_log_says_so() {
+        let entry = |sequence: u64, at: Timestamp, kind: AuditKind, text: &str| {
+            let (by, text) = (Arc::from("engine"), Arc::from(text));
+            Record::Audit(AuditEntry { sequence, at, kind, by, incident: None, run: None, text })
+        };
+        let folder = folder();
+        let (sender, told) = std::sync::mpsc::channel();
+        let keeper = keeper(folder.path()).telling(Box::new(move |text| drop(sender.send(text))));
+        // More than one file of the log has, in lines of nearly the longest.
+        let long = "x".repeat(1_000_000);
+        for sequence in 1..=18 {
+            keeper.write(&[entry(sequence, Timestamp(5), AuditKind::Decision, &long)], true).unwrap();
+        }
+        let now = wall_clock::now();
+        keeper.state().clock = SettledClock::new(now);
+        keeper.tend();
+        let text = told.try_recv().unwrap();
+        let sealed = folder.path().join("audit/00000000000000000001.jsonl");
+        assert!(text.contains("entries up to 17") && sealed.exists(), "{text}");
+        keeper.write(&[entry(19, now, AuditKind::Decision, &text)], true).unwrap();
+        assert!(!sealed.exists());
+        let verdict = audit_file::check(folder.path(), &[]).unwrap();
+        assert!(verdict.is_whole() && verdict.entries == 2, "{:?}", verdict.findings);
     }
 
     #[test]

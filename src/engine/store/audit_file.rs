@@ -1,43 +1,56 @@
-//! The audit log's files beside sled's: appended to before sled is written, signed after both are on disk.
+//! The audit log's open file beside sled's: appended to before sled is written, signed after both are on disk, and sealed once it
+//! is large, so that an opening reads little however long the log is.
 //!
 //! So what is acknowledged is in both; of what was not, the log may hold more than sled does, and sled takes it from there
 //! when the store is opened.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use ring::rand::{SecureRandom, SystemRandom};
-
-use super::set_aside::{self, Room};
-use crate::engine::audit::chain::{self, GENESIS, Link};
-use crate::engine::audit::head::{End, Head, SigningKey};
-use crate::engine::audit::verify::{Finding, FindingKind, Point, Verdict, verify};
+pub use super::audit_check::{anchor, check, head, read};
+use super::audit_going::Going;
+use super::audit_key::signing_key;
+use super::audit_segments::{FOLDER, Segments};
+use super::set_aside::{self, Room, bytes_below};
+use crate::engine::audit::chain::{self, Link};
+use crate::engine::audit::head::{End, SigningKey};
+use crate::engine::audit::letting_go;
+use crate::engine::audit::verify::{Finding, FindingKind, Point, Reading, Start};
 use crate::engine::clock::Timestamp;
 use crate::engine::durable_file::{self, private};
 use crate::engine::model::AuditEntry;
 
-/// The log's file in the store's folder.
+/// The log's open file in the store's folder.
 pub const LOG_FILE: &str = "audit.jsonl";
 /// The signed end's.
 pub const HEAD_FILE: &str = "audit.head";
 /// The signing key's.
 pub const KEY_FILE: &str = "audit.key";
-const SEED_BYTES: usize = 32;
 /// Bytes of a log's end by which it is known; a hash over all before it is among them.
 const END_BYTES: u64 = 512;
+/// From this length on the open file is sealed. It is what an opening reads at most.
+const SEAL_BYTES: u64 = 16 << 20;
+/// Entries that sled takes back at most; the log has the others.
+const NEWER_MAX: usize = 50_000;
 
 /// The open log.
 pub(super) struct AuditFile {
     folder: PathBuf,
     file: File,
-    key: SigningKey,
-    end: End,
+    pub(super) segments: Segments,
+    /// The open file begins with the entry of this number.
+    first: u64,
+    /// From this length on it is sealed.
+    pub(super) seal_bytes: u64,
+    pub(super) key: SigningKey,
+    pub(super) end: End,
     /// Last entry that the head on disk covers.
     signed: u64,
     has_failed: bool,
     cut_off: Option<CutOff>,
+    pub(super) going: Option<Going>,
 }
 
 /// A log that ended before its signed end.
@@ -71,7 +84,7 @@ impl Highest {
 /// A log as it was found.
 pub(super) struct Opened {
     pub(super) log: AuditFile,
-    /// Acknowledged entries that sled has not.
+    /// Acknowledged entries that sled has not, the newest where there are too many.
     pub(super) newer: Vec<AuditEntry>,
     /// What its entries speak of.
     pub(super) highest: Highest,
@@ -79,9 +92,42 @@ pub(super) struct Opened {
     pub(super) notices: Vec<String>,
 }
 
+/// What an opening takes from the log.
+struct Taking<'a> {
+    /// Entries up to this one stay.
+    keep: u64,
+    /// The last that sled has.
+    known: Option<&'a AuditEntry>,
+    newer: VecDeque<AuditEntry>,
+    highest: Highest,
+    /// An entry that sled has otherwise.
+    differs: Option<u64>,
+    /// The last that stays, with the length of its file up to it.
+    end: End,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, link: &Link, bytes: u64) {
+        let entry = &link.entry;
+        if entry.sequence <= self.keep {
+            self.end = End { sequence: entry.sequence, hash: link.hash.clone(), bytes, at: entry.at };
+            self.highest.take(entry);
+            if entry.sequence > self.known.map_or(0, |known| known.sequence) {
+                self.newer.push_back(entry.clone());
+            }
+            if self.newer.len() > NEWER_MAX {
+                self.newer.pop_front();
+            }
+        }
+        if self.known.is_some_and(|known| known.sequence == entry.sequence && known != entry) {
+            self.differs = Some(entry.sequence);
+        }
+    }
+}
+
 impl AuditFile {
     /// Opens the log in the store's folder, making it where there is none. `known` is the last entry that sled has,
-    /// `acknowledged` the last one that anybody was told of.
+    /// `acknowledged` the last one that anybody was told of. Of what is sealed only that is read which sled has not.
     ///
     /// What a crash kept from being acknowledged is taken away, be it whole or cut off within: nothing came of it, and the
     /// rest of its write is not there either. That is told from the end that was signed here last; where there is none, whole
@@ -92,38 +138,51 @@ impl AuditFile {
         let (key, is_new_key) = signing_key(folder, &mut notices)?;
         let head = head(folder);
         let ours = head.as_ref().ok().and_then(Option::as_ref).filter(|head| head.key == key.public());
+        let mut segments = Segments::list(folder)?;
+        if matches!(&segments.anchor, Ok(Some(anchor)) if anchor.key == key.public()) {
+            segments.remove_left()?;
+        }
         let last_known = known.map_or(0, |entry| entry.sequence);
-        let keep = ours.map_or(u64::MAX, |head| last_known.max(acknowledged).max(head.end.sequence));
+        let kept = last_known.max(acknowledged).max(segments.last());
+        let keep = ours.map_or(u64::MAX, |head| kept.max(head.end.sequence));
         let points: Vec<Point> = ours.map(Point::end).into_iter().collect();
-        let (mut newer, mut highest) = (Vec::new(), Highest::default());
-        let mut differs = None;
-        let mut end = End { sequence: 0, hash: GENESIS.to_owned(), bytes: 0, at: Timestamp(0) };
-        let verdict = look(folder, &points, &mut |link, bytes| {
-            let entry = &link.entry;
-            if entry.sequence <= keep {
-                end = End { sequence: entry.sequence, hash: link.hash.clone(), bytes, at: entry.at };
-                newer.extend((entry.sequence > last_known).then(|| entry.clone()));
-                highest.take(entry);
+        let (sealed, after) = segments.from(last_known);
+        let mut reading = Reading::new(&Start::after(&after), &points);
+        let (newer, highest) = (VecDeque::new(), Highest::default());
+        let mut taking = Taking { keep, known, newer, highest, differs: None, end: after };
+        for one in sealed {
+            let mut file = BufReader::with_capacity(1 << 16, File::open(one.log())?);
+            reading.read(Some(&one.name()), &mut file, &mut |link, bytes| taking.take(link, bytes))?;
+            let head = one.head();
+            reading.seal(&head);
+            if let Ok(head) = head {
+                taking.end = head.end;
             }
-            if known.is_some_and(|known| known.sequence == entry.sequence && known != entry) {
-                differs = Some(entry.sequence);
-            }
-        })?;
-        let file = private().append(true).create(true).open(folder.join(LOG_FILE))?;
-        let is_short = |finding: &Finding| matches!(finding.kind, FindingKind::Torn | FindingKind::CutOff);
+        }
+        taking.end.bytes = 0;
+        let first = reading.last() + 1;
+        let file = private().read(true).append(true).create(true).open(folder.join(LOG_FILE))?;
+        let mut from = BufReader::with_capacity(1 << 16, &file);
+        reading.read(None, &mut from, &mut |link, bytes| taking.take(link, bytes))?;
+        let verdict = reading.end();
+        let Taking { newer, highest, differs, mut end, .. } = taking;
+        let is_empty = verdict.bytes == 0 && segments.sealed.is_empty();
+        let is_short = |finding: &Finding| {
+            finding.file.is_none() && matches!(finding.kind, FindingKind::Torn | FindingKind::CutOff)
+        };
         let is_cut_off = verdict.findings.iter().any(|finding| finding.kind == FindingKind::CutOff);
         let doubt = match (verdict.findings.iter().find(|finding| !is_short(finding)), differs, &head) {
             (Some(finding), _, _) => Some(finding.text.clone()),
             (None, Some(sequence), _) => Some(format!("entry {sequence} is another than the store has")),
             (None, None, Err(problem)) => Some(format!("{HEAD_FILE}: {problem}")),
             // The end of an empty log is signed before anything is written to it.
-            (None, None, Ok(None)) if verdict.bytes > 0 => {
+            (None, None, Ok(None)) if !is_empty => {
                 Some(format!("{HEAD_FILE} is missing, so it is not proved that this is all of it"))
             }
             (None, None, Ok(Some(_))) if ours.is_none() && !is_new_key => {
                 Some(format!("{HEAD_FILE} was signed by another key than {KEY_FILE}"))
             }
-            _ => None,
+            _ => segments.anchor.as_ref().err().cloned(),
         };
         let copy = match doubt.is_some() || is_cut_off {
             true => keep_copy(folder),
@@ -141,12 +200,23 @@ impl AuditFile {
         }
         let awaited = ours.filter(|head| head.end.sequence > end.sequence).map(|head| head.end.clone());
         let cut_off = awaited.map(|awaited| CutOff { after: end.sequence, awaited, is_proved: false, copy });
-        let is_new = ours.is_none() && verdict.bytes == 0;
-        let mut log = Self { folder: folder.to_path_buf(), file, key, end, signed: 0, has_failed: false, cut_off };
-        if is_new {
+        let mut log = Self {
+            folder: folder.to_path_buf(),
+            file,
+            segments,
+            first,
+            seal_bytes: SEAL_BYTES,
+            key,
+            end,
+            signed: 0,
+            has_failed: false,
+            cut_off,
+            going: None,
+        };
+        if ours.is_none() && is_empty {
             log.sign_anew()?;
         }
-        Ok(Opened { log, newer, highest, notices })
+        Ok(Opened { log, newer: newer.into(), highest, notices })
     }
 
     /// What is to be told of a log that ended before its signed end, once what the store has of it was appended anew.
@@ -185,6 +255,9 @@ impl AuditFile {
             return Err(problem);
         }
         self.end = end;
+        if let Some(going) = &mut self.going {
+            going.is_told |= entries.iter().any(|entry| letting_go::is_told_by(entry, &going.end));
+        }
         Ok(())
     }
 
@@ -195,15 +268,43 @@ impl AuditFile {
         outcome
     }
 
-    /// Signs the end, where it has moved. The head is replaced as a whole.
+    /// Signs the end, where it has moved. The head is replaced as a whole. What is large then is sealed, and what the log says is to
+    /// go goes.
     pub(super) fn sign(&mut self) -> io::Result<()> {
-        if self.signed == self.end.sequence { Ok(()) } else { self.sign_anew() }
+        if self.signed == self.end.sequence {
+            return Ok(());
+        }
+        self.sign_anew()?;
+        if self.end.bytes >= self.seal_bytes {
+            self.seal()?;
+        }
+        self.let_go();
+        Ok(())
     }
 
     fn sign_anew(&mut self) -> io::Result<()> {
         let text = self.key.sign(self.end.clone()).text().map_err(io::Error::other)?;
         durable_file::replace(&self.folder.join(HEAD_FILE), text.as_bytes())?;
         self.signed = self.end.sequence;
+        Ok(())
+    }
+
+    /// Gives the open file the name of a sealed one, and begins another. All of it is on disk, and its end signed.
+    fn seal(&mut self) -> io::Result<()> {
+        let log = self.folder.join(LOG_FILE);
+        if let Err(problem) = self.segments.seal(&log, self.first, &self.key.sign(self.end.clone())) {
+            // It stays the open one, and it is tried again after the next write.
+            tracing::warn!("the audit log goes on in a file that is large: {problem}");
+            return Ok(());
+        }
+        // What is appended from here on is in the new file or nowhere.
+        let begun = self.segments.sync().and_then(|()| {
+            let file = private().read(true).append(true).create_new(true).open(&log)?;
+            durable_file::wait_for_names(&self.folder).map(|()| file)
+        });
+        self.has_failed |= begun.is_err();
+        self.file = begun?;
+        (self.first, self.end.bytes) = (self.end.sequence + 1, 0);
         Ok(())
     }
 
@@ -218,86 +319,18 @@ impl AuditFile {
     }
 }
 
-/// Reads the log in `folder` to its end against its own head and, where there are any, heads that were kept elsewhere.
-///
-/// # Errors
-/// When a file cannot be read.
-pub fn check(folder: &Path, kept_elsewhere: &[Head]) -> io::Result<Verdict> {
-    let mut points: Vec<Point> = kept_elsewhere.iter().map(Point::kept_elsewhere).collect();
-    // Before the log: one who writes meanwhile appends to it.
-    let head = head(folder);
-    points.extend(head.as_ref().ok().and_then(Option::as_ref).map(Point::end));
-    let mut verdict = look(folder, &points, &mut |_, _| {})?;
-    match head {
-        Err(problem) => verdict.doubt_head(&format!("{HEAD_FILE}: {problem}")),
-        Ok(None) if verdict.bytes > 0 => verdict.doubt_head(&format!("{HEAD_FILE} is missing: the end is not signed")),
-        Ok(_) => {}
-    }
-    Ok(verdict)
-}
-
-/// Hands every intact entry of the log in `folder` to `take`, and says whether the log is whole.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn read(folder: &Path, take: &mut dyn FnMut(&AuditEntry)) -> io::Result<Verdict> {
-    look(folder, &[], &mut |link, _| take(&link.entry))
-}
-
-/// The signed end in `folder`; `None` where there is none.
-///
-/// # Errors
-/// When it cannot be read, or proves nothing.
-pub fn head(folder: &Path) -> Result<Option<Head>, String> {
-    match std::fs::read_to_string(folder.join(HEAD_FILE)) {
-        Ok(text) => Head::read(&text).map(Some).map_err(|problem| problem.to_string()),
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(problem) => Err(problem.to_string()),
-    }
-}
-
-fn look(folder: &Path, points: &[Point], take: &mut dyn FnMut(&Link, u64)) -> io::Result<Verdict> {
-    match File::open(folder.join(LOG_FILE)) {
-        Ok(file) => verify(&mut BufReader::with_capacity(1 << 16, file), points, take),
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => verify(&mut io::empty(), points, take),
-        Err(problem) => Err(problem),
-    }
-}
-
-/// The key, made where there is none; true where it was.
-fn signing_key(folder: &Path, notices: &mut Vec<String>) -> io::Result<(SigningKey, bool)> {
-    let path = folder.join(KEY_FILE);
-    let mut file = private().read(true).write(true).create(true).truncate(false).open(&path)?;
-    let mode = file.metadata()?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let text = format!("others may read {0} (mode {mode:o}); run: chmod 600 {0}", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-    }
-    let mut seed = Vec::new();
-    Read::by_ref(&mut file).take(SEED_BYTES as u64 + 1).read_to_end(&mut seed)?;
-    let is_new = seed.len() != SEED_BYTES;
-    if is_new {
-        let is_lost = !seed.is_empty() || folder.join(HEAD_FILE).exists();
-        if is_lost {
-            notices.push("the key that signs the audit log was lost; a new one signs from here on".to_owned());
-        }
-        seed = vec![0; SEED_BYTES];
-        let filled = SystemRandom::new().fill(&mut seed);
-        filled.map_err(|_| io::Error::other("the system gives no random numbers for a key"))?;
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&seed)?;
-        durable_file::wait_for_bytes(&file)?;
-    }
-    let key = SigningKey::from_seed(&seed).map_err(|problem| io::Error::other(problem.to_string()))?;
-    Ok((key, is_new))
+/// Bytes of all of the log in `folder`.
+pub(super) fn bytes(folder: &Path) -> io::Result<u64> {
+    Ok(bytes_below(&folder.join(LOG_FILE))? + bytes_below(&folder.join(FOLDER))?)
 }
 
 /// Keeps the log and its head as they are, unless the newest copy is the same, and says where; a log that stays as it is would
 /// else drive the others out, start by start. Where there is no room for a copy, the store is opened all the same.
 fn keep_copy(folder: &Path) -> String {
     let kept = match set_aside::newest(folder) {
-        Ok(Some(newest)) if is_same(&folder.join(LOG_FILE), &newest.join(LOG_FILE)).unwrap_or(false) => Ok(Some(newest)),
+        Ok(Some(newest)) if is_same(&folder.join(LOG_FILE), &newest.join(LOG_FILE)).unwrap_or(false) => {
+            Ok(Some(newest))
+        }
         Ok(_) => set_aside::copy(folder, &[LOG_FILE, HEAD_FILE], Room::Bounded),
         Err(problem) => Err(problem),
     };

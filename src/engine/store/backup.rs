@@ -4,7 +4,7 @@
 //! hypo backup 1
 //! {"schema":1,"hypo":"0.2.0","at":1794925800000,"writes":812}
 //! T incidents          then, of each entry: E, two lengths of four bytes, key, value
-//! F audit.jsonl        then a length of eight bytes, and the bytes
+//! F audit.jsonl        then a length of eight bytes, and the bytes; so of each file of the audit log
 //! Z                    then SHA-256 of all before it
 //! ```
 //!
@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::disk_sync::entries;
 use super::schema::{SCHEMA_VERSION, TreeName};
-use super::{Store, StoreError, acknowledged, audit_file};
+use super::{Store, StoreError, acknowledged, audit_file, audit_segments};
 use crate::engine::clock::Timestamp;
 use crate::engine::durable_file::{self, private};
 
@@ -30,8 +31,13 @@ pub(super) const FILE: u8 = b'F';
 pub(super) const END: u8 = b'Z';
 /// Length of the check sum.
 pub(super) const SUM_BYTES: usize = 32;
-/// The files beside the records, which come with them.
-pub(super) const FILES: [&str; 3] = [audit_file::LOG_FILE, audit_file::HEAD_FILE, acknowledged::FILE];
+/// The files beside the records, which come with them; what is sealed of the audit log comes as well.
+const FILES: [&str; 3] = [audit_file::LOG_FILE, audit_file::HEAD_FILE, acknowledged::FILE];
+
+/// Whether a file in a backup belongs to a store.
+pub(super) fn is_file_of_a_store(name: &str) -> bool {
+    FILES.contains(&name) || audit_segments::is_name(name)
+}
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +128,14 @@ impl Store {
         }
         for name in FILES {
             out.file(name, &self.path().join(name)).map_err(failed)?;
+        }
+        for path in entries(&self.path().join(audit_segments::FOLDER)).map_err(failed)? {
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = format!("{}/{file}", audit_segments::FOLDER);
+            // What a crash left of one that was being replaced has another name.
+            if audit_segments::is_name(&name) {
+                out.file(&name, &path).map_err(failed)?;
+            }
         }
         let (out, bytes) = out.end().map_err(failed)?;
         durable_file::wait_for(&out).map_err(failed)?;

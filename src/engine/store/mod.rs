@@ -2,10 +2,14 @@
 //!
 //! What [`Store::write`] has acknowledged as durable is there after any crash, and a write is there as a whole or not at
 //! all. Layout and versions are in `schema.rs`. The folder holds `store/` (sled's), `holder` (who has it open), `acknowledged`
-//! (the newest numbers), the audit log's own files and, after a repair, `set-aside/`.
+//! (the newest numbers), the audit log's own files, what is sealed of it in `audit/` and, after a repair, `set-aside/`.
 
 mod acknowledged;
+mod audit_check;
 pub mod audit_file;
+mod audit_going;
+mod audit_key;
+mod audit_segments;
 mod backup;
 mod ballast;
 mod disk_sync;
@@ -195,7 +199,11 @@ impl StoreError {
     pub fn is_of_the_disk(&self) -> bool {
         use std::io::ErrorKind;
         match self {
-            Self::Full { .. } | Self::NoRoomForCopy { .. } | Self::ReadOnly { .. } | Self::Damaged { .. } | Self::Failed { .. } => true,
+            Self::Full { .. }
+            | Self::NoRoomForCopy { .. }
+            | Self::ReadOnly { .. }
+            | Self::Damaged { .. }
+            | Self::Failed { .. } => true,
             Self::Folder { reason, .. } => matches!(
                 reason.kind(),
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
@@ -313,9 +321,16 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        let size = |name: &str| set_aside::bytes_below(&self.path().join(name));
-        let sum = size("store").and_then(|store| Ok(store + size(audit_file::LOG_FILE)?));
-        sum.map_err(|error| open::io_problem(self.path(), &error))
+        let log = audit_file::bytes(self.path()).map_err(|error| open::io_problem(self.path(), &error))?;
+        Ok(self.record_bytes()? + log)
+    }
+
+    /// Bytes on disk without the audit log, which has room of its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn record_bytes(&self) -> Result<u64, StoreError> {
+        set_aside::bytes_below(&self.path().join("store")).map_err(|error| open::io_problem(self.path(), &error))
     }
 
     fn tree(&self, name: TreeName) -> &sled::Tree {

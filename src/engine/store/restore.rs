@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::backup::{END, ENTRY, FILE, FILES, Label, MAGIC, SUM_BYTES, TREE};
+use super::backup::{END, ENTRY, FILE, Label, MAGIC, SUM_BYTES, TREE, is_file_of_a_store};
 use super::mend::open_sled;
 use super::open::io_problem;
 use super::schema::{SCHEMA_KEY, SCHEMA_VERSION, TreeName, WRITES_KEY};
 use super::swap::{self, Replaced};
-use super::{Hold, Store, StoreError, audit_file, set_aside};
+use super::{Hold, Store, StoreError, audit_file, audit_segments, set_aside};
 use crate::engine::clock::Timestamp;
 use crate::engine::durable_file::private;
 use crate::engine::job::Record;
@@ -68,6 +68,8 @@ pub fn restore(
     }
     swap::finish(folder).map_err(failed)?;
     let into = swap::begin(folder).map_err(failed)?;
+    // Also where nothing is sealed: what was sealed of the log that was there must not stay beside another.
+    set_aside::make_folder(&into.join(audit_segments::FOLDER)).map_err(failed)?;
     let mut taken = Taken { folder: into.clone(), db: open_sled(&into)?, tree: None, batch: Vec::new(), records: 0 };
     let taking = open().and_then(|opened| read(opened, &mut taken)).and_then(|_| taken.end(&label));
     taking.map_err(refused)?;
@@ -191,8 +193,9 @@ impl Takes for Taken {
 
     fn file(&mut self, name: &str, bytes: &mut dyn Read) -> io::Result<()> {
         // A name out of a file is no place to write to.
-        let name = FILES.into_iter().find(|known| *known == name);
-        let name = name.ok_or_else(|| io::Error::other("it has a file that belongs to no store"))?;
+        if !is_file_of_a_store(name) {
+            return Err(io::Error::other("it has a file that belongs to no store"));
+        }
         let mut file = private().write(true).create(true).truncate(true).open(self.folder.join(name))?;
         io::copy(bytes, &mut file)?;
         file.flush()

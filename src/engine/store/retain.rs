@@ -2,16 +2,19 @@
 //! written anew. Nothing is let go by a clock that has just jumped.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit_going::GoingRule;
 use super::rewrite::rewrite;
 use super::schema::{self, TreeName};
 use super::swap::{self, Replaced};
 use super::{Store, StoreError, audit_file, open};
+use crate::engine::audit::letting_go;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
-use crate::engine::model::{AnomalyState, Incident, IncidentId, IncidentState};
+use crate::engine::model::{AnomalyState, AuditEntry, Incident, IncidentId, IncidentState};
 use crate::engine::settings::StoreSettings;
 
 /// A clock that is further ahead than this of what was written last …
@@ -20,6 +23,8 @@ const JUMP_MS: i64 = DAY_MS;
 const STANDS: Duration = Duration::from_hours(1);
 /// However little room there is, what is younger than this stays.
 const YOUNGEST_MS: i64 = 7 * DAY_MS;
+/// The store is written anew once more only where the time before left less than so many tenths of it.
+const WORTH_TENTHS: u64 = 9;
 /// Keys that are deleted at a time.
 const LOT: usize = 1_000;
 
@@ -60,14 +65,50 @@ impl Store {
         self.audit().last_at()
     }
 
-    /// True from three quarters of the room that a store may take.
-    #[must_use]
-    pub fn is_large(bytes: u64, settings: &StoreSettings) -> bool {
-        bytes / 3 >= settings.size_max() / 4
+    /// True from three quarters of the room that records may take; the audit log has its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn is_large(&self, settings: &StoreSettings) -> Result<bool, StoreError> {
+        Ok(self.record_bytes()? / 3 >= settings.records_max() / 4)
+    }
+
+    /// What the audit log is to say before its oldest entries go, as of `now`; `None` where none are to go. They go with the first
+    /// flush after it was written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn audit_to_let_go(&self, settings: &StoreSettings, now: Timestamp) -> Result<Option<Arc<str>>, StoreError> {
+        let Some(kept) = settings.audit_kept() else { return Ok(None) };
+        let rule = GoingRule {
+            before: now - kept.0.max(YOUNGEST_MS),
+            before_for_room: now - YOUNGEST_MS,
+            bytes_max: settings.log_max(),
+        };
+        if !self.audit().has_old(&rule) {
+            return Ok(None);
+        }
+        let (mut live, mut open_runs) = (BTreeSet::new(), BTreeSet::new());
+        for tree in [TreeName::Incidents, TreeName::Runs] {
+            for entry in self.tree(tree) {
+                let (key, value) = entry.map_err(|error| self.problem(&error))?;
+                match schema::decode(tree, &key, &value) {
+                    Ok(Record::Incident(it)) if it.state.is_live() => drop(live.insert(it.id)),
+                    Ok(Record::Run(it)) if it.state.is_open() => drop(open_runs.insert(it.id)),
+                    _ => {}
+                }
+            }
+        }
+        let is_needed = |entry: &AuditEntry| {
+            entry.incident.is_some_and(|id| live.contains(&id)) || entry.run.is_some_and(|id| open_runs.contains(&id))
+        };
+        let end = self.audit().propose(&rule, &is_needed);
+        let end = end.map_err(|problem| open::io_problem(self.path(), &problem))?;
+        Ok(end.map(|end| Arc::from(letting_go::text(&end))))
     }
 
     /// Lets go what ended longer ago than is kept, as of `now`; says how many records. Its room is had once the store is written
-    /// anew. The audit log's file keeps all of its entries.
+    /// anew. The audit log lets go by itself, see [`Self::audit_to_let_go`].
     ///
     /// # Errors
     /// When sled cannot read or write.
@@ -83,11 +124,23 @@ impl Store {
     pub fn shorten(mut self, settings: &StoreSettings, now: Option<Timestamp>) -> Result<Self, StoreError> {
         let mut keep = settings.keep.0;
         loop {
+            let before = self.record_bytes()?;
             self = self.write_anew()?;
-            let is_large = Self::is_large(self.size_bytes()?, settings);
+            let is_large = self.is_large(settings)?;
             let Some(now) = now.filter(|_| is_large && keep > YOUNGEST_MS) else { return Ok(self) };
-            keep = (keep / 2).max(YOUNGEST_MS);
-            self.forget_before(now - keep)?;
+            // The first time there may be much that was never let go of; from then on it must have helped.
+            if keep < settings.keep.0 && self.record_bytes()? / WORTH_TENTHS >= before / 10 {
+                return Ok(self);
+            }
+            // Nothing that is over is older than the next span as well: what is there is needed.
+            let mut forgotten = 0;
+            while forgotten == 0 && keep > YOUNGEST_MS {
+                keep = (keep / 2).max(YOUNGEST_MS);
+                forgotten = self.forget_before(now - keep)?;
+            }
+            if forgotten == 0 {
+                return Ok(self);
+            }
         }
     }
 

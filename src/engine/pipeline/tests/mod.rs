@@ -10,14 +10,17 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::turn::Turn;
+use crate::engine::audit::head::End;
+use crate::engine::audit::letting_go;
 use crate::engine::clock::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::engine::input::{Input, KillWord, RequestId, StepProgress, StepReport};
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{
-    AlertNotice, AlertState, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome, DeliveryReport,
-    Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity, IncidentState, Labels,
-    Misfit, OutwardEvent, Person, Purpose, Role, Run, RunId, RunState, RunStep, SeriesDescriptor, SeriesNotice,
-    SeriesRole, ServiceName, Severity, ShadowRecord, Signal, SourceName, StepEffect, StepState, Unit,
+    AlertNotice, AlertState, AuditEntry, BadWhen, Beginning, BoundStep, ChangeKind, ChangeNotice, DeliveryOutcome,
+    DeliveryReport, Destination, EdgeNotice, EdgeOrigin, Fingerprint, HOST_SOURCE, IncidentId, IncidentSeverity,
+    IncidentState, Labels, Misfit, OutwardEvent, Person, Purpose, Role, Run, RunId, RunState, RunStep,
+    SeriesDescriptor, SeriesNotice, SeriesRole, ServiceName, Severity, ShadowRecord, Signal, SourceName, StepEffect,
+    StepState, Unit,
 };
 use crate::engine::request::{Reply, Request};
 use crate::engine::runbooks::Library;
@@ -26,6 +29,16 @@ use crate::engine::settings::{OutboundSettings, ServicenowSettings, SlackSetting
 use crate::engine::snapshot::Snapshot;
 
 const START: Timestamp = Timestamp(1_793_577_600_000);
+
+#[test]
+fn what_the_audit_log_is_to_say_is_on_disk_word_by_word() {
+    let end = End { sequence: 12, hash: "3f9a".repeat(16), bytes: 5, at: START };
+    let text: Arc<str> = letting_go::text(&end).into();
+    let jobs = engine().handle(Input::LetGo(text), START);
+    let [Job::Persist(records)] = jobs.as_slice() else { panic!("{jobs:?}") };
+    let [Record::Audit(entry)] = records.as_slice() else { panic!("{records:?}") };
+    assert!(letting_go::is_told_by(&AuditEntry { sequence: 13, ..entry.clone() }, &end), "{entry:?}");
+}
 
 fn engine() -> Engine {
     Engine::new(EngineSettings::default(), Library::shipped()).unwrap()

@@ -249,11 +249,16 @@ fn an_entry_that_a_crash_cut_off_is_taken_away_and_one_that_was_altered_stays_to
 #[test]
 fn a_log_whose_end_is_not_signed_is_told_of_and_loses_no_whole_line() {
     // What is taken away beside it, from nothing but its head to all that is known of it.
-    for gone in [&["audit.head"][..], &["audit.head", "acknowledged"], &["audit.head", "acknowledged", "store", "audit.key"]]
+    for gone in
+        [&["audit.head"][..], &["audit.head", "acknowledged"], &["audit.head", "acknowledged", "store", "audit.key"]]
     {
         let folder = folder();
         let store = Store::open(folder.path()).unwrap();
-        assert_eq!(audit_file::head(folder.path()).unwrap().unwrap().end.sequence, 0, "also the end of an empty one is");
+        assert_eq!(
+            audit_file::head(folder.path()).unwrap().unwrap().end.sequence,
+            0,
+            "also the end of an empty one is"
+        );
         store.write(&[audit(1, "one"), audit(2, "two"), audit(3, "three")], true).unwrap();
         store.tree(TreeName::Audit).remove(3_u64.to_be_bytes()).unwrap();
         drop(store);

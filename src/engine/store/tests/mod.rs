@@ -3,6 +3,7 @@
 mod backups;
 mod damage;
 mod retention;
+mod sealing;
 mod versions;
 mod waits;
 

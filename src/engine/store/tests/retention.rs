@@ -1,5 +1,6 @@
 //! What is let go and what stays, and by which clock.
 
+use std::fs::File;
 use std::time::Duration;
 
 use super::*;
@@ -70,7 +71,7 @@ fn a_store_that_is_written_anew_is_the_same_and_shorter() {
     store.write(&sample_records()[1..], true).unwrap();
     let (before, bytes) = (store.load().unwrap(), store.size_bytes().unwrap());
     let settings = StoreSettings { size_max_mib: 1, ..StoreSettings::default() };
-    assert!(Store::is_large(bytes, &settings) && !Store::is_large(bytes, &StoreSettings::default()));
+    assert!(store.is_large(&settings).unwrap() && !store.is_large(&StoreSettings::default()).unwrap());
     let store = store.shorten(&settings, None).unwrap();
     assert_eq!(store.load().unwrap(), before);
     assert!(store.size_bytes().unwrap() < bytes, "{bytes} bytes before, {} after", store.size_bytes().unwrap());
@@ -79,6 +80,27 @@ fn a_store_that_is_written_anew_is_the_same_and_shorter() {
     drop(store);
     assert!(!folder.path().join("set-aside").exists() && !folder.path().join("outgoing").exists());
     assert_eq!(Store::open(folder.path()).unwrap().load().unwrap().next.audit, 62);
+}
+
+#[test]
+fn what_is_over_does_not_go_for_room_that_it_does_not_have() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let over = IncidentState::Resolved;
+    let incidents = [incident(1, 120, over), incident(2, 30, over), incident(3, 1, over)].map(Record::Incident);
+    store.write(&incidents, true).unwrap();
+    // Of nothing that is over.
+    store.write(&[Record::Templates(vec![7; 4 << 20]), audit(1, "one")], true).unwrap();
+    let settings = StoreSettings { size_max_mib: 1, ..StoreSettings::default() };
+    let store = store.shorten(&settings, Some(NOW)).unwrap();
+    assert!(store.is_large(&settings).unwrap());
+    let left: Vec<u64> = store.load().unwrap().incidents.iter().map(|it| it.id.0).collect();
+    assert_eq!(left, [2, 3], "one try shows that it does not help");
+    // The audit log has its own room, and nothing else goes for it.
+    let roomy = StoreSettings { size_max_mib: 64, ..StoreSettings::default() };
+    let file = File::create(folder.path().join(audit_file::LOG_FILE)).unwrap();
+    file.set_len(80 << 20).unwrap();
+    assert!(store.size_bytes().unwrap() > roomy.size_max() && !store.is_large(&roomy).unwrap());
 }
 
 #[test]
