@@ -14,7 +14,8 @@ use crate::engine::audit::letting_go;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
-use crate::engine::model::{AnomalyState, AuditEntry, Incident, IncidentId, IncidentState};
+use crate::engine::model::{AnomalyState, AuditEntry, Incident, IncidentId, IncidentState, RolloutId};
+use crate::engine::patches::rollout::RolloutState;
 use crate::engine::settings::StoreSettings;
 
 /// A clock that is further ahead than this of what was written last …
@@ -182,12 +183,20 @@ impl Store {
 
     fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         let (gone, kept) = self.split_incidents(before)?;
+        let rollouts = self.rollouts_over(before)?;
         let is_gone = |id: Option<IncidentId>| id.is_some_and(|id| gone.contains(&id));
         let mut count = 0;
         for tree in TreeName::ALL {
             count += self.remove_where(tree, &|key, record| match record {
                 Record::Incident(it) => gone.contains(&it.id),
-                Record::Run(it) => is_gone(it.incident()),
+                Record::Run(it) => match it.subject.rollout() {
+                    Some(target) => rollouts.contains(&target.rollout),
+                    None => is_gone(it.incident()),
+                },
+                Record::Rollout(it) => rollouts.contains(&it.rollout.id),
+                Record::PatchException(it) => {
+                    it.until < before || it.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.at < before)
+                }
                 Record::Document(it) => gone.contains(&it.incident),
                 Record::Anomaly(it) => {
                     it.state == AnomalyState::Ended
@@ -200,6 +209,22 @@ impl Store {
             })?;
         }
         Ok(count)
+    }
+
+    /// Rollouts that ended before then. The last stays, by which numbers go on, and so do its runs.
+    fn rollouts_over(&self, before: Timestamp) -> Result<BTreeSet<RolloutId>, StoreError> {
+        let mut over = BTreeSet::new();
+        let mut last = None;
+        for entry in self.tree(TreeName::Rollouts) {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            let Ok(Record::Rollout(kept)) = schema::decode(TreeName::Rollouts, &key, &value) else { continue };
+            last = Some(kept.rollout.id);
+            if matches!(kept.rollout.state, RolloutState::Ended { at, .. } if at < before) {
+                over.insert(kept.rollout.id);
+            }
+        }
+        over.retain(|id| last != Some(*id));
+        Ok(over)
     }
 
     /// Incidents that go, and the keys of changes that one that stays speaks of.
@@ -244,6 +269,8 @@ impl Store {
             TreeName::Runs,
             TreeName::Documents,
             TreeName::Audit,
+            TreeName::Rollouts,
+            TreeName::Exceptions,
         ];
         if !may_go.contains(&name) {
             return Ok(0);

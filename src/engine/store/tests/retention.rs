@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
-use crate::engine::model::{Incident, IncidentState};
-use crate::engine::settings::StoreSettings;
+use crate::engine::model::{Incident, IncidentState, RolloutId, RolloutTarget, RunSubject};
+use crate::engine::patches::exceptions::{ExceptionKind, PatchException, Reach, Subject, Withdrawal};
+use crate::engine::patches::rollout::{KeptRollout, Need, PlanRules, Rollout, RolloutEnd, RolloutState, plan};
+use crate::engine::settings::{PatchSettings, StoreSettings};
 
 const NOW: Timestamp = Timestamp(1_794_925_800_000);
 
@@ -101,6 +103,75 @@ fn what_is_over_does_not_go_for_room_that_it_does_not_have() {
     let file = File::create(folder.path().join(audit_file::LOG_FILE)).unwrap();
     file.set_len(80 << 20).unwrap();
     assert!(store.size_bytes().unwrap() > roomy.size_max() && !store.is_large(&roomy).unwrap());
+}
+
+#[test]
+fn rollouts_that_are_over_go_with_their_runs_and_exceptions_go_after_their_end() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let mut records = Vec::new();
+    for (id, ended_days_ago) in [(1, Some(500)), (2, None), (3, Some(300)), (4, Some(500))] {
+        records.push(Record::Rollout(Arc::new(rollout(id, ended_days_ago))));
+        let Record::Run(mut run) = run(id, 0.25) else { panic!("it is a run") };
+        run.subject = RunSubject::Rollout(RolloutTarget { rollout: RolloutId(id), asset: "web-1".into() });
+        records.push(Record::Run(run));
+    }
+    let exceptions = [
+        exception(1, 500, None),
+        exception(2, -1, None),
+        exception(3, -1, Some(500)),
+        exception(4, 300, Some(500)),
+        exception(5, 500, None),
+    ];
+    records.extend(exceptions.map(Record::PatchException));
+    store.write(&records, true).unwrap();
+    assert_eq!(store.forget(&StoreSettings::default(), NOW).unwrap(), 5);
+    let stored = store.load().unwrap();
+    // The last of each stays, by which numbers go on.
+    assert_eq!(stored.rollouts.iter().map(|it| it.rollout.id.0).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(stored.runs.iter().map(|it| it.id.0).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(stored.exceptions.iter().map(|it| it.number).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!(stored.next.rollout, 5);
+}
+
+fn rollout(id: u64, ended_days_ago: Option<i64>) -> KeptRollout {
+    let need = Need {
+        source: "curl".to_owned(),
+        fix_version: None,
+        advisories: Vec::new(),
+        band: None,
+        is_known_exploited: false,
+        candidates: Vec::new(),
+        fleet: BTreeMap::new(),
+    };
+    let rules = PlanRules::new(&PatchSettings::default(), "").unwrap();
+    let mut rollout = Rollout::new(RolloutId(id), plan(&need, &rules, days_ago(600)), days_ago(600));
+    if let Some(days) = ended_days_ago {
+        rollout.state =
+            RolloutState::Ended { end: RolloutEnd::Done, why: "all are patched".to_owned(), at: days_ago(days) };
+    }
+    KeptRollout::new(rollout)
+}
+
+/// One that ends, or ended, so many days ago, and was withdrawn before that where it was.
+fn exception(number: u64, until_days_ago: i64, withdrawn_days_ago: Option<i64>) -> PatchException {
+    let by: Arc<str> = Arc::from("ana");
+    PatchException {
+        number,
+        kind: ExceptionKind::Deferred,
+        subject: Subject::Package(Arc::from("curl")),
+        reach: Reach::Everywhere,
+        owner: Arc::clone(&by),
+        reason: Arc::from("the vendor tests it"),
+        made_at: days_ago(600),
+        made_by: Arc::clone(&by),
+        until: days_ago(until_days_ago),
+        withdrawn: withdrawn_days_ago.map(|days| Withdrawal {
+            at: days_ago(days),
+            by,
+            reason: Arc::from("it is tested"),
+        }),
+    }
 }
 
 #[test]
