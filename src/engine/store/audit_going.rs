@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 
 use super::audit_file::AuditFile;
+use super::audit_segments::Sealed;
 use super::set_aside::bytes_below;
 use crate::engine::audit::head::End;
 use crate::engine::audit::verify::{Reading, Start};
@@ -69,7 +70,7 @@ impl AuditFile {
 
     /// True where [`Self::propose`] may find something.
     pub(super) fn has_old(&self, rule: &GoingRule) -> bool {
-        let Some(Ok(oldest)) = self.segments.sealed.first().map(|one| one.head()) else { return false };
+        let Some(Ok(oldest)) = self.segments.sealed.first().map(Sealed::head) else { return false };
         oldest.end.at < rule.before.max(rule.before_for_room)
     }
 
