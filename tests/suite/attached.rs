@@ -91,12 +91,12 @@ fn picture(revision: u64) -> Snapshot {
     let turn = (revision % 7) as usize;
     anomalies(&mut picture, turn, revision);
     picture.anomalies.rotate_left(turn);
-    if turn % 2 == 0 {
+    if turn.is_multiple_of(2) {
         // The one that is over goes, and with every third one comes.
         picture.incidents.pop();
         picture.proposals.clear();
     }
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         let mut more = fixtures::incident();
         more.id = IncidentId(1_000 + revision);
         picture.incidents.insert(0, Arc::new(more));

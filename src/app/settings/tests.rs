@@ -203,7 +203,7 @@ fn every_path_that_can_be_set_is_among_those_that_are_read_from_the_folder_of_th
     }
     let mut value = serde_json::to_value(&all).unwrap();
     for_each_secret(&mut value, &mut |secret| {
-        assert_eq!(secret["file"], "/found", "a secret's file is not among them")
+        assert_eq!(secret["file"], "/found", "a secret's file is not among them");
     });
     let mut found = BTreeSet::new();
     collect_named(&value, "", &mut found);

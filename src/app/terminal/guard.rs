@@ -102,7 +102,7 @@ fn take() -> io::Result<()> {
     if IS_MOUSE_ON.load(Ordering::SeqCst) {
         first.extend_from_slice(MOUSE_ON);
     }
-    write_in_time(first, ENTER_WAIT)
+    write_in_time(&first, ENTER_WAIT)
 }
 
 /// True while the terminal is in our modes: whoever writes to it then writes into a frame.
@@ -119,15 +119,15 @@ pub fn restore() {
     }
     let mut last = if IS_MOUSE_ON.load(Ordering::SeqCst) { MOUSE_OFF.to_vec() } else { Vec::new() };
     last.extend_from_slice(LEAVE);
-    let _ = write_in_time(last, LEAVE_WAIT);
+    let _ = write_in_time(&last, LEAVE_WAIT);
     let _ = disable_raw_mode();
 }
 
 /// Writes, but waits for no terminal that takes nothing: one whose reader hangs, or that was stopped. What such a one has not taken
 /// yet is dropped once, so that there is room for what matters.
-fn write_in_time(bytes: Vec<u8>, wait: Duration) -> io::Result<()> {
+fn write_in_time(bytes: &[u8], wait: Duration) -> io::Result<()> {
     let (report, outcome) = mpsc::channel();
-    let written = bytes.clone();
+    let written = bytes.to_owned();
     // It blocks for as long as the terminal does, and ends with the process.
     let thread = thread::Builder::new().name("terminal-last".to_owned()).spawn(move || {
         // Nobody listens any more where it took too long.
@@ -135,7 +135,7 @@ fn write_in_time(bytes: Vec<u8>, wait: Duration) -> io::Result<()> {
     });
     if thread.is_err() {
         // The want of threads may be why the program ends: a terminal that hangs is then the smaller evil.
-        return write_whole(&bytes);
+        return write_whole(bytes);
     }
     if let Ok(written) = outcome.recv_timeout(wait) {
         return written;

@@ -63,7 +63,10 @@ pub(super) fn contested(count: usize) -> Library {
         (false, _) => look(&format!("look-{index}"), ""),
         (true, people) => act(&format!("act-{index}"), "configure", &format!("approvals = {people}\n")),
     };
-    library.add_text("contested.md", &page("contested", "network_policy", &((0..count).map(step).collect::<String>() + &verify())));
+    library.add_text(
+        "contested.md",
+        &page("contested", "network_policy", &((0..count).map(step).collect::<String>() + &verify())),
+    );
     library
 }
 
