@@ -72,7 +72,7 @@ async fn an_engine_without_a_screen_is_joined_killed_joined_again_and_ended() {
     engine.0.wait().unwrap();
     timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Lost(_)))).await.unwrap().unwrap();
     engine = Engine::start(home.path());
-    timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
+    timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Started))).await.unwrap().unwrap();
     assert!(timeout(PATIENCE, snapshots.wait_for(pulled)).await.is_ok(), "what was acknowledged outlives a kill");
 
     let off = ["kill", "--off", "--reason", "it was a kettle"];

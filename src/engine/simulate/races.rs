@@ -244,7 +244,12 @@ impl<'r> Life<'r> {
     fn asks(&mut self, index: usize, wish: Wish) -> Result<(), String> {
         let Operator { person, picture, .. } = &self.people[index];
         let Some(shown) = newest_of(picture).cloned() else { return Ok(()) };
-        let Some(step) = shown.current_step().filter(|step| *step < STEPS) else { return Ok(()) };
+        let step = match (shown.current_step().filter(|step| *step < STEPS), wish) {
+            (Some(step), _) => step,
+            // The switch is about no step.
+            (None, Wish::Kill | Wish::Release) => 0,
+            (None, _) => return Ok(()),
+        };
         let person = person.clone();
         let newest = self.newest().ok_or("there is no run")?;
         let (run, offer) = (shown.id, Arc::clone(&shown.steps[step].offer));
@@ -353,6 +358,9 @@ impl<'r> Life<'r> {
                     self.ticks()?;
                 }
                 None => return Ok(()),
+                Some(Stage::Failed | Stage::Paused) if !self.table.is_stopped && self.draws.random_bool(0.5) => {
+                    self.asks(driver, Wish::Retry)?;
+                }
                 _ if !self.table.is_open() => return Ok(()),
                 Some(Stage::Offered) if self.table.at() != step => return Ok(()),
                 _ => {

@@ -161,7 +161,7 @@ impl Table {
                     is_next
                         && (!is_driven || is_second)
                         && !self.is_killed
-                        && now.since_ms(self.offered_at) <= GOOD_FOR_MS
+                        && !self.is_old(now)
                         && (is_typed || !self.needs_target(step))
                         && (!self.kind(step).is_act || self.acts < ACTS_MAX)
                 }
@@ -173,7 +173,7 @@ impl Table {
 
     /// What a refusal must say, where that is known: who was first, or what stands in the way.
     pub(super) fn says(&self, asked: &Asked<'_>) -> Option<String> {
-        let Asked { by, wish, step, is_fresh, .. } = *asked;
+        let Asked { by, wish, step, is_fresh, now } = *asked;
         if by.role < Role::Responder {
             return Some(format!("yours is {}", by.role));
         }
@@ -185,7 +185,9 @@ impl Table {
                 let (who, did) = self.did.get(step)?.as_ref()?;
                 Some(format!("({} {did} ", if *who == by.name { "you" } else { who }))
             }
-            (Wish::Approve { .. }, Stage::Offered) if is_fresh && self.is_killed && !self.is_stopped => {
+            (Wish::Approve { .. }, Stage::Offered)
+                if is_fresh && self.is_killed && !self.is_stopped && !self.is_old(now) =>
+            {
                 let is_driven = self.driver != by.name && self.there.contains(&self.driver);
                 (!is_driven).then(|| "kill switch".to_owned())
             }
@@ -248,6 +250,11 @@ impl Table {
         self.stands_anew(now);
     }
 
+    /// What was offered is over, whatever else is so.
+    fn is_old(&self, now: Timestamp) -> bool {
+        now.since_ms(self.offered_at) > GOOD_FOR_MS
+    }
+
     fn stands_anew(&mut self, now: Timestamp) {
         self.given.clear();
         (self.offered_at, self.has_turned) = (now, false);
@@ -284,8 +291,7 @@ impl Table {
 
     /// After a tick there is another offer of the step than before; only what has turned or grown old is offered anew.
     pub(super) fn offered_anew(&mut self, now: Timestamp) -> Result<(), String> {
-        let is_old = now.since_ms(self.offered_at) > GOOD_FOR_MS;
-        let is_due = self.stage() == Some(Stage::Offered) && (is_old || self.has_turned);
+        let is_due = self.stage() == Some(Stage::Offered) && (self.is_old(now) || self.has_turned);
         if is_due {
             self.stands_anew(now);
             return Ok(());
