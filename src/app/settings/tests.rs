@@ -198,8 +198,9 @@ fn every_path_that_can_be_set_is_among_those_that_are_read_from_the_folder_of_th
     let mut value = serde_json::to_value(&all).unwrap();
     for_each_secret(&mut value, &mut |secret| *secret = serde_json::json!({ "env": null, "file": "token" }));
     let mut all: EngineSettings = serde_json::from_value(value).unwrap();
-    // The example has none.
+    // The example has none of these.
     all.runbooks.folders = vec![PathBuf::from("pages")];
+    all.patches.inventory.folders = vec![PathBuf::from("lists")];
     for path in all.paths_mut() {
         *path = PathBuf::from("/found");
     }
