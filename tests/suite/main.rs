@@ -53,6 +53,8 @@ mod fixtures;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod full_disk_real;
+#[cfg(test)]
 mod hang_up;
 #[cfg(test)]
 mod held_terminal;
@@ -76,6 +78,8 @@ mod machine;
 mod matching;
 #[cfg(test)]
 mod offline;
+#[cfg(test)]
+mod other_users_real;
 #[cfg(test)]
 mod page_questions;
 #[cfg(test)]

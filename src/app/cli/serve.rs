@@ -171,14 +171,14 @@ struct Watch {
     folder: PathBuf,
     /// The lock of the store, by which others see that it is taken, where there can be one.
     lock: Option<FileMark>,
-    idle_since: Option<Instant>,
+    idleness: Idleness,
 }
 
 impl Watch {
     fn begin(hold: &Hold, is_background: bool) -> Self {
         let folder = hold.folder().to_path_buf();
         let lock = FileMark::of(&Hold::file(&folder)).ok();
-        Self { is_background, has_sources: true, folder, lock, idle_since: None }
+        Self { is_background, has_sources: true, folder, lock, idleness: Idleness::default() }
     }
 
     /// Waits for the first reason to end.
@@ -219,11 +219,21 @@ impl Watch {
             || self.has_sources
             || serving.console_count() > 0
             || has_work(&engine.snapshots().borrow());
-        if is_of_use {
-            self.idle_since = None;
-            return false;
-        }
-        self.idle_since.get_or_insert_with(Instant::now).elapsed() >= IDLE_WAIT
+        self.idleness.is_over(is_of_use, Instant::now())
+    }
+}
+
+/// For how long an engine has been of no use.
+#[derive(Default)]
+struct Idleness {
+    since: Option<Instant>,
+}
+
+impl Idleness {
+    /// True once it has been of none for as long as is waited for somebody.
+    fn is_over(&mut self, is_of_use: bool, now: Instant) -> bool {
+        self.since = if is_of_use { None } else { self.since.or(Some(now)) };
+        self.since.is_some_and(|since| now.duration_since(since) >= IDLE_WAIT)
     }
 }
 
@@ -258,5 +268,17 @@ mod tests {
         let _another = Hold::take(&folder).unwrap();
         assert!(is_gone(&folder, lock));
         drop(hold);
+    }
+
+    #[test]
+    fn an_engine_that_was_of_use_in_the_meantime_waits_from_then_on() {
+        let begun = Instant::now();
+        let after = |share: f64| begun + IDLE_WAIT.mul_f64(share);
+        let mut idleness = Idleness::default();
+        assert!(!idleness.is_over(false, begun) && !idleness.is_over(false, after(0.9)));
+        assert!(!idleness.is_over(true, after(0.95)), "somebody was there");
+        assert!(!idleness.is_over(false, after(1.1)) && !idleness.is_over(false, after(2.0)));
+        assert!(idleness.is_over(false, after(2.1)));
+        assert!(!idleness.is_over(true, after(3.0)), "whoever is there keeps it");
     }
 }

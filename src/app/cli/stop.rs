@@ -9,7 +9,7 @@ use super::{Exit, Failure, output, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, StopArguments};
 use crate::app::attach::line::{LineProblem, ask_in_text};
 use crate::app::attach::way::is_nobody;
-use crate::engine::attach::hello::Wants;
+use crate::engine::attach::hello::{ENDS, Wants};
 use crate::engine::attach::place::Place;
 use crate::engine::store::{Hold, StoreError};
 
@@ -24,7 +24,11 @@ pub(super) fn stop(common: &CommonArguments, arguments: &StopArguments) -> Resul
     let place = place(&loaded);
     tokio_runtime()?.block_on(async {
         let Some(text) = told(&place, Wants::Stop { now: arguments.now }).await? else { return none_runs(&place) };
-        output::line(text.trim_end())?;
+        let text = text.trim_end();
+        if !text.starts_with(ENDS) {
+            return Err(text.into());
+        }
+        output::line(text)?;
         while place.connect().await.is_ok() {
             sleep(LOOK).await;
         }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
 use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{BACKED_UP, Greeting, Hello, HelloProblem, Says, Wants};
+use super::hello::{BACKED_UP, ENDS, Greeting, Hello, HelloProblem, Says, Wants};
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
 use super::server::{Farewell, Seat, Served, Wish};
@@ -142,7 +142,7 @@ async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
             let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
             match served.wishes.try_send(wish) {
                 Ok(()) => ends_when(*now, served),
-                Err(_) => "the engine is ending already\n".to_owned(),
+                Err(_) => format!("{ENDS} already\n"),
             }
         }
         Wants::Kill { reason } => {
@@ -173,11 +173,9 @@ fn ends_when(is_now: bool, served: &Served) -> String {
     let count = served.handle.snapshots().borrow().running_commands().len();
     match count {
         1.. if !is_now => {
-            format!(
-                "the engine ends once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n"
-            )
+            format!("{ENDS} once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n")
         }
-        _ => "the engine ends\n".to_owned(),
+        _ => format!("{ENDS}\n"),
     }
 }
 

@@ -150,6 +150,8 @@ impl StoreKeeper {
         store.write(&state.pending, true)?;
         state.pending = Vec::new();
         state.take_in(store, &self.past);
+        // It may be open by the reserve alone, which is room for nothing that begins.
+        state.looked_at = None;
         Ok(())
     }
 
@@ -252,7 +254,9 @@ impl Keeps for StoreKeeper {
             }
             return;
         }
-        let is_due = state.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
+        // Whoever has made room wants to go on.
+        let every = if state.scarce.is_some() { AGAIN } else { LOOK };
+        let is_due = state.looked_at.is_none_or(|at| at.elapsed() >= every);
         if is_due {
             state.looked_at = Some(Instant::now());
             state.scarce = match Store::make_ballast(&self.folder) {
