@@ -185,7 +185,7 @@ impl Pump {
     async fn again(&mut self, is_ended: bool) -> Option<Found> {
         let mut pause = AGAIN.0;
         loop {
-            let patience = self.starts.patience().filter(|_| !is_ended && self.way.can_start());
+            let patience = self.starts.patience(Instant::now()).filter(|_| !is_ended && self.way.can_start());
             let (wait, way, cap) = (pause, &self.way, self.cap);
             let trying = async move {
                 sleep(wait).await;
@@ -202,14 +202,14 @@ impl Pump {
             match tried {
                 Ok(found) => {
                     if found.is_new {
-                        tracing::info!("the engine had died and was started again");
-                        self.starts.was_made();
+                        tracing::info!("the engine had ended and was started again");
+                        self.starts.was_made(Instant::now());
                     }
                     return Some(found);
                 }
                 Err(problem) => {
                     if let LineProblem::Start(problem) = &problem {
-                        self.starts.has_failed(problem);
+                        self.starts.has_failed(problem, Instant::now());
                     }
                     if !is_ended {
                         self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));

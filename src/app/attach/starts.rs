@@ -24,44 +24,43 @@ pub(super) struct Starts {
 impl Starts {
     /// How long one that is made now waits for a store that somebody holds; `None` where none is to be made. A listing is over in a
     /// moment; who holds it for longer is looked at now and then.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        let is_time = self.not_before.is_none_or(|at| Instant::now() >= at);
+    pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
+        let is_time = self.not_before.is_none_or(|at| now >= at);
         is_time.then_some(if self.is_taken { Duration::ZERO } else { HOLDER_WAIT })
     }
 
     /// One was made, and the engine is there.
-    pub(super) fn was_made(&mut self) {
-        *self = Self { not_before: Some(Instant::now() + AGAIN), is_taken: false };
+    pub(super) fn was_made(&mut self, now: Instant) {
+        *self = Self { not_before: Some(now + AGAIN), is_taken: false };
     }
 
     /// One was made in vain.
-    pub(super) fn has_failed(&mut self, problem: &StartProblem) {
+    pub(super) fn has_failed(&mut self, problem: &StartProblem, now: Instant) {
         let is_taken = problem.is_taken();
         let pause = if is_taken { LOOK_AGAIN } else { AGAIN };
-        *self = Self { not_before: Some(Instant::now() + pause), is_taken };
+        *self = Self { not_before: Some(now + pause), is_taken };
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::advance;
-
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_is_held_for_long_is_looked_at_now_and_then_and_one_that_dies_seldom_started() {
+    #[test]
+    fn a_store_that_is_held_for_long_is_looked_at_now_and_then_and_one_that_dies_seldom_started() {
+        let mut now = Instant::now();
         let mut starts = Starts::default();
-        assert_eq!(starts.patience(), Some(HOLDER_WAIT));
-        starts.has_failed(&StartProblem::Taken { words: "a listing".to_owned() });
-        assert_eq!(starts.patience(), None);
-        advance(LOOK_AGAIN).await;
-        assert_eq!(starts.patience(), Some(Duration::ZERO), "one look, and no process a second");
-        starts.has_failed(&StartProblem::Ended { words: "no".to_owned() });
-        advance(LOOK_AGAIN).await;
-        assert_eq!(starts.patience(), None);
-        advance(AGAIN).await;
-        assert_eq!(starts.patience(), Some(HOLDER_WAIT));
-        starts.was_made();
-        assert_eq!(starts.patience(), None);
+        assert_eq!(starts.patience(now), Some(HOLDER_WAIT));
+        starts.has_failed(&StartProblem::Taken { words: "a listing".to_owned() }, now);
+        assert_eq!(starts.patience(now), None);
+        now += LOOK_AGAIN;
+        assert_eq!(starts.patience(now), Some(Duration::ZERO), "one look, and no process a second");
+        starts.has_failed(&StartProblem::Ended { words: "no".to_owned() }, now);
+        now += LOOK_AGAIN;
+        assert_eq!(starts.patience(now), None);
+        now += AGAIN;
+        assert_eq!(starts.patience(now), Some(HOLDER_WAIT));
+        starts.was_made(now);
+        assert_eq!(starts.patience(now), None);
     }
 }

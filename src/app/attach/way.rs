@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::child::{HOLDER_WAIT, Remote, Starter, TRY_AGAIN, tell_waiting};
 use super::line::{self, Line, LineProblem};
+use crate::engine::attach::frame::FrameProblem;
 use crate::engine::attach::hello::ENDING;
 use crate::engine::attach::place::Place;
 use crate::engine::model::Role;
@@ -55,12 +56,8 @@ impl Way {
                 Err(problem) if !matches!(self, Self::There(_)) => problem,
                 found => return found,
             };
-            let is_between = match &problem {
-                LineProblem::Refused { why } => why.starts_with(ENDING),
-                LineProblem::Ended => true,
-                LineProblem::NoEngine(problem) => ending_since.is_some() && is_nobody(problem),
-                _ => false,
-            };
+            let is_between = is_ending(&problem)
+                || ending_since.is_some() && matches!(&problem, LineProblem::NoEngine(problem) if is_nobody(problem));
             if is_between && ending_since.is_none() {
                 tell_waiting(&problem.to_string());
             }
@@ -127,6 +124,18 @@ async fn last_words(mut words: watch::Receiver<String>) -> Option<String> {
     let _in_time = tokio::time::timeout(WORDS_WAIT, all).await;
     let last = words.borrow().clone();
     (!last.is_empty()).then_some(last)
+}
+
+/// True for an engine that says that it is ending, or that let go of the line right as it was taken.
+fn is_ending(problem: &LineProblem) -> bool {
+    match problem {
+        LineProblem::Refused { why } => why.starts_with(ENDING),
+        LineProblem::Ended | LineProblem::Frame(FrameProblem::CutShort { .. }) => true,
+        LineProblem::NoEngine(problem) | LineProblem::Frame(FrameProblem::Stream(problem)) => {
+            matches!(problem.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        }
+        _ => false,
+    }
 }
 
 /// True where nobody listens.
