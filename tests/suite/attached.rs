@@ -454,15 +454,22 @@ async fn all_consoles_are_told_that_another_engine_runs_also_where_their_line_dr
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_in_the_moment_in_which_an_engine_ends_finds_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
-    let behind = serve(folder.path());
-    let mut there = join(&behind.place, None).await;
-    behind.farewell.send_replace(Some(Farewell { why: "ana ended it".into(), is_wanted: true }));
-    let place = behind.place.clone();
-    let coming = tokio::spawn(async move { pump::join(place, None).await });
-    let Behind { ends, stop, .. } = behind;
-    stop.stop();
-    drop(ends);
-    timeout(PATIENCE, there.link.wait_for(|link| matches!(link, Link::Ended(_)))).await.unwrap().unwrap();
+    let place = Place::of(folder.path(), &AttachSettings::default());
+    let listener = place.listen().unwrap();
+    let mark = place.mark().unwrap();
+    let way = place.clone();
+    let coming = tokio::spawn(async move { pump::join(way, None).await });
+    // The words of an engine that ends, and then its end.
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let why = "the engine is ending (ana ended it); join again once it has ended".into();
+    let greeting = Greeting::new(812, Timestamp(1_000), Says::No { why });
+    stream.write_all(greeting.line().as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    // Whoever was refused goes.
+    let _gone = timeout(PATIENCE, stream.read_to_string(&mut heard)).await.unwrap();
+    assert!(heard.starts_with("hypo attach"), "{heard}");
+    drop(listener);
+    place.leave(mark).unwrap();
     let _next = serve_first(folder.path(), picture(9), 813).await;
     let joined = timeout(PATIENCE, coming).await.unwrap().unwrap().unwrap();
     assert_eq!(*shows(&joined, 9).await, picture(9));
