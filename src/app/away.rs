@@ -3,12 +3,13 @@
 //! Either the line was lost and is back, and the console knows what it showed last; or the console is a new one, and the engine
 //! knows when the same person was last here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::attach::pump::Link;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, Timestamp};
-use crate::engine::model::{Incident, Purpose, Run, RunState, StepState, TimelineKind};
+use crate::engine::model::{Incident, Purpose, Run, RunId, RunState, StepState, TimelineKind};
 use crate::engine::snapshot::Snapshot;
 use crate::views::ui_state::Away;
 
@@ -20,6 +21,8 @@ const LINES_MAX: usize = 14;
 pub struct AwayWatch {
     /// Until when everything was seen; `None` while nothing is missed.
     seen_until: Option<Timestamp>,
+    /// The steps that were known to be interrupted by then.
+    known: BTreeSet<Interrupted>,
     /// True while the line is lost.
     is_down: bool,
     /// True once the engine's word on when the person was last here was heeded.
@@ -31,8 +34,9 @@ impl AwayWatch {
     pub fn link(&mut self, link: &Link, shown: &Snapshot) {
         self.is_down = matches!(link, Link::Lost(_) | Link::Ended(_));
         // Before the first picture nothing was seen.
-        if self.is_down && shown.at > Timestamp(0) {
-            self.seen_until.get_or_insert(shown.at);
+        if self.is_down && shown.at > Timestamp(0) && self.seen_until.is_none() {
+            self.seen_until = Some(shown.at);
+            self.known = shown.runs.iter().flat_map(|run| interrupted(run)).collect();
         }
     }
 
@@ -47,14 +51,26 @@ impl AwayWatch {
         }
         let since = self.seen_until.filter(|since| !self.is_down && picture.at > *since)?;
         self.seen_until = None;
-        let happened = happened(picture, since, me);
+        let happened = happened(picture, since, me, &std::mem::take(&mut self.known));
         (!happened.is_empty()).then_some(Away { since, until: picture.at, happened })
     }
 }
 
-/// What others and the engine did after `since`, by this picture; the weightiest first.
+/// A step that was interrupted, and when it had begun.
+pub type Interrupted = (RunId, usize, Timestamp);
+
+/// The steps of a run that is open of which it is not known whether they happened.
+fn interrupted(run: &Run) -> impl Iterator<Item = Interrupted> {
+    run.steps.iter().enumerate().filter(|_| run.state.is_open()).filter_map(|(index, step)| match &step.state {
+        StepState::Unknown { since } => Some((run.id, index, *since)),
+        _ => None,
+    })
+}
+
+/// What others and the engine did after `since`, by this picture; the weightiest first. Of what was interrupted that which was not
+/// `known`, for no time says when that was.
 #[must_use]
-pub fn happened(picture: &Snapshot, since: Timestamp, me: &str) -> Vec<String> {
+pub fn happened(picture: &Snapshot, since: Timestamp, me: &str, known: &BTreeSet<Interrupted>) -> Vec<String> {
     let mut told = Vec::new();
     if let Some(kill) = picture.kill.as_ref().filter(|kill| kill.at > since) {
         told.push(format!("{} pulled the kill switch: {}", kill.by, kill.reason));
@@ -62,6 +78,10 @@ pub fn happened(picture: &Snapshot, since: Timestamp, me: &str) -> Vec<String> {
     told.extend(picture.incidents.iter().flat_map(|incident| of_incident(incident, since, me)));
     for run in picture.runs.iter().rev() {
         told.extend(of_run(run, since, me));
+        let news = interrupted(run).filter(|step| !known.contains(step));
+        told.extend(news.map(|(id, index, _)| {
+            format!("step {} of {id} was interrupted; whether it happened is not known", index + 1)
+        }));
         if let Some(wheel) = picture
             .wheels
             .get(&run.id)
@@ -122,10 +142,6 @@ fn of_run(run: &Run, since: Timestamp, me: &str) -> Vec<String> {
             StepState::Failed { at, reason } if *at > since => told.push(format!("{} failed: {reason}", step_name())),
             StepState::Skipped { at, by, reason } if *at > since && by.as_ref() != me => {
                 told.push(format!("{by} passed {} over: {reason}", step_name()));
-            }
-            // Its time is that of its beginning, which was seen; that its end was not is news, and stays so until it is settled.
-            StepState::Unknown { .. } if run.state.is_open() => {
-                told.push(format!("{} was interrupted; whether it happened is not known", step_name()));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ mod standing;
 use super::commands::{COMMANDS, Command, CommandInfo, Scope};
 use super::keymap::Layer;
 use super::picture;
-use super::state::AppState;
+use super::state::{AppState, Question};
 use crate::engine::model::RunId;
 use crate::engine::snapshot::rollout::{RolloutState, TargetState};
 use crate::views::context::KeyHint;
@@ -58,16 +58,24 @@ pub fn key_of(state: &AppState, command: Command) -> String {
     here.or_else(elsewhere).unwrap_or_else(|| format!("“{}”", command.info().title))
 }
 
-/// Makes the hints again. Help lists those of the pane beneath it.
+/// Makes the hints again. Help lists those of the pane beneath it, in an order of its own that nothing changes, and its mark stays
+/// on the command that it was on.
 pub fn refresh(state: &mut AppState) {
+    let marked = match &state.ui.overlay {
+        Overlay::Help { selected } => Some(state.hint_commands.get(*selected).copied()),
+        _ => None,
+    };
     let is_of_pane = matches!(state.ui.overlay, Overlay::None | Overlay::Help { .. });
     let layers = if is_of_pane { Layer::of_pane(state.ui.pane) } else { layers(state) };
+    // A question names no answer that would not be taken.
+    let is_unanswerable = state.ui.unheard.is_some() && state.question.as_ref().is_some_and(Question::is_act);
+    let is_answer = |command| matches!(command, Command::Yes | Command::Submit);
     let fits = |info: &CommandInfo| {
         if is_of_pane {
             info.fits(state.ui.pane) && !(state.ui.is_read_only && info.is_act())
         } else {
             // It works over everything, and is not what a question or a list is about.
-            fits(state, info) && info.command != Command::Kill
+            fits(state, info) && info.command != Command::Kill && !(is_unanswerable && is_answer(info.command))
         }
     };
     let mut listed: Vec<(standing::Use, &CommandInfo, Vec<String>)> = COMMANDS
@@ -78,8 +86,15 @@ pub fn refresh(state: &mut AppState) {
             (!keys.is_empty()).then(|| (standing::of(state, info), info, keys))
         })
         .collect();
-    listed.sort_by_key(|(of_use, ..)| *of_use);
+    if marked.is_none() {
+        listed.sort_by_key(|(of_use, ..)| *of_use);
+    }
     state.hint_commands = listed.iter().map(|(_, info, _)| info.command).collect();
+    if let (Some(Some(command)), Overlay::Help { selected }) = (marked, &mut state.ui.overlay)
+        && let Some(at) = state.hint_commands.iter().position(|known| *known == command)
+    {
+        *selected = at;
+    }
     state.hints = listed
         .into_iter()
         .map(|(_, info, keys)| KeyHint {

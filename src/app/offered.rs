@@ -57,6 +57,12 @@ impl Offered {
         (&self.run, &self.step) == (&other.run, &other.step)
     }
 
+    /// True where the rollout on the screen is the same, and stands where it stood.
+    #[must_use]
+    pub fn is_same_rollout(&self, other: &Self) -> bool {
+        self.rollout == other.rollout
+    }
+
     /// What the picture offers, given what is in focus.
     #[must_use]
     pub fn of(snapshot: &Snapshot, ui: &UiState) -> Self {

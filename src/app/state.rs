@@ -55,6 +55,14 @@ pub struct Question {
     pub at: Timestamp,
 }
 
+impl Question {
+    /// True where its answer acts by what is shown: leaving does not, and stopping everything is right whatever is shown.
+    #[must_use]
+    pub fn is_act(&self) -> bool {
+        !matches!(self.asked, Asked::Leave | Asked::Request(Request::Kill { .. }))
+    }
+}
+
 /// Everything the console remembers.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -126,6 +134,8 @@ pub struct AppState {
     pub filter_before: String,
     /// The filter last taken or cleared, to bring back.
     pub filter_last: String,
+    /// What was typed at a question that was withdrawn, to bring back.
+    pub typed_last: String,
     /// The question on the screen.
     pub question: Option<Question>,
     /// True once a frame has shown all of it: only then is it answered with yes.
@@ -191,6 +201,7 @@ impl AppState {
             hint_commands: Vec::new(),
             filter_before: String::new(),
             filter_last: String::new(),
+            typed_last: String::new(),
             question: None,
             is_question_whole: false,
             offered: Offered::default(),

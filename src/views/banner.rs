@@ -75,7 +75,7 @@ fn last_heard(unheard: &Unheard) -> String {
         None => ("it is there, and nothing comes", ""),
     };
     format!(
-        "Last heard from the engine {age} ago ({why}). The screen is that old; keys that act wait until it answers{can}."
+        "Last heard from the engine {age} ago ({why}). The screen is that old; keys that act do nothing until it answers{can}."
     )
 }
 

@@ -37,8 +37,10 @@ fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
     let width = usize::from(area.width).saturating_sub(4);
     let told = format!("{symbol}{}", text::without_os_number(&notice.text));
     let mut lines = text::wrap(&told, width, pen.glyphs);
-    if lines.len() > NOTICE_ROWS_MAX || lines.len() > usize::from(area.y) {
-        lines = vec![text::truncate(&told, width, pen.glyphs)];
+    let rows_max = NOTICE_ROWS_MAX.min(usize::from(area.y)).max(1);
+    if lines.len() > rows_max {
+        let rest = lines.split_off(rows_max - 1).join(" ");
+        lines.push(text::truncate(&rest, width, pen.glyphs));
     }
     let last = lines.pop().unwrap_or_default();
     let above = u16::try_from(lines.len()).unwrap_or(0);

@@ -12,7 +12,7 @@ use crate::engine::model::human_count;
 use crate::engine::snapshot::PatchException;
 use crate::engine::snapshot::patches::{Gap, Unbooted};
 
-/// `◇ EXC-3 curl everywhere  deferred, mira: the vendor tests it    ends in 9 d 13 · 2 held`
+/// `◇ EXC-3 curl everywhere  deferred, mira: the vendor tests it    2 out · ends in 9 d 13 h`
 pub fn exception_line(pen: Pen<'_>, ctx: &ViewContext<'_>, exception: &PatchException, width: usize) -> Line<'static> {
     let held = ctx.snapshot.patches.excepted.get(&exception.number).copied().unwrap_or_default();
     let left = vec![
@@ -45,7 +45,7 @@ pub fn gap_line(pen: Pen<'_>, gap: &Gap, width: usize) -> Line<'static> {
     pen.spread(left, Vec::new(), width)
 }
 
-/// `✗ 3 patches past their deadline, first curl → 7.88.1-11 (KEV)    late 2 d 04`: the line of Now.
+/// `✗ 3 patches late  longest curl → 7.88.1-11, exploited    late 2 d`: the line of Now.
 pub fn overdue_line(pen: Pen<'_>, ctx: &ViewContext<'_>, width: usize) -> Line<'static> {
     let picture = &ctx.snapshot.patches;
     let late = picture.patches.iter().filter(|patch| patch.tally.overdue > 0);

@@ -46,10 +46,10 @@ fn serve(folder: &Path) -> Behind {
 }
 
 /// One in the place of another that has just ended, with this picture first.
-async fn serve_first(folder: &Path, first: Snapshot) -> Behind {
+async fn serve_first(folder: &Path, first: Snapshot, pid: i32) -> Behind {
     let begun = async {
         loop {
-            match behind(folder, first.clone()) {
+            match behind_as(folder, first.clone(), pid) {
                 Ok(behind) => return behind,
                 // The other one still listens for a moment.
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -60,6 +60,11 @@ async fn serve_first(folder: &Path, first: Snapshot) -> Behind {
 }
 
 fn behind(folder: &Path, first: Snapshot) -> Result<Behind, PlaceProblem> {
+    behind_as(folder, first, 812)
+}
+
+/// One with this number of a process.
+fn behind_as(folder: &Path, first: Snapshot, pid: i32) -> Result<Behind, PlaceProblem> {
     let (handle, ends) = EngineHandle::pair(Arc::new(first));
     let place = Place::of(folder, &AttachSettings::default());
     let listener = place.listen()?;
@@ -69,7 +74,7 @@ fn behind(folder: &Path, first: Snapshot) -> Result<Behind, PlaceProblem> {
     let served = Served {
         handle,
         people: PeopleSettings::default(),
-        pid: 812,
+        pid,
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },
         wishes: wished,
@@ -250,7 +255,7 @@ async fn an_engine_that_ends_leaves_what_is_not_answered_open_and_is_joined_agai
         panic!("nobody is there to do it")
     };
     // Another engine takes the place of the socket that is left behind.
-    let again = serve_first(folder.path(), picture(1)).await;
+    let again = serve_first(folder.path(), picture(1), 812).await;
     again.ends.snapshots.send_replace(Arc::new(picture(77)));
     timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
     assert_eq!(*shows(&joined, 77).await, picture(77));
@@ -408,7 +413,7 @@ async fn the_picture_of_an_engine_that_is_still_opening_its_store_takes_nothing_
     drop(ends);
     // It says nothing at its end, so that somebody has to look for another one.
     timeout(PATIENCE, joined.link.wait_for(|link| matches!(link, Link::Lost(_)))).await.unwrap().unwrap();
-    let again = serve_first(folder.path(), Snapshot::empty()).await;
+    let again = serve_first(folder.path(), Snapshot::empty(), 812).await;
     // It is there, and what is shown is still of the one before: nothing is to be done by that.
     let opens = |link: &Link| matches!(link, Link::Lost(why) if why.contains("opens its store"));
     timeout(PATIENCE, joined.link.wait_for(opens)).await.unwrap().unwrap();
@@ -416,4 +421,56 @@ async fn the_picture_of_an_engine_that_is_still_opening_its_store_takes_nothing_
     again.ends.snapshots.send_replace(Arc::new(picture(9)));
     assert_eq!(*shows(&joined, 9).await, picture(9));
     timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Up)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_consoles_are_told_that_another_engine_runs_also_where_their_line_dropped_before_it_showed_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut consoles = [join(&behind.place, None).await, join(&behind.place, None).await];
+    let Behind { ends, stop, .. } = behind;
+    stop.stop();
+    drop(ends);
+    let opening = serve_first(folder.path(), Snapshot::empty(), 813).await;
+    for joined in &mut consoles {
+        let opens = |link: &Link| matches!(link, Link::Lost(why) if why.contains("opens its store"));
+        timeout(PATIENCE, joined.link.wait_for(opens)).await.unwrap().unwrap();
+    }
+    let Behind { ends, stop, .. } = opening;
+    stop.stop();
+    drop(ends);
+    for joined in &mut consoles {
+        let is_lost = |link: &Link| matches!(link, Link::Lost(why) if !why.contains("opens its store"));
+        timeout(PATIENCE, joined.link.wait_for(is_lost)).await.unwrap().unwrap();
+    }
+    // By its number and the time of its start it is the same one.
+    let _there = serve_first(folder.path(), picture(9), 813).await;
+    for joined in &mut consoles {
+        assert_eq!(*shows(joined, 9).await, picture(9));
+        timeout(PATIENCE, joined.link.wait_for(|link| *link == Link::Started)).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_in_the_moment_in_which_an_engine_ends_finds_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::of(folder.path(), &AttachSettings::default());
+    let listener = place.listen().unwrap();
+    let mark = place.mark().unwrap();
+    let way = place.clone();
+    let coming = tokio::spawn(async move { pump::join(way, None).await });
+    // The words of an engine that ends, and then its end.
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let why = "the engine is ending (ana ended it); join again once it has ended".into();
+    let greeting = Greeting::new(812, Timestamp(1_000), Says::No { why });
+    stream.write_all(greeting.line().as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    // Whoever was refused goes.
+    let _gone = timeout(PATIENCE, stream.read_to_string(&mut heard)).await.unwrap();
+    assert!(heard.starts_with("hypo attach"), "{heard}");
+    drop(listener);
+    place.leave(mark).unwrap();
+    let _next = serve_first(folder.path(), picture(9), 813).await;
+    let joined = timeout(PATIENCE, coming).await.unwrap().unwrap().unwrap();
+    assert_eq!(*shows(&joined, 9).await, picture(9));
 }

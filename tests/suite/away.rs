@@ -1,5 +1,6 @@
 //! What happened while somebody was away: told once, after the line was lost or a console was opened again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hypocenter::app::attach::pump::Link;
@@ -70,7 +71,7 @@ fn with(mut picture: Snapshot, name: &str, last_here: Option<Timestamp>) -> Snap
 fn what_others_did_is_told_and_what_one_did_oneself_is_not() {
     let picture = later();
     let title = &picture.incidents[0].title;
-    let told = happened(&picture, gone_at(), "ana");
+    let told = happened(&picture, gone_at(), "ana", &BTreeSet::new());
     assert_eq!(
         told,
         [
@@ -81,8 +82,8 @@ fn what_others_did_is_told_and_what_one_did_oneself_is_not() {
             "2 steps of RUN-3 finished".to_owned(),
         ]
     );
-    assert!(happened(&picture, picture.at, "ana").is_empty(), "nothing happened after it");
-    assert!(happened(&fixtures::live(), gone_at(), "ana").is_empty());
+    assert!(happened(&picture, picture.at, "ana", &BTreeSet::new()).is_empty(), "nothing happened after it");
+    assert!(happened(&fixtures::live(), gone_at(), "ana", &BTreeSet::new()).is_empty());
 }
 
 #[test]
@@ -92,9 +93,12 @@ fn a_step_whose_end_nobody_saw_is_told_although_it_began_before() {
     run.state = RunState::Interrupted;
     run.steps[1].state = StepState::Unknown { since: gone_at() - MINUTE_MS };
     let interrupted = "step 2 of RUN-3 was interrupted; whether it happened is not known".to_owned();
-    assert!(happened(&picture, gone_at(), "ana").contains(&interrupted));
+    assert!(happened(&picture, gone_at(), "ana", &BTreeSet::new()).contains(&interrupted));
     Arc::make_mut(&mut picture.runs[0]).state = RunState::Stopped;
-    assert!(!happened(&picture, gone_at(), "ana").contains(&interrupted), "a run that is over is settled");
+    assert!(
+        !happened(&picture, gone_at(), "ana", &BTreeSet::new()).contains(&interrupted),
+        "a run that is over is settled"
+    );
 }
 
 #[test]
@@ -112,6 +116,32 @@ fn a_line_that_was_lost_tells_once_what_was_missed() {
     let away = watch.take(&later(), "ana").unwrap();
     assert_eq!((away.since, away.until), (gone_at(), later().at));
     assert_eq!(watch.take(&later(), "ana"), None, "it is told once");
+}
+
+#[test]
+fn a_step_that_was_known_to_be_interrupted_is_not_told_again_at_each_drop_of_the_line() {
+    let interrupted = |index: usize, after_ms: i64| {
+        let mut picture = with(fixtures::live(), "ana", None);
+        picture.at = gone_at() + after_ms;
+        let run = Arc::make_mut(&mut picture.runs[0]);
+        run.state = RunState::Interrupted;
+        run.steps[index].state = StepState::Unknown { since: gone_at() - MINUTE_MS };
+        picture
+    };
+    let mut watch = AwayWatch::default();
+    assert_eq!(watch.take(&interrupted(1, 0), "ana"), None);
+    for drop in 1..4 {
+        watch.link(&Link::Lost("gone".into()), &interrupted(1, drop * MINUTE_MS));
+        // The next try fails as well.
+        watch.link(&Link::Lost("still gone".into()), &interrupted(1, drop * MINUTE_MS));
+        watch.link(&Link::Up, &interrupted(1, drop * MINUTE_MS));
+        assert_eq!(watch.take(&interrupted(1, drop * MINUTE_MS + SECOND_MS), "ana"), None, "drop {drop}");
+    }
+    // Another one is news.
+    watch.link(&Link::Lost("gone".into()), &interrupted(1, 5 * MINUTE_MS));
+    watch.link(&Link::Up, &interrupted(1, 5 * MINUTE_MS));
+    let told = watch.take(&interrupted(2, 6 * MINUTE_MS), "ana").unwrap().happened;
+    assert_eq!(told, ["step 3 of RUN-3 was interrupted; whether it happened is not known"]);
 }
 
 #[test]

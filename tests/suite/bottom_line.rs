@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use hypocenter::app::attach::pump::Link;
+use hypocenter::app::commands::Command;
 use hypocenter::app::message::Message;
 use hypocenter::engine::clock::{SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    IncidentId, KillSwitch, Present, Repeat, Role, Run, RunId, RunState, StepKind, StepState, Wheel, WheelAsked,
+    Beginning, IncidentId, KillSwitch, Present, Purpose, Repeat, Role, Run, RunId, RunState, StepKind, StepState,
+    Wheel, WheelAsked,
 };
-use hypocenter::engine::snapshot::Snapshot;
+use hypocenter::engine::request::Request;
+use hypocenter::engine::snapshot::{AutonomyMode, Snapshot};
+use hypocenter::views::ui_state::Overlay;
 
 use super::fixtures;
 use super::flows::Console;
@@ -55,6 +59,18 @@ fn bo_drives(role: Role, asked: Option<Timestamp>) -> Snapshot {
     snapshot
 }
 
+/// The same, and cleo asked for the wheel before ana; whether cleo is still here.
+fn cleo_asked(is_here: bool) -> Snapshot {
+    let mut snapshot = bo_drives(Role::Responder, None);
+    let asked = WheelAsked { by: "cleo".into(), at: snapshot.at };
+    snapshot.wheels.get_mut(&RunId(3)).unwrap().asked = Some(asked);
+    if is_here {
+        let cleo = Present { seat: 3, name: "cleo".into(), ..snapshot.present[1].clone() };
+        snapshot.present.push(cleo);
+    }
+    snapshot
+}
+
 #[test]
 fn whoever_does_not_drive_is_offered_the_wheel_and_no_act_that_would_be_refused() {
     let at = fixtures::live().at;
@@ -63,6 +79,8 @@ fn whoever_does_not_drive_is_offered_the_wheel_and_no_act_that_would_be_refused(
         (bo_drives(Role::Responder, Some(at)), "w ask again  @ people"),
         (bo_drives(Role::Responder, Some(at - 61 * SECOND_MS)), "w ask again  T take wheel  @ people"),
         (bo_drives(Role::Commander, None), "w ask for wheel  T take wheel  x stop  @ people"),
+        (cleo_asked(true), "@ people"),
+        (cleo_asked(false), "w ask for wheel  @ people"),
     ] {
         let last = on_runbook(snapshot, "ana");
         assert!(last.starts_with(expected), "{last}");
@@ -97,6 +115,22 @@ fn what_stands_in_the_way_is_offered_first() {
         snapshot.present = role.map_or_else(Vec::new, |role| vec![bo_drives(role, None).present.swap_remove(0)]);
         snapshot
     };
+    let unknown_killed = |repeat: Repeat| {
+        let mut snapshot = killed(None);
+        let mut run = fixtures::run();
+        run.state = RunState::Interrupted;
+        run.steps[1].state = StepState::Unknown { since: fixtures::now() };
+        let StepKind::Act(act) = &mut run.steps[1].bound.spec.kind else { panic!("the second step acts") };
+        act.repeat = repeat;
+        snapshot.runs = vec![Arc::new(run)];
+        snapshot
+    };
+    let undone = |mut snapshot: Snapshot| {
+        let undo =
+            Beginning { id: "i".into(), at: snapshot.at, by: "ana".into(), purpose: Purpose::Undo, is_void: false };
+        Arc::make_mut(&mut snapshot.runs[0]).steps[1].begun.push(undo);
+        snapshot
+    };
     let unknown = |repeat: Option<Repeat>| {
         with_run(|run| {
             run.state = RunState::Interrupted;
@@ -117,12 +151,81 @@ fn what_stands_in_the_way_is_offered_first() {
         (killed(Some(Role::Commander)), "! take switch off  p policy  s skip  x stop", "d dry run"),
         (killed(Some(Role::Responder)), "p policy  s skip  x stop", "! take"),
         (unknown(None), "H happened  N not happened  x stop", "L probe"),
-        (unknown(Some(probe)), "L probe  H happened  N not happened  x stop", "a approve"),
+        (unknown(Some(probe.clone())), "L probe  H happened  N not happened  x stop", "a approve"),
+        // Nothing begins while the switch is on, and what says whether it happened does not say whether it was taken back.
+        (unknown_killed(probe.clone()), "H happened  N not happened  ! take switch off  p policy  x stop", "L probe"),
+        (undone(unknown(Some(probe))), "H happened  N not happened  x stop", "L probe"),
         (failed, "r retry  a begin anew", "a approve"),
         (with_run(|run| run.state = RunState::Paused), "c go on  x stop", "a approve"),
     ] {
         let last = on_runbook(snapshot, "ana");
         assert!(last.starts_with(expected) && !last.contains(never), "{expected}: {last}");
+    }
+}
+
+#[test]
+fn where_nothing_is_done_from_here_only_the_end_of_what_runs_is_offered() {
+    let mut snapshot = with_run(|_| {});
+    snapshot.mode = AutonomyMode::Observe;
+    let mut console = Console::with("default", fixtures::live());
+    console.show(snapshot);
+    console.press("5");
+    let last = keys(&mut console);
+    assert!(last.starts_with("x stop  @") || last.starts_with("x stop  e"), "{last}");
+    console.press("a");
+    assert!(console.requests().is_empty() && console.notice().contains("OBSERVE"), "{}", console.notice());
+    console.press("x Enter");
+    assert_eq!(console.requests(), [&Request::StopRun { run: RunId(3), escalate: None }]);
+    let mut proposed = fixtures::proposed(true);
+    proposed.mode = AutonomyMode::Observe;
+    let last = on_runbook(proposed, "ana");
+    assert!(!last.starts_with("a ") && !last.starts_with("r "), "{last}");
+}
+
+/// The command under the mark of help.
+fn marked(console: &Console) -> Command {
+    let Overlay::Help { selected } = console.state.ui.overlay else { panic!("help is open") };
+    console.state.hint_commands[selected]
+}
+
+#[test]
+fn help_keeps_its_order_and_its_mark_whatever_happens_and_never_pulls_the_switch() {
+    let mut console = Console::live();
+    console.press("3");
+    console.tell(Message::Link(Link::Silent, 12_000));
+    console.press("? Enter");
+    assert!(console.requests().is_empty(), "the first row stops nothing");
+    console.press("Esc 3 ?");
+    let at = console.state.hint_commands.iter().position(|command| *command == Command::Kill).unwrap();
+    for _ in 0..at {
+        console.press("j");
+    }
+    assert_eq!(marked(&console), Command::Kill);
+    console.press("Enter");
+    assert!(console.requests().is_empty() && console.notice().contains("stops everything"), "{}", console.notice());
+    // What a key would do now moves nothing.
+    let mut console = Console::with("default", fixtures::live());
+    console.state.ui.me = "bo".into();
+    console.show(bo_drives(Role::Responder, None));
+    console.press("5 ? j j j");
+    let (commands, under) = (console.state.hint_commands.clone(), marked(&console));
+    console.show(bo_drives(Role::Responder, Some(fixtures::live().at)));
+    assert_eq!((&console.state.hint_commands, marked(&console)), (&commands, under));
+    console.tell(Message::Link(Link::Silent, 12_000));
+    assert_eq!((&console.state.hint_commands, marked(&console)), (&commands, under));
+}
+
+#[test]
+fn a_question_names_no_answer_that_would_not_be_taken() {
+    let mut console = Console::live();
+    console.press("5 a");
+    assert!(console.draw().contains("y do it"));
+    console.tell(Message::Link(Link::Silent, 12_000));
+    let screen = console.draw();
+    assert!(!screen.contains("do it  ") && screen.contains("leave it"), "{screen}");
+    console.press("Esc Q");
+    if matches!(console.state.ui.overlay, Overlay::Confirm(_)) {
+        assert!(console.draw().contains("do it"), "leaving needs no engine");
     }
 }
 
@@ -154,5 +257,5 @@ fn a_box_names_its_own_keys_and_those_that_move_only_where_there_is_something_to
     let long = console.draw();
     assert!(long.contains("j down  k up  Enter do it  Esc back  ! changes something"), "{long}");
     // The sentence of the chosen line is read whole.
-    assert!(long.contains("Show the evidence: What speaks for and against each hypothesis "), "{long}");
+    assert!(long.contains("told to stop; given again, takes it off with a reason"), "{long}");
 }

@@ -784,7 +784,7 @@ fn observe_mode_and_a_frozen_picture_let_nothing_act() {
     let mut observe = fixtures::live();
     observe.mode = AutonomyMode::Observe;
     let mut console = Console::with("default", observe);
-    console.press("5 a d x");
+    console.press("5 a d");
     assert!(console.requests().is_empty() && console.notice().contains("OBSERVE"));
     let mut console = Console::live();
     console.press("5 f d");

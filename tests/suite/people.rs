@@ -41,6 +41,7 @@ fn page(more: &str) -> String {
 fn core(page: &str) -> Engine {
     let mut settings = EngineSettings::default();
     settings.runbooks.allowed_programs = vec!["/bin/look".to_owned()];
+    settings.people.responder = vec!["dora".to_owned(), "@sre".to_owned()];
     let mut library = Library::default();
     library.add_text("test.md", page);
     assert_eq!(library.problems(), []);
@@ -333,9 +334,19 @@ fn the_end_of_a_shift_passes_incidents_and_wheels_on() {
     for text in ["handed over to bo", "INC-42 is now owned by bo", "gave the wheel of RUN-1 to bo"] {
         assert!(room.logged("ana", text), "{text}");
     }
-    // What is somebody else's stays so.
-    let text = room.ask(&ana, over("cleo")).unwrap();
-    assert_eq!(text, "handed over to cleo: nothing was open; nobody called cleo was seen here so far");
+    // Nobody is given anything by a slip.
+    for (name, meant) in [("boo", "; did you mean `bo`?"), ("cleo", ""), ("@sre", ""), ("sre", "")] {
+        let refused = room.ask(&bo, over(name)).unwrap_err();
+        let expected =
+            format!("nobody called {name} was seen here so far or is named under [people]{meant}; nothing was done");
+        assert_eq!(refused, expected);
+        let refused = room.ask(&bo, Request::GiveWheel { run: RUN, to: name.into() }).unwrap_err();
+        assert_eq!(refused, expected);
+    }
+    assert_eq!(room.picture().wheels[&RUN].driver.as_ref(), "bo");
+    assert_eq!(room.picture().incidents[0].owner.as_deref(), Some("bo"));
+    // Who is named by the configuration has not been here yet. What is somebody else's stays so.
+    assert_eq!(room.ask(&ana, over("Dora")).unwrap(), "handed over to dora: nothing was open");
     assert_eq!(room.picture().incidents[0].owner.as_deref(), Some("bo"));
     // Case is a slip of the hand.
     assert_eq!(room.ask(&bo, over("Ana")).unwrap(), "handed over to ana: INC-42, the wheel of RUN-1");

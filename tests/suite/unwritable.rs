@@ -6,7 +6,7 @@ use std::process::Command;
 
 use portable_pty::CommandBuilder;
 
-use super::engines::PATIENCE;
+use super::engines::{PATIENCE, until};
 use super::terminal::Session;
 
 /// A user who may not do everything, where these tests are run by one who may.
@@ -140,4 +140,46 @@ fn the_folder_of_somebody_else_is_left_alone() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && told.contains("belongs to the user 65534"), "{told}");
     assert_eq!(home.files(), 0, "something was written");
+}
+
+#[test]
+fn a_service_that_is_stopped_is_to_be_started_and_not_replaced() {
+    let home = Home::lay(0o700);
+    // A service's folder under /run goes with it.
+    std::fs::write(home.at("config.toml"), "[attach]\nsocket = \"/run/no-hypo-is-here/socket\"\n").unwrap();
+    let mut session = home.console();
+    session.wait_for("where the engine of a service is reached: start that one");
+    session.ends();
+    assert_eq!(home.files(), 0, "an engine was begun");
+}
+
+#[test]
+fn somebody_who_listens_where_everybody_may_is_not_taken_for_the_engine() {
+    if !is_root() {
+        // Nobody else can be somebody else.
+        return;
+    }
+    let home = Home::lay(0o700);
+    std::fs::create_dir(home.at("open")).unwrap();
+    set_mode(&home.at("open"), 0o1777);
+    let socket = home.at("open/socket");
+    std::fs::write(home.at("config.toml"), format!("[host]\nenabled = false\n[attach]\nsocket = {socket:?}\n"))
+        .unwrap();
+    let words = home.words(&["serve"]);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env_clear().env("HOME", home.folder.path()).env("PATH", "/usr/bin:/bin");
+    let mut engine = command.current_dir("/").stdout(std::process::Stdio::null()).spawn().unwrap();
+    until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let said = |state: &str| {
+        let mut command = Command::new(home.at("hypo"));
+        command.args(["--config", home.at("config.toml").to_str().unwrap(), "--state-dir"]).arg(home.at(state));
+        let output = command.arg("status").env("HOME", home.folder.path()).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let told = said("ours");
+    // Its own user is let in.
+    let (code, text) = home.said(&["stop", "--now"]);
+    let ended = engine.kill().and_then(|()| engine.wait());
+    assert!(told.contains("who is neither you nor the owner of its folder"), "{told}");
+    assert!(code == Some(0) && ended.is_ok(), "{code:?} {text}");
 }

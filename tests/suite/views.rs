@@ -778,10 +778,15 @@ fn boxes_name_the_keys_of_the_keymap() {
         ("default", why(), "└ Enter go to INC-42  Esc back"),
         ("emacs", why(), "└ Ctrl-f go to INC-42  Esc back"),
         ("emacs", Overlay::Help { selected: 0 }, "Ctrl-n down  Ctrl-p up  Ctrl-f do it  Esc back"),
-        ("default", Overlay::Help { selected: 0 }, "Write a note: Ctrl-d saves it, Enter: new line"),
-        ("emacs", Overlay::Help { selected: 0 }, "Write a note: Ctrl-x Ctrl-w saves it, Enter: new line"),
     ] {
         let screen = box_of(keymap, overlay, 24);
+        assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
+    }
+    for (keymap, expected) in [
+        ("default", "Write a note: Ctrl-d saves it, Enter: new line"),
+        ("emacs", "Write a note: Ctrl-x Ctrl-w saves it, Enter: new line"),
+    ] {
+        let screen = box_of(keymap, Overlay::Help { selected: 0 }, 48);
         assert!(screen.contains(expected), "{keymap}: {expected}\n{screen}");
     }
     // What moves is named where there is more than fits.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hypocenter::app::message::Message;
 use hypocenter::engine::clock::SECOND_MS;
 use hypocenter::engine::model::{IncidentId, KillSwitch, Present, Role, RunId, Wheel, WheelAsked};
+use hypocenter::engine::patches::rollout::KeptRollout;
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::snapshot::Snapshot;
-use hypocenter::views::ui_state::{Overlay, Written};
+use hypocenter::engine::snapshot::rollout::RolloutState;
+use hypocenter::views::ui_state::{Overlay, PatchView, Written};
 
-use super::fixtures;
+use super::fixtures::{self, rollout_pictures};
 use super::flows::Console;
 
 const SHOWN: RunId = RunId(3);
@@ -95,7 +97,62 @@ fn a_handover_that_is_typed_outlives_what_changes_meanwhile_and_what_is_withdraw
     console.press("5 s").type_text("netops says wait");
     console.show(changed());
     assert_eq!(console.state.ui.overlay, Overlay::None);
-    assert!(console.notice().contains("you had typed: netops says wait"), "{}", console.notice());
+    assert!(console.notice().contains("Up brings back what you had typed"), "{}", console.notice());
+    // Who is still typing reads it as well.
+    console.type_text(" for");
+    assert!(console.notice().contains("Up brings back what you had typed"), "{}", console.notice());
+    assert!(console.notice().contains("not taken for commands"), "{}", console.notice());
+    console.press("s");
+    console.type_text("so").press("Up");
+    assert!(console.draw().contains("netops says wait"));
+    console.press("Up");
+    assert!(console.draw().contains("Reason: so "), "what stood there is not lost by it: {}", console.draw());
+    console.press("Up Enter");
+    let requests = console.requests();
+    let [Request::Skip { reason, .. }] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!(&**reason, "netops says wait");
+}
+
+#[test]
+fn what_is_asked_about_patches_outlives_what_happens_to_incidents() {
+    let with_step = |offer: &str, rollouts: &[Arc<KeptRollout>]| {
+        let mut snapshot = fixtures::live();
+        let mut run = fixtures::run();
+        run.steps[1].offer = offer.into();
+        snapshot.runs = vec![Arc::new(run)];
+        snapshot.rollouts = rollouts.to_vec();
+        snapshot
+    };
+    let is_asked = |console: &Console| matches!(console.state.ui.overlay, Overlay::Confirm(_));
+    let mut console = Console::live();
+    console.press("6 D").type_text("the vendor tests it");
+    console.show(with_step("other", &[]));
+    assert!(is_asked(&console), "{}", console.notice());
+    console.press("Enter");
+    assert!(matches!(console.requests().as_slice(), [Request::ExceptPatch(_)]));
+    // One about a rollout goes with that, and with nothing else.
+    let kept = rollout_pictures::proposed();
+    let mut console = Console::with("default", with_step("one", &[Arc::clone(&kept)]));
+    console.press("6");
+    console.state.ui.patch_view = PatchView::Board(kept.rollout.id);
+    console.press("j x").type_text("the vendor");
+    assert!(is_asked(&console), "{}", console.draw());
+    console.show(with_step("other", &[Arc::clone(&kept)]));
+    assert!(is_asked(&console), "{}", console.notice());
+    let mut changed = KeptRollout::clone(&kept);
+    changed.rollout.state = RolloutState::Running;
+    console.show(with_step("other", &[Arc::new(changed)]));
+    assert!(!is_asked(&console));
+}
+
+#[test]
+fn a_long_message_is_cut_at_the_rows_that_it_may_take_and_not_before() {
+    let mut console = Console::live();
+    console.state.refuse(format!("{} the end", "word ".repeat(90)));
+    let screen = console.draw();
+    let rows = screen.lines().filter(|line| line.contains("word word")).count();
+    assert_eq!(rows, 4, "{screen}");
+    assert!(!screen.contains("the end"), "{screen}");
 }
 
 #[test]
@@ -104,6 +161,8 @@ fn a_frozen_screen_says_that_the_wheel_is_asked_for_and_that_the_switch_was_pull
     console.press("f");
     console.show(ana_drives(Some((SHOWN, "bo"))));
     assert!(console.notice().contains("bo asks for the wheel of RUN-3"), "{}", console.notice());
+    let told = console.notice().to_owned();
+    assert!(told.contains("f goes on, then in Runbook w gives it, Y keeps it"), "{told}");
     assert!(console.draw().lines().next().unwrap().contains("bo asks for the wheel of RUN-3"));
     let mut killed = ana_drives(Some((SHOWN, "bo")));
     killed.kill = Some(KillSwitch { at: killed.at + SECOND_MS, by: "cleo".into(), reason: "smoke".into() });
@@ -112,6 +171,16 @@ fn a_frozen_screen_says_that_the_wheel_is_asked_for_and_that_the_switch_was_pull
     console.press("f");
     let screen = console.draw();
     assert!(screen.lines().next().unwrap().contains("KILL SWITCH ON") && !screen.contains("cleo pulled"), "{screen}");
+}
+
+#[test]
+fn what_was_asked_before_the_screen_froze_is_said_once() {
+    let mut console = ana(ana_drives(Some((SHOWN, "bo"))));
+    console.press("f");
+    console.show(ana_drives(Some((SHOWN, "bo"))));
+    let screen = console.draw();
+    let top = screen.lines().next().unwrap();
+    assert_eq!(top.matches("bo asks for the wheel").count(), 1, "{top}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub const NO_PLACE: u8 = 4;
 /// This program, also where its file was replaced since.
 const OURSELVES: &str = "/proc/self/exe";
 /// What belongs to the terminal of whoever starts an engine, or to a service manager above it, and not to the engine.
-const NOT_THE_ENGINES: [&str; 14] = [
+const NOT_THE_ENGINES: [&str; 13] = [
     "TERM",
     "COLORTERM",
     "COLUMNS",
@@ -40,8 +40,7 @@ const NOT_THE_ENGINES: [&str; 14] = [
     "SSH_CLIENT",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
-    // That this console only looks, or that it was started by a step, is nothing of an engine that others use.
-    "HYPO_READ_ONLY",
+    // That the console was started by a step is nothing of an engine that others use.
     "HYPO_ATTEMPT",
 ];
 /// Between two looks whether it can be reached.
@@ -49,9 +48,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// It can be reached within this time: before that it only takes the store's lock.
 const START_WAIT: Duration = Duration::from_secs(20);
 /// Whoever has the store listens within this time, if it is an engine, or lets go of it, if it is a listing.
-const HOLDER_WAIT: Duration = Duration::from_secs(10);
+pub(super) const HOLDER_WAIT: Duration = Duration::from_secs(10);
 /// Between two tries to have the store meanwhile.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of what a program says that are told.
 const WORDS_BYTES_MAX: usize = 1_000;
 
@@ -105,18 +104,22 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// Starts an engine, and connects to it, or to the one that was faster. Where somebody has the store for a moment, another try
-    /// is made.
+    /// Starts an engine, and connects to it, or to the one that was faster. Where somebody has the store for a moment, other tries
+    /// are made until `patience` is over.
     ///
     /// # Errors
     /// When it does not start, in its own words.
-    pub async fn start(&self) -> Result<UnixStream, StartProblem> {
+    pub async fn start(&self, patience: Duration) -> Result<UnixStream, StartProblem> {
         let begun = Instant::now();
+        let mut is_told = false;
         loop {
             let words = match self.try_once().await? {
                 Tried::Reached(stream) => return Ok(stream),
                 Tried::Taken(words) => words,
             };
+            if !std::mem::replace(&mut is_told, true) {
+                tell_waiting(&words);
+            }
             let tried = Instant::now();
             while tried.elapsed() < TRY_AGAIN {
                 if let Ok(stream) = self.place.connect().await {
@@ -124,7 +127,7 @@ impl Starter {
                 }
                 sleep(LOOK).await;
             }
-            if begun.elapsed() >= HOLDER_WAIT {
+            if begun.elapsed() >= patience {
                 return Err(StartProblem::Taken { words });
             }
         }
@@ -169,7 +172,17 @@ impl Starter {
         for name in NOT_THE_ENGINES {
             command.env_remove(name);
         }
+        // Who only looks starts none, whatever the file says of consoles.
+        command.env("HYPO_READ_ONLY", "0");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+    }
+}
+
+/// Says what is waited for, as long as the screen is not ours: from then on it says that by itself.
+pub(super) fn tell_waiting(words: &str) {
+    if !crate::app::terminal::guard::is_ours() {
+        // Nobody is left to tell where it is gone.
+        let _gone = writeln!(std::io::stderr(), "hypo waits: {}", clean(words, Glyphs::default()));
     }
 }
 
@@ -234,8 +247,9 @@ impl Remote {
         ours.set_nonblocking(true)?;
         let mut command = Command::new("ssh");
         command.args(["-T", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=20"]);
-        // What the user's own configuration wants of a shell there is not wanted of a line.
-        command.args(["-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes", "-a", "-x"]);
+        // What the user's own configuration wants of a shell there is not wanted of a line; an older ssh does not know one of them.
+        command.args(["-o", "IgnoreUnknown=RemoteCommand", "-o", "RemoteCommand=none"]);
+        command.args(["-o", "ClearAllForwardings=yes", "-a", "-x"]);
         if !has_terminal {
             command.args(["-o", "BatchMode=yes"]);
         }

@@ -3,4 +3,5 @@
 pub mod child;
 pub mod line;
 pub mod pump;
+mod starts;
 pub mod way;

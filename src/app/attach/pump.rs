@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, interval, sleep};
 
 use super::line::{self, Line, LineProblem};
+use super::starts::Starts;
 use super::way::{Found, Way};
 use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
 use crate::engine::clock::Timestamp;
@@ -26,8 +27,6 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const SILENT_AFTER: Duration = Duration::from_secs(10);
 /// Between two tries to join again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Between two starts of an engine that dies.
-const START_AGAIN: Duration = Duration::from_secs(60);
 /// Messages that wait to be written.
 const UNSAID_MAX: usize = 64;
 
@@ -36,7 +35,7 @@ const UNSAID_MAX: usize = 64;
 pub enum Link {
     /// It works.
     Up,
-    /// It works again: the engine had ended without anybody wanting it, and another one was started.
+    /// It works again, with another engine than before, whose end nobody here wanted.
     Started,
     /// It is there, and nothing comes.
     Silent,
@@ -104,7 +103,7 @@ pub async fn join(way: impl Into<Way>, cap: Option<Role>) -> Result<Joined, Line
         next: 1,
         replies: BTreeMap::new(),
         tellings: BTreeMap::new(),
-        started_at: None,
+        starts: Starts::default(),
         engine: identity(&first.welcome),
         back: None,
     };
@@ -129,8 +128,7 @@ struct Pump {
     next: u64,
     replies: BTreeMap<u64, oneshot::Sender<Reply>>,
     tellings: BTreeMap<u64, mpsc::Sender<Telling>>,
-    /// When an engine that had died was started again, the last time.
-    started_at: Option<Instant>,
+    starts: Starts,
     /// The one whose picture is shown.
     engine: Identity,
     /// What is told of the line once there is a picture of an engine that is still opening its store.
@@ -171,7 +169,9 @@ impl Pump {
             self.link.send_replace(if is_wanted { Link::Ended(why) } else { Link::Lost(why) });
             let Some(Found { line: next, .. }) = self.again(is_wanted).await else { return };
             // Whoever starts it, every console has another engine than before, that knows less.
-            let is_other = !is_wanted && identity(&next.welcome) != self.engine;
+            // One that was lost before it had a picture was not told of yet.
+            let is_untold = self.back == Some(Link::Started);
+            let is_other = !is_wanted && (is_untold || identity(&next.welcome) != self.engine);
             self.back = Some(if is_other { Link::Started } else { Link::Up });
             self.engine = identity(&next.welcome);
             self.heard.now();
@@ -185,12 +185,11 @@ impl Pump {
     async fn again(&mut self, is_ended: bool) -> Option<Found> {
         let mut pause = AGAIN.0;
         loop {
-            let is_time = self.started_at.is_none_or(|at| at.elapsed() >= START_AGAIN);
-            let may_start = !is_ended && is_time && self.way.can_start();
+            let patience = self.starts.patience(Instant::now()).filter(|_| !is_ended && self.way.can_start());
             let (wait, way, cap) = (pause, &self.way, self.cap);
             let trying = async move {
                 sleep(wait).await;
-                way.again(cap, may_start).await
+                way.again(cap, patience).await
             };
             tokio::pin!(trying);
             let tried = loop {
@@ -203,15 +202,14 @@ impl Pump {
             match tried {
                 Ok(found) => {
                     if found.is_new {
-                        tracing::info!("the engine had died and was started again");
-                        self.started_at = Some(Instant::now());
+                        tracing::info!("the engine had ended and was started again");
+                        self.starts.was_made(Instant::now());
                     }
                     return Some(found);
                 }
                 Err(problem) => {
-                    // A store that somebody holds for a moment is free again soon.
-                    if may_start && matches!(&problem, LineProblem::Start(problem) if !problem.is_taken()) {
-                        self.started_at = Some(Instant::now());
+                    if let LineProblem::Start(problem) = &problem {
+                        self.starts.has_failed(problem, Instant::now());
                     }
                     if !is_ended {
                         self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
-use super::child::{Remote, Starter};
+use super::child::{HOLDER_WAIT, Remote, Starter, TRY_AGAIN, tell_waiting};
 use super::line::{self, Line, LineProblem};
+use crate::engine::attach::frame::FrameProblem;
+use crate::engine::attach::hello::ENDING;
 use crate::engine::attach::place::Place;
 use crate::engine::model::Role;
 
@@ -44,22 +47,44 @@ pub(super) struct Found {
 }
 
 impl Way {
-    /// The first line, before the terminal is taken over: what asks for a password may ask.
+    /// The first line, before the terminal is taken over: what asks for a password may ask. One that is ending is seen to its end,
+    /// for the next one may be there right after it.
     pub(super) async fn first(&self, cap: Option<Role>) -> Result<Found, LineProblem> {
-        self.find(cap, true, true).await
+        let mut ending_since: Option<Instant> = None;
+        loop {
+            let problem = match self.find(cap, Some(HOLDER_WAIT), true).await {
+                Err(problem) if !matches!(self, Self::There(_)) => problem,
+                found => return found,
+            };
+            let is_between = is_ending(&problem)
+                || ending_since.is_some() && matches!(&problem, LineProblem::NoEngine(problem) if is_nobody(problem));
+            if is_between && ending_since.is_none() {
+                tell_waiting(&problem.to_string());
+            }
+            if !is_between || ending_since.get_or_insert_with(Instant::now).elapsed() >= HOLDER_WAIT {
+                return Err(problem);
+            }
+            sleep(TRY_AGAIN).await;
+        }
     }
 
-    /// Another line. An engine is started only where that is wanted.
-    pub(super) async fn again(&self, cap: Option<Role>, may_start: bool) -> Result<Found, LineProblem> {
-        self.find(cap, may_start, false).await
+    /// Another line. An engine is started only where somebody has the patience for it.
+    pub(super) async fn again(&self, cap: Option<Role>, patience: Option<Duration>) -> Result<Found, LineProblem> {
+        self.find(cap, patience, false).await
     }
 
-    async fn find(&self, cap: Option<Role>, may_start: bool, has_terminal: bool) -> Result<Found, LineProblem> {
+    /// `patience` is for a store that somebody holds; without it no engine is started.
+    async fn find(
+        &self,
+        cap: Option<Role>,
+        patience: Option<Duration>,
+        has_terminal: bool,
+    ) -> Result<Found, LineProblem> {
         let (stream, is_new) = match self {
             Self::Here(place) => (place.connect().await?, false),
-            Self::Started(starter) => match starter.place.connect().await {
-                Err(problem) if may_start && is_nobody(&problem) => (starter.start().await?, true),
-                found => (found?, false),
+            Self::Started(starter) => match (starter.place.connect().await, patience) {
+                (Err(problem), Some(patience)) if is_nobody(&problem) => (starter.start(patience).await?, true),
+                (found, _) => (found?, false),
             },
             Self::There(remote) => return there(remote, cap, has_terminal).await,
         };
@@ -82,10 +107,15 @@ async fn there(remote: &Remote, cap: Option<Role>, has_terminal: bool) -> Result
         Err(problem @ (LineProblem::Refused { .. } | LineProblem::Hello(_))) => Err(problem),
         Err(problem) => {
             let words = last_words(reached.words).await.unwrap_or_else(|| problem.to_string());
-            let hint = if words.ends_with("not found") { "; name the program there by --remote-hypo" } else { "" };
+            let hint = if is_no_program(&words) { "; name the program there by --remote-hypo" } else { "" };
             Err(told(words + hint))
         }
     }
+}
+
+/// True for the words of a shell that does not know the program, whichever shell it is.
+fn is_no_program(words: &str) -> bool {
+    words.contains("not found") || words.contains("nknown command")
 }
 
 async fn last_words(mut words: watch::Receiver<String>) -> Option<String> {
@@ -96,8 +126,35 @@ async fn last_words(mut words: watch::Receiver<String>) -> Option<String> {
     (!last.is_empty()).then_some(last)
 }
 
+/// True for an engine that says that it is ending, or that let go of the line right as it was taken.
+fn is_ending(problem: &LineProblem) -> bool {
+    match problem {
+        LineProblem::Refused { why } => why.starts_with(ENDING),
+        LineProblem::Ended | LineProblem::Frame(FrameProblem::CutShort { .. }) => true,
+        LineProblem::NoEngine(problem) | LineProblem::Frame(FrameProblem::Stream(problem)) => {
+            matches!(problem.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        }
+        _ => false,
+    }
+}
+
 /// True where nobody listens.
 #[must_use]
 pub fn is_nobody(problem: &std::io::Error) -> bool {
     matches!(problem.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_says_in_its_own_words_that_there_is_no_such_program() {
+        for words in
+            ["bash: line 1: hypo: command not found", "zsh:1: command not found: hypo", "fish: Unknown command: hypo"]
+        {
+            assert!(is_no_program(words), "{words}");
+        }
+        assert!(!is_no_program("ana@db-1: Permission denied (publickey)."));
+    }
 }

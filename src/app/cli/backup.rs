@@ -1,7 +1,9 @@
 //! `hypo backup` and `hypo restore`: everything that is kept as one file, beside a running engine or without one, and back.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Exit, Failure, console, existing_store, output, serving, settings, stop, tokio_runtime};
 use crate::app::arguments::{BackupArguments, CommonArguments, RestoreArguments};
@@ -18,9 +20,10 @@ pub(super) fn backup(common: &CommonArguments, arguments: &BackupArguments) -> R
     let to = absolute(&arguments.to)?;
     let place = serving::place(&loaded);
     let wants = wish(&to)?;
+    let before = mark(&to);
     if let Some(text) = tokio_runtime()?.block_on(stop::told(&place, wants))? {
         return match text.trim_end().strip_prefix(BACKED_UP) {
-            Some(_) if !to.exists() => Err(format!(
+            Some(_) if !may_be_written(&to, before) => Err(format!(
                 "the engine wrote {0}, but not the one that is seen here: its service may have files of its own there; name \
                  one below its state directory",
                 to.display()
@@ -75,6 +78,22 @@ fn told(at: Timestamp) -> String {
     at.to_datetime().format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// Which file it is, and when something was last written there.
+fn mark(path: &Path) -> Option<(u64, SystemTime)> {
+    let facts = path.metadata().ok()?;
+    Some((facts.ino(), facts.modified().ok()?))
+}
+
+/// False where what the engine wrote is certainly not here: nothing is, or what was here before and has not changed. Where nobody but
+/// the engine may look it is believed.
+fn may_be_written(to: &Path, before: Option<(u64, SystemTime)>) -> bool {
+    match to.try_exists() {
+        Ok(false) => false,
+        Ok(true) => before.is_none() || mark(to) != before,
+        Err(_) => true,
+    }
+}
+
 /// The engine runs in another folder.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|problem| format!("{}: {problem}", path.display()).into())
@@ -86,4 +105,26 @@ fn wish(to: &Path) -> Result<Wants, Failure> {
     let wants = Wants::Backup { path: Arc::from(path) };
     let is_whole = Hello::read(&Hello::new(wants.clone()).line()).is_ok_and(|hello| hello.wants == wants);
     if is_whole { Ok(wants) } else { Err(format!("{} is too long a path; choose a shorter one", to.display()).into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_believed_unless_it_is_seen_not_to_be_there() {
+        let root = tempfile::tempdir().unwrap();
+        let to = root.path().join("monday");
+        assert!(!may_be_written(&to, mark(&to)), "nothing is there");
+        std::fs::write(&to, "that of last week").unwrap();
+        let before = mark(&to);
+        assert!(!may_be_written(&to, before), "it is as it was before");
+        assert!(may_be_written(&to, None));
+        // As an engine writes it: another file takes its place.
+        std::fs::write(root.path().join("fresh"), "that of today").unwrap();
+        std::fs::rename(root.path().join("fresh"), &to).unwrap();
+        assert!(may_be_written(&to, before));
+        // Where one may not look, nothing is known; this one has too many letters to be looked for.
+        assert!(may_be_written(&root.path().join("x".repeat(300)), None));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::serving::{Listening, Serving, place};
+use super::serving::{Listening, Serving, console_mark, place};
 use super::{Exit, Failure, attach, output, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
 use crate::app::attach::child::{StartProblem, Starter};
@@ -128,7 +128,8 @@ pub(super) fn run_on(
             return console.await.map_err(Failure::from);
         }
         let listening = Listening::begin(loaded)?;
-        let serving = serving.insert(Serving::begin(listening, loaded, runtime.handle(), false));
+        let serving =
+            serving.insert(Serving::begin(listening, (loaded, console_mark(loaded)), runtime.handle(), false));
         tokio::select! {
             left = console => left.map_err(Failure::from),
             // Whoever ends the engine ends the console that it runs in.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::console::runtime_config;
-use super::serving::{Listening, Serving};
+use super::serving::{Listening, Serving, settings_mark};
 use super::{Exit, Failure, background, output, ready, settings, tokio_runtime, variable};
 use crate::app::arguments::{CommonArguments, ServeArguments};
 use crate::app::log_file::{self, LogError};
@@ -62,7 +62,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Resul
         listening => listening?,
     };
     let mut runtime = Runtime::start_holding(config, Some(hold))?;
-    let mut serving = Serving::begin(listening, &loaded, runtime.handle(), arguments.background);
+    let mut serving =
+        Serving::begin(listening, (&loaded, settings_mark(&loaded)), runtime.handle(), arguments.background);
     let outcome = tokio.block_on(attend(&mut runtime, &mut serving, watch, log.as_deref()));
     ready::stopping();
     // The store is held until the runtime has stopped, and the socket is ours no longer than that.

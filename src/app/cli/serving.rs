@@ -73,8 +73,13 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Lets consoles reach the engine behind `handle`.
-    pub(super) fn begin(listening: Listening, loaded: &Loaded, handle: EngineHandle, is_background: bool) -> Self {
+    /// Lets consoles reach the engine behind `handle`, which runs by the settings of this mark.
+    pub(super) fn begin(
+        listening: Listening,
+        (loaded, settings): (&Loaded, SettingsMark),
+        handle: EngineHandle,
+        is_background: bool,
+    ) -> Self {
         let Listening { socket, listener } = listening;
         let (wished, wishes) = mpsc::channel(WISHES_MAX);
         let (stop, stopped) = StopSignal::pair();
@@ -85,7 +90,7 @@ impl Serving {
             people: loaded.settings.engine.people.clone(),
             pid: nix::unistd::getpid().as_raw(),
             since: wall_clock::now(),
-            settings: settings_mark(loaded),
+            settings,
             wishes: wished,
             is_background,
             farewell: farewells,
@@ -139,10 +144,6 @@ pub(super) fn place(loaded: &Loaded) -> Place {
 /// By which settings an engine of ours runs.
 pub(super) fn settings_mark(loaded: &Loaded) -> SettingsMark {
     let path = &loaded.paths.config_file;
-    if loaded.settings.console.read_only {
-        let path = "the settings of a console that only looks, with which it ends";
-        return SettingsMark { path: Arc::from(path), digest: Arc::from("") };
-    }
     match std::fs::read(path) {
         Ok(text) => {
             let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -151,4 +152,13 @@ pub(super) fn settings_mark(loaded: &Loaded) -> SettingsMark {
         // Without a file everything is as it comes.
         Err(_) => SettingsMark { path: Arc::from(""), digest: Arc::from("") },
     }
+}
+
+/// The same of an engine that lives within a console.
+pub(super) fn console_mark(loaded: &Loaded) -> SettingsMark {
+    if loaded.settings.console.read_only {
+        let path = "the settings of a console that only looks, with which it ends";
+        return SettingsMark { path: Arc::from(path), digest: Arc::from("") };
+    }
+    settings_mark(loaded)
 }

@@ -5,7 +5,8 @@ use crate::app::picture;
 use crate::app::state::AppState;
 use crate::engine::ask::intent::Intent;
 use crate::engine::limits::WHEEL_ANSWER_MS;
-use crate::engine::model::{IncidentState, Role, RunState, RunStep, StepState, Wheel};
+use crate::engine::model::{IncidentState, Purpose, Role, RunState, RunStep, StepState, Wheel, WheelAsked};
+use crate::engine::snapshot::AutonomyMode;
 use crate::engine::snapshot::patches::Grouping;
 use crate::engine::snapshot::rollout::{KeptRollout, RolloutState, Soak, TargetState};
 use crate::views::people::{asks_for_wheel, drives_instead};
@@ -54,6 +55,9 @@ fn is_held_back(state: &AppState, info: &CommandInfo) -> bool {
     if !info.is_act() {
         return false;
     }
+    if state.snapshot.mode == AutonomyMode::Observe && is_refused_while_observing(info.command) {
+        return true;
+    }
     if !pulls && role.is_some_and(|role| role < least_role(info.command)) {
         return true;
     }
@@ -62,6 +66,34 @@ fn is_held_back(state: &AppState, info: &CommandInfo) -> bool {
         return !(info.is_written() || pulls && unheard.why.is_none());
     }
     !pulls && (state.ui.is_frozen || other_wheel(state).is_some() && is_for_the_driver(state, info.command, role))
+}
+
+/// True for what begins something, or steers what would.
+fn is_refused_while_observing(command: Command) -> bool {
+    match command {
+        Command::Approve
+        | Command::Skip
+        | Command::DryRun
+        | Command::Retry
+        | Command::RunFrom
+        | Command::Resume
+        | Command::EditRun
+        | Command::Undo
+        | Command::Probe
+        | Command::Happened
+        | Command::NotHappened
+        | Command::PlanRollout
+        | Command::ApproveRollout
+        | Command::HoldRollout
+        | Command::StopRollout
+        | Command::RollBack
+        | Command::SkipTarget
+        | Command::AnswerYes
+        | Command::AnswerNo
+        | Command::ShortenSoak => true,
+        // An end is never refused.
+        _ => false,
+    }
 }
 
 /// The least role that may give it.
@@ -124,7 +156,14 @@ fn is_asked_for(state: &AppState, command: Command) -> bool {
         Command::Freeze => state.ui.is_frozen,
         Command::Kill | Command::Policy => state.snapshot.kill.is_some(),
         Command::KeepWheel => is_asked(),
-        Command::Wheel => is_asked() || other_wheel(state).is_some(),
+        // One who waits for it already is told first.
+        Command::Wheel => {
+            let is_here = |name: &str| {
+                state.snapshot.present.iter().any(|here| here.name.as_ref() == name && here.role >= Role::Responder)
+            };
+            let is_before = |asked: &WheelAsked| asked.by != state.ui.me && is_here(&asked.by);
+            is_asked() || other_wheel(state).is_some_and(|wheel| !wheel.asked.as_ref().is_some_and(is_before))
+        }
         Command::TakeWheel => other_wheel(state).is_some_and(|wheel| {
             let has_waited = |at| state.snapshot.at.since_ms(at) >= WHEEL_ANSWER_MS;
             let is_unanswered =
@@ -133,8 +172,13 @@ fn is_asked_for(state: &AppState, command: Command) -> bool {
         }),
         Command::Happened | Command::NotHappened => matches!(step(), Some(StepState::Unknown { .. })),
         Command::Probe => {
-            let probe = |step: &RunStep| step.bound.spec.act().and_then(|act| act.repeat.probe()).is_some();
-            matches!(step(), Some(StepState::Unknown { .. })) && next_step(state).is_some_and(probe)
+            let probe = |step: &RunStep| {
+                let Some(repeat) = step.bound.spec.act().map(|act| &act.repeat) else { return false };
+                let was_undo = step.acts_begun().last().is_some_and(|begun| begun.purpose == Purpose::Undo);
+                repeat.probe().is_some() && (!was_undo || repeat.tells_undone())
+            };
+            let is_unknown = matches!(step(), Some(StepState::Unknown { .. }));
+            is_unknown && next_step(state).is_some_and(probe) && state.snapshot.kill.is_none()
         }
         Command::Retry => {
             let is_over = state.run().is_none_or(|run| run.state == RunState::Stopped);
@@ -166,7 +210,11 @@ fn is_of_use(state: &AppState, command: Command) -> bool {
             let is_denied = || step().is_some_and(|step| step.is_denied);
             is_active() && is_waiting() && !is_denied() || !is_open() && has_proposal
         }
-        Command::Skip => is_active() && is_waiting(),
+        Command::Skip => {
+            let is_watching =
+                |step: &RunStep| matches!(step.state, StepState::Watching { .. } | StepState::Elapsing { .. });
+            is_active() && (is_waiting() || step().is_some_and(is_watching))
+        }
         Command::DryRun => {
             let shows = |step: &RunStep| step.bound.spec.act().is_some_and(|act| act.dry_run.is_some());
             is_active() && is_waiting() && step().is_some_and(shows) && !is_killed()

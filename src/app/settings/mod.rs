@@ -255,8 +255,10 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
     for path in engine.paths_mut() {
         if starts_at_home(path) {
             let path = path.display().to_string();
-            let line = text.lines().zip(1..).find(|(line, _)| line.contains(&path)).map_or(0, |(_, number)| number);
-            let text = format!("`{path}` would be a folder called `~`; write the whole path");
+            let span = DeTable::parse(text).ok().and_then(|table| span_of_text(table.get_ref().values(), &path));
+            let line = line_of(text, span);
+            let first = path.split('/').next().unwrap_or_default();
+            let text = format!("`{path}` would begin with a folder called `{first}`; write the whole path");
             return Err(SettingsError::Invalid { file: file.to_owned(), line, text });
         }
     }
@@ -266,6 +268,16 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, SettingsError> {
 /// True for what only a shell would take for a home.
 fn starts_at_home(path: &Path) -> bool {
     path.components().next().is_some_and(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~"))
+}
+
+/// Where in the file a value is this text.
+fn span_of_text<'v>(values: impl IntoIterator<Item = &'v Spanned<DeValue<'v>>>, wanted: &str) -> Option<Range<usize>> {
+    values.into_iter().find_map(|value| match value.get_ref() {
+        DeValue::String(known) if known == wanted => Some(value.span()),
+        DeValue::Array(values) => span_of_text(values.iter(), wanted),
+        DeValue::Table(table) => span_of_text(table.values(), wanted),
+        _ => None,
+    })
 }
 
 /// Where in the file the value stands that is wrong.

@@ -255,4 +255,8 @@ fn relative_paths_are_read_from_the_folder_of_the_file_and_a_shells_home_is_refu
     std::fs::write(&file, "[attach]\n\nsocket = \"~/socket\"\n").unwrap();
     let refused = load(overrides(), &|_| None).unwrap_err().to_string();
     assert!(refused.contains("hypo.toml:3: `~/socket`") && refused.contains("whole path"), "{refused}");
+    // The value is meant, and not what else names it; and whatever the shell would make of it.
+    std::fs::write(&file, "# not ~backup/s\n[attach]\nsocket = \"\\u007ebackup/s\"\n").unwrap();
+    let refused = load(overrides(), &|_| None).unwrap_err().to_string();
+    assert!(refused.contains("hypo.toml:3: `~backup/s`") && refused.contains("called `~backup`"), "{refused}");
 }

@@ -325,22 +325,32 @@ fn is_overtaken(question: &Question, offered: &Offered, before: &Snapshot, now: 
         }
         Asked::Request(Request::Release { .. }) => before.kill != now.kill,
         Asked::Request(Request::ResetBreaker) => before.autonomy.breaker != now.autonomy.breaker,
-        Asked::Request(Request::HandOver { .. }) => false,
+        // These rest on nothing that an incident or its steps change.
+        Asked::Request(Request::HandOver { .. } | Request::ExceptPatch(_) | Request::WithdrawException { .. }) => false,
+        Asked::Request(Request::Rollout { .. }) => !question.offered.is_same_rollout(offered),
         Asked::Request(_) => question.offered != *offered,
     }
 }
 
-/// Takes the question back; what was typed at it is told, so that it need not be remembered.
+/// Takes the question back; what was typed at it is kept, so that it need not be remembered.
 fn withdraw(state: &mut AppState, now: Timestamp) {
-    let typed = match std::mem::take(&mut state.ui.overlay) {
-        Overlay::Confirm(Confirmation { typed, line: Some(_), .. }) if !typed.trim().is_empty() => {
-            format!("; you had typed: {typed}")
-        }
-        _ => String::new(),
-    };
+    if let Overlay::Confirm(Confirmation { typed, line: Some(_), .. }) = std::mem::take(&mut state.ui.overlay)
+        && !typed.trim().is_empty()
+    {
+        state.typed_last = typed;
+    }
     state.question = None;
     state.text_over = Some((now, TextOver::Withdrawn));
-    state.refuse(format!("what you were asked about has changed; nothing was done{typed}"));
+    state.refuse(withdrawn(state));
+}
+
+/// That a question was withdrawn, and how what was typed at it comes back.
+fn withdrawn(state: &AppState) -> String {
+    let back = match state.typed_last.as_str() {
+        "" => String::new(),
+        _ => format!("; asked again, {} brings back what you had typed", key_of(state, Command::PromptUp)),
+    };
+    format!("what you were asked about has changed; nothing was done{back}")
 }
 
 /// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever

@@ -11,8 +11,7 @@ use crate::app::palette::{Palette, pane_of};
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
-use crate::engine::request::Request;
-use crate::views::ui_state::{Overlay, RowKey, Written};
+use crate::views::ui_state::{Confirmation, Overlay, RowKey, Written};
 
 /// Characters that a line typed here may have.
 const LINE_CHARS_MAX: usize = 500;
@@ -28,7 +27,11 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
             state.ui.overlay = Overlay::Palette { input: String::new(), selected: 0 };
             find(state);
         }
-        Command::Help => toggle(state, Overlay::Help { selected: 0 }),
+        Command::Help => {
+            toggle(state, Overlay::Help { selected: 0 });
+            // Its own list begins at its first row, whatever the bottom line began with.
+            state.hint_commands.clear();
+        }
         Command::Evidence => toggle(state, Overlay::Evidence { hypothesis: chosen_hypothesis(state), offset: 0 }),
         Command::Why => why(state),
         Command::Habits => toggle(state, Overlay::Habits { offset: 0 }),
@@ -218,6 +221,7 @@ fn prompt_move(state: &mut AppState, by: isize) {
             state.list_mut().filter = state.filter_last.clone();
             settle_selection(state);
         }
+        Overlay::Confirm(_) if by < 0 => bring_back(state),
         Overlay::Note { .. } => {
             let key = if by < 0 { TextKey::Up } else { TextKey::Down };
             if let Some(note) = &mut state.note {
@@ -225,6 +229,15 @@ fn prompt_move(state: &mut AppState, by: isize) {
             }
         }
         _ => {}
+    }
+}
+
+/// What was typed at a question that was withdrawn is put where it is asked for again; what stands there is not lost by it.
+fn bring_back(state: &mut AppState) {
+    if let Overlay::Confirm(Confirmation { line: Some(_), typed, .. }) = &mut state.ui.overlay
+        && !state.typed_last.is_empty()
+    {
+        std::mem::swap(typed, &mut state.typed_last);
     }
 }
 
@@ -305,12 +318,11 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     if (0..ACT_KEY_INERT_MS).contains(&now.since_ms(question.at)) {
         return Vec::new();
     }
-    let asked = question.asked.clone();
+    let (asked, is_act) = (question.asked.clone(), question.is_act());
     if matches!(asked, Asked::Request(_)) && !state.is_question_whole {
         state.refuse("not all of the question is on the screen, so nothing was done; make the window larger");
         return Vec::new();
     }
-    let is_act = !matches!(asked, Asked::Leave | Asked::Request(Request::Kill { .. }));
     if let Some(reason) = unheard::unanswerable(state).filter(|_| is_act) {
         state.refuse(reason);
         return Vec::new();
@@ -326,6 +338,7 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
                 state.refuse(problem);
                 return Vec::new();
             }
+            state.typed_last.clear();
             vec![Effect::Request(request)]
         }
     }

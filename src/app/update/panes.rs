@@ -111,8 +111,13 @@ fn open(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         Overlay::None => {}
         Overlay::Help { selected } => {
             state.ui.overlay = Overlay::None;
-            let command = state.hint_commands.get(selected).copied();
-            return command.map(|command| super::give(state, command, now)).unwrap_or_default();
+            let Some(command) = state.hint_commands.get(selected).copied() else { return Vec::new() };
+            if command == Command::Kill && state.snapshot.kill.is_none() {
+                // Nothing asks before it, so that it takes a key of its own.
+                state.say(format!("{} stops everything, from anywhere", key_of(state, command)));
+                return Vec::new();
+            }
+            return super::give(state, command, now);
         }
         Overlay::Why { anomaly, .. } => {
             if let Some(id) = state.snapshot.anomaly(anomaly).and_then(|anomaly| anomaly.incident) {

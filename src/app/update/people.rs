@@ -77,8 +77,11 @@ pub(super) fn heed_asking(state: &mut AppState, before: &Snapshot, now: &Snapsho
     let was_asked = asks_for_wheel(before, &me);
     if let Some((run, by)) = asked.filter(|_| asked != was_asked) {
         let (give, keep) = (key_of(state, Command::Wheel), key_of(state, Command::KeepWheel));
-        let text = format!("{by} asks for the wheel of {run}; in Runbook {give} gives it, {keep} keeps it");
-        state.refuse(text);
+        let how = match state.ui.is_frozen {
+            true => format!("{} goes on, then in Runbook {give} gives it", key_of(state, Command::Freeze)),
+            false => format!("in Runbook {give} gives it"),
+        };
+        state.refuse(format!("{by} asks for the wheel of {run}; {how}, {keep} keeps it"));
     }
 }
 
@@ -88,7 +91,10 @@ pub(super) fn heed_meanwhile(state: &mut AppState, newest: &Snapshot) {
     heed_asking(state, &before, newest);
     let is_news = |kill: &&KillSwitch| state.snapshot.kill.as_ref() != Some(*kill);
     let killed = newest.kill.as_ref().filter(is_news).map(|kill| format!("{} pulled the kill switch", kill.by));
-    let asked = asks_for_wheel(newest, &state.ui.me).map(|(run, by)| format!("{by} asks for the wheel of {run}"));
+    // What was asked before is on the frozen screen.
+    let asked = asks_for_wheel(newest, &state.ui.me)
+        .filter(|asked| asks_for_wheel(&state.snapshot, &state.ui.me).as_ref() != Some(asked))
+        .map(|(run, by)| format!("{by} asks for the wheel of {run}"));
     state.ui.meanwhile = killed.or(asked).map(Into::into);
 }
 

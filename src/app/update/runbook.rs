@@ -23,7 +23,8 @@ pub(super) fn give(state: &mut AppState, command: Command, now: Timestamp) -> Ve
     if command == Command::ResetBreaker {
         return reset_breaker(state, now);
     }
-    if state.snapshot.mode == AutonomyMode::Observe {
+    // What runs all the same, begun before the mode was this one, may be ended.
+    if state.snapshot.mode == AutonomyMode::Observe && command != Command::Stop {
         state.refuse("the mode is OBSERVE: nothing is done from here; `mode` under [policy] decides");
         return Vec::new();
     }

@@ -18,8 +18,7 @@ pub(super) fn take(state: &mut AppState, link: Link, heard_at: Timestamp) {
         }
         Link::Started => {
             (state.unheard_since, state.ui.unheard) = (None, None);
-            return state
-                .say("the engine had died and was started again; steps that ran then are unknown until looked at");
+            return state.say("another engine runs than before; steps that ran then are unknown until looked at");
         }
         Link::Silent => None,
         Link::Lost(why) => Some(why),

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
 use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{BACKED_UP, ENDS, Greeting, Hello, HelloProblem, Says, Wants};
+use super::hello::{BACKED_UP, ENDING, ENDS, Greeting, Hello, HelloProblem, Says, Wants};
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
 use super::people::{Peer, Stranger};
 use super::server::{Farewell, Seat, Served, Wish};
@@ -65,7 +65,7 @@ pub(super) enum Parting {
     #[error("{CONSOLES_MAX} consoles are attached, and more are not taken; leave one of them")]
     NoSeat,
     /// It ends.
-    #[error("the engine is ending ({why}); join again once it has ended")]
+    #[error("{ENDING} ({why}); join again once it has ended")]
     Ending {
         /// Why.
         why: Arc<str>,

@@ -25,6 +25,8 @@ use made::Line;
 pub const BACKED_UP: &str = "backed up: ";
 /// How the text begins by which an engine says that it ends.
 pub const ENDS: &str = "the engine ends";
+/// How the text begins by which an engine that ends lets nobody in.
+pub const ENDING: &str = "the engine is ending";
 /// How every line begins, with the number of its form.
 const START: [&str; 3] = ["hypo", "attach", "1"];
 /// Bytes of a version or of a role's name.

@@ -149,12 +149,14 @@ impl Place {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
     }
 
-    /// Whose the folder of the socket is, or the nearest one above it that is there; `None` where it is ours, or for everybody.
+    /// Whose the folder of the socket is; `None` where it is ours, or for everybody. Where it is not there the nearest one above it says
+    /// whether we could make it, and not whose it will be: that of a service comes and goes with it.
     #[must_use]
     pub fn other_owner(&self) -> Option<String> {
-        let facts = self.parent().ancestors().find_map(|folder| folder.metadata().ok())?;
+        let (folder, facts) = self.parent().ancestors().find_map(|folder| Some((folder, folder.metadata().ok()?)))?;
         let is_for_all = facts.mode() & 0o1002 == 0o1002;
-        (facts.uid() != getuid().as_raw() && !is_for_all).then(|| user_name(facts.uid()))
+        let name = || if folder == self.parent() { user_name(facts.uid()) } else { "a service".to_owned() };
+        (facts.uid() != getuid().as_raw() && !is_for_all).then(name)
     }
 
     /// Which file the socket is at this moment.

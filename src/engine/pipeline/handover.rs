@@ -23,10 +23,10 @@ impl Engine {
         if to.is_empty() {
             return Err("a handover needs a name; say who takes over".to_owned());
         }
-        let (to, doubt) = match self.known_person(to) {
-            Some(known) => (known, String::new()),
-            None => (Arc::from(to), self.never_here(to)),
-        };
+        if to == by.as_ref() {
+            return Err(format!("{to} is you; hand over to somebody else"));
+        }
+        let to = self.known_person(to)?;
         if to == *by {
             return Err(format!("{to} is you; hand over to somebody else"));
         }
@@ -55,26 +55,31 @@ impl Engine {
             .chain(runs.iter().map(|run| format!("the wheel of {run}")))
             .collect();
         let what = if names.is_empty() { "nothing was open".to_owned() } else { names.join(", ") };
-        let text = format!("handed over to {to}: {what}{doubt}");
+        let text = format!("handed over to {to}: {what}");
         let logged = if note.trim().is_empty() { text.clone() } else { format!("{text}; {}", note.trim()) };
         self.record(turn, AuditKind::Operator, by, About::default(), &logged);
         self.has_changed = true;
         Ok(text)
     }
 
-    /// The person of this name who is here or was lately, as they are called; case aside, for that is a slip of the hand.
-    pub(super) fn known_person(&self, name: &str) -> Option<Arc<str>> {
-        let exact = self.people_known().find(|known| known.as_ref() == name);
-        exact.or_else(|| self.people_known().find(|known| known.eq_ignore_ascii_case(name))).map(Arc::clone)
+    /// The person of this name, as they are called, who is here, was here lately or stands under `[people]`; case aside, for that is
+    /// a slip of the hand. Nobody else is given anything: what is a stranger's by a slip is nobody's.
+    ///
+    /// # Errors
+    /// Who may be meant, where nobody is called so.
+    pub(super) fn known_person(&self, name: &str) -> Result<Arc<str>, String> {
+        let exact = self.people_known().find(|known| *known == name);
+        let known = exact.or_else(|| self.people_known().find(|known| known.eq_ignore_ascii_case(name)));
+        known.map(Arc::from).ok_or_else(|| {
+            format!(
+                "nobody called {name} was seen here so far or is named under [people]{}; nothing was done",
+                suggestion(name, self.people_known())
+            )
+        })
     }
 
-    fn people_known(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.present.iter().map(|here| &here.name).chain(self.last_here.keys())
-    }
-
-    /// That nobody of this name was seen here, and who may be meant.
-    fn never_here(&self, name: &str) -> String {
-        let meant = suggestion(name, self.people_known().map(AsRef::as_ref));
-        format!("; nobody called {name} was seen here so far{meant}")
+    fn people_known(&self) -> impl Iterator<Item = &str> {
+        let seen = self.present.iter().map(|here| &here.name).chain(self.last_here.keys()).map(AsRef::as_ref);
+        seen.chain(self.settings.people.named_to_act())
     }
 }

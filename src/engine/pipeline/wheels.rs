@@ -115,7 +115,8 @@ impl Engine {
             Request::AskWheel { .. } => self.wheels.ask(*run, &person.name, &is_there, turn.now),
             Request::TakeWheel { .. } => self.wheels.take(*run, person, &is_there, turn.now),
             Request::GiveWheel { to, .. } => {
-                let to = &self.known_person(to).unwrap_or_else(|| Arc::clone(to));
+                // Without a name it is whoever asked.
+                let to = &if to.is_empty() { Arc::clone(to) } else { self.known_person(to)? };
                 let is_here = |here: &&Present| here.name == *to;
                 if present.iter().any(|here| is_here(&here)) && !is_there(to) {
                     return Err(format!("{to} only looks on, and cannot drive {run}; give the wheel to somebody else"));

@@ -24,6 +24,12 @@ pub struct PeopleSettings {
 }
 
 impl PeopleSettings {
+    /// Everybody who is named with a role by which something can be theirs; who is in a group only the system knows.
+    pub fn named_to_act(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.responder, &self.commander, &self.admin].into_iter().flatten().map(String::as_str);
+        names.filter(|name| !name.starts_with('@'))
+    }
+
     /// The role of a user in these groups; `None` is not let in.
     #[must_use]
     pub fn role_of(&self, name: &str, groups: &[String]) -> Option<Role> {
