@@ -150,11 +150,13 @@ fn check_size(store: &Store, settings: &StoreSettings) -> Check {
     };
     let path = store.path().display();
     let text = format!("{path} opens; {} of {} MiB", bytes >> 20, settings.size_max_mib);
+    let log = check_log(store.path(), text);
     match store.is_large(settings) {
-        Ok(true) => {
-            Check { is_fine: false, text: format!("{text}: what is over goes sooner; raise size_max_mib in [store]") }
+        Ok(true) if log.is_fine => {
+            let text = format!("{}: what is over goes sooner; raise size_max_mib in [store]", log.text);
+            Check { is_fine: false, text }
         }
-        Ok(false) => check_log(store.path(), text),
+        Ok(_) => log,
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::audit_file::AuditFile;
 use super::audit_going::GoingRule;
+use super::audit_segments::Segments;
 use super::*;
 use crate::engine::audit::head::{End, Head, SigningKey};
 use crate::engine::audit::letting_go;
@@ -65,7 +66,7 @@ impl Log {
     }
 }
 
-fn opened(folder: &Path, known: Option<&AuditEntry>) -> audit_file::Opened {
+fn opened(folder: &Path, known: Option<&AuditEntry>) -> audit_opening::Opened {
     let mut opened = AuditFile::open(folder, known, known.map_or(0, |entry| entry.sequence)).unwrap();
     opened.log.seal_bytes = SEAL_BYTES;
     opened
@@ -74,6 +75,11 @@ fn opened(folder: &Path, known: Option<&AuditEntry>) -> audit_file::Opened {
 fn found(folder: &Path, kept_elsewhere: &[Head]) -> Vec<(u64, FindingKind)> {
     let verdict = audit_file::check(folder, kept_elsewhere).unwrap();
     verdict.findings.iter().map(|finding| (finding.sequence, finding.kind)).collect()
+}
+
+/// The last entry that was let go.
+fn anchored(folder: &Path) -> Option<End> {
+    Segments::list(folder).unwrap().anchor.unwrap().map(|anchor| anchor.end)
 }
 
 /// The sealed logs, in order, with the numbers of their first and last entries.
@@ -224,7 +230,7 @@ fn the_oldest_go_after_the_log_said_so_and_the_rest_proves_itself() {
     let left = audit_file::bytes(log.folder.path()).unwrap();
     assert!(left < 9_000, "{left} bytes are left");
     assert_eq!(log.found(), []);
-    assert_eq!(audit_file::anchor(log.folder.path()).unwrap().unwrap().end, end);
+    assert_eq!(anchored(log.folder.path()).unwrap(), end);
     log.file = opened(log.folder.path(), Some(&log.last)).log;
     log.append(9);
     assert_eq!(log.found(), []);
@@ -385,7 +391,7 @@ proptest! {
             }
         }
         let folder = log.folder.path();
-        let begins = audit_file::anchor(folder).unwrap().map_or(1, |anchor| anchor.end.sequence + 1);
+        let begins = anchored(folder).map_or(1, |end| end.sequence + 1);
         let verdict = audit_file::check(folder, &[]).unwrap();
         prop_assert!(verdict.is_whole(), "{:?}", verdict.findings);
         prop_assert_eq!((verdict.entries, verdict.last), (log.last.sequence + 1 - begins, log.last.sequence));
