@@ -388,3 +388,6 @@ impl<'s> Console<'s> {
         self.asked.insert(n, handle);
     }
 }
+
+#[cfg(test)]
+mod tests;

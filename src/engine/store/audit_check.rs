@@ -67,7 +67,7 @@ pub fn head(folder: &Path) -> Result<Option<Head>, String> {
 }
 
 /// All files of a log, open, as of one moment.
-struct Files {
+pub(super) struct Files {
     anchor: Result<Option<Head>, String>,
     begins_after: Start,
     sealed: Vec<(Sealed, Result<Head, String>, File)>,
@@ -77,7 +77,7 @@ struct Files {
 impl Files {
     /// The open one first, by `open_log`: where it is sealed meanwhile, it is found among the others, and looked for anew, as what the
     /// next one says of those that go is not known then.
-    fn open(open_log: &dyn Fn() -> io::Result<Option<File>>, folder: &Path) -> io::Result<Self> {
+    pub(super) fn open(open_log: &dyn Fn() -> io::Result<Option<File>>, folder: &Path) -> io::Result<Self> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -104,7 +104,7 @@ impl Files {
         }
     }
 
-    fn read(self, points: &[Point], take: &mut dyn FnMut(&Link)) -> io::Result<Verdict> {
+    pub(super) fn read(self, points: &[Point], take: &mut dyn FnMut(&Link)) -> io::Result<Verdict> {
         let mut reading = Reading::new(&self.begins_after, points);
         let mut take = |link: &Link, _: u64| take(link);
         for (sealed, head, file) in self.sealed {
