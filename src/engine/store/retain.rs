@@ -86,7 +86,7 @@ struct Split {
 }
 
 impl Split {
-    fn need(&mut self, incident: Relative) {
+    fn need(&mut self, incident: &Relative) {
         self.needed.extend([Some(incident.id), incident.split_from].into_iter().flatten());
         self.changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
     }
@@ -282,7 +282,7 @@ impl Store {
             let Ok(Record::Incident(incident)) = schema::decode(TreeName::Incidents, &key, &value) else { continue };
             let stays = stay(&incident);
             let relative = Relative::from(incident);
-            if stays { split.need(relative) } else { others.push(relative) }
+            if stays { split.need(&relative) } else { others.push(relative) }
         }
         // What became a part of one that stays, and what one that stays was split from, counts for it: acts are counted over them.
         loop {
@@ -294,7 +294,7 @@ impl Store {
             if needed.is_empty() {
                 break;
             }
-            needed.into_iter().for_each(|relative| split.need(relative));
+            needed.iter().for_each(|relative| split.need(relative));
         }
         split.gone = others.iter().map(|it| it.id).collect();
         Ok(split)
