@@ -50,12 +50,12 @@ fn verify(folder: &Path, arguments: &AuditVerifyArguments) -> Result<Exit, Failu
     if arguments.json {
         output::json(&Proof { is_whole: verdict.is_whole(), verdict: &verdict, head: own.as_ref() })?;
     } else {
-        tell(folder, &verdict, own.as_ref())?;
+        tell(&folder.join(LOG_FILE), &verdict, own.as_ref())?;
     }
     Ok(if verdict.is_whole() { Exit::Done } else { Exit::Found })
 }
 
-fn tell(folder: &Path, verdict: &Verdict, own: Option<&Head>) -> Result<(), Failure> {
+fn tell(log: &Path, verdict: &Verdict, own: Option<&Head>) -> Result<(), Failure> {
     for finding in &verdict.findings {
         output::line(&finding.text)?;
     }
@@ -63,13 +63,9 @@ fn tell(folder: &Path, verdict: &Verdict, own: Option<&Head>) -> Result<(), Fail
     if unsaid > 0 {
         output::line(&format!("and {unsaid} more"))?;
     }
-    if let Ok(Some(anchor)) = audit_file::anchor(folder) {
-        output::line(&format!(
-            "entries up to {} were let go, as the log says; it begins after them",
-            anchor.end.sequence
-        ))?;
+    if verdict.let_go > 0 {
+        output::line(&format!("entries up to {} were let go, as the log says; it begins after them", verdict.let_go))?;
     }
-    let log = folder.join(LOG_FILE);
     if !verdict.is_whole() {
         output::line(&format!("{}: NOT whole, {} findings", log.display(), verdict.finding_count))?;
         return Ok(());

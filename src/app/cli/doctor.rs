@@ -150,11 +150,13 @@ fn check_size(store: &Store, settings: &StoreSettings) -> Check {
     };
     let path = store.path().display();
     let text = format!("{path} opens; {} of {} MiB", bytes >> 20, settings.size_max_mib);
+    let log = check_log(store.path(), text);
     match store.is_large(settings) {
-        Ok(true) => {
-            Check { is_fine: false, text: format!("{text}: what is over goes sooner; raise size_max_mib in [store]") }
+        Ok(true) if log.is_fine => {
+            let text = format!("{}: what is over goes sooner; raise size_max_mib in [store]", log.text);
+            Check { is_fine: false, text }
         }
-        Ok(false) => check_log(store.path(), text),
+        Ok(_) => log,
         Err(problem) => Check { is_fine: false, text: problem.to_string() },
     }
 }
@@ -264,4 +266,31 @@ fn print(diagnosis: &Diagnosis) -> std::io::Result<()> {
     let model = &diagnosis.model;
     output::line(&format!("{}model          {}", mark(model.is_fine), model.text))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::engine::clock::Timestamp;
+    use crate::engine::job::Record;
+    use crate::engine::model::{AuditEntry, AuditKind};
+
+    #[test]
+    fn a_large_store_does_not_hide_a_log_that_is_not_whole() {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (kind, by, text) = (AuditKind::Intent, Arc::from("ana"), Arc::from("$ restart"));
+        let entry = AuditEntry { sequence: 1, at: Timestamp(7), kind, by, incident: None, run: None, text };
+        store.write(&[Record::Audit(entry), Record::Templates(vec![7; 2 << 20])], true).unwrap();
+        let settings = StoreSettings { size_max_mib: 1, ..StoreSettings::default() };
+        let check = check_size(&store, &settings);
+        assert!(!check.is_fine && check.text.contains("raise size_max_mib"), "{}", check.text);
+        let log = folder.path().join(audit_file::LOG_FILE);
+        std::fs::write(&log, std::fs::read_to_string(&log).unwrap().replace("restart", "reboot")).unwrap();
+        let check = check_size(&store, &settings);
+        assert!(!check.is_fine && check.text.contains("the audit log is not whole"), "{}", check.text);
+    }
 }

@@ -282,7 +282,17 @@ impl<'s> Console<'s> {
             };
             match turn {
                 Turn::Left => return Ok(()),
-                Turn::Unheard => return Err(Parting::Unheard),
+                // What lies unread was said in time: it was this engine that did not listen.
+                Turn::Unheard => match timeout(Duration::ZERO, incoming.frame()).await {
+                    Err(_) => return Err(Parting::Unheard),
+                    Ok(frame) => match frame? {
+                        None => return Ok(()),
+                        Some(frame) => {
+                            heard_at = Instant::now();
+                            self.hear(FromConsole::read(&frame)?).await?;
+                        }
+                    },
+                },
                 Turn::Heard(heard) => {
                     heard_at = Instant::now();
                     self.hear(heard).await?;
@@ -376,3 +386,6 @@ impl<'s> Console<'s> {
         self.asked.insert(n, handle);
     }
 }
+
+#[cfg(test)]
+mod tests;

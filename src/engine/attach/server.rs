@@ -84,7 +84,7 @@ impl Attendance {
     }
 
     /// A seat, where there is one.
-    fn seat(self: &Arc<Self>) -> Option<Seat> {
+    pub(super) fn seat(self: &Arc<Self>) -> Option<Seat> {
         let taken = self.count.fetch_add(1, Ordering::Relaxed);
         let seat =
             Seat { attendance: Arc::clone(self), session: self.next_session.fetch_add(1, Ordering::Relaxed) + 1 };

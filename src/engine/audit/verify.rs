@@ -44,6 +44,8 @@ pub enum FindingKind {
     CutOff,
     /// The last line is cut off within.
     Torn,
+    /// A file cannot be read on.
+    Unreadable,
     /// The head is not there, cannot be read, or is not signed by its key.
     Head,
     /// The log does not contain the head that it is held against.
@@ -57,6 +59,8 @@ pub enum FindingKind {
 pub struct Verdict {
     /// Intact entries.
     pub entries: u64,
+    /// Number of the last entry that was let go, where the log says so; 0 where none was.
+    pub let_go: u64,
     /// Number of the last intact entry; 0 where there is none.
     pub last: u64,
     /// Its hash.
@@ -242,6 +246,15 @@ impl<'a> Reading<'a> {
                 None => self.torn(),
             }
         }
+    }
+
+    /// Notes that this file cannot be read on.
+    pub fn break_off(&mut self, name: &str, problem: &std::io::Error) {
+        if self.file.as_deref() != Some(name) {
+            (self.file, self.lines) = (Some(name.to_owned()), 0);
+        }
+        let text = format!("{}: it cannot be read on: {problem}", self.place(self.lines + 1));
+        self.find(self.lines + 1, self.verdict.last + 1, FindingKind::Unreadable, text);
     }
 
     /// Holds the sealed file that was read against its signed end.

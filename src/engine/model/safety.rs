@@ -85,6 +85,11 @@ pub struct Safety {
     pub shadow: BTreeMap<ActionKind, ShadowRecord>,
 }
 
+impl Safety {
+    /// Under which name it is kept.
+    pub const SETTING: &str = "safety";
+}
+
 /// What holds acts back that would begin by themselves, for the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AutonomyStatus {

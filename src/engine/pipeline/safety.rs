@@ -13,12 +13,10 @@ use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
 use crate::engine::job::Record;
 use crate::engine::model::{
-    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Proposal, Purpose, Run, RunId, StepState,
+    ActionKind, AuditKind, AutonomyStatus, Incident, IncidentId, KillSwitch, Proposal, Purpose, Run, RunId, Safety,
+    StepState,
 };
 use crate::engine::request::Request;
-
-/// Under which name it is kept.
-const SETTING: &str = "safety";
 
 /// What the engine would have done with the act that is offered.
 pub(super) struct Trial {
@@ -28,7 +26,7 @@ pub(super) struct Trial {
 
 impl Engine {
     pub(super) fn restore_safety(&mut self, name: &str, value: &str) -> bool {
-        if name != SETTING {
+        if name != Safety::SETTING {
             return false;
         }
         match serde_json::from_str(value) {
@@ -52,7 +50,7 @@ impl Engine {
     fn keep_safety(&self, turn: &mut Turn) {
         // Plain data: it always has a text.
         let value = serde_json::to_string(&self.safety).unwrap_or_default();
-        turn.keep(Record::Setting { name: SETTING.to_owned(), value });
+        turn.keep(Record::Setting { name: Safety::SETTING.to_owned(), value });
     }
 
     pub(super) fn change_safety(

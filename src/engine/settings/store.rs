@@ -7,6 +7,8 @@ use crate::engine::clock::DAY_MS;
 
 /// Least room: with less the store would be written anew all the time, and to no avail.
 const SIZE_MIN_MIB: u64 = 64;
+/// How long things are kept where nothing says so.
+const KEPT_MS: i64 = 400 * DAY_MS;
 /// The audit log's part of the room.
 const LOG_SHARE: u64 = 4;
 
@@ -16,7 +18,8 @@ const LOG_SHARE: u64 = 4;
 pub struct StoreSettings {
     /// Incidents that are over, with all that belongs to them, and everything else that is over, are kept this long.
     pub keep: Span,
-    /// Entries of the audit log are kept this long; as long as everything else where it is absent.
+    /// Entries of the audit log are kept this long; where it is absent as long as everything else, and for 400 days at least: who lets
+    /// the rest go soon has not said so of the log.
     pub keep_audit: Option<KeepAudit>,
     /// Room on disk, in MiB; the audit log's part of it is a quarter. From three quarters of the rest on what is over goes sooner, the
     /// oldest first.
@@ -35,7 +38,7 @@ pub enum KeepAudit {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { keep: Span(400 * DAY_MS), keep_audit: None, size_max_mib: 2_048 }
+        Self { keep: Span(KEPT_MS), keep_audit: None, size_max_mib: 2_048 }
     }
 }
 
@@ -62,7 +65,7 @@ impl StoreSettings {
     #[must_use]
     pub fn audit_kept(&self) -> Option<Span> {
         match self.keep_audit {
-            None => Some(self.keep),
+            None => Some(Span(self.keep.0.max(KEPT_MS))),
             Some(KeepAudit::For(span)) => Some(span),
             Some(KeepAudit::Forever) => None,
         }
@@ -108,7 +111,9 @@ mod tests {
     #[test]
     fn the_log_is_kept_as_long_as_the_rest_unless_it_says_otherwise() {
         let days = |count: i64| Some(Span(count * DAY_MS));
-        assert_eq!(read(r#"{"keep":"30d"}"#).unwrap().audit_kept(), days(30));
+        assert_eq!(read(r#"{"keep":"30d"}"#).unwrap().audit_kept(), days(400), "nothing was said of the log");
+        assert_eq!(read(r#"{"keep":"500d"}"#).unwrap().audit_kept(), days(500));
+        assert_eq!(read(r#"{"keep":"30d","keep_audit":"30d"}"#).unwrap().audit_kept(), days(30));
         assert_eq!(read(r#"{"keep":"30d","keep_audit":"700d"}"#).unwrap().audit_kept(), days(700));
         let forever = read(r#"{"keep_audit":"forever"}"#).unwrap();
         assert_eq!(forever.audit_kept(), None);

@@ -25,12 +25,13 @@ pub fn check(folder: &Path, kept_elsewhere: &[Head]) -> io::Result<Verdict> {
     // Before the log: one who writes meanwhile appends to it.
     let head = head(folder);
     points.extend(head.as_ref().ok().and_then(Option::as_ref).map(Point::end));
-    let files = Files::open(folder)?;
+    let files = Files::open(&|| open_file(folder), folder)?;
     let anchor = files.anchor.as_ref().ok().and_then(Option::as_ref).map(|head| head.end.clone());
     let mut is_told = false;
     let mut verdict = files.read(&points, &mut |link| {
         is_told |= anchor.as_ref().is_some_and(|end| letting_go::is_told_by(&link.entry, end));
     })?;
+    verdict.let_go = anchor.as_ref().filter(|_| is_told).map_or(0, |end| end.sequence);
     if let Some(end) = anchor.filter(|_| !is_told) {
         let why = format!("entries up to {} are gone, and the log does not say that they were let go", end.sequence);
         verdict.miss_up_to(end.sequence, &why);
@@ -50,7 +51,7 @@ pub fn check(folder: &Path, kept_elsewhere: &[Head]) -> io::Result<Verdict> {
 /// # Errors
 /// When it cannot be read.
 pub fn read(folder: &Path, take: &mut dyn FnMut(&AuditEntry)) -> io::Result<Verdict> {
-    Files::open(folder)?.read(&[], &mut |link| take(&link.entry))
+    Files::open(&|| open_file(folder), folder)?.read(&[], &mut |link| take(&link.entry))
 }
 
 /// The signed end in `folder`; `None` where there is none.
@@ -65,16 +66,8 @@ pub fn head(folder: &Path) -> Result<Option<Head>, String> {
     }
 }
 
-/// The last of the entries that were let go, signed; `None` where all are there.
-///
-/// # Errors
-/// When it cannot be read, or proves nothing.
-pub fn anchor(folder: &Path) -> Result<Option<Head>, String> {
-    Segments::list(folder).map_err(|problem| problem.to_string())?.anchor
-}
-
 /// All files of a log, open, as of one moment.
-struct Files {
+pub(super) struct Files {
     anchor: Result<Option<Head>, String>,
     begins_after: Start,
     sealed: Vec<(Sealed, Result<Head, String>, File)>,
@@ -82,16 +75,13 @@ struct Files {
 }
 
 impl Files {
-    /// The open one first: where it is sealed meanwhile, it is found among the others.
-    fn open(folder: &Path) -> io::Result<Self> {
+    /// The open one first, by `open_log`: where it is sealed meanwhile, it is found among the others, and looked for anew, as what the
+    /// next one says of those that go is not known then.
+    pub(super) fn open(open_log: &dyn Fn() -> io::Result<Option<File>>, folder: &Path) -> io::Result<Self> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let open = match File::open(folder.join(LOG_FILE)) {
-                Ok(file) => Some(file),
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
-                Err(problem) => return Err(problem),
-            };
+            let open = open_log()?;
             let segments = Segments::list(folder)?;
             let begins_after = Start::after(&segments.begins_after());
             // The log after its end, which goes after it.
@@ -104,6 +94,9 @@ impl Files {
                 Err(problem) => return Err(problem),
                 Ok(sealed) => {
                     let is_sealed = open.as_ref().map_or(Ok(false), |open| is_among(open, &sealed))?;
+                    if is_sealed && attempts < ATTEMPTS {
+                        continue;
+                    }
                     let open = open.filter(|_| !is_sealed);
                     return Ok(Self { anchor: segments.anchor, begins_after, sealed, open });
                 }
@@ -111,7 +104,7 @@ impl Files {
         }
     }
 
-    fn read(self, points: &[Point], take: &mut dyn FnMut(&Link)) -> io::Result<Verdict> {
+    pub(super) fn read(self, points: &[Point], take: &mut dyn FnMut(&Link)) -> io::Result<Verdict> {
         let mut reading = Reading::new(&self.begins_after, points);
         let mut take = |link: &Link, _: u64| take(link);
         for (sealed, head, file) in self.sealed {
@@ -127,6 +120,14 @@ impl Files {
             verdict.doubt_head(&problem);
         }
         Ok(verdict)
+    }
+}
+
+fn open_file(folder: &Path) -> io::Result<Option<File>> {
+    match File::open(folder.join(LOG_FILE)) {
+        Ok(file) => Ok(Some(file)),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
     }
 }
 

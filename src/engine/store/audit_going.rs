@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::iter::once;
 
 use super::audit_file::AuditFile;
-use super::audit_segments::Sealed;
 use super::set_aside::bytes_below;
 use crate::engine::audit::head::End;
 use crate::engine::audit::verify::{Reading, Start};
@@ -34,6 +34,11 @@ pub(super) struct GoingRule {
     pub(super) bytes_max: u64,
 }
 
+/// Why nothing goes from here on: it is for a person to look at.
+fn stay(why: &str) {
+    tracing::warn!("nothing more of the audit log is let go, as it is not whole: {why}; `hypo audit verify` shows all");
+}
+
 impl AuditFile {
     /// The last of the sealed entries that may go by `rule`, none of which `is_needed`; they go once the log says so in the words of
     /// `audit::letting_go`.
@@ -43,35 +48,59 @@ impl AuditFile {
         is_needed: &dyn Fn(&AuditEntry) -> bool,
     ) -> io::Result<Option<End>> {
         let mut bytes = self.segments.bytes()? + self.end.bytes;
-        let mut last = None;
-        for one in self.segments.sealed.iter().take(LOOKS_MAX) {
-            // One that proves nothing is for a person to look at.
-            let Ok(head) = one.head() else { break };
+        let (mut before, mut last) = (self.segments.begins_after(), None);
+        for (index, one) in self.segments.sealed.iter().take(LOOKS_MAX).enumerate() {
+            let name = one.name();
+            let head = match one.head() {
+                Ok(head) => head,
+                Err(problem) => {
+                    stay(&format!("the end of {name}: {problem}"));
+                    break;
+                }
+            };
+            let at = self.written_before(index);
             let left = bytes.saturating_sub(bytes_below(one.log())?);
             // One of a time when nothing was sealed may be most of the log: that goes by its age alone.
-            let is_for_room =
-                bytes > rule.bytes_max && left >= rule.bytes_max / 2 && head.end.at < rule.before_for_room;
-            if head.end.at >= rule.before && !is_for_room {
+            let is_for_room = bytes > rule.bytes_max && left >= rule.bytes_max / 2 && at < rule.before_for_room;
+            if at >= rule.before && !is_for_room {
                 break;
             }
             let mut is_one_needed = false;
             let mut file = BufReader::with_capacity(1 << 16, File::open(one.log())?);
-            let mut reading = Reading::new(&Start::genesis(), &[]);
-            reading.read(None, &mut file, &mut |link, _| is_one_needed |= is_needed(&link.entry))?;
+            let mut reading = Reading::new(&Start::after(&before), &[]);
+            reading.read(Some(&name), &mut file, &mut |link, _| is_one_needed |= is_needed(&link.entry))?;
+            before = head.end.clone();
+            reading.seal(&Ok(head));
+            // What it is not whole by would be gone with it, and what was needed in it cannot be told.
+            if let Some(finding) = reading.end().findings.first() {
+                stay(&finding.text);
+                break;
+            }
             if is_one_needed {
                 break;
             }
             bytes = left;
-            last = Some(head.end);
+            last = Some(before.clone());
         }
         self.going = last.clone().map(|end| Going { end, is_told: false });
         Ok(last)
     }
 
-    /// True where [`Self::propose`] may find something.
+    /// True where [`Self::propose`] may find something, or has to say why it does not.
     pub(super) fn has_old(&self, rule: &GoingRule) -> bool {
-        let Some(Ok(oldest)) = self.segments.sealed.first().map(Sealed::head) else { return false };
-        oldest.end.at < rule.before.max(rule.before_for_room)
+        let Some(oldest) = self.segments.sealed.first() else { return false };
+        oldest.head().is_err() || self.written_before(0) < rule.before.max(rule.before_for_room)
+    }
+
+    /// Until when the entries of that sealed file were written. What comes after it is younger, so that an entry of a clock that was
+    /// ahead does not make it young; nor does one of a clock that was behind make it old.
+    fn written_before(&self, index: usize) -> Timestamp {
+        let heads = self.segments.sealed.iter().filter_map(|one| one.head().ok()).map(|head| head.end.at);
+        let times: Vec<Timestamp> = once(self.segments.begins_after().at).chain(heads).chain([self.end.at]).collect();
+        // One that is before the one before it, which is not after the next one, is of a clock that was behind.
+        let is_right = |three: &&[Timestamp]| !matches!(three, [before, it, next] if it < before && before <= next);
+        let after = times.windows(3).skip(index).filter(is_right).filter_map(|three| three.get(1));
+        after.fold(self.end.at, |least, at| least.min(*at))
     }
 
     /// Lets go of what the log says is to go. The order is: the entry, the anchor, the files; whatever is left of it is done later.
@@ -79,7 +108,12 @@ impl AuditFile {
         let Some(Going { end, .. }) = self.going.as_ref().filter(|going| going.is_told) else { return };
         match self.segments.let_go(self.key.sign_anchor(end.clone())) {
             Ok(()) => self.going = None,
-            Err(problem) => tracing::warn!("the oldest part of the audit log stays where it is: {problem}"),
+            Err(problem) => {
+                return tracing::warn!("the oldest part of the audit log stays where it is: {problem}");
+            }
+        }
+        if let Err(problem) = self.segments.remove_left() {
+            tracing::warn!("a part of the audit log that was let go is still there: {problem}");
         }
     }
 }

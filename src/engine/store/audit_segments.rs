@@ -1,6 +1,7 @@
 //! The audit log's sealed files, in the folder `audit` beside the open one: named by their first entry, each with its signed
 //! end, and never written to again. The oldest go as a whole, up to an entry that the signed anchor names.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,12 +31,6 @@ impl Sealed {
     /// The one that begins with this entry.
     fn beginning_with(folder: &Path, first: u64) -> Self {
         Self { first, log: folder.join(FOLDER).join(format!("{first:0DIGITS$}.jsonl")) }
-    }
-
-    fn of(path: PathBuf) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-        let first = Some(name).filter(|name| is_number(name))?.parse().ok()?;
-        Some(Self { first, log: path })
     }
 
     /// Where it is.
@@ -77,18 +72,24 @@ pub(super) struct Segments {
     /// The last of the entries that were let go, signed.
     pub(super) anchor: Result<Option<Head>, String>,
     pub(super) sealed: Vec<Sealed>,
-    /// What is still there of those that were let go.
+    /// What is still there of those that were let go, be it the signed end alone.
     left: Vec<Sealed>,
 }
 
 impl Segments {
     /// Those in the store's folder.
     pub(super) fn list(folder: &Path) -> io::Result<Self> {
-        let found: Vec<Sealed> = entries(&folder.join(FOLDER))?.into_iter().filter_map(Sealed::of).collect();
+        let found = entries(&folder.join(FOLDER))?;
         // After the files: whoever lets some go meanwhile replaces it before they are gone.
         let anchor = read_anchor(folder);
         let begins_after = anchor.as_ref().ok().and_then(Option::as_ref).map_or(0, |head| head.end.sequence);
-        let (sealed, left) = found.into_iter().partition(|one| one.first > begins_after);
+        // An end without its log is what a crash left, before it was sealed or while it was let go.
+        let those = |suffix: &str| found.iter().filter_map(|path| number_of(path, suffix)).collect::<BTreeSet<u64>>();
+        let (mut left, logs) = (those(".head"), those(".jsonl"));
+        left.extend(&logs);
+        let beginning_with = |first: u64| Sealed::beginning_with(folder, first);
+        let sealed = logs.into_iter().filter(|first| *first > begins_after).map(beginning_with).collect();
+        let left = left.into_iter().filter(|first| *first <= begins_after).map(beginning_with).collect();
         Ok(Self { folder: folder.to_path_buf(), anchor, sealed, left })
     }
 
@@ -140,29 +141,45 @@ impl Segments {
         durable_file::wait_for_names(&self.folder)
     }
 
-    /// Lets go of all up to the anchor, which is on disk before the first of them goes.
+    /// Lets go of all up to the anchor, which is on disk then; their files are for [`Self::remove_left`].
     pub(super) fn let_go(&mut self, anchor: Head) -> io::Result<()> {
         let text = anchor.text().map_err(io::Error::other)?;
         durable_file::replace(&self.folder.join(FOLDER).join(ANCHOR), text.as_bytes())?;
-        let (left, sealed) =
+        let (left, sealed): (Vec<Sealed>, Vec<Sealed>) =
             std::mem::take(&mut self.sealed).into_iter().partition(|it| it.first <= anchor.end.sequence);
-        (self.anchor, self.sealed, self.left) = (Ok(Some(anchor)), sealed, left);
-        self.remove_left()
-    }
-
-    /// Removes what an earlier life let go of and did not get to remove.
-    pub(super) fn remove_left(&mut self) -> io::Result<()> {
-        for one in std::mem::take(&mut self.left) {
-            // In this order: whoever found the log finds its end as well.
-            for path in [one.log.clone(), one.head_file()] {
-                match std::fs::remove_file(path) {
-                    Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
-                    _ => {}
-                }
-            }
-        }
+        (self.anchor, self.sealed) = (Ok(Some(anchor)), sealed);
+        self.left.extend(left);
         Ok(())
     }
+
+    /// Removes what was let go of and is still there. What cannot be removed keeps nothing else, and is tried again the next time.
+    pub(super) fn remove_left(&mut self) -> io::Result<()> {
+        let mut first_problem = None;
+        self.left.retain(|one| {
+            // In this order: whoever found the log finds its end as well.
+            let removed = removed(&one.log).and_then(|()| removed(&one.head_file()));
+            let is_there = removed.is_err();
+            if let Err(problem) = removed {
+                let path = one.log.display();
+                first_problem.get_or_insert_with(|| io::Error::new(problem.kind(), format!("{path}: {problem}")));
+            }
+            is_there
+        });
+        first_problem.map_or(Ok(()), Err)
+    }
+}
+
+fn removed(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(problem),
+        _ => Ok(()),
+    }
+}
+
+/// The number in a name that ends like this.
+fn number_of(path: &Path, suffix: &str) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(suffix)?;
+    Some(name).filter(|name| is_number(name))?.parse().ok()
 }
 
 fn read_anchor(folder: &Path) -> Result<Option<Head>, String> {

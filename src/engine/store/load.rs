@@ -140,7 +140,8 @@ impl Store {
             change: next(TreeName::Changes)?,
             run: next(TreeName::Runs)?,
             rollout: next(TreeName::Rollouts)?,
-            audit: next(TreeName::Audit)?,
+            // What the log has by this number would be taken for it.
+            audit: next(TreeName::Audit)?.max(self.audit().last().saturating_add(1)),
         })
     }
 }

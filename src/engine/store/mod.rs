@@ -9,6 +9,7 @@ mod audit_check;
 pub mod audit_file;
 mod audit_going;
 mod audit_key;
+mod audit_opening;
 mod audit_segments;
 mod backup;
 mod ballast;

@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::acknowledged::{Acknowledged, Numbers};
-use super::audit_file::{AuditFile, Opened};
+use super::audit_file::AuditFile;
+use super::audit_opening::Opened;
 use super::disk_sync::DiskSync;
 use super::mend::{self, Mended};
 use super::schema::{self, LOST_KEY, TreeName};
@@ -41,7 +42,7 @@ pub(super) fn open(hold: Arc<Hold>) -> Result<Store, StoreError> {
         Some(tree) => last_audit(tree).map_err(|error| problem(path, &error))?,
         None => None,
     };
-    let Opened { log, newer, highest, notices: of_log } =
+    let Opened { log, newer, unacknowledged, highest, notices: of_log } =
         AuditFile::open(path, known.as_ref(), acknowledged.numbers().of(TreeName::Audit)).map_err(failed)?;
     notices.extend(of_log.into_iter().map(Arc::from));
     if is_fresh {
@@ -66,7 +67,7 @@ pub(super) fn open(hold: Arc<Hold>) -> Result<Store, StoreError> {
         // Before sled has them again, and nothing tells any more that it had lost them.
         store.add_loss(&lost)?;
     }
-    store.agree_on_audit(newer)?;
+    store.agree_on_audit(newer.into_iter().chain(unacknowledged))?;
     let cut_off = store.audit().take_cut_off();
     store.notices.extend(cut_off.map(Arc::from));
     find_losses(&mut store, is_fresh)?;

@@ -17,7 +17,7 @@ use super::{Hold, Store, StoreError, audit_file, audit_segments, set_aside};
 use crate::engine::clock::Timestamp;
 use crate::engine::durable_file::private;
 use crate::engine::job::Record;
-use crate::engine::model::{AuditEntry, AuditKind};
+use crate::engine::model::{AuditEntry, AuditKind, KillSwitch, Safety};
 
 /// No label is longer.
 const LABEL_BYTES_MAX: usize = 4_096;
@@ -94,11 +94,11 @@ pub fn restore(
 fn tell(into: &Path, file: &Path, label: &Label, records: u64, by: &str, now: Timestamp) -> Result<u64, StoreError> {
     let (store, stored) = Store::open_and_load(into)?;
     let last = stored.next.audit.saturating_sub(1);
+    let of = label.at.to_datetime().format("%Y-%m-%d %H:%M:%S UTC");
     let text = format!(
-        "restored the store from {}, a backup of {} with {records} records; what was there before is set aside, and what was done since \
-         then is not known here",
+        "restored the store from {}, a backup of {of} with {records} records; what was there before is set aside, what was done since \
+         then is not known here, and the kill switch is on",
         file.display(),
-        label.at.to_datetime().format("%Y-%m-%d %H:%M:%S UTC"),
     );
     let entry = AuditEntry {
         sequence: stored.next.audit,
@@ -109,8 +109,22 @@ fn tell(into: &Path, file: &Path, label: &Label, records: u64, by: &str, now: Ti
         run: None,
         text: Arc::from(text),
     };
-    store.write(&[Record::Audit(entry)], true)?;
+    let reason = format!("restored from a backup of {of}; look what was done since, then take the switch off");
+    let stopped = killed(stored.settings.get(Safety::SETTING), by, &reason, now);
+    store.write(&[Record::Audit(entry), stopped], true)?;
     Ok(last)
+}
+
+/// The record of safety with the kill switch on for this reason, whatever it was before: a file beside the store can be gone.
+fn killed(safety: Option<&String>, by: &str, reason: &str, now: Timestamp) -> Record {
+    // One that cannot be read would be taken for one whose switch is on, which it is here.
+    let mut safety: Safety = safety.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let before = safety.kill.map_or_else(String::new, |kill| format!("; it was on before that: {}", kill.reason));
+    let reason = Arc::from(format!("{reason}{before}"));
+    safety.kill = Some(KillSwitch { at: now, by: Arc::from(by), reason });
+    // Plain data: it always has a text.
+    let value = serde_json::to_string(&safety).unwrap_or_default();
+    Record::Setting { name: Safety::SETTING.to_owned(), value }
 }
 
 /// Takes away what only an open store has.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit_going::GoingRule;
-use super::rewrite::rewrite;
+use super::rewrite::{copy_through, rewrite};
 use super::schema::{self, TreeName};
 use super::swap::{self, Replaced};
 use super::{Store, StoreError, audit_file, open};
@@ -14,7 +14,9 @@ use crate::engine::audit::letting_go;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::job::Record;
 use crate::engine::limits::AUDIT_IN_SNAPSHOT_MAX;
-use crate::engine::model::{AnomalyState, AuditEntry, Incident, IncidentId, IncidentState, RolloutId};
+use crate::engine::model::{
+    AnomalyState, AuditEntry, ChangeId, Incident, IncidentId, IncidentState, RolloutId, Run, RunId,
+};
 use crate::engine::patches::rollout::RolloutState;
 use crate::engine::settings::StoreSettings;
 
@@ -59,6 +61,37 @@ impl SettledClock {
     }
 }
 
+/// An incident, as far as it counts for others.
+struct Relative {
+    id: IncidentId,
+    split_from: Option<IncidentId>,
+    merged_into: Option<IncidentId>,
+    changes: BTreeSet<ChangeId>,
+}
+
+impl From<Incident> for Relative {
+    fn from(incident: Incident) -> Self {
+        let Incident { id, split_from, merged_into, changes, .. } = incident;
+        Self { id, split_from, merged_into, changes }
+    }
+}
+
+/// Incidents that go and those that are needed.
+#[derive(Default)]
+struct Split {
+    gone: BTreeSet<IncidentId>,
+    needed: BTreeSet<IncidentId>,
+    /// Keys of the changes that needed ones speak of.
+    changes: BTreeSet<Vec<u8>>,
+}
+
+impl Split {
+    fn need(&mut self, incident: &Relative) {
+        self.needed.extend([Some(incident.id), incident.split_from].into_iter().flatten());
+        self.changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
+    }
+}
+
 impl Store {
     /// When the last audit entry was written.
     #[must_use]
@@ -86,24 +119,19 @@ impl Store {
             before_for_room: now - YOUNGEST_MS,
             bytes_max: settings.log_max(),
         };
-        if !self.audit().has_old(&rule) {
+        self.guarded(|| self.propose_going(&rule))
+    }
+
+    fn propose_going(&self, rule: &GoingRule) -> Result<Option<Arc<str>>, StoreError> {
+        if !self.audit().has_old(rule) {
             return Ok(None);
         }
-        let (mut live, mut open_runs) = (BTreeSet::new(), BTreeSet::new());
-        for tree in [TreeName::Incidents, TreeName::Runs] {
-            for entry in self.tree(tree) {
-                let (key, value) = entry.map_err(|error| self.problem(&error))?;
-                match schema::decode(tree, &key, &value) {
-                    Ok(Record::Incident(it)) if it.state.is_live() => drop(live.insert(it.id)),
-                    Ok(Record::Run(it)) if it.state.is_open() => drop(open_runs.insert(it.id)),
-                    _ => {}
-                }
-            }
-        }
+        let live = self.split_incidents(&|incident| incident.state.is_live())?.needed;
+        let open_runs: BTreeSet<RunId> = self.open_runs()?.into_iter().map(|run| run.id).collect();
         let is_needed = |entry: &AuditEntry| {
             entry.incident.is_some_and(|id| live.contains(&id)) || entry.run.is_some_and(|id| open_runs.contains(&id))
         };
-        let end = self.audit().propose(&rule, &is_needed);
+        let end = self.audit().propose(rule, &is_needed);
         let end = end.map_err(|problem| open::io_problem(self.path(), &problem))?;
         Ok(end.map(|end| Arc::from(letting_go::text(&end))))
     }
@@ -114,7 +142,7 @@ impl Store {
     /// # Errors
     /// When sled cannot read or write.
     pub fn forget(&self, settings: &StoreSettings, now: Timestamp) -> Result<u64, StoreError> {
-        self.forget_before(now - settings.keep.0)
+        self.guarded(|| self.forget_before(now - settings.keep.0))
     }
 
     /// Writes the store anew without the room of what was let go; where it is large all the same and `now` is known, what is
@@ -137,7 +165,7 @@ impl Store {
             let mut forgotten = 0;
             while forgotten == 0 && keep > YOUNGEST_MS {
                 keep = (keep / 2).max(YOUNGEST_MS);
-                forgotten = self.forget_before(now - keep)?;
+                forgotten = self.guarded(|| self.forget_before(now - keep))?;
             }
             if forgotten == 0 {
                 return Ok(self);
@@ -169,7 +197,7 @@ impl Store {
             return Err(StoreError::Damaged { path: folder, reason });
         }
         for name in files {
-            std::fs::copy(folder.join(name), into.join(name)).map_err(failed)?;
+            copy_through(&folder.join(name), &into.join(name)).map_err(failed)?;
         }
         let (notices, loss, hold) = (self.notices.clone(), self.loss.clone(), self.hold());
         drop(self);
@@ -182,7 +210,8 @@ impl Store {
     }
 
     fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let (gone, kept) = self.split_incidents(before)?;
+        let is_old = |it: &Incident| it.state == IncidentState::Resolved && it.updated_at < before;
+        let Split { gone, changes: kept, .. } = self.split_incidents(&|incident| !is_old(incident))?;
         let rollouts = self.rollouts_over(before)?;
         let is_gone = |id: Option<IncidentId>| id.is_some_and(|id| gone.contains(&id));
         let mut count = 0;
@@ -211,7 +240,8 @@ impl Store {
         Ok(count)
     }
 
-    /// Rollouts that ended before then. The last stays, by which numbers go on, and so do its runs.
+    /// Rollouts that ended before then. The last stays, by which numbers go on, and so does one with a run that is not over, whose step
+    /// may have been left under way; and so do their runs.
     fn rollouts_over(&self, before: Timestamp) -> Result<BTreeSet<RolloutId>, StoreError> {
         let mut over = BTreeSet::new();
         let mut last = None;
@@ -224,39 +254,50 @@ impl Store {
             }
         }
         over.retain(|id| last != Some(*id));
+        for run in self.open_runs()? {
+            run.subject.rollout().map(|target| over.remove(&target.rollout));
+        }
         Ok(over)
     }
 
-    /// Incidents that go, and the keys of changes that one that stays speaks of.
-    fn split_incidents(&self, before: Timestamp) -> Result<(BTreeSet<IncidentId>, BTreeSet<Vec<u8>>), StoreError> {
-        let mut old: Vec<Incident> = Vec::new();
-        let (mut needed, mut changes) = (BTreeSet::new(), BTreeSet::new());
+    /// Runs that are not over.
+    fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let mut open = Vec::new();
+        for entry in self.tree(TreeName::Runs) {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            match schema::decode(TreeName::Runs, &key, &value) {
+                Ok(Record::Run(run)) if run.state.is_open() => open.push(run),
+                _ => {}
+            }
+        }
+        Ok(open)
+    }
+
+    /// Tells incidents that are needed, those that `stay` and what counts for them, from the others.
+    fn split_incidents(&self, stay: &dyn Fn(&Incident) -> bool) -> Result<Split, StoreError> {
+        let mut split = Split::default();
+        let mut others: Vec<Relative> = Vec::new();
         for entry in self.tree(TreeName::Incidents) {
             let (key, value) = entry.map_err(|error| self.problem(&error))?;
             let Ok(Record::Incident(incident)) = schema::decode(TreeName::Incidents, &key, &value) else { continue };
-            if incident.state == IncidentState::Resolved && incident.updated_at < before {
-                old.push(incident);
-            } else {
-                needed.extend(incident.split_from);
-                changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
-                needed.insert(incident.id);
-            }
+            let stays = stay(&incident);
+            let relative = Relative::from(incident);
+            if stays { split.need(&relative) } else { others.push(relative) }
         }
         // What became a part of one that stays, and what one that stays was split from, counts for it: acts are counted over them.
         loop {
-            let is_needed =
-                |it: &Incident| needed.contains(&it.id) || it.merged_into.is_some_and(|into| needed.contains(&into));
-            let (stay, go): (Vec<Incident>, Vec<Incident>) = old.into_iter().partition(is_needed);
-            old = go;
-            if stay.is_empty() {
+            let is_needed = |it: &Relative| {
+                split.needed.contains(&it.id) || it.merged_into.is_some_and(|into| split.needed.contains(&into))
+            };
+            let (needed, rest): (Vec<Relative>, Vec<Relative>) = others.into_iter().partition(is_needed);
+            others = rest;
+            if needed.is_empty() {
                 break;
             }
-            for incident in stay {
-                needed.extend([Some(incident.id), incident.split_from].into_iter().flatten());
-                changes.extend(incident.changes.iter().map(|id| id.0.to_be_bytes().to_vec()));
-            }
+            needed.iter().for_each(|relative| split.need(relative));
         }
-        Ok((old.iter().map(|incident| incident.id).collect(), changes))
+        split.gone = others.iter().map(|it| it.id).collect();
+        Ok(split)
     }
 
     /// Removes what `goes`, but for the last of each tree, by which numbers go on, and the newest of the audit log, which are shown.

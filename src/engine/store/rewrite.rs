@@ -1,6 +1,8 @@
 //! Writes what can be read of a store into a fresh one: what sled cannot give back of a damaged store is left behind, and so is
 //! the room of what was deleted, which sled never gives back to the disk.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -8,6 +10,7 @@ use super::StoreError;
 use super::disk_sync::DiskSync;
 use super::mend::open_sled;
 use super::open::{io_problem, problem};
+use crate::engine::durable_file::private;
 
 /// Entries that are written at a time.
 const LOT: usize = 1_000;
@@ -59,6 +62,15 @@ fn copy_all(from: &sled::Db, into: &Path) -> Result<Rewritten, StoreError> {
     Ok(rewritten)
 }
 
+/// Copies a file byte by byte: what the file system copies by itself it may take from the disk, and what is in its memory alone is
+/// what has to get there.
+pub(super) fn copy_through(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    let from: &mut dyn Read = &mut from;
+    let mut to = private().write(true).create_new(true).open(to)?;
+    io::copy(from, &mut to).map(drop)
+}
+
 /// Copies until the end, `until` or what cannot be read; says how much, and whether it came to an end.
 fn copy_lots(
     entries: &mut dyn Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
@@ -87,5 +99,29 @@ fn copy_lots(
         if let Some(is_whole) = is_over {
             return Ok((count, is_whole));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls by which this thread has read and written.
+    fn calls() -> u64 {
+        let told = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+        let counts = told.lines().filter_map(|line| line.strip_prefix("sysc")?.split_once(": "));
+        counts.map(|(_, count)| count.parse::<u64>().unwrap()).sum()
+    }
+
+    #[test]
+    fn a_file_is_written_anew_out_of_this_program_s_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let bytes = vec![7; 4 << 20];
+        std::fs::write(&from, &bytes).unwrap();
+        let before = calls();
+        copy_through(&from, &to).unwrap();
+        assert!(calls() - before >= 32, "the system copied it in {} calls", calls() - before);
+        assert_eq!(std::fs::read(&to).unwrap(), bytes);
     }
 }

@@ -50,9 +50,9 @@ pub(super) fn room_for_copy(folder: &Path, names: &[&str]) -> io::Result<u64> {
     Ok(bytes_of(folder, names)?.saturating_mul(2))
 }
 
-/// The newest of what is set aside.
-pub(super) fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
-    Ok(numbered(&folder.join(FOLDER))?.pop().map(|(_, path)| path))
+/// All that is set aside, the oldest first.
+pub(super) fn all(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(numbered(&folder.join(FOLDER))?.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Moves these paths, which are within the store's folder, into a new folder and says which.

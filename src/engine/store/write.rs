@@ -28,9 +28,9 @@ impl Store {
     }
 
     /// Sled breaks off in a panic where pages do not fit together; whoever writes must not end with it.
-    fn guarded(&self, write: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         // After a panic nothing more is written, so it does not matter in which state it was left.
-        catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             self.has_failed.store(true, Ordering::Relaxed);
             let reason = "its pages do not fit together".to_owned();
             Err(StoreError::Damaged { path: self.path().to_path_buf(), reason })
@@ -104,8 +104,8 @@ impl Store {
 
     /// Brings the log and sled's copy of it to the same length after opening: `newer` is what the log has and sled has not;
     /// what sled has and the log has not was written before there was a log.
-    pub(super) fn agree_on_audit(&self, newer: Vec<AuditEntry>) -> Result<(), StoreError> {
-        let newer = newer.into_iter().map(|entry| encode(&Record::Audit(entry))).collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn agree_on_audit(&self, newer: impl Iterator<Item = AuditEntry>) -> Result<(), StoreError> {
+        let newer = newer.map(|entry| encode(&Record::Audit(entry))).collect::<Result<Vec<_>, _>>()?;
         if !newer.is_empty() {
             // No write of its own: what came with these entries and is gone is still to be seen as gone.
             let number = self.writes_there()?;

@@ -1,6 +1,7 @@
 //! Backups: the same store again, nothing of a damaged one, and the old one where it was.
 
 use super::*;
+use crate::engine::model::Safety;
 
 const NOW: Timestamp = Timestamp(1_794_925_800_000);
 
@@ -40,6 +41,9 @@ fn a_backup_is_the_same_store_again_and_says_so_in_the_log() {
         let last = stored.audit.pop().unwrap();
         assert!(last.sequence == 3 && &*last.by == "ana" && last.text.contains("a backup of 2026-11-17"), "{last:?}");
         stored.next.audit -= 1;
+        let safety: Safety = serde_json::from_str(&stored.settings.remove(Safety::SETTING).unwrap()).unwrap();
+        let kill = safety.kill.unwrap();
+        assert!(kill.reason.contains("restored from a backup of 2026-11-17") && &*kill.by == "ana", "{kill:?}");
         assert_eq!(stored, before);
         assert!(store.loss().is_none() && store.notices().is_empty(), "{:?}", store.notices());
         assert!(audit_file::check(folder, &[]).unwrap().is_whole());

@@ -2,6 +2,7 @@
 
 mod backups;
 mod damage;
+mod doubts;
 mod retention;
 mod sealing;
 mod versions;

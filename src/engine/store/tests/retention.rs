@@ -110,10 +110,12 @@ fn rollouts_that_are_over_go_with_their_runs_and_exceptions_go_after_their_end()
     let folder = folder();
     let store = Store::open(folder.path()).unwrap();
     let mut records = Vec::new();
-    for (id, ended_days_ago) in [(1, Some(500)), (2, None), (3, Some(300)), (4, Some(500))] {
+    // A step of 4 may have been left under way.
+    for (id, ended_days_ago) in [(1, Some(500)), (2, None), (3, Some(300)), (4, Some(500)), (5, Some(500))] {
         records.push(Record::Rollout(Arc::new(rollout(id, ended_days_ago))));
         let Record::Run(mut run) = run(id, 0.25) else { panic!("it is a run") };
         run.subject = RunSubject::Rollout(RolloutTarget { rollout: RolloutId(id), asset: "web-1".into() });
+        run.state = if id == 4 { RunState::Interrupted } else { RunState::Succeeded };
         records.push(Record::Run(run));
     }
     let exceptions = [
@@ -128,10 +130,10 @@ fn rollouts_that_are_over_go_with_their_runs_and_exceptions_go_after_their_end()
     assert_eq!(store.forget(&StoreSettings::default(), NOW).unwrap(), 5);
     let stored = store.load().unwrap();
     // The last of each stays, by which numbers go on.
-    assert_eq!(stored.rollouts.iter().map(|it| it.rollout.id.0).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(stored.runs.iter().map(|it| it.id.0).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(stored.rollouts.iter().map(|it| it.rollout.id.0).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    assert_eq!(stored.runs.iter().map(|it| it.id.0).collect::<Vec<_>>(), [2, 3, 4, 5]);
     assert_eq!(stored.exceptions.iter().map(|it| it.number).collect::<Vec<_>>(), [2, 5]);
-    assert_eq!(stored.next.rollout, 5);
+    assert_eq!(stored.next.rollout, 6);
 }
 
 fn rollout(id: u64, ended_days_ago: Option<i64>) -> KeptRollout {

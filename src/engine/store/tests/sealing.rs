@@ -6,28 +6,30 @@ use proptest::prelude::*;
 
 use super::audit_file::AuditFile;
 use super::audit_going::GoingRule;
+use super::audit_segments::Segments;
 use super::*;
 use crate::engine::audit::head::{End, Head, SigningKey};
 use crate::engine::audit::letting_go;
 
 /// A few entries a file.
-const SEAL_BYTES: u64 = 1_600;
-const EVERYTHING: GoingRule = GoingRule { before: Timestamp(i64::MAX), before_for_room: Timestamp(0), bytes_max: 0 };
+pub(super) const SEAL_BYTES: u64 = 1_600;
+pub(super) const EVERYTHING: GoingRule =
+    GoingRule { before: Timestamp(i64::MAX), before_for_room: Timestamp(0), bytes_max: 0 };
 
-fn entry(sequence: u64) -> AuditEntry {
+pub(super) fn entry(sequence: u64) -> AuditEntry {
     let Record::Audit(entry) = audit(sequence, "kubectl rollout undo deployment/payment") else { panic!("an entry") };
     entry
 }
 
 /// A log without the rest of a store. All of it is acknowledged.
-struct Log {
-    folder: tempfile::TempDir,
-    file: AuditFile,
-    last: AuditEntry,
+pub(super) struct Log {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) file: AuditFile,
+    pub(super) last: AuditEntry,
 }
 
 impl Log {
-    fn with(entries: u64) -> Self {
+    pub(super) fn with(entries: u64) -> Self {
         let folder = folder();
         let file = opened(folder.path(), None).log;
         let mut log = Self { folder, file, last: entry(0) };
@@ -35,13 +37,13 @@ impl Log {
         log
     }
 
-    fn append(&mut self, entries: u64) {
+    pub(super) fn append(&mut self, entries: u64) {
         for _ in 0..entries {
             self.write(entry(self.last.sequence + 1));
         }
     }
 
-    fn write(&mut self, entry: AuditEntry) {
+    pub(super) fn write(&mut self, entry: AuditEntry) {
         self.file.append(&[&entry]).unwrap();
         self.file.sync().unwrap();
         self.file.sign().unwrap();
@@ -49,35 +51,40 @@ impl Log {
     }
 
     /// As far as `rule` says, where nothing is needed.
-    fn let_go(&mut self, rule: &GoingRule) -> Option<End> {
+    pub(super) fn let_go(&mut self, rule: &GoingRule) -> Option<End> {
         let end = self.file.propose(rule, &|_| false).unwrap()?;
         let text = letting_go::text(&end);
         self.write(AuditEntry { kind: AuditKind::Decision, text: text.into(), ..entry(self.last.sequence + 1) });
         Some(end)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn found(&self) -> Vec<(u64, FindingKind)> {
+    pub(super) fn found(&self) -> Vec<(u64, FindingKind)> {
         found(self.folder.path(), &[])
     }
 }
 
-fn opened(folder: &Path, known: Option<&AuditEntry>) -> audit_file::Opened {
+pub(super) fn opened(folder: &Path, known: Option<&AuditEntry>) -> audit_opening::Opened {
     let mut opened = AuditFile::open(folder, known, known.map_or(0, |entry| entry.sequence)).unwrap();
     opened.log.seal_bytes = SEAL_BYTES;
     opened
 }
 
-fn found(folder: &Path, kept_elsewhere: &[Head]) -> Vec<(u64, FindingKind)> {
+pub(super) fn found(folder: &Path, kept_elsewhere: &[Head]) -> Vec<(u64, FindingKind)> {
     let verdict = audit_file::check(folder, kept_elsewhere).unwrap();
     verdict.findings.iter().map(|finding| (finding.sequence, finding.kind)).collect()
 }
 
+/// The last entry that was let go.
+fn anchored(folder: &Path) -> Option<End> {
+    Segments::list(folder).unwrap().anchor.unwrap().map(|anchor| anchor.end)
+}
+
 /// The sealed logs, in order, with the numbers of their first and last entries.
-fn sealed(folder: &Path) -> Vec<(PathBuf, u64, u64)> {
+pub(super) fn sealed(folder: &Path) -> Vec<(PathBuf, u64, u64)> {
     let paths = disk_sync::entries(&folder.join("audit")).unwrap();
     let logs = paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     let with_ends = logs.map(|path| {
@@ -224,7 +231,8 @@ fn the_oldest_go_after_the_log_said_so_and_the_rest_proves_itself() {
     let left = audit_file::bytes(log.folder.path()).unwrap();
     assert!(left < 9_000, "{left} bytes are left");
     assert_eq!(log.found(), []);
-    assert_eq!(audit_file::anchor(log.folder.path()).unwrap().unwrap().end, end);
+    assert_eq!(anchored(log.folder.path()).unwrap(), end);
+    assert_eq!(audit_file::check(log.folder.path(), &[]).unwrap().let_go, end.sequence);
     log.file = opened(log.folder.path(), Some(&log.last)).log;
     log.append(9);
     assert_eq!(log.found(), []);
@@ -249,6 +257,7 @@ fn the_oldest_go_after_the_log_said_so_and_the_rest_proves_itself() {
     fs::rename(&oldest, &moved).unwrap();
     fs::write(&anchor_file, key.sign_anchor(head.end.clone()).text().unwrap()).unwrap();
     assert_eq!(log.found(), [(last, FindingKind::Missing)], "nothing in the log says so");
+    assert_eq!(audit_file::check(log.folder.path(), &[]).unwrap().let_go, 0, "it was not let go");
     fs::copy(&head_file, &anchor_file).unwrap();
     assert!(log.found().contains(&(log.last.sequence, FindingKind::Head)), "an end is no anchor");
     fs::rename(&moved, &oldest).unwrap();
@@ -272,7 +281,7 @@ fn what_a_crash_left_of_entries_that_were_let_go_is_no_part_of_the_log() {
 }
 
 /// A store whose log is sealed every few entries.
-fn store_with(folder: &Path, entries: u64) -> Store {
+pub(super) fn store_with(folder: &Path, entries: u64) -> Store {
     let store = Store::open(folder).unwrap();
     store.audit().seal_bytes = SEAL_BYTES;
     (1..=entries).for_each(|sequence| store.write(&[Record::Audit(entry(sequence))], true).unwrap());
@@ -324,8 +333,13 @@ fn entries_of_a_live_incident_stay_however_old_they_are() {
     let settings = StoreSettings::default();
     store.write(&[Record::Incident(live.clone())], true).unwrap();
     assert_eq!(store.audit_to_let_go(&settings, now).unwrap(), None);
-    let over = Incident { state: crate::engine::model::IncidentState::Resolved, ..live };
-    store.write(&[Record::Incident(over)], true).unwrap();
+    let over = |it: Incident| Incident { state: crate::engine::model::IncidentState::Resolved, ..it };
+    // It became a part of one that is live.
+    let whole = Incident::opened(IncidentId(43), Timestamp(0), Timestamp(0));
+    let part = Incident { merged_into: Some(whole.id), ..over(live) };
+    store.write(&[Record::Incident(part), Record::Incident(whole.clone())], true).unwrap();
+    assert_eq!(store.audit_to_let_go(&settings, now).unwrap(), None);
+    store.write(&[Record::Incident(over(whole))], true).unwrap();
     assert!(store.audit_to_let_go(&settings, now).unwrap().unwrap().contains("lets go of the audit log's entries"));
     let forever = StoreSettings { keep_audit: Some(KeepAudit::Forever), ..settings.clone() };
     assert_eq!(store.audit_to_let_go(&forever, now).unwrap(), None);
@@ -385,7 +399,7 @@ proptest! {
             }
         }
         let folder = log.folder.path();
-        let begins = audit_file::anchor(folder).unwrap().map_or(1, |anchor| anchor.end.sequence + 1);
+        let begins = anchored(folder).map_or(1, |end| end.sequence + 1);
         let verdict = audit_file::check(folder, &[]).unwrap();
         prop_assert!(verdict.is_whole(), "{:?}", verdict.findings);
         prop_assert_eq!((verdict.entries, verdict.last), (log.last.sequence + 1 - begins, log.last.sequence));
