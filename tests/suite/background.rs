@@ -118,7 +118,7 @@ fn an_engine_that_is_killed_is_started_again_and_one_that_is_stopped_is_not() {
     session.goes("it is being opened");
     let first = home.pid().unwrap();
     kill(first, Signal::SIGKILL).unwrap();
-    session.wait_for("was started again");
+    session.wait_for("another engine runs than before");
     let second = home.pid().unwrap();
     assert_ne!(first, second);
     let (code, text) = home.said(&["stop"]);
