@@ -85,7 +85,7 @@ fn on_a_full_disk_nothing_is_done_and_everything_is_watched_until_there_is_room(
     other.ends_clean();
     // An engine that dies then begins on the full disk, and knows what it knew.
     kill(Pid::from_raw(pid_in(&status).unwrap()), Signal::SIGKILL).unwrap();
-    session.wait_for("started again");
+    session.wait_for("another engine runs than before");
     session.press_still(b"5", "could not be written (no room left");
     assert_eq!(ground.lines(), ["one"]);
     disk.free();
@@ -97,7 +97,11 @@ fn on_a_full_disk_nothing_is_done_and_everything_is_watched_until_there_is_room(
     session.ends_clean();
     let run = &ground.stored_runs()[&1];
     assert_eq!(ground.lines(), ["one", "two", "three"]);
-    assert!(run.steps[..3].iter().all(|step| step.acts_begun().count() == 1), "{:?}", run.steps);
+    assert!(
+        run.steps[..3].iter().all(|step| step.acts_begun().filter(|begun| !begun.is_void).count() == 1),
+        "{:?}",
+        run.steps
+    );
     let (code, text) = ground.said(&["audit", "verify"]);
     assert_eq!(code, Some(0), "{text}");
 }

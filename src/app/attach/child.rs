@@ -247,8 +247,9 @@ impl Remote {
         ours.set_nonblocking(true)?;
         let mut command = Command::new("ssh");
         command.args(["-T", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=20"]);
-        // What the user's own configuration wants of a shell there is not wanted of a line; an older ssh does not know one of them.
-        command.args(["-o", "IgnoreUnknown=RemoteCommand", "-o", "RemoteCommand=none"]);
+        // What the user's own configuration wants of a shell there is not wanted of a line. An older ssh does not know one of these,
+        // and a list of our own would take the place of the user's.
+        command.args(["-o", "IgnoreUnknown=*", "-o", "RemoteCommand=none"]);
         command.args(["-o", "ClearAllForwardings=yes", "-a", "-x"]);
         if !has_terminal {
             command.args(["-o", "BatchMode=yes"]);

@@ -55,7 +55,9 @@ impl Engine {
             .chain(runs.iter().map(|run| format!("the wheel of {run}")))
             .collect();
         let what = if names.is_empty() { "nothing was open".to_owned() } else { names.join(", ") };
-        let text = format!("handed over to {to}: {what}");
+        let is_known = self.people_known().any(|known| *known == *to);
+        let doubt = if is_known { "" } else { ", whom nobody has seen here so far" };
+        let text = format!("handed over to {to}{doubt}: {what}");
         let logged = if note.trim().is_empty() { text.clone() } else { format!("{text}; {}", note.trim()) };
         self.record(turn, AuditKind::Operator, by, About::default(), &logged);
         self.has_changed = true;
@@ -63,19 +65,22 @@ impl Engine {
     }
 
     /// The person of this name, as they are called, who is here, was here lately or stands under `[people]`; case aside, for that is
-    /// a slip of the hand. Nobody else is given anything: what is a stranger's by a slip is nobody's.
+    /// a slip of the hand. Nobody else is given anything, for what is a stranger's by a slip is nobody's; unless people come here whom
+    /// nothing names before they do, and the name is like none that is known.
     ///
     /// # Errors
     /// Who may be meant, where nobody is called so.
     pub(super) fn known_person(&self, name: &str) -> Result<Arc<str>, String> {
+        let slip = suggestion(name, self.people_known());
         let exact = self.people_known().find(|known| *known == name);
         let known = exact.or_else(|| self.people_known().find(|known| known.eq_ignore_ascii_case(name)));
-        known.map(Arc::from).ok_or_else(|| {
-            format!(
-                "nobody called {name} was seen here so far or is named under [people]{}; nothing was done",
-                suggestion(name, self.people_known())
-            )
-        })
+        match known {
+            Some(known) => Ok(Arc::from(known)),
+            None if self.settings.people.is_open() && slip.is_empty() && !name.starts_with('@') => Ok(Arc::from(name)),
+            None => Err(format!(
+                "nobody called {name} was seen here so far or is named under [people]{slip}; nothing was done"
+            )),
+        }
     }
 
     fn people_known(&self) -> impl Iterator<Item = &str> {

@@ -30,6 +30,13 @@ impl PeopleSettings {
         names.filter(|name| !name.starts_with('@'))
     }
 
+    /// True where people come whom no name here tells: members of a group, or whoever else there is.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let mut names = [&self.responder, &self.commander, &self.admin].into_iter().flatten();
+        self.others >= Some(Role::Responder) || names.any(|name| name.starts_with('@'))
+    }
+
     /// The role of a user in these groups; `None` is not let in.
     #[must_use]
     pub fn role_of(&self, name: &str, groups: &[String]) -> Option<Role> {

@@ -100,7 +100,9 @@ impl AuditFile {
         // One that is before the one before it, which is not after the next one, is of a clock that was behind.
         let is_right = |three: &&[Timestamp]| !matches!(three, [before, it, next] if it < before && before <= next);
         let after = times.windows(3).skip(index).filter(is_right).filter_map(|three| three.get(1));
-        after.fold(self.end.at, |least, at| least.min(*at))
+        // The open file's end is no age of what is before it: a clock that has just been set may have written it. Where nothing tells,
+        // the file stays.
+        after.min().copied().unwrap_or(Timestamp(i64::MAX))
     }
 
     /// Lets go of what the log says is to go. The order is: the entry, the anchor, the files; whatever is left of it is done later.

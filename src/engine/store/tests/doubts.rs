@@ -166,6 +166,10 @@ fn an_entry_of_a_clock_that_was_wrong_neither_keeps_the_log_nor_lets_it_go() {
         let end = log.file.propose(&rule, &|_| false).unwrap();
         assert_eq!(end.map(|end| end.sequence), goes.then_some(files[3].2), "by {step} ms");
         assert_eq!(log.file.has_old(&rule), goes);
+        // Nor does one that was written last, by a clock that is not set yet.
+        let sequence = log.last.sequence + 1;
+        log.write(AuditEntry { at: begin - 365 * DAY_MS, ..entry(sequence) });
+        assert_eq!(log.file.has_old(&rule), goes);
     }
 }
 
