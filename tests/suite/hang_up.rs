@@ -76,7 +76,8 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     let run = &ground.stored_runs()[&1];
     assert!(matches!(acted(run), StepState::Running { .. }), "{:?}", acted(run));
     let mut session = ground.console(&page(&ground));
-    session.watch("INC-42");
+    session.wait_for("step 1 of RUN-1 was interrupted; whether it happened is not known");
+    session.press_still(b"\x1b", "INC-42");
     session.press_still(b"5", "unknown");
     session.press(b"Q");
     session.ends_clean();
