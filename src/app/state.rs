@@ -32,7 +32,10 @@ pub enum TextOver {
     /// The note was sent.
     Sent,
     /// The question went, as what it asked about had changed.
-    Withdrawn,
+    Withdrawn {
+        /// Whether something was typed at it, which can be brought back.
+        is_kept: bool,
+    },
 }
 
 /// What a question is about.
@@ -134,8 +137,10 @@ pub struct AppState {
     pub filter_before: String,
     /// The filter last taken or cleared, to bring back.
     pub filter_last: String,
-    /// What was typed at a question that was withdrawn, to bring back.
+    /// What was typed at a question that was withdrawn, or for what was not done, to bring back.
     pub typed_last: String,
+    /// What was typed for the request that is not answered yet.
+    pub typed_sent: Option<(Request, String)>,
     /// The question on the screen.
     pub question: Option<Question>,
     /// True once a frame has shown all of it: only then is it answered with yes.
@@ -202,6 +207,7 @@ impl AppState {
             filter_before: String::new(),
             filter_last: String::new(),
             typed_last: String::new(),
+            typed_sent: None,
             question: None,
             is_question_whole: false,
             offered: Offered::default(),

@@ -1,15 +1,18 @@
 //! The built program as an engine without a screen: joined, asked, killed, come back, and ended.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hypocenter::app::attach::pump::{self, Link};
+use hypocenter::engine::attach::WIRE;
 use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::model::Person;
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::AttachSettings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::binary::hypo;
@@ -128,4 +131,30 @@ fn a_service_manager_is_told_that_it_is_ready_lives_and_ends() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     while told() != "STOPPING=1" {}
     assert_eq!(engine.0.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_end_an_engine_is_told_so_and_waits_for_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+    // One that says what an engine of somebody else's does, and goes on listening.
+    let listener = Place::of(&state, &AttachSettings::default()).listen().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut console, _) = listener.accept().await.unwrap();
+            let mut said = [0; 512];
+            if console.read(&mut said).await.is_ok_and(|count| count > 0) {
+                let greeting = format!("hypo attach 1 version 0.1.0 wire {WIRE} pid 5 since 1000 says text\n");
+                console.write_all(greeting.as_bytes()).await.unwrap();
+                console.write_all(b"stopping the engine needs the role admin; yours is viewer\n").await.unwrap();
+            }
+        }
+    });
+    let path = home.path().to_path_buf();
+    let stopping = tokio::task::spawn_blocking(move || hypo(&path, &["stop"]));
+    let output = timeout(PATIENCE, stopping).await.expect("it waits for an engine that stays").unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("stopping the engine needs the role admin; yours is viewer"), "{told}");
 }

@@ -193,3 +193,29 @@ fn a_draft_that_was_changed_since_outlives_the_answer_to_what_was_sent() {
     let draft = console.state.drafts.get(&(IncidentId(42), Written::Note)).cloned();
     assert_eq!(draft, Some(vec!["the first, and more".to_owned()]));
 }
+
+#[test]
+fn what_was_typed_for_what_is_refused_or_cannot_be_meant_is_not_lost() {
+    let mut console = Console::live();
+    console.press("5 O").type_text("boo: db-1 is flaky, netops calls back").press("Enter");
+    let over = Request::HandOver { to: "boo".into(), note: "db-1 is flaky, netops calls back".into() };
+    assert_eq!(console.requests(), [&over]);
+    // An answer to something else says nothing of it.
+    let other = Request::Acknowledge { incident: IncidentId(42) };
+    console.tell(Message::Reply(other, Reply::Refused { reason: "not now".into() }));
+    assert_eq!(console.notice(), "not now");
+    console.tell(Message::Reply(over, Reply::Refused { reason: "nobody called boo".into() }));
+    assert!(console.notice().contains("nobody called boo; asked again, Up brings back"), "{}", console.notice());
+    console.press("O Up");
+    assert!(console.draw().contains("boo: db-1 is flaky, netops calls back"), "{}", console.draw());
+    // Nothing was typed at the next one that is refused.
+    let mut console = Console::live();
+    console.press("5 O").type_text("bo").press("Enter");
+    let over = Request::HandOver { to: "bo".into(), note: "".into() };
+    console.tell(Message::Reply(over.clone(), Reply::Done { text: "handed over".into() }));
+    console.tell(Message::Reply(over, Reply::Refused { reason: "nothing to hand over".into() }));
+    assert_eq!(console.notice(), "nothing to hand over");
+    // A line that cannot be meant is there again, too.
+    console.press("5 E").type_text("; no pair").press("Enter");
+    assert!(console.notice().contains("`no pair`") && console.notice().contains("brings back"), "{}", console.notice());
+}

@@ -19,6 +19,7 @@ mod pressing;
 mod rollouts;
 mod runbook;
 mod texts;
+mod typed;
 mod unheard;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use super::effect::Effect;
 use super::hints::{self, key_of};
 use super::message::Message;
 use super::offered::Offered;
-use super::state::{AppState, Asked, Question, TextOver};
+use super::state::{AppState, Asked, Question};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::engine::request::{Reply, Request};
@@ -244,6 +245,8 @@ fn paste(state: &mut AppState, text: &str) -> Vec<Effect> {
 }
 
 fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect> {
+    let way_back = typed::give_back(state, request, reply);
+    let with_way = |text: String| way_back.iter().fold(text, |text, way| format!("{text}; {way}"));
     match (request, reply) {
         (request, Reply::Done { text }) if texts::written(request).is_some() => {
             texts::taken(state, request);
@@ -267,9 +270,10 @@ fn answer(state: &mut AppState, request: &Request, reply: &Reply) -> Vec<Effect>
         (Request::Kill { .. }, Reply::Refused { reason } | Reply::Lost { reason }) => {
             state.refuse(format!("{reason}; `hypo kill` in a shell there stops everything without it"));
         }
-        (_, Reply::Refused { reason }) => state.refuse(reason.as_ref()),
+        (_, Reply::Refused { reason }) => state.refuse(with_way(reason.to_string())),
         (_, Reply::Lost { reason }) => {
-            state.refuse(format!("{reason}; whether it was done is not known, look before you repeat it"));
+            let text = format!("{reason}; whether it was done is not known, look before you repeat it");
+            state.refuse(with_way(text));
         }
     }
     Vec::new()
@@ -307,7 +311,7 @@ fn take_picture(state: &mut AppState, mut snapshot: Arc<Snapshot>, now: Timestam
         state.offered_at = now;
     }
     if state.question.as_ref().is_some_and(|question| is_overtaken(question, &offered, &before, &state.snapshot)) {
-        withdraw(state, now);
+        typed::withdraw(state, now);
     }
     state.offered = offered;
     overlays::settle(state);
@@ -330,27 +334,6 @@ fn is_overtaken(question: &Question, offered: &Offered, before: &Snapshot, now: 
         Asked::Request(Request::Rollout { .. }) => !question.offered.is_same_rollout(offered),
         Asked::Request(_) => question.offered != *offered,
     }
-}
-
-/// Takes the question back; what was typed at it is kept, so that it need not be remembered.
-fn withdraw(state: &mut AppState, now: Timestamp) {
-    if let Overlay::Confirm(Confirmation { typed, line: Some(_), .. }) = std::mem::take(&mut state.ui.overlay)
-        && !typed.trim().is_empty()
-    {
-        state.typed_last = typed;
-    }
-    state.question = None;
-    state.text_over = Some((now, TextOver::Withdrawn));
-    state.refuse(withdrawn(state));
-}
-
-/// That a question was withdrawn, and how what was typed at it comes back.
-fn withdrawn(state: &AppState) -> String {
-    let back = match state.typed_last.as_str() {
-        "" => String::new(),
-        _ => format!("; asked again, {} brings back what you had typed", key_of(state, Command::PromptUp)),
-    };
-    format!("what you were asked about has changed; nothing was done{back}")
 }
 
 /// Keeps the incident that is read on the screen when the `next` picture no longer has it among the live ones: whoever

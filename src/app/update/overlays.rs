@@ -2,7 +2,7 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts, unheard};
+use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts, typed, unheard};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -11,7 +11,7 @@ use crate::app::palette::{Palette, pane_of};
 use crate::app::state::{AppState, Asked};
 use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
-use crate::views::ui_state::{Confirmation, Overlay, RowKey, Written};
+use crate::views::ui_state::{Overlay, RowKey, Written};
 
 /// Characters that a line typed here may have.
 const LINE_CHARS_MAX: usize = 500;
@@ -221,7 +221,7 @@ fn prompt_move(state: &mut AppState, by: isize) {
             state.list_mut().filter = state.filter_last.clone();
             settle_selection(state);
         }
-        Overlay::Confirm(_) if by < 0 => bring_back(state),
+        Overlay::Confirm(_) if by < 0 => typed::bring_back(state),
         Overlay::Note { .. } => {
             let key = if by < 0 { TextKey::Up } else { TextKey::Down };
             if let Some(note) = &mut state.note {
@@ -229,15 +229,6 @@ fn prompt_move(state: &mut AppState, by: isize) {
             }
         }
         _ => {}
-    }
-}
-
-/// What was typed at a question that was withdrawn is put where it is asked for again; what stands there is not lost by it.
-fn bring_back(state: &mut AppState) {
-    if let Overlay::Confirm(Confirmation { line: Some(_), typed, .. }) = &mut state.ui.overlay
-        && !state.typed_last.is_empty()
-    {
-        std::mem::swap(typed, &mut state.typed_last);
     }
 }
 
@@ -312,7 +303,8 @@ fn give_anywhere(state: &mut AppState, command: Command, now: Timestamp) -> Vec<
 /// Does what was asked about; inert for a moment after the question came up, so that keys typed ahead do not answer it.
 fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
     let Overlay::Confirm(confirmation) = &state.ui.overlay else { return Vec::new() };
-    let is_typed = confirmation.typed_target.is_some() || confirmation.line.is_some();
+    let is_line = confirmation.line.is_some();
+    let is_typed = confirmation.typed_target.is_some() || is_line;
     let typed = is_typed.then(|| confirmation.typed.trim().to_owned());
     let Some(question) = &state.question else { return Vec::new() };
     if (0..ACT_KEY_INERT_MS).contains(&now.since_ms(question.at)) {
@@ -333,12 +325,11 @@ fn yes(state: &mut AppState, now: Timestamp) -> Vec<Effect> {
         Asked::Leave => vec![Effect::Quit],
         Asked::Request(mut request) => {
             if let Some(typed) = typed
-                && let Err(problem) = patches::take_line(&mut request, &typed)
+                && let Err(problem) = typed::put(state, &mut request, typed, is_line)
             {
                 state.refuse(problem);
                 return Vec::new();
             }
-            state.typed_last.clear();
             vec![Effect::Request(request)]
         }
     }

@@ -1,6 +1,7 @@
 //! A key goes down: what it means with the keys before it, where the screen is now.
 
-use super::{asking, give, overlays, read_only, withdrawn};
+use super::typed::withdrawn;
+use super::{asking, give, overlays, read_only};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::{self, key_of};
@@ -58,7 +59,7 @@ fn is_typed_on(state: &mut AppState, key: Key, now: Timestamp) -> bool {
     state.text_over = Some((now, over));
     let what = match over {
         TextOver::Sent => "the note is sent".to_owned(),
-        TextOver::Withdrawn => withdrawn(state),
+        TextOver::Withdrawn { is_kept } => withdrawn(state, is_kept),
     };
     state.refuse(format!("{what}; what was typed after it was not taken for commands"));
     true

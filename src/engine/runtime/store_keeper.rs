@@ -438,8 +438,13 @@ mod tests {
         assert!(!folder.path().join("ballast").exists(), "the store could not be opened");
         time_passes(&keeper);
         keeper.tend();
-        keeper.state().looked_at = None;
         keeper.tend();
-        assert!(folder.path().join("ballast").exists(), "it is made again once there is room");
+        assert!(folder.path().join("ballast").exists(), "it is looked for room at once");
+        // While there is little, whoever made some does not wait for the next usual look.
+        let just_now = Instant::now().checked_sub(AGAIN).unwrap();
+        keeper.state().scarce = Some(Arc::from("the disk is nearly full"));
+        keeper.state().looked_at = Some(just_now);
+        keeper.tend();
+        assert_eq!(keeper.why_nothing_begins(), None);
     }
 }

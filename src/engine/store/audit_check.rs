@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 5;
 /// Reads the log in `folder` to its end against its own head and, where there are any, heads that were kept elsewhere.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// When the open file cannot be read; of a sealed one that is a finding.
 pub fn check(folder: &Path, kept_elsewhere: &[Head]) -> io::Result<Verdict> {
     let mut points: Vec<Point> = kept_elsewhere.iter().map(Point::kept_elsewhere).collect();
     // Before the log: one who writes meanwhile appends to it.
@@ -49,7 +49,7 @@ pub fn check(folder: &Path, kept_elsewhere: &[Head]) -> io::Result<Verdict> {
 /// Hands every intact entry of the log in `folder` to `take`, and says whether the log is whole.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When its open file cannot be read.
 pub fn read(folder: &Path, take: &mut dyn FnMut(&AuditEntry)) -> io::Result<Verdict> {
     Files::open(&|| open_file(folder), folder)?.read(&[], &mut |link| take(&link.entry))
 }
@@ -66,11 +66,18 @@ pub fn head(folder: &Path) -> Result<Option<Head>, String> {
     }
 }
 
+/// A sealed file with its signed end. One that cannot be opened is told of where it is read.
+struct Found {
+    sealed: Sealed,
+    head: Result<Head, String>,
+    file: io::Result<File>,
+}
+
 /// All files of a log, open, as of one moment.
 pub(super) struct Files {
     anchor: Result<Option<Head>, String>,
     begins_after: Start,
-    sealed: Vec<(Sealed, Result<Head, String>, File)>,
+    sealed: Vec<Found>,
     open: Option<File>,
 }
 
@@ -85,30 +92,33 @@ impl Files {
             let segments = Segments::list(folder)?;
             let begins_after = Start::after(&segments.begins_after());
             // The log after its end, which goes after it.
-            let with_file = |one: Sealed| {
-                let head = one.head();
-                File::open(one.log()).map(|file| (one, head, file))
+            let with_file = |sealed: Sealed| {
+                let head = sealed.head();
+                let file = File::open(sealed.log());
+                Found { sealed, head, file }
             };
-            match segments.sealed.into_iter().map(with_file).collect::<io::Result<Vec<_>>>() {
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {}
-                Err(problem) => return Err(problem),
-                Ok(sealed) => {
-                    let is_sealed = open.as_ref().map_or(Ok(false), |open| is_among(open, &sealed))?;
-                    if is_sealed && attempts < ATTEMPTS {
-                        continue;
-                    }
-                    let open = open.filter(|_| !is_sealed);
-                    return Ok(Self { anchor: segments.anchor, begins_after, sealed, open });
-                }
+            let sealed: Vec<Found> = segments.sealed.into_iter().map(with_file).collect();
+            let is_gone = |one: &Found| matches!(&one.file, Err(problem) if problem.kind() == io::ErrorKind::NotFound);
+            let is_sealed = open.as_ref().map_or(Ok(false), |open| is_among(open, &sealed))?;
+            if attempts < ATTEMPTS && (is_sealed || sealed.iter().any(is_gone)) {
+                continue;
             }
+            let open = open.filter(|_| !is_sealed);
+            return Ok(Self { anchor: segments.anchor, begins_after, sealed, open });
         }
     }
 
     pub(super) fn read(self, points: &[Point], take: &mut dyn FnMut(&Link)) -> io::Result<Verdict> {
         let mut reading = Reading::new(&self.begins_after, points);
         let mut take = |link: &Link, _: u64| take(link);
-        for (sealed, head, file) in self.sealed {
-            reading.read(Some(&sealed.name()), &mut BufReader::with_capacity(1 << 16, file), &mut take)?;
+        for Found { sealed, head, file } in self.sealed {
+            let name = sealed.name();
+            let read = file
+                .and_then(|file| reading.read(Some(&name), &mut BufReader::with_capacity(1 << 16, file), &mut take));
+            // What is after it can be read all the same.
+            if let Err(problem) = read {
+                reading.break_off(&name, &problem);
+            }
             reading.seal(&head);
         }
         match self.open {
@@ -131,10 +141,10 @@ fn open_file(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn is_among(open: &File, sealed: &[(Sealed, Result<Head, String>, File)]) -> io::Result<bool> {
+fn is_among(open: &File, sealed: &[Found]) -> io::Result<bool> {
     let of = |file: &File| file.metadata().map(|facts| (facts.dev(), facts.ino()));
     let wanted = of(open)?;
-    for (_, _, file) in sealed {
+    for file in sealed.iter().filter_map(|one| one.file.as_ref().ok()) {
         if of(file)? == wanted {
             return Ok(true);
         }

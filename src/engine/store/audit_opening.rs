@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::audit_check::head;
@@ -17,8 +17,6 @@ use crate::engine::audit::verify::{Finding, FindingKind, Point, Reading, Start};
 use crate::engine::durable_file::private;
 use crate::engine::model::AuditEntry;
 
-/// Bytes of a log's end by which it is known; a hash over all before it is among them.
-const END_BYTES: u64 = 512;
 /// Entries that sled takes back at most; the log has the others.
 const NEWER_MAX: usize = 50_000;
 /// Bytes that are read at a time.
@@ -169,7 +167,7 @@ impl AuditFile {
             _ => segments.anchor.as_ref().err().cloned(),
         };
         let copy = match (doubt.is_some() || is_cut_off) && !is_all_gone {
-            true => keep_copy(folder),
+            true => keep_copy(folder, ours.is_some() || matches!(head, Ok(None))),
             false => String::new(),
         };
         if verdict.findings.iter().all(is_short) {
@@ -209,10 +207,11 @@ impl AuditFile {
 }
 
 /// Keeps the log and its head as they are, and says where. One that has only grown since it was copied is not copied again: it would
-/// else drive out, start by start, all else that is set aside. Where there is no room for a copy, the store is opened all the same.
-fn keep_copy(folder: &Path) -> String {
+/// else drive out, start by start, all else that is set aside. A head of another key is about to be replaced, and so is always copied.
+/// Where there is no room for a copy, the store is opened all the same.
+fn keep_copy(folder: &Path, is_head_kept: bool) -> String {
     let log = folder.join(LOG_FILE);
-    let is_of_it = |aside: &PathBuf| begins_with(&log, &aside.join(LOG_FILE)).unwrap_or(false);
+    let is_of_it = |aside: &PathBuf| is_head_kept && begins_with(&log, &aside.join(LOG_FILE)).unwrap_or(false);
     let kept = match set_aside::all(folder).map(|all| all.into_iter().rev().find(is_of_it)) {
         Ok(Some(there)) => Ok(Some(there)),
         Ok(None) => set_aside::copy(folder, &[LOG_FILE, HEAD_FILE], Room::Bounded),
@@ -225,7 +224,7 @@ fn keep_copy(folder: &Path) -> String {
     }
 }
 
-/// Whether the log goes on where the copy ends.
+/// Whether the log goes on where the copy ends. All of it is compared: an alteration in place changes nothing after itself.
 fn begins_with(log: &Path, copy: &Path) -> io::Result<bool> {
     let (log, copy) = (File::open(log)?, File::open(copy)?);
     let (of_log, length) = (log.metadata()?.len(), copy.metadata()?.len());
@@ -233,14 +232,18 @@ fn begins_with(log: &Path, copy: &Path) -> io::Result<bool> {
     if of_log < length || length == 0 && of_log > 0 {
         return Ok(false);
     }
-    Ok(before(log, length)? == before(copy, length)?)
-}
-
-/// The last bytes of a file before this place.
-fn before(mut file: File, place: u64) -> io::Result<Vec<u8>> {
-    let from = place.saturating_sub(END_BYTES);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(place - from).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let mut log = BufReader::with_capacity(READ_BYTES, log.take(length));
+    let mut copy = BufReader::with_capacity(READ_BYTES, copy);
+    loop {
+        let (one, other) = (log.fill_buf()?, copy.fill_buf()?);
+        let count = one.len().min(other.len());
+        if count == 0 {
+            return Ok(one.len() == other.len());
+        }
+        if one[..count] != other[..count] {
+            return Ok(false);
+        }
+        log.consume(count);
+        copy.consume(count);
+    }
 }

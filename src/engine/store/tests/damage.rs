@@ -315,6 +315,19 @@ fn a_log_that_stays_as_it_is_is_copied_once_and_no_copy_keeps_the_store_closed()
     let altered = std::fs::read_to_string(&path).unwrap().replace("too", "tow");
     std::fs::write(&path, altered).unwrap();
     assert!(Store::open(folder.path()).unwrap().notices()[0].contains("set-aside/2"));
+    // So is one long before the end, and a head of another.
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&(3..20).map(|number| audit(number, "more")).collect::<Vec<_>>(), true).unwrap();
+    drop(store);
+    let altered = std::fs::read_to_string(&path).unwrap().replace("tow", "tew");
+    std::fs::write(&path, altered).unwrap();
+    assert!(Store::open(folder.path()).unwrap().notices()[0].contains("set-aside/3"));
+    let other = self::folder();
+    Store::open(other.path()).unwrap().write(&[audit(1, "one")], true).unwrap();
+    let of_other = std::fs::read(other.path().join(audit_file::HEAD_FILE)).unwrap();
+    std::fs::write(folder.path().join(audit_file::HEAD_FILE), &of_other).unwrap();
+    assert!(Store::open(folder.path()).unwrap().notices()[0].contains("set-aside/4"));
+    assert_eq!(std::fs::read(aside.join("4").join(audit_file::HEAD_FILE)).unwrap(), of_other);
     std::fs::remove_dir_all(&aside).unwrap();
     std::fs::write(&aside, "a file is in its place").unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -225,6 +225,10 @@ fn a_sealed_file_that_cannot_be_read_does_not_keep_the_store_closed() {
     let there: Vec<u64> = stored.audit.iter().map(|entry| entry.sequence).collect();
     let wanted: Vec<u64> = (1..=20).filter(|sequence| !(first..=last).contains(sequence)).collect();
     assert_eq!((there, stored.next.audit), (wanted, 21));
+    // Whoever is sent to the verification is told the same there.
+    let found: Vec<FindingKind> =
+        audit_file::check(folder.path(), &[]).unwrap().findings.iter().map(|one| one.kind).collect();
+    assert_eq!(found, [FindingKind::Unreadable, FindingKind::CutOff]);
 }
 
 #[test]
