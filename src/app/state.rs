@@ -19,7 +19,7 @@ use crate::engine::model::{Incident, IncidentId, Role, Run};
 use crate::engine::request::Request;
 use crate::engine::snapshot::{FileProblem, Snapshot};
 use crate::views::context::KeyHint;
-use crate::views::ui_state::{Away, ListState, Notice, Overlay, RowKey, UiState, Written};
+use crate::views::ui_state::{Away, Confirmation, ListState, Notice, Overlay, RowKey, UiState, Written};
 
 /// A message has been read after so long; the keys come back.
 const NOTICE_MS: i64 = 10_000;
@@ -93,6 +93,8 @@ pub struct AppState {
     pub pending_at: Timestamp,
     /// The note being written.
     pub note: Option<TextArea<'static>>,
+    /// What is typed at a question, as it is edited.
+    pub answer: TextArea<'static>,
     /// True where the prompt of Ask has the keys whenever that pane is on the screen and nothing lies over it.
     pub is_prompt_on: bool,
     /// The question that is being typed, as it is edited.
@@ -186,6 +188,7 @@ impl AppState {
             note: None,
             is_prompt_on: false,
             prompt: TextArea::default(),
+            answer: TextArea::default(),
             names: Vec::new(),
             history_at: None,
             begun: String::new(),
@@ -328,6 +331,16 @@ impl AppState {
             Overlay::Palette { .. } | Overlay::Filter | Overlay::Asking | Overlay::Note { .. } => true,
             Overlay::Confirm(question) => question.typed_target.is_some() || question.line.is_some(),
             _ => false,
+        }
+    }
+
+    /// The line that was typed and not taken: what stands at the question, else what was sent last, else what was kept.
+    #[must_use]
+    pub fn line_not_taken(&self) -> &str {
+        match (&self.ui.overlay, &self.typed_sent) {
+            (Overlay::Confirm(Confirmation { line: Some(_), typed, .. }), _) if !typed.trim().is_empty() => typed,
+            (_, Some((_, sent))) => sent,
+            _ => &self.typed_last,
         }
     }
 

@@ -247,19 +247,20 @@ fn palette(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, input: &s
         let span = pen.span(Role::TextMuted, "  no command matches");
         canvas.line(list, 0, span);
     }
-    typed(canvas, line, ":", input);
+    typed(canvas, line, ":", (input, ""));
 }
 
 /// A prompt with what was typed, its end in sight, and the cursor behind it.
-pub fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &str) {
+pub fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, (before, after): (&str, &str)) {
     let pen = canvas.pen;
-    let input = text::clean(input, pen.glyphs).into_owned();
+    let before = text::clean(before, pen.glyphs);
     let prompt_width = text::width(prompt);
     let room = usize::from(area.width).saturating_sub(prompt_width + 1);
-    let hidden = text::width(&input).saturating_sub(room);
-    let shown = input.get(text::take(&input, hidden).len()..).unwrap_or("");
-    canvas.line(area, 0, vec![pen.span(Role::Key, prompt), pen.span(Role::Input, shown)]);
-    let column = u16::try_from(prompt_width + text::width(shown)).unwrap_or(u16::MAX);
+    let hidden = text::width(&before).saturating_sub(room);
+    let before = before.get(text::take(&before, hidden).len()..).unwrap_or("");
+    let shown = format!("{before}{}", text::clean(after, pen.glyphs));
+    canvas.line(area, 0, vec![pen.span(Role::Key, prompt), pen.span(Role::Input, &shown)]);
+    let column = u16::try_from(prompt_width + text::width(before)).unwrap_or(u16::MAX);
     canvas.put_cursor(area.x.saturating_add(column.min(area.width.saturating_sub(1))), area.y);
 }
 

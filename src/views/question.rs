@@ -57,7 +57,8 @@ pub fn draw(canvas: &mut Canvas<'_>, body: Rect, ctx: &ViewContext<'_>, confirma
             canvas.line(top, row, line.clone());
         }
     }
-    typed(canvas, answer, &prompt(pen, confirmation, usize::from(answer.width)), &confirmation.typed);
+    let prompt = prompt(pen, confirmation, usize::from(answer.width));
+    typed(canvas, answer, &prompt, confirmation.around_cursor());
     is_whole
 }
 

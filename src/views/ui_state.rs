@@ -165,6 +165,17 @@ pub struct Confirmation {
     pub line: Option<&'static str>,
     /// What has been typed so far.
     pub typed: String,
+    /// Where the cursor is in it, in characters.
+    pub cursor: usize,
+}
+
+impl Confirmation {
+    /// What has been typed, before the cursor and after it.
+    #[must_use]
+    pub fn around_cursor(&self) -> (&str, &str) {
+        let at = self.typed.char_indices().nth(self.cursor).map_or(self.typed.len(), |(at, _)| at);
+        self.typed.split_at(at)
+    }
 }
 
 /// What is written in the box for texts.

@@ -209,9 +209,32 @@ proptest! {
         let again = LeftOff::of(&next, &left, now);
         prop_assert_eq!(&again.texts, &left.texts);
         prop_assert_eq!(&again.question, &left.question);
+        prop_assert_eq!(&again.line, &left.line);
         let (again, left) = (again.place.unwrap(), left.place.unwrap());
         prop_assert_eq!((again.pane, again.incident, again.run), (left.pane, left.incident, left.run));
     }
+}
+
+#[test]
+fn a_line_that_was_typed_at_a_question_is_there_for_the_next_console() {
+    let mut console = Console::live();
+    console.press("5 O").type_text("bo: db-1 is flaky");
+    // Before it is sent, and as long as nobody has said that it was taken.
+    let over = Request::HandOver { to: "bo".into(), note: "db-1 is flaky".into() };
+    for is_sent in [false, true] {
+        if is_sent {
+            console.press("Enter");
+            assert_eq!(console.requests(), [&over]);
+        }
+        let left = left_by(&console);
+        assert_eq!(left.line, "bo: db-1 is flaky");
+        let mut next = after(left, fixtures::live());
+        assert!(next.notice().contains("brings back what you had typed: bo: db-1"), "{}", next.notice());
+        next.press("5 O Up Enter");
+        assert_eq!(next.requests(), [&over]);
+    }
+    console.tell(Message::Reply(over, Reply::Done { text: "handed over".into() }));
+    assert_eq!(left_by(&console).line, "");
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn overlays() -> Vec<(&'static str, Overlay)> {
                 argv: ["kubectl", "rollout", "undo", "netpol/gke prod\u{202e}"].map(Into::into).to_vec(),
                 typed_target: Some("gke-prod-firewall-rule".into()),
                 typed: "gke-pr".into(),
+                cursor: 6,
                 line: None,
             }),
         ),

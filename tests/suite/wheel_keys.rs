@@ -198,7 +198,8 @@ fn a_draft_that_was_changed_since_outlives_the_answer_to_what_was_sent() {
 fn what_was_typed_for_what_is_refused_or_cannot_be_meant_is_not_lost() {
     let mut console = Console::live();
     console.press("5 O").type_text("boo: db-1 is flaky, netops calls back").press("Enter");
-    let over = Request::HandOver { to: "boo".into(), note: "db-1 is flaky, netops calls back".into() };
+    let handover = |to: &str| Request::HandOver { to: to.into(), note: "db-1 is flaky, netops calls back".into() };
+    let over = handover("boo");
     assert_eq!(console.requests(), [&over]);
     // An answer to something else says nothing of it.
     let other = Request::Acknowledge { incident: IncidentId(42) };
@@ -206,8 +207,11 @@ fn what_was_typed_for_what_is_refused_or_cannot_be_meant_is_not_lost() {
     assert_eq!(console.notice(), "not now");
     console.tell(Message::Reply(over, Reply::Refused { reason: "nobody called boo".into() }));
     assert!(console.notice().contains("nobody called boo; asked again, Up brings back"), "{}", console.notice());
+    // One letter is mended where it stands.
     console.press("O Up");
     assert!(console.draw().contains("boo: db-1 is flaky, netops calls back"), "{}", console.draw());
+    console.press("Home Right Right Right Backspace").type_text("b").press("Backspace Enter");
+    assert_eq!(console.requests().last(), Some(&&handover("bo")));
     // Nothing was typed at the next one that is refused.
     let mut console = Console::live();
     console.press("5 O").type_text("bo").press("Enter");

@@ -65,6 +65,9 @@ struct Kept {
     at: Timestamp,
     texts: Vec<Unsent>,
     question: String,
+    /// Absent in what an earlier version left.
+    #[serde(default)]
+    line: String,
     /// Read on its own: texts are worth more than a place that another version has no name for.
     place: serde_json::Value,
 }
@@ -151,8 +154,8 @@ impl Shelf {
     /// When it cannot be written.
     pub fn write(&self, left: &LeftOff, at: Timestamp, is_flushed: bool) -> io::Result<()> {
         let place = serde_json::to_value(&left.place).map_err(io::Error::other)?;
-        let (texts, question) = (left.texts.clone(), left.question.clone());
-        let kept = Kept { version: VERSION, at, texts, question, place };
+        let LeftOff { texts, question, line, .. } = left.clone();
+        let kept = Kept { version: VERSION, at, texts, question, line, place };
         let text = serde_json::to_vec_pretty(&kept).map_err(io::Error::other)?;
         let fresh = self.path.with_extension("new");
         // What a crash left there may be anything.
@@ -211,10 +214,10 @@ fn parse(bytes: &[u8]) -> Result<(Timestamp, LeftOff), String> {
     if version != VERSION {
         return Err(format!("it is of form {version}, and this hypo knows form {VERSION}"));
     }
-    let Kept { at, texts, question, place, .. } =
+    let Kept { at, texts, question, line, place, .. } =
         serde_json::from_slice(bytes).map_err(|problem| problem.to_string())?;
     let place: Option<Place> = serde_json::from_value(place).unwrap_or_default();
-    Ok((at, LeftOff { texts, question, place }))
+    Ok((at, LeftOff { texts, question, line, place }))
 }
 
 /// Moves a file out of the way, and says so.

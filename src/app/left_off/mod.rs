@@ -22,6 +22,8 @@ pub struct LeftOff {
     pub texts: Vec<Unsent>,
     /// The question that was being typed in Ask.
     pub question: String,
+    /// A line that was typed at a question of the console, and not taken.
+    pub line: String,
     /// What was looked at.
     pub place: Option<Place>,
 }
@@ -75,7 +77,8 @@ impl LeftOff {
             let at = at(incident, what, &lines);
             Unsent { incident, what, lines, at }
         });
-        let mut left = Self { question: state.ui.talk.prompt.text.clone(), ..Self::default() };
+        let (question, line) = (state.ui.talk.prompt.text.clone(), state.line_not_taken().to_owned());
+        let mut left = Self { question, line, ..Self::default() };
         left.add(texts.chain(state.ui.unsent.iter().cloned()));
         left.place = state.left_place.clone().or_else(|| Some(Place::of(state)));
         left
@@ -86,6 +89,9 @@ impl LeftOff {
         self.add(other.texts);
         if self.question.is_empty() {
             self.question = other.question;
+        }
+        if self.line.is_empty() {
+            self.line = other.line;
         }
         self.place = self.place.take().or(other.place);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tui_textarea::{CursorMove, Input, Key as TextKey, TextArea};
+use tui_textarea::{CursorMove, Input, TextArea};
 
 use super::{answers, moving, panes};
 use crate::app::commands::Command;
@@ -78,8 +78,8 @@ pub(super) fn is_none_of_it(state: &AppState, key: Key) -> bool {
 }
 
 /// A key that moves within the line.
-pub(super) fn type_key(state: &mut AppState, key: TextKey, (ctrl, alt, shift): (bool, bool, bool)) {
-    state.prompt.input(Input { key, ctrl, alt, shift });
+pub(super) fn type_key(state: &mut AppState, input: Input) {
+    state.prompt.input(input);
     settle(state);
 }
 

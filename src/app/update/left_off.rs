@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 
-use super::{incidents, settle_selection, texts};
+use super::{incidents, settle_selection, texts, typed};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::left_off::{LeftOff, Place};
@@ -21,6 +21,7 @@ pub(super) fn find(state: &mut AppState, left: LeftOff) {
     state.left_place = left.place;
     let prompt = &mut state.ui.talk.prompt;
     (prompt.cursor, prompt.text) = (left.question.chars().count(), left.question);
+    typed::find(state, left.line);
     take_place(state);
 }
 

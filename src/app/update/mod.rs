@@ -227,7 +227,9 @@ fn held_back(state: &AppState, info: &CommandInfo, now: Timestamp) -> Option<Str
 
 /// Asks before something is done. With a target to type, `y` is not enough.
 fn ask(state: &mut AppState, confirmation: Confirmation, asked: Asked, now: Timestamp) {
+    let begun = confirmation.typed.clone();
     state.ui.overlay = Overlay::Confirm(confirmation);
+    typed::replace(state, begun);
     state.is_question_whole = false;
     state.question = Some(Question { asked, offered: Offered::of(&state.snapshot, &state.ui), at: now });
 }

@@ -105,12 +105,18 @@ fn find(state: &mut AppState) {
 
 /// A key that is bound to nothing while text is typed: the text.
 pub(super) fn type_key(state: &mut AppState, key: Key) {
-    if let (Overlay::Note { .. } | Overlay::Asking, None) = (&state.ui.overlay, key.typed_char()) {
+    if let (Overlay::Note { .. } | Overlay::Asking | Overlay::Confirm(_), None) = (&state.ui.overlay, key.typed_char())
+    {
         let Some(text_key) = text_key(key) else { return };
-        if state.ui.overlay == Overlay::Asking {
-            asking::type_key(state, text_key, (key.is_ctrl, key.is_alt, key.is_shift));
-        } else if let Some(note) = &mut state.note {
-            note.input(Input { key: text_key, ctrl: key.is_ctrl, alt: key.is_alt, shift: key.is_shift });
+        let input = Input { key: text_key, ctrl: key.is_ctrl, alt: key.is_alt, shift: key.is_shift };
+        match &state.ui.overlay {
+            Overlay::Asking => asking::type_key(state, input),
+            Overlay::Confirm(_) => typed::type_key(state, input),
+            _ => {
+                if let Some(note) = &mut state.note {
+                    note.input(input);
+                }
+            }
         }
     } else if let Some(c) = key.typed_char() {
         type_text(state, c.encode_utf8(&mut [0; 4]));
@@ -122,10 +128,15 @@ pub(super) fn takes(state: &AppState, key: Key) -> bool {
     use crossterm::event::KeyCode;
     // With Alt, letters move by words or mean nothing.
     let is_letter = matches!(key.code, KeyCode::Char(c) if !matches!(c, 'f' | 'b'));
-    matches!(state.ui.overlay, Overlay::Note { .. } | Overlay::Asking) && text_key(key).is_some() && !is_letter
+    let has_cursor = match &state.ui.overlay {
+        Overlay::Note { .. } | Overlay::Asking => true,
+        Overlay::Confirm(_) => state.is_typing(),
+        _ => false,
+    };
+    has_cursor && text_key(key).is_some() && !is_letter
 }
 
-/// Keys that move within a note.
+/// Keys that move within a text.
 fn text_key(key: Key) -> Option<TextKey> {
     use crossterm::event::KeyCode;
     Some(match key.code {
@@ -160,7 +171,11 @@ pub(super) fn type_text(state: &mut AppState, text: &str) {
             append(input, &text, clean);
             find(state);
         }
-        Overlay::Confirm(question) => append(&mut question.typed, &text, clean),
+        Overlay::Confirm(_) => {
+            let room =
+                LINE_CHARS_MAX.saturating_sub(state.answer.lines().iter().map(|line| line.chars().count()).sum());
+            typed::type_text(state, text.chars().filter(clean).take(room).collect());
+        }
         Overlay::Filter => {
             append(&mut state.list_mut().filter, &text, clean);
             settle_selection(state);
@@ -192,7 +207,7 @@ fn delete(state: &mut AppState, command: Command) {
             find(state);
             return;
         }
-        Overlay::Confirm(question) => return shorten(&mut question.typed, command),
+        Overlay::Confirm(_) => return typed::delete(state, command),
         Overlay::Filter => &mut state.list_mut().filter,
         _ => return,
     };

@@ -1,4 +1,6 @@
-//! Keeps what is typed at a question until it is taken: neither a question that is withdrawn nor a refusal loses it.
+//! The line that is typed at a question, kept until it is taken: neither a question that is withdrawn nor a refusal loses it.
+
+use tui_textarea::{CursorMove, Input, TextArea};
 
 use super::patches;
 use crate::app::commands::Command;
@@ -62,11 +64,60 @@ pub(super) fn give_back(state: &mut AppState, request: &Request, reply: &Reply) 
     Some(way_back(state))
 }
 
+/// Takes in what an earlier console left.
+pub(super) fn find(state: &mut AppState, line: String) {
+    if line.is_empty() {
+        return;
+    }
+    let key = key_of(state, Command::PromptUp);
+    state.say(format!("at a question, {key} brings back what you had typed: {line}"));
+    state.typed_last = line;
+}
+
 /// Puts what was kept where it is asked for again; what stands there is not lost by it.
 pub(super) fn bring_back(state: &mut AppState) {
     if let Overlay::Confirm(Confirmation { line: Some(_), typed, .. }) = &mut state.ui.overlay
         && !state.typed_last.is_empty()
     {
         std::mem::swap(typed, &mut state.typed_last);
+        let line = typed.clone();
+        replace(state, line);
+    }
+}
+
+/// What stands at the question, with the cursor at its end.
+pub(super) fn replace(state: &mut AppState, line: String) {
+    state.answer = TextArea::new(vec![line]);
+    state.answer.move_cursor(CursorMove::End);
+    settle(state);
+}
+
+/// A key that moves within the line, or deletes after the cursor.
+pub(super) fn type_key(state: &mut AppState, input: Input) {
+    state.answer.input(input);
+    settle(state);
+}
+
+/// Text at the cursor.
+pub(super) fn type_text(state: &mut AppState, text: String) {
+    state.answer.insert_str(text);
+    settle(state);
+}
+
+/// Deletes before the cursor.
+pub(super) fn delete(state: &mut AppState, command: Command) {
+    match command {
+        Command::DeleteWord => state.answer.delete_word(),
+        Command::DeleteLine => state.answer.delete_line_by_head(),
+        _ => state.answer.delete_char(),
+    };
+    settle(state);
+}
+
+/// After the line has changed: what views see of it.
+fn settle(state: &mut AppState) {
+    if let Overlay::Confirm(question) = &mut state.ui.overlay {
+        question.typed = state.answer.lines().first().cloned().unwrap_or_default();
+        question.cursor = state.answer.cursor().1;
     }
 }

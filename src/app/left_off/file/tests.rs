@@ -38,6 +38,7 @@ fn whole() -> LeftOff {
             text(42, Written::Note, &["netops says \"it is us\" 日本"], 8),
         ],
         question: "is auth st".into(),
+        line: "bo: db-1 is fl".into(),
         place: Some(place(Pane::Runbook)),
     }
 }
@@ -82,13 +83,14 @@ fn consoles_side_by_side_have_files_of_their_own_and_the_next_one_takes_over_wha
     assert_eq!(found.left, LeftOff::default(), "what belongs to a console that runs is not taken from it");
     let own = [text(1, Written::Note, &["of the second"], 2), text(1, Written::Update, &["of the second"], 3)];
     let place = Some(place(Pane::Chain));
-    let left = LeftOff { texts: own.to_vec(), question: "newer".into(), place: place.clone() };
+    let left = LeftOff { texts: own.to_vec(), question: "newer".into(), place: place.clone(), ..LeftOff::default() };
     second.write(&left, NOW - 1, true).unwrap();
     drop((first, second));
     let (third, found) = open(folder.path());
     let texts: Vec<String> = found.left.texts.iter().map(|text| text.lines.join("\n")).collect();
     assert_eq!(texts, ["of the second", "of the second", "of the first"]);
     assert_eq!((found.left.question.as_str(), found.left.place), ("newer", place));
+    assert_eq!(found.left.line, "bo: db-1 is fl", "the newer one had none");
     let names: Vec<bool> = (1..=2).map(|number| folder.path().join(format!("{number}.json")).exists()).collect();
     assert_eq!(names, [true, false]);
     drop(third);
@@ -142,7 +144,7 @@ proptest! {
     fn any_text_comes_back_letter_by_letter(lines in prop::collection::vec(".{0,40}", 1..6), at in 0..253_402_300_800_000_i64, question in ".{0,60}") {
         let folder = tempfile::tempdir().unwrap();
         let text = Unsent { incident: IncidentId(3), what: Written::Note, lines, at: Timestamp(at) };
-        let left = LeftOff { texts: vec![text], question, place: Some(place(Pane::Log)) };
+        let left = LeftOff { texts: vec![text], line: question.clone(), question, place: Some(place(Pane::Log)) };
         open(folder.path()).0.write(&left, NOW, false).unwrap();
         prop_assert_eq!(open(folder.path()).1.left, left);
     }

@@ -70,7 +70,7 @@ pub(super) fn run_script(argv: &[Arc<str>], mark: &str, limit_s: u64) -> String 
          wait \"$p\"; s=$?; \
          if [ \"$k\" ]; then printf '%s\\n' \"$s\" >\"$d/new\" && mv \"$d/new\" \"$d/status\"; i=0; \
          until [ -e \"$d/out.over\" ] && [ -e \"$d/err.over\" ] || [ $i -ge 5 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done; fi 2>/dev/null; \
-         kill \"$q\" \"$v\" 2>/dev/null; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
+         kill \"$v\" 2>/dev/null; {NO_MORE_STOP}printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
          if [ \"$k\" ]; then read -r w <&3 && rm -rf \"$d\"; fi; exit \"$s\""
     )
 }
@@ -90,7 +90,7 @@ pub(super) fn follow_script(mark: &str, from: u64) -> String {
          {STOP}\
          until [ -e \"$d/status\" ]; do kill -0 \"$p\" 2>/dev/null || break; sleep 0.2 2>/dev/null || sleep 1; done; \
          i=0; until [ -e \"$d/status\" ] || [ $i -ge {STATUS_WAIT_S} ]; do sleep 1; i=$((i+1)); done; \
-         sleep 2; kill \"$t\" \"$e\" \"$q\" 2>/dev/null; \
+         sleep 2; kill \"$t\" \"$e\" 2>/dev/null; {NO_MORE_STOP}\
          [ -e \"$d/status\" ] || gone; read -r s <\"$d/status\"; printf '\\n%s ended %s\\n' \"$m\" \"$s\" >&2; \
          read -r w <&3 && rm -rf \"$d\"; exit \"$s\""
     )
@@ -133,6 +133,10 @@ fn watchdog(limit_s: u64) -> String {
 /// Waits for the word to stop, with the connection as descriptor 3; `$q` is what waits.
 const STOP: &str = "( read -r w <&3; [ \"$w\" = \"$m stop\" ] || exit; \
      until kill -s TERM -- \"$g$p\"; do kill -0 \"$p\" || exit; sleep 1; done ) >/dev/null 2>&1 & q=$!; ";
+
+/// Waits for the word to stop no longer. What waits must have ended before an end is told: it would else read the word that is the
+/// answer to that, and the folder would stay.
+const NO_MORE_STOP: &str = "{ kill -s KILL \"$q\"; wait \"$q\"; } 2>/dev/null; ";
 
 #[cfg(test)]
 mod tests {
