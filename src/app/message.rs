@@ -53,7 +53,7 @@ pub enum Message {
         /// True where a question is on the screen whole, with its whole command.
         is_question_whole: bool,
     },
-    /// Somebody asked the program to end: SIGTERM, SIGHUP, SIGINT.
+    /// Somebody asked the program to end: SIGTERM, SIGHUP, SIGINT, SIGQUIT.
     Terminate,
     /// Somebody asked the program to stop: SIGTSTP.
     Stop,

@@ -79,7 +79,7 @@ fn keys_and_signals_leave_engine_and_run_as_they_are() {
         session.ends_clean();
         waiting.is_as_it_was("a key");
     }
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
         let session = waiting.console();
         kill(session.pid(), signal).unwrap();
         session.ends_clean();

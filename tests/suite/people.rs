@@ -353,6 +353,13 @@ fn the_end_of_a_shift_passes_incidents_and_wheels_on() {
     // Who is named by the configuration has not been here yet. What is somebody else's stays so.
     assert_eq!(room.ask(&ana, over("Dora")).unwrap(), "handed over to dora: nothing was open");
     assert_eq!(room.picture().incidents[0].owner.as_deref(), Some("bo"));
+    // What goes with a wheel alone is told where its run is.
+    room.ask(&bo, Request::Own { incident: INCIDENT, owner: "dora".into() }).unwrap();
+    assert_eq!(room.ask(&bo, over("ana")).unwrap(), "handed over to ana: the wheel of RUN-1");
+    let told = |picture: &Snapshot, text: &str| picture.incidents[0].timeline.iter().any(|entry| &*entry.text == text);
+    assert!(told(&room.picture(), "handover of RUN-1 to ana: watch the replica"));
+    room.ask(&ana, over("bo")).unwrap();
+    room.ask(&bo, Request::Own { incident: INCIDENT, owner: "".into() }).unwrap();
     // Case is a slip of the hand.
     assert_eq!(room.ask(&bo, over("Ana")).unwrap(), "handed over to ana: INC-42, the wheel of RUN-1");
     // Who is of a group is named by nothing before the first shift.

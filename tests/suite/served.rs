@@ -104,7 +104,8 @@ fn a_service_manager_is_told_that_it_is_ready_lives_and_ends() {
     let home = tempfile::tempdir().unwrap();
     let unit = hypo(home.path(), &["serve", "--print-unit"]);
     let unit = String::from_utf8(unit.stdout).unwrap();
-    for line in ["Type=notify", "ProtectSystem=strict", "NoNewPrivileges=yes", "KillMode=mixed", "Restart=on-failure"] {
+    for line in ["Type=notify", "ProtectSystem=strict", "NoNewPrivileges=yes", "KillMode=process", "Restart=on-failure"]
+    {
         assert!(unit.lines().any(|there| there == line), "{line} is not in\n{unit}");
     }
     let socket = home.path().join("notify");

@@ -250,7 +250,8 @@ impl Remote {
         // What the user's own configuration wants of a shell there is not wanted of a line. An older ssh does not know one of these,
         // and a list of our own would take the place of the user's.
         command.args(["-o", "IgnoreUnknown=*", "-o", "RemoteCommand=none"]);
-        command.args(["-o", "ClearAllForwardings=yes", "-a", "-x"]);
+        // Pictures of a storm are megabytes, and pack well.
+        command.args(["-o", "Compression=yes", "-o", "ClearAllForwardings=yes", "-a", "-x"]);
         if !has_terminal {
             command.args(["-o", "BatchMode=yes"]);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
@@ -84,7 +84,8 @@ pub struct Line {
 /// Joins the engine behind `stream`, with no more than the role `cap` where one is wanted.
 ///
 /// # Errors
-/// When it does not answer within `wait`, does not understand this console, or does not let it in.
+/// When it does not answer within `wait`, or nothing of its picture comes for as long, does not understand this console, or does not
+/// let it in.
 pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Result<Line, LineProblem> {
     let joining = async {
         let (reader, mut sink) = stream.into_split();
@@ -100,14 +101,34 @@ pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Resu
             Says::Text => return Err(LineProblem::OutOfTurn),
         }
         let FromEngine::Welcome(welcome) = next(&mut incoming).await? else { return Err(LineProblem::OutOfTurn) };
-        let FromEngine::Picture(delta) = next(&mut incoming).await? else { return Err(LineProblem::OutOfTurn) };
-        let picture = Arc::new(delta.apply(&Snapshot::empty())?);
-        Ok(Line { incoming, sink, welcome, picture })
+        Ok((incoming, sink, welcome))
     };
-    timeout(wait, joining).await.map_err(|_| LineProblem::Silent)?
+    let (mut incoming, sink, welcome) = timeout(wait, joining).await.map_err(|_| LineProblem::Silent)??;
+    // Over a slow line it takes its time.
+    let FromEngine::Picture(delta) = in_progress(&mut incoming, wait).await? else {
+        return Err(LineProblem::OutOfTurn);
+    };
+    let picture = Arc::new(delta.apply(&Snapshot::empty())?);
+    Ok(Line { incoming, sink, welcome, picture })
 }
 
-async fn next(incoming: &mut Incoming<OwnedReadHalf>) -> Result<FromEngine, LineProblem> {
+/// The next message, waited for as long as something of it comes within each `wait`.
+async fn in_progress<R: AsyncRead + Unpin>(
+    incoming: &mut Incoming<R>,
+    wait: Duration,
+) -> Result<FromEngine, LineProblem> {
+    let mut before = incoming.bytes_ahead();
+    loop {
+        // What has come is kept where this is given up.
+        match timeout(wait, next(incoming)).await {
+            Ok(message) => return message,
+            Err(_) if incoming.bytes_ahead() > before => before = incoming.bytes_ahead(),
+            Err(_) => return Err(LineProblem::Silent),
+        }
+    }
+}
+
+async fn next<R: AsyncRead + Unpin>(incoming: &mut Incoming<R>) -> Result<FromEngine, LineProblem> {
     let frame = incoming.frame().await?.ok_or(LineProblem::Ended)?;
     Ok(FromEngine::read(&frame)?)
 }
@@ -158,4 +179,38 @@ pub async fn greeting(stream: UnixStream) -> Result<Greeting, LineProblem> {
 /// When it cannot be written down or the line is gone.
 pub async fn say(sink: &mut OwnedWriteHalf, message: &FromConsole) -> Result<(), LineProblem> {
     Ok(frame::write(sink, &message.frame()?, FRAME_IN_BYTES_MAX).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Bytes of a line at a time, and the pause between two of them.
+    const PIECE_BYTES: usize = 1_000;
+    const PAUSE: Duration = Duration::from_secs(3);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_waited_for_as_long_as_something_comes() {
+        let long = FromEngine::Bye { why: "x".repeat(20 * PIECE_BYTES).into(), is_wanted: false };
+        for pieces in [usize::MAX, 5] {
+            let (mut ours, theirs) = tokio::io::duplex(PIECE_BYTES);
+            let mut whole = Vec::new();
+            frame::write(&mut whole, &long.frame().unwrap(), FRAME_OUT_BYTES_MAX).await.unwrap();
+            tokio::spawn(async move {
+                for piece in whole.chunks(PIECE_BYTES).take(pieces) {
+                    ours.write_all(piece).await.unwrap();
+                    tokio::time::sleep(PAUSE).await;
+                }
+                std::future::pending::<()>().await;
+            });
+            let begun = Instant::now();
+            let came = in_progress(&mut Incoming::new(theirs, FRAME_OUT_BYTES_MAX), 2 * PAUSE).await;
+            match pieces {
+                5 => assert!(matches!(came, Err(LineProblem::Silent)), "{came:?}"),
+                _ => assert!(came.is_ok_and(|message| message == long) && begun.elapsed() > 10 * PAUSE),
+            }
+        }
+    }
 }

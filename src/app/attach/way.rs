@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::child::{HOLDER_WAIT, Remote, Starter, TRY_AGAIN, tell_waiting};
 use super::line::{self, Line, LineProblem};
 use crate::engine::attach::frame::FrameProblem;
-use crate::engine::attach::hello::ENDING;
+use crate::engine::attach::hello::{ENDING, HelloProblem};
 use crate::engine::attach::place::Place;
 use crate::engine::model::Role;
 
@@ -103,14 +103,26 @@ async fn there(remote: &Remote, cap: Option<Role>, has_terminal: bool) -> Result
     let wait = if has_terminal { TYPING_WAIT } else { REMOTE_WAIT };
     match line::join(reached.stream, cap, wait).await {
         Ok(line) => Ok(Found { line, is_new: false }),
+        // A shell there says something before hypo does, to a program as to a person.
+        Err(LineProblem::Hello(HelloProblem::NotHypo { line })) => Err(told(told_by_the_shell(&line))),
         // An engine says why by itself; what ssh says is told where nobody else said anything.
         Err(problem @ (LineProblem::Refused { .. } | LineProblem::Hello(_))) => Err(problem),
         Err(problem) => {
-            let words = last_words(reached.words).await.unwrap_or_else(|| problem.to_string());
+            let untold = || match &problem {
+                LineProblem::Silent => format!("nothing has come over the line for {} s", wait.as_secs()),
+                problem => problem.to_string(),
+            };
+            let words = last_words(reached.words).await.unwrap_or_else(untold);
             let hint = if is_no_program(&words) { "; name the program there by --remote-hypo" } else { "" };
             Err(told(words + hint))
         }
     }
+}
+
+fn told_by_the_shell(line: &str) -> String {
+    format!(
+        "`{line}` comes before any word of hypo: take what prints it for commands out of the shell's start files there"
+    )
 }
 
 /// True for the words of a shell that does not know the program, whichever shell it is.

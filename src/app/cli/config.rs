@@ -3,14 +3,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use super::{Exit, Failure, output, paths};
+use super::{Exit, Failure, output, own_paths};
 use crate::app::arguments::{CommonArguments, ConfigCommand};
 use crate::app::settings;
 
 pub(super) fn run(common: &CommonArguments, command: &ConfigCommand) -> Result<Exit, Failure> {
     let ConfigCommand::Init { force } = command;
     // A file with a mistake in it must not be in the way of writing a good one.
-    let path = paths(common)?.config_file;
+    let path = own_paths(common)?.config_file;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|problem| format!("cannot make {}: {problem}", folder.display()))?;
     }

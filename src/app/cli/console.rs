@@ -216,7 +216,7 @@ pub(super) fn library(settings: &Settings) -> Library {
 
 /// How the console looks on this terminal.
 pub(super) fn options(loaded: &Loaded) -> ConsoleOptions {
-    look(&loaded.settings.console, &loaded.paths.config_dir, &variable)
+    look(&loaded.settings.console, &loaded.paths.look_dir, &variable)
 }
 
 /// The same for a console on what is kept: what is begun there and not sent outlives it.

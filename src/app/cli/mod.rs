@@ -125,6 +125,11 @@ fn paths(common: &CommonArguments) -> Result<Paths, Failure> {
     Ok(Paths::find(&overrides(common).over(Overrides::from_environment(&variable)?))?)
 }
 
+/// Where this person's own configuration is, or would be.
+fn own_paths(common: &CommonArguments) -> Result<Paths, Failure> {
+    Ok(Paths::find_own(&overrides(common).over(Overrides::from_environment(&variable)?))?)
+}
+
 /// What the command line says of settings.
 fn overrides(common: &CommonArguments) -> Overrides {
     Overrides {

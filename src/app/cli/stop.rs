@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::serving::place;
 use super::{Exit, Failure, output, settings, tokio_runtime};
 use crate::app::arguments::{CommonArguments, StopArguments};
-use crate::app::attach::line::{LineProblem, ask_in_text};
+use crate::app::attach::line::{LineProblem, ask_in_text, greeting};
 use crate::app::attach::way::is_nobody;
 use crate::engine::attach::hello::{ENDS, Wants};
 use crate::engine::attach::place::Place;
@@ -23,20 +23,30 @@ pub(super) fn stop(common: &CommonArguments, arguments: &StopArguments) -> Resul
     let loaded = settings(common)?;
     let place = place(&loaded);
     tokio_runtime()?.block_on(async {
+        let pid = match place.connect().await {
+            Ok(stream) => greeting(stream).await?.pid,
+            Err(problem) if is_nobody(&problem) => return none_runs(&place),
+            Err(problem) => return Err(LineProblem::from(problem).into()),
+        };
         let Some(text) = told(&place, Wants::Stop { now: arguments.now }).await? else { return none_runs(&place) };
         let text = text.trim_end();
         if !text.starts_with(ENDS) {
             return Err(text.into());
         }
         output::line(text)?;
-        while place.connect().await.is_ok() {
+        while let Ok(stream) = place.connect().await {
+            // Whoever waited for the end may have begun the next one.
+            if greeting(stream).await.is_ok_and(|next| next.pid != pid) {
+                return Ok(Exit::Done);
+            }
             sleep(LOOK).await;
         }
         // The socket goes first. Whoever may not look into the folder has waited long enough.
         let until = Instant::now() + CLOSING_WAIT;
         let folder = &loaded.paths.state_dir;
         while folder.exists()
-            && let Err(problem @ StoreError::Held { .. }) = Hold::take(folder)
+            && let Err(problem) = Hold::take(folder)
+            && matches!(&problem, StoreError::Held { holder, .. } if holder.contains(&format!("pid {pid} ")))
         {
             if Instant::now() >= until {
                 output::complain(&format!(

@@ -17,9 +17,9 @@ use crate::views::theme::{SHIPPED, Theme};
 
 /// Reads what the settings name; what cannot be read is a problem on the screen, never an exit.
 #[must_use]
-pub fn look(settings: &ConsoleSettings, config_dir: &Path, variable: Variable<'_>) -> ConsoleOptions {
-    let (keymap, mut file_problems) = Keymap::load(&settings.keymap, Some(&config_dir.join("keymaps")));
-    let (theme, problems) = theme(&settings.theme, &config_dir.join("themes"));
+pub fn look(settings: &ConsoleSettings, look_dir: &Path, variable: Variable<'_>) -> ConsoleOptions {
+    let (keymap, mut file_problems) = Keymap::load(&settings.keymap, Some(&look_dir.join("keymaps")));
+    let (theme, problems) = theme(&settings.theme, &look_dir.join("themes"));
     file_problems.extend(problems);
     let is_ascii = match settings.ascii {
         AsciiChoice::Auto => is_ascii_only(variable),

@@ -1,7 +1,7 @@
 //! Where things are, by the XDG conventions.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
@@ -11,6 +11,9 @@ use super::{Overrides, SettingsError, usual_config_file};
 
 /// The folder of ours within the XDG directories.
 const FOLDER: &str = "hypocenter";
+
+/// What is read where a person has no configuration: that of the machine, with which everybody there comes to its one engine.
+const OF_MACHINE: &str = "/etc/hypocenter/config.toml";
 
 /// What consoles of a person leave behind, beside the store or in a folder of that person's own.
 const LEFT_OFF: &str = "left-off";
@@ -22,34 +25,64 @@ const DIGEST_BYTES: usize = 8;
 pub struct Paths {
     /// The configuration file; it may not exist.
     pub config_file: PathBuf,
-    /// Beside it: `keymaps` and `themes` of one's own.
+    /// The folder that the file's relative paths begin in.
     pub config_dir: PathBuf,
+    /// Where `keymaps` and `themes` of one's own are: beside the file, unless that is the machine's.
+    pub look_dir: PathBuf,
     /// The store, the log.
     pub state_dir: PathBuf,
 }
 
 impl Paths {
-    /// The XDG directories, unless told otherwise. All are absolute: an engine in the background is in another folder.
+    /// The XDG directories, unless told otherwise; the configuration of the machine where there is none of this person's. All are
+    /// absolute: an engine in the background is in another folder.
     ///
     /// # Errors
     /// When there is no home directory and not both paths are given.
     pub fn find(overrides: &Overrides) -> Result<Self, SettingsError> {
-        let xdg = || Xdg::new().map_err(|_| SettingsError::NoHome);
-        let config_file = match &overrides.config {
-            Some(file) => file.clone(),
-            None => usual_config_file(&xdg()?.config_dir().join(FOLDER)),
+        let own = || Ok(Xdg::new().map_err(|_| SettingsError::NoHome)?.config_dir().join(FOLDER));
+        Self::find_beside(overrides, &own, Path::new(OF_MACHINE))
+    }
+
+    /// The same of nobody but this person, whatever the machine has: what `hypo config init` writes.
+    ///
+    /// # Errors
+    /// When there is no home directory and not both paths are given.
+    pub fn find_own(overrides: &Overrides) -> Result<Self, SettingsError> {
+        let mut paths = Self::find(overrides)?;
+        if paths.config_file == Path::new(OF_MACHINE) && overrides.config.is_none() {
+            paths.config_file = usual_config_file(&paths.look_dir);
+            paths.config_dir = paths.look_dir.clone();
+        }
+        Ok(paths)
+    }
+
+    fn find_beside(
+        overrides: &Overrides,
+        own_dir: &dyn Fn() -> Result<PathBuf, SettingsError>,
+        of_machine: &Path,
+    ) -> Result<Self, SettingsError> {
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let beside = |file: &Path| file.parent().map(PathBuf::from).unwrap_or_default();
+        let (config_file, look_dir) = match &overrides.config {
+            Some(file) => (file.clone(), beside(&absolute(file.clone()))),
+            None => {
+                let own = usual_config_file(&own_dir()?);
+                let look_dir = beside(&absolute(own.clone()));
+                let file = if !own.exists() && of_machine.exists() { of_machine.to_path_buf() } else { own };
+                (file, look_dir)
+            }
         };
         let state_dir = match &overrides.state_dir {
             Some(folder) => folder.clone(),
             None => {
-                let xdg = xdg()?;
+                let xdg = Xdg::new().map_err(|_| SettingsError::NoHome)?;
                 xdg.state_dir().unwrap_or_else(|| xdg.data_dir()).join(FOLDER)
             }
         };
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let (config_file, state_dir) = (absolute(config_file), absolute(state_dir));
-        let config_dir = config_file.parent().map(PathBuf::from).unwrap_or_default();
-        Ok(Self { config_file, config_dir, state_dir })
+        let config_dir = beside(&config_file);
+        Ok(Self { config_file, config_dir, look_dir, state_dir })
     }
 
     /// Where this person's consoles on this engine keep what they leave behind: beside the store, else, where that is somebody
@@ -87,9 +120,31 @@ mod tests {
     #[test]
     fn what_is_left_behind_lies_beside_a_store_of_ones_own() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = |state_dir: PathBuf| Paths { config_file: "c".into(), config_dir: "d".into(), state_dir };
+        let paths = |state_dir: PathBuf| {
+            let (config_dir, look_dir) = ("d".into(), "d".into());
+            Paths { config_file: "c".into(), config_dir, look_dir, state_dir }
+        };
         assert_eq!(paths(folder.path().into()).left_off(), Some(folder.path().join("left-off")));
         let nowhere = folder.path().join("not-made-yet");
         assert_eq!(paths(nowhere.clone()).left_off(), Some(nowhere.join("left-off")));
+    }
+
+    #[test]
+    fn whoever_has_no_configuration_has_that_of_the_machine_and_a_look_of_ones_own() {
+        let (home, machine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let [own, of_machine] = [&home, &machine].map(|folder| folder.path().join("config.toml"));
+        let find = |config: Option<&str>| {
+            let (config, state_dir) = (config.map(PathBuf::from), Some("/state".into()));
+            let overrides = Overrides { config, state_dir, ..Overrides::default() };
+            let found = Paths::find_beside(&overrides, &|| Ok(home.path().to_path_buf()), &of_machine).unwrap();
+            [found.config_file, found.config_dir, found.look_dir]
+        };
+        let folders = |file: &Path, folder: &Path, look: &Path| [file, folder, look].map(Path::to_path_buf);
+        assert_eq!(find(None), folders(&own, home.path(), home.path()));
+        std::fs::write(&of_machine, "").unwrap();
+        assert_eq!(find(None), folders(&of_machine, machine.path(), home.path()));
+        assert_eq!(find(Some("/m/c.toml")), folders(Path::new("/m/c.toml"), Path::new("/m"), Path::new("/m")));
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(find(None), folders(&own, home.path(), home.path()));
     }
 }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// One notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// End: SIGTERM, SIGHUP, SIGINT.
+    /// End: SIGTERM, SIGHUP, SIGINT, SIGQUIT.
     Terminate,
     /// Stop as Ctrl-Z does: SIGTSTP.
     Stop,
@@ -23,6 +23,7 @@ pub struct Signals {
     terminate: Signal,
     hang_up: Signal,
     interrupt: Signal,
+    quit: Signal,
     stop: Signal,
     continued: Signal,
     resized: Signal,
@@ -38,6 +39,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
             continued: signal(SignalKind::from_raw(nix::libc::SIGCONT))?,
             resized: signal(SignalKind::window_change())?,
@@ -49,6 +51,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
         }
     }
 
@@ -59,6 +62,7 @@ impl Signals {
             _ = self.terminate.recv() => Notice::Terminate,
             _ = self.hang_up.recv() => Notice::Terminate,
             _ = self.interrupt.recv() => Notice::Terminate,
+            _ = self.quit.recv() => Notice::Terminate,
             _ = self.stop.recv() => Notice::Stop,
             _ = self.continued.recv() => Notice::Continued,
             _ = self.resized.recv() => Notice::Resized,

@@ -116,6 +116,11 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         }
     }
 
+    /// Bytes that have come and were not handed out: they grow while a long frame is on its way.
+    pub fn bytes_ahead(&self) -> usize {
+        self.ahead().len()
+    }
+
     /// What has come and was not handed out.
     fn ahead(&self) -> &[u8] {
         self.buffer.get(self.taken..).unwrap_or_default()

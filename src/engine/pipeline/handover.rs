@@ -6,7 +6,7 @@ use super::Engine;
 use super::audit_log::About;
 use super::turn::Turn;
 use super::wheels::is_there;
-use crate::engine::model::{AuditKind, Incident, IncidentId};
+use crate::engine::model::{AuditKind, Incident, IncidentId, RunId};
 use crate::engine::postmortem;
 use crate::engine::request::Request;
 use crate::nearest::suggestion;
@@ -49,6 +49,7 @@ impl Engine {
             self.change_incident(*id, by, &Request::Own { incident: *id, owner: Arc::clone(&to) }, turn)?;
         }
         let runs = self.hand_wheels_over(by, &to, turn);
+        self.note_with_wheels(by, (&to, note.trim()), (&runs, &incidents), turn)?;
         let names: Vec<String> = incidents
             .iter()
             .map(ToString::to_string)
@@ -62,6 +63,26 @@ impl Engine {
         self.record(turn, AuditKind::Operator, by, About::default(), &logged);
         self.has_changed = true;
         Ok(text)
+    }
+
+    /// What goes with a wheel is told where the run is, also where the incident itself stays somebody else's.
+    fn note_with_wheels(
+        &mut self,
+        by: &Arc<str>,
+        (to, note): (&str, &str),
+        (runs, told): (&[RunId], &[IncidentId]),
+        turn: &mut Turn,
+    ) -> Result<(), String> {
+        for run in runs.iter().filter(|_| !note.is_empty()) {
+            let of_run = self.world.runs.get(run).and_then(|run| run.incident());
+            let is_live =
+                |id: &IncidentId| self.world.incidents.get(id).is_some_and(|incident| incident.state.is_live());
+            if let Some(id) = of_run.filter(|id| !told.contains(id)).filter(is_live) {
+                let text = format!("handover of {run} to {to}: {note}").into();
+                self.change_incident(id, by, &Request::Note { incident: id, text }, turn)?;
+            }
+        }
+        Ok(())
     }
 
     /// The person of this name, as they are called, who is here, was here lately or stands under `[people]`; case aside, for that is
