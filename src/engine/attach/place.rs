@@ -69,6 +69,16 @@ pub enum PlaceProblem {
         /// Which.
         path: PathBuf,
     },
+    /// Nobody of the group gets as far as the socket.
+    #[error("the group {group} cannot enter {path} (mode {mode:o}); name a folder that it may enter by `[attach] socket`")]
+    NoWay {
+        /// Which group.
+        group: String,
+        /// The folder of the socket.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// No such group.
     #[error("`[attach] group` names the group {group}, which this system does not know")]
     NoGroup {
@@ -108,7 +118,7 @@ impl Place {
         let fresh = format!("{name}.new");
         remove(&through(&fresh)).map_err(failed)?;
         let listener = UnixListener::bind(through(&fresh)).map_err(failed)?;
-        let mode = match self.gid()? {
+        let mode = match self.gid_that_enters(&folder)? {
             Some(group) => {
                 nix::unistd::chown(&through(&fresh), None, Some(group)).map_err(|errno| failed(errno.into()))?;
                 0o660
@@ -123,10 +133,10 @@ impl Place {
     /// Whether a socket can be there that nobody else puts in its place.
     ///
     /// # Errors
-    /// When the folder is open to others, or the group is not known.
+    /// When the folder is open to others, or the group is not known or cannot enter it.
     pub fn check(&self) -> Result<(), PlaceProblem> {
-        self.folder()?;
-        self.gid().map(drop)
+        let folder = self.folder()?;
+        self.gid_that_enters(&folder).map(drop)
     }
 
     /// Connects to whoever listens there.
@@ -228,6 +238,20 @@ impl Place {
         let name = self.socket.file_name().and_then(|name| name.to_str());
         name.map(str::to_owned)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name that is text"))
+    }
+
+    /// The group for whom the socket is, where one is wanted: it must be let into the folder, too.
+    fn gid_that_enters(&self, folder: &File) -> Result<Option<Gid>, PlaceProblem> {
+        let (Some(gid), Some(group)) = (self.gid()?, &self.group) else { return Ok(None) };
+        let path = self.parent();
+        let failed = |reason| PlaceProblem::Folder { path: path.to_path_buf(), reason };
+        let facts = folder.metadata().map_err(failed)?;
+        let enters = if facts.gid() == gid.as_raw() { 0o010 } else { 0o001 };
+        if facts.mode() & enters == 0 {
+            let (group, mode) = (group.clone(), facts.mode() & 0o7777);
+            return Err(PlaceProblem::NoWay { group, path: path.to_path_buf(), mode });
+        }
+        Ok(Some(gid))
     }
 
     fn gid(&self) -> Result<Option<Gid>, PlaceProblem> {
@@ -374,5 +398,22 @@ mod tests {
         let settings = AttachSettings { group: Some("no-such-group-here".to_owned()), ..AttachSettings::default() };
         let grouped = Place::of(root.path(), &settings).listen();
         assert!(grouped.unwrap_err().to_string().contains("no-such-group-here"));
+    }
+
+    #[tokio::test]
+    async fn a_socket_for_a_group_is_where_that_group_gets_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        let own = Group::from_gid(nix::unistd::getgid()).unwrap().unwrap().name;
+        let settings = AttachSettings { group: Some(own.clone()), ..AttachSettings::default() };
+        let place = Place::of(root.path(), &settings);
+        std::fs::set_permissions(root.path(), Permissions::from_mode(0o700)).unwrap();
+        let refused = place.check().unwrap_err().to_string();
+        assert!(refused.contains(&format!("the group {own} cannot enter")) && refused.contains("[attach] socket"));
+        assert!(place.listen().is_err() && !place.socket().exists());
+        std::fs::set_permissions(root.path(), Permissions::from_mode(0o710)).unwrap();
+        let listener = place.listen().unwrap();
+        let facts = place.socket().metadata().unwrap();
+        assert_eq!((facts.mode() & 0o777, facts.gid()), (0o660, nix::unistd::getgid().as_raw()));
+        drop(listener);
     }
 }
