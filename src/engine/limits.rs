@@ -293,6 +293,14 @@ pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
 pub const INQUIRIES_PER_CONSOLE_MAX: usize = 4;
 /// A connection says what it wants within this time, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 2_000;
+/// The system is waited for so long, in milliseconds, to say who somebody is: less than a console waits for the engine's first word.
+pub const NAMES_MS_MAX: u64 = 3_000;
+/// What the system said of somebody is not asked for again for so long, in milliseconds.
+pub const NAMES_FRESH_MS: u64 = 60_000;
+/// People whose names are remembered.
+pub const NAMES_MAX: usize = 1_000;
+/// People whom the system is asked about at the same time.
+pub const NAMES_ASKED_MAX: usize = 16;
 /// A console says that it is there every five seconds; one that says nothing for so long, in milliseconds, is let go of, and its
 /// person counts as gone.
 pub const CONSOLE_SILENT_MS_MAX: u64 = 30_000;

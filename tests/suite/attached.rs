@@ -10,6 +10,7 @@ use hypocenter::app::attach::pump::{self, Joined, Link};
 use hypocenter::engine::attach::frame::{self, Incoming};
 use hypocenter::engine::attach::hello::{Greeting, Hello, Says, Wants};
 use hypocenter::engine::attach::message::{FromConsole, FromEngine, SettingsMark};
+use hypocenter::engine::attach::people::People;
 use hypocenter::engine::attach::place::{Place, PlaceProblem};
 use hypocenter::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use hypocenter::engine::clock::Timestamp;
@@ -73,7 +74,7 @@ fn behind_as(folder: &Path, first: Snapshot, pid: i32) -> Result<Behind, PlacePr
     let attendance = Arc::new(Attendance::default());
     let served = Served {
         handle,
-        people: PeopleSettings::default(),
+        people: People::new(PeopleSettings::default()),
         pid,
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::settings::Loaded;
 use crate::engine::attach::message::SettingsMark;
+use crate::engine::attach::people::People;
 use crate::engine::attach::place::{FileMark, Listener, Place, PlaceProblem};
 use crate::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use crate::engine::handle::EngineHandle;
@@ -87,7 +88,7 @@ impl Serving {
         let attendance = Arc::new(Attendance::default());
         let served = Served {
             handle,
-            people: loaded.settings.engine.people.clone(),
+            people: People::new(loaded.settings.engine.people.clone()),
             pid: nix::unistd::getpid().as_raw(),
             since: wall_clock::now(),
             settings,

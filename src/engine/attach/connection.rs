@@ -4,34 +4,33 @@
 //! that it was sent and the newest are never made.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, AbortHandle, BoxStream, FuturesUnordered, SelectAll};
-use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
-use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{BACKED_UP, ENDING, ENDS, Greeting, Hello, HelloProblem, Says, Wants};
+use super::frame::{FrameProblem, Incoming};
+use super::hello::{ENDING, Greeting, Hello, HelloProblem, Says, Wants};
+use super::in_text;
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
+use super::outgoing::Outgoing;
 use super::people::{Peer, Stranger};
-use super::server::{Farewell, Seat, Served, Wish};
-use super::standing;
+use super::server::{Farewell, Seat, Served};
 use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
-    CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX,
-    INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
+    CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX,
+    PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
 };
 use crate::engine::model::{Person, Role};
-use crate::engine::request::{Reply, Request};
+use crate::engine::request::Reply;
 use crate::engine::snapshot::Snapshot;
 
 /// Between the end of the pictures and the word why.
@@ -78,12 +77,12 @@ pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat
     let peer = Peer::of(&stream)?;
     let (reader, writer) = stream.into_split();
     let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
-    let mut outgoing = Outgoing { sink: writer };
+    let mut outgoing = Outgoing::new(writer);
     let first = timeout(Duration::from_millis(HELLO_MS_MAX), incoming.line()).await.map_err(|_| Parting::Silent)?;
     // Whoever only looked whether somebody is there says nothing.
     let Some(line) = first? else { return Ok(()) };
     let greeting = |says| Greeting::new(served.pid, served.since, says);
-    match welcome(&line, peer, served, seat) {
+    match welcome(&line, peer, served, seat).await {
         Err(parting) => {
             let why = Arc::from(parting.to_string());
             outgoing.line(&greeting(Says::No { why }).line()).await?;
@@ -97,14 +96,14 @@ pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat
             // Whoever only asks takes none.
             drop(seat);
             outgoing.line(&greeting(Says::Text).line()).await?;
-            let text = answer(&wants, &person, served).await;
+            let text = in_text::answer(&wants, &person, served).await;
             outgoing.line(&text).await
         }
     }
 }
 
 /// What the first line wants, and who wants it; a place only where frames are to follow.
-fn welcome(
+async fn welcome(
     line: &str,
     peer: Peer,
     served: &Served,
@@ -117,7 +116,7 @@ fn welcome(
         Wants::Attach { cap: Some(cap) } => Some(Role::of_word(cap).unwrap_or(Role::Viewer)),
         _ => None,
     };
-    let person = peer.person(&served.people, cap)?;
+    let person = served.people.person(peer, cap).await?;
     if matches!(hello.wants, Wants::Attach { .. }) {
         // Whoever comes back while commands run sees them to their end, as those do who stayed.
         let is_waiting = !served.handle.snapshots().borrow().running_commands().is_empty();
@@ -129,79 +128,6 @@ fn welcome(
         }
     }
     Ok((hello.wants, person, seat))
-}
-
-/// The answer in text to what needs no frames.
-async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
-    match wants {
-        Wants::Status => standing::text(served),
-        Wants::Stop { .. } if person.role < Role::Admin => {
-            format!("stopping the engine needs the role {}; yours is {}\n", Role::Admin, person.role)
-        }
-        Wants::Stop { now } => {
-            let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
-            match served.wishes.try_send(wish) {
-                Ok(()) => ends_when(*now, served),
-                Err(_) => format!("{ENDS} already\n"),
-            }
-        }
-        Wants::Kill { reason } => {
-            let request = Request::Kill { reason: Arc::clone(reason) };
-            match served.handle.send(person, request).await {
-                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => {
-                    format!("{text}\n")
-                }
-                Err(_) => "the engine has ended\n".to_owned(),
-            }
-        }
-        Wants::Backup { .. } if person.role < Role::Admin => {
-            format!("a backup needs the role {}; yours is {}\n", Role::Admin, person.role)
-        }
-        Wants::Backup { path } if !path.starts_with('/') => {
-            format!("{path} is not absolute; the engine runs elsewhere\n")
-        }
-        Wants::Backup { path } => match served.handle.back_up(PathBuf::from(&**path)).await {
-            Ok(told) => format!("{BACKED_UP}{told}\n"),
-            Err(problem) => format!("{problem}\n"),
-        },
-        Wants::Attach { .. } => String::new(),
-    }
-}
-
-/// That it ends, and what it waits for.
-fn ends_when(is_now: bool, served: &Served) -> String {
-    let count = served.handle.snapshots().borrow().running_commands().len();
-    match count {
-        1.. if !is_now => {
-            format!("{ENDS} once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n")
-        }
-        _ => format!("{ENDS}\n"),
-    }
-}
-
-/// The way to a console.
-struct Outgoing {
-    sink: OwnedWriteHalf,
-}
-
-impl Outgoing {
-    async fn line(&mut self, line: &str) -> Result<(), Parting> {
-        let written = async {
-            self.sink.write_all(line.as_bytes()).await?;
-            self.sink.flush().await
-        };
-        in_time(async { written.await.map_err(FrameProblem::from) }).await
-    }
-
-    async fn say(&mut self, message: &FromEngine) -> Result<(), Parting> {
-        let frame = message.frame()?;
-        in_time(frame::write(&mut self.sink, &frame, FRAME_OUT_BYTES_MAX)).await
-    }
-}
-
-async fn in_time(writing: impl Future<Output = Result<(), FrameProblem>>) -> Result<(), Parting> {
-    let written = timeout(Duration::from_millis(WRITE_STALL_MS_MAX), writing).await;
-    Ok(written.map_err(|_| Parting::Stalled)??)
 }
 
 /// A console that has joined.

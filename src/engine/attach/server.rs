@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use super::connection;
 use super::message::SettingsMark;
+use super::people::People;
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::EngineHandle;
 use crate::engine::limits::CONSOLES_MAX;
-use crate::engine::settings::PeopleSettings;
 
 /// After a connection that could not be taken (too many open files), the next is tried this much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ pub struct Served {
     /// The way to the engine.
     pub handle: EngineHandle,
     /// Who may ask for how much.
-    pub people: PeopleSettings,
+    pub people: People,
     /// The engine's process.
     pub pid: i32,
     /// Since when it runs.

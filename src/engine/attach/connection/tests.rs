@@ -5,8 +5,10 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::advance;
 
 use super::*;
+use crate::engine::attach::frame;
 use crate::engine::attach::message::SettingsMark;
-use crate::engine::attach::server::Attendance;
+use crate::engine::attach::people::People;
+use crate::engine::attach::server::{Attendance, Wish};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, HandleEnds};
 use crate::engine::settings::PeopleSettings;
@@ -34,7 +36,7 @@ async fn joined() -> Joined {
     let attendance = Arc::new(Attendance::default());
     let served = Served {
         handle,
-        people: PeopleSettings::default(),
+        people: People::new(PeopleSettings::default()).told_of_oneself(),
         pid: 812,
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },
