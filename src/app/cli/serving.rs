@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
+use super::{Failure, variable};
+use crate::app::arguments::CommonArguments;
 use crate::app::settings::Loaded;
 use crate::engine::attach::message::SettingsMark;
 use crate::engine::attach::people::People;
@@ -140,6 +142,45 @@ impl Drop for Serving {
 /// Where the engine of this state directory is reached.
 pub(super) fn place(loaded: &Loaded) -> Place {
     Place::of(&loaded.paths.state_dir, &loaded.settings.engine.attach)
+}
+
+/// Whose engine the configuration leads to, where that is somebody else's: the usual state directory is not its.
+pub(super) fn other_owner(loaded: &Loaded) -> Option<String> {
+    place(loaded).other_owner().filter(|_| loaded.settings.engine.attach.socket.is_some())
+}
+
+/// That the engine of `owner` is down, which is nobody else's to start.
+pub(super) fn is_down(loaded: &Loaded, owner: &str) -> Failure {
+    format!(
+        "nobody listens at {}, where the engine of {owner} is reached: start that one (for the unit that `hypo serve \
+         --print-unit` prints, `systemctl start hypocenter`), or use a configuration without `[attach] socket` for an engine \
+         of your own",
+        place(loaded).socket().display()
+    )
+    .into()
+}
+
+/// The same for what a command would read: where it names a state directory itself, that is what it is asked for.
+pub(super) fn elsewhere(common: &CommonArguments, loaded: &Loaded) -> Option<String> {
+    let is_named = common.state_dir.is_some() || variable("HYPO_STATE_DIR").is_some();
+    other_owner(loaded).filter(|_| !is_named)
+}
+
+/// Refuses to read a store that is not of the engine which the configuration leads to.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn see_that_it_is_ours(common: &CommonArguments, loaded: &Loaded) -> Result<(), Failure> {
+    let refuse = |owner: String| {
+        Err(format!(
+            "the configuration {} leads to the engine of {owner} at {}, whose store is not yours to read; --state-dir names one \
+             of your own",
+            loaded.paths.config_file.display(),
+            place(loaded).socket().display()
+        )
+        .into())
+    };
+    elsewhere(common, loaded).map_or(Ok(()), refuse)
 }
 
 /// By which settings an engine of ours runs.
