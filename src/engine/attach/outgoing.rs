@@ -1,5 +1,6 @@
 //! The way to a console: what is said goes in full, or its line is let go of.
 
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -24,21 +25,27 @@ impl Outgoing {
 
     /// Says a line, or some of them.
     pub(super) async fn line(&mut self, line: &str) -> Result<(), Parting> {
-        let written = async {
-            self.sink.write_all(line.as_bytes()).await?;
-            self.sink.flush().await
-        };
-        in_time(async { written.await.map_err(FrameProblem::from) }).await
+        self.write(line.as_bytes()).await
     }
 
     /// Says something in a frame.
     pub(super) async fn say(&mut self, message: &FromEngine) -> Result<(), Parting> {
         let frame = message.frame()?;
-        in_time(frame::write(&mut self.sink, &frame, FRAME_OUT_BYTES_MAX)).await
+        let (start, rest) = frame::parts(&frame, FRAME_OUT_BYTES_MAX)?;
+        self.write(&start).await?;
+        self.write(rest).await
     }
-}
 
-async fn in_time(writing: impl Future<Output = Result<(), FrameProblem>>) -> Result<(), Parting> {
-    let written = timeout(Duration::from_millis(WRITE_STALL_MS_MAX), writing).await;
-    Ok(written.map_err(|_| Parting::Stalled)??)
+    /// Writes all of it, however long that takes where the console reads on: each piece has the time.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Parting> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = timeout(Duration::from_millis(WRITE_STALL_MS_MAX), self.sink.write(rest)).await;
+            match written.map_err(|_| Parting::Stalled)?.map_err(FrameProblem::from)? {
+                0 => return Err(FrameProblem::from(io::Error::from(ErrorKind::WriteZero)).into()),
+                count => rest = rest.get(count..).unwrap_or_default(),
+            }
+        }
+        Ok(())
+    }
 }
