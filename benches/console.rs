@@ -220,6 +220,7 @@ fn engine(is_loaded: bool, state_dir: &Path) {
         is_background: false,
         farewell,
         attendance: Arc::new(Attendance::default()),
+        turns: runtime.turns(),
     };
     println!("it can be reached");
     tokio.block_on(server::serve(listener, Arc::new(served), std::future::pending()));

@@ -285,6 +285,8 @@ pub const PICTURE_ITEMS_MAX: usize = 1_000_000;
 
 /// Consoles on one engine.
 pub const CONSOLES_MAX: usize = 64;
+/// Connections of the user that the engine runs as that are open at the same time; as many of all others.
+pub const CONNECTIONS_MAX: usize = 2 * CONSOLES_MAX;
 /// Characters of the name of a pane that a console says it shows.
 pub const PANE_NAME_CHARS_MAX: usize = 16;
 /// Requests of one console that wait for their answer.
@@ -306,5 +308,9 @@ pub const NAMES_ASKED_MAX: usize = 16;
 pub const CONSOLE_SILENT_MS_MAX: u64 = 30_000;
 /// A console that takes nothing for so long, in milliseconds, is let go of.
 pub const WRITE_STALL_MS_MAX: u64 = 20_000;
+/// Between two words of one console on what it shows, in milliseconds: of those that come sooner the newest counts.
+pub const LOOKING_GAP_MS_MIN: u64 = 100;
+/// The engine's thread makes a turn each second; one that has made none for so long, in milliseconds, is not said to be there.
+pub const TURN_MS_MAX: u64 = 5_000;
 /// Between two pictures to one console, in milliseconds.
 pub const PICTURE_GAP_MS_MIN: u64 = 50;

@@ -287,6 +287,7 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
         is_background: true,
         farewell: farewells,
         attendance: Arc::default(),
+        turns: runtime.turns(),
     };
     let (stop, stopped) = StopSignal::pair();
     let serving = tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });

@@ -121,8 +121,7 @@ pub(super) fn run_on(
             return console.await.map_err(Failure::from);
         }
         let listening = Listening::begin(loaded)?;
-        let serving =
-            serving.insert(Serving::begin(listening, (loaded, console_mark(loaded)), runtime.handle(), false));
+        let serving = serving.insert(Serving::begin(listening, (loaded, console_mark(loaded)), &runtime, false));
         tokio::select! {
             left = console => left.map_err(Failure::from),
             // Whoever ends the engine ends the console that it runs in.

@@ -14,8 +14,8 @@ use crate::engine::attach::message::SettingsMark;
 use crate::engine::attach::people::People;
 use crate::engine::attach::place::{FileMark, Listener, Place, PlaceProblem};
 use crate::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
-use crate::engine::handle::EngineHandle;
 use crate::engine::ingest::{StopSignal, StopSwitch, wall_clock};
+use crate::engine::runtime::Runtime;
 
 /// Wishes about the process that wait.
 const WISHES_MAX: usize = 4;
@@ -76,11 +76,11 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Lets consoles reach the engine behind `handle`, which runs by the settings of this mark.
+    /// Lets consoles reach the engine of this runtime, which runs by the settings of this mark.
     pub(super) fn begin(
         listening: Listening,
         (loaded, settings): (&Loaded, SettingsMark),
-        handle: EngineHandle,
+        runtime: &Runtime,
         is_background: bool,
     ) -> Self {
         let Listening { socket, listener } = listening;
@@ -89,7 +89,8 @@ impl Serving {
         let (farewell, farewells) = watch::channel(None);
         let attendance = Arc::new(Attendance::default());
         let served = Served {
-            handle,
+            handle: runtime.handle(),
+            turns: runtime.turns(),
             people: People::new(loaded.settings.engine.people.clone()),
             pid: nix::unistd::getpid().as_raw(),
             since: wall_clock::now(),

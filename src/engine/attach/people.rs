@@ -50,6 +50,18 @@ impl Peer {
         Ok(Self { uid: Uid::from_raw(peer.uid()), gid: Gid::from_raw(peer.gid()) })
     }
 
+    /// Who runs this test.
+    #[cfg(test)]
+    pub(super) fn oneself() -> Self {
+        Self { uid: getuid(), gid: nix::unistd::getgid() }
+    }
+
+    /// A user that no system has.
+    #[cfg(test)]
+    pub(super) fn stranger() -> Self {
+        Self { uid: Uid::from_raw(4_000_000_001), gid: Gid::from_raw(4_000_000_001) }
+    }
+
     /// True for the user that the engine runs as.
     #[must_use]
     pub fn is_own(self) -> bool {
@@ -90,11 +102,11 @@ impl People {
         self
     }
 
-    /// Who this is, with no more than the role `cap` where one is wanted.
+    /// Who this is.
     ///
     /// # Errors
     /// When it is nobody who is let in.
-    pub async fn person(&self, peer: Peer, cap: Option<Role>) -> Result<Person, Stranger> {
+    pub async fn person(&self, peer: Peer) -> Result<Person, Stranger> {
         let names = self.names.names(peer.uid, peer.gid).await;
         let (name, role) = match names {
             Ok(names) if peer.is_own() => (names.user, Some(Role::Admin)),
@@ -107,7 +119,7 @@ impl People {
             Err(problem) => return Err(Stranger::NotTold { uid: peer.uid, problem }),
         };
         let role = role.ok_or_else(|| Stranger::NoRole { name: Arc::clone(&name) })?;
-        Ok(Person { name, role: cap.map_or(role, |cap| cap.min(role)) })
+        Ok(Person { name, role })
     }
 }
 
@@ -117,38 +129,21 @@ mod tests {
 
     use super::*;
 
-    /// A user that no system has.
-    fn stranger() -> Peer {
-        Peer { uid: Uid::from_raw(4_000_000_001), gid: Gid::from_raw(4_000_000_001) }
-    }
-
-    fn own() -> Peer {
-        Peer { uid: getuid(), gid: nix::unistd::getgid() }
-    }
-
     #[tokio::test]
     async fn whom_the_kernel_names_is_let_in_by_name_and_nobody_else() {
-        let nobody = People::new(PeopleSettings::default()).person(stranger(), None).await;
+        let nobody = People::new(PeopleSettings::default()).person(Peer::stranger()).await;
         assert!(matches!(nobody, Err(Stranger::NoRole { name }) if name.as_ref() == "uid 4000000001"));
         let by_name = PeopleSettings { responder: vec!["uid 4000000001".to_owned()], ..PeopleSettings::default() };
-        assert_eq!(People::new(by_name).person(stranger(), None).await.unwrap().role, Role::Responder);
-        assert_eq!(People::new(PeopleSettings::default()).person(own(), None).await.unwrap().role, Role::Admin);
-    }
-
-    #[tokio::test]
-    async fn a_console_may_ask_for_less_than_its_person_may_and_not_for_more() {
-        let people = People::new(PeopleSettings { others: Some(Role::Responder), ..PeopleSettings::default() });
-        for (cap, role) in [(Role::Viewer, Role::Viewer), (Role::Admin, Role::Responder)] {
-            assert_eq!(people.person(stranger(), Some(cap)).await.unwrap().role, role, "{cap}");
-        }
+        assert_eq!(People::new(by_name).person(Peer::stranger()).await.unwrap().role, Role::Responder);
+        assert_eq!(People::new(PeopleSettings::default()).person(Peer::oneself()).await.unwrap().role, Role::Admin);
     }
 
     #[tokio::test]
     async fn where_the_directory_fails_nobody_comes_in_under_a_number_but_oneself() {
         let settings = PeopleSettings { others: Some(Role::Responder), ..PeopleSettings::default() };
         let people = People::called(settings, Arc::new(|_, _| Err(io::Error::from_raw_os_error(5))));
-        let problem = people.person(stranger(), None).await.unwrap_err().to_string();
+        let problem = people.person(Peer::stranger()).await.unwrap_err().to_string();
         assert!(problem.contains("does not say who uid 4000000001 is") && problem.contains("os error 5"), "{problem}");
-        assert_eq!(people.person(own(), None).await.unwrap().role, Role::Admin);
+        assert_eq!(people.person(Peer::oneself()).await.unwrap().role, Role::Admin);
     }
 }
