@@ -4,15 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hypocenter::app::attach::pump::{self, Joined};
 use hypocenter::app::engine_link::EngineLink;
-use hypocenter::engine::act::kill_file::KillFile;
 use hypocenter::engine::attach::place::Place;
-use hypocenter::engine::input::KillWord;
-use hypocenter::engine::model::{Person, StepState};
+use hypocenter::engine::model::StepState;
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::AttachSettings;
 use hypocenter::engine::snapshot::Snapshot;
@@ -61,39 +58,6 @@ async fn when(joined: &Joined, what: &str, is_so: impl FnMut(&Arc<Snapshot>) -> 
     let mut snapshots = joined.handle.snapshots();
     let seen = timeout(PATIENCE, snapshots.wait_for(is_so)).await;
     seen.unwrap_or_else(|_| panic!("never: {what}")).unwrap().clone()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_looks_elsewhere_all_the_time_holds_up_neither_the_kill_file_nor_time() {
-    let home = tempfile::tempdir().unwrap();
-    let ground = Ground::lay(home.path(), "0");
-    let act = walking::act(&ground.program("act.sh"), "one", "");
-    let mut runtime = ground.runtime(&walking::page(&[("one", act), ("home", walking::verify())]));
-    runtime.started().await.unwrap();
-    let handle = runtime.handle();
-    let is_over = Arc::new(AtomicBool::new(false));
-    let (stop, restless) = (Arc::clone(&is_over), handle.clone());
-    let looking = std::thread::spawn(move || {
-        let attending = restless.attend(&Person::admin("ana"));
-        let panes = ["Now", "Log"].map(Arc::from);
-        while !stop.load(Ordering::Relaxed) {
-            panes.iter().for_each(|pane| attending.looks(None, pane));
-        }
-    });
-    let mut snapshots = handle.snapshots();
-    let mut until = async |what: &str, is_so: &dyn Fn(&Snapshot) -> bool| {
-        let seen = timeout(Duration::from_secs(30), snapshots.wait_for(|picture| is_so(picture))).await;
-        seen.unwrap_or_else(|_| panic!("never: {what}")).unwrap().at
-    };
-    let seated = until("somebody is there", &|picture| !picture.present.is_empty()).await;
-    KillFile::of(&ground.state_dir())
-        .write(&KillWord::On { by: Arc::from("bo"), reason: Arc::from("smoke in rack 4") })
-        .unwrap();
-    until("the switch is pulled", &|picture| picture.kill.is_some()).await;
-    until("time goes on", &|picture| picture.at.since_ms(seated) > 2_500).await;
-    is_over.store(true, Ordering::Relaxed);
-    looking.join().unwrap();
-    tokio::task::spawn_blocking(move || runtime.stop()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
