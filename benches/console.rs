@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use hypocenter::engine::act::executor::Executor;
 use hypocenter::engine::attach::message::SettingsMark;
+use hypocenter::engine::attach::people::People;
 use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::attach::server::{self, Attendance, Served};
 use hypocenter::engine::ingest::wall_clock;
@@ -211,7 +212,7 @@ fn engine(is_loaded: bool, state_dir: &Path) {
     let (_never, farewell) = watch::channel(None);
     let served = Served {
         handle: runtime.handle(),
-        people: Default::default(),
+        people: People::new(Default::default()),
         pid: std::process::id().cast_signed(),
         since: wall_clock::now(),
         settings: SettingsMark { path: Arc::from(""), digest: Arc::from("") },
@@ -219,6 +220,7 @@ fn engine(is_loaded: bool, state_dir: &Path) {
         is_background: false,
         farewell,
         attendance: Arc::new(Attendance::default()),
+        turns: runtime.turns(),
     };
     println!("it can be reached");
     tokio.block_on(server::serve(listener, Arc::new(served), std::future::pending()));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::attach::pump::Link;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, Timestamp};
-use crate::engine::model::{Incident, Purpose, Run, RunId, RunState, StepState, TimelineKind};
+use crate::engine::model::{Incident, Present, Purpose, Run, RunId, RunState, StepState, TimelineKind, Wheel};
 use crate::engine::snapshot::Snapshot;
 use crate::views::ui_state::Away;
 
@@ -25,6 +25,8 @@ pub struct AwayWatch {
     known: BTreeSet<Interrupted>,
     /// True while the line is lost.
     is_down: bool,
+    /// Of when the first picture is: the console's own seat is given after it.
+    first_at: Option<Timestamp>,
     /// True once the engine's word on when the person was last here was heeded.
     is_known: bool,
 }
@@ -42,12 +44,16 @@ impl AwayWatch {
 
     /// A picture comes in: what there is to tell of the time before it, once.
     pub fn take(&mut self, picture: &Snapshot, me: &str) -> Option<Away> {
+        let first_at = *self.first_at.get_or_insert(picture.at);
+        let is_mine = |present: &&Present| present.name.as_ref() == me;
+        // A seat of before is that of another console of the same person, to which all this was told, or shown as it happened.
         if !self.is_known
-            && let Some(own) = picture.present.iter().rfind(|present| present.name.as_ref() == me)
+            && let Some(own) = picture.present.iter().rfind(|present| is_mine(present) && present.since >= first_at)
         {
             self.is_known = true;
             let is_lately = |at: &Timestamp| picture.at.since_ms(*at) <= DAY_MS;
-            self.seen_until = self.seen_until.or(own.last_here.filter(is_lately));
+            let is_alone = picture.present.iter().filter(is_mine).count() == 1;
+            self.seen_until = self.seen_until.or(own.last_here.filter(is_lately).filter(|_| is_alone));
         }
         let since = self.seen_until.filter(|since| !self.is_down && picture.at > *since)?;
         self.seen_until = None;
@@ -82,12 +88,8 @@ pub fn happened(picture: &Snapshot, since: Timestamp, me: &str, known: &BTreeSet
         told.extend(news.map(|(id, index, _)| {
             format!("step {} of {id} was interrupted; whether it happened is not known", index + 1)
         }));
-        if let Some(wheel) = picture
-            .wheels
-            .get(&run.id)
-            .filter(|wheel| wheel.since > since && wheel.driver.as_ref() != me && wheel.driver != run.started_by)
-        {
-            told.push(format!("{} drives {} since {}", wheel.driver, run.id, wheel.since.hh_mm_ss()));
+        if let Some(wheel) = picture.wheels.get(&run.id).filter(|wheel| wheel.since > since) {
+            told.extend(of_wheel(run, wheel, me));
         }
     }
     if told.len() > LINES_MAX {
@@ -118,6 +120,17 @@ fn of_incident(incident: &Incident, since: Timestamp, me: &str) -> Vec<String> {
         notes => told.push(format!("{} notes on {}", notes.len(), incident.id)),
     }
     told
+}
+
+/// That a run has another driver than when it began, or one who had let it go in between.
+fn of_wheel(run: &Run, wheel: &Wheel, me: &str) -> Option<String> {
+    let at = wheel.since.hh_mm_ss();
+    if wheel.driver.as_ref() == me {
+        // Whoever is away takes no wheel: it was given.
+        let is_given = run.started_by.as_ref() != me || wheel.since > run.started_at;
+        return is_given.then(|| format!("you drive {} since {at}", run.id));
+    }
+    (wheel.driver != run.started_by).then(|| format!("{} drives {} since {at}", wheel.driver, run.id))
 }
 
 fn of_run(run: &Run, since: Timestamp, me: &str) -> Vec<String> {

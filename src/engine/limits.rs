@@ -285,6 +285,8 @@ pub const PICTURE_ITEMS_MAX: usize = 1_000_000;
 
 /// Consoles on one engine.
 pub const CONSOLES_MAX: usize = 64;
+/// Connections of the user that the engine runs as that are open at the same time; as many of all others.
+pub const CONNECTIONS_MAX: usize = 2 * CONSOLES_MAX;
 /// Characters of the name of a pane that a console says it shows.
 pub const PANE_NAME_CHARS_MAX: usize = 16;
 /// Requests of one console that wait for their answer.
@@ -293,10 +295,22 @@ pub const REQUESTS_PER_CONSOLE_MAX: usize = 16;
 pub const INQUIRIES_PER_CONSOLE_MAX: usize = 4;
 /// A connection says what it wants within this time, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 2_000;
+/// The system is waited for so long, in milliseconds, to say who somebody is: less than a console waits for the engine's first word.
+pub const NAMES_MS_MAX: u64 = 3_000;
+/// What the system said of somebody is not asked for again for so long, in milliseconds.
+pub const NAMES_FRESH_MS: u64 = 60_000;
+/// People whose names are remembered.
+pub const NAMES_MAX: usize = 1_000;
+/// People whom the system is asked about at the same time.
+pub const NAMES_ASKED_MAX: usize = 16;
 /// A console says that it is there every five seconds; one that says nothing for so long, in milliseconds, is let go of, and its
 /// person counts as gone.
 pub const CONSOLE_SILENT_MS_MAX: u64 = 30_000;
 /// A console that takes nothing for so long, in milliseconds, is let go of.
 pub const WRITE_STALL_MS_MAX: u64 = 20_000;
+/// Between two words of one console on what it shows, in milliseconds: of those that come sooner the newest counts.
+pub const LOOKING_GAP_MS_MIN: u64 = 100;
+/// The engine's thread makes a turn each second; one that has made none for so long, in milliseconds, is not said to be there.
+pub const TURN_MS_MAX: u64 = 5_000;
 /// Between two pictures to one console, in milliseconds.
 pub const PICTURE_GAP_MS_MIN: u64 = 50;

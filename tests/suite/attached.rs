@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -10,13 +11,14 @@ use hypocenter::app::attach::pump::{self, Joined, Link};
 use hypocenter::engine::attach::frame::{self, Incoming};
 use hypocenter::engine::attach::hello::{Greeting, Hello, Says, Wants};
 use hypocenter::engine::attach::message::{FromConsole, FromEngine, SettingsMark};
+use hypocenter::engine::attach::people::People;
 use hypocenter::engine::attach::place::{Place, PlaceProblem};
 use hypocenter::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
 use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::handle::{EngineHandle, HandleEnds, Question};
 use hypocenter::engine::ingest::{StopSignal, StopSwitch};
 use hypocenter::engine::inquiry::{Inquiry, Telling};
-use hypocenter::engine::limits::{CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX};
+use hypocenter::engine::limits::{CONNECTIONS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX};
 use hypocenter::engine::model::{AnomalyId, IncidentId, Person, Role};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::{AttachSettings, PeopleSettings};
@@ -71,9 +73,10 @@ fn behind_as(folder: &Path, first: Snapshot, pid: i32) -> Result<Behind, PlacePr
     let (wished, wishes) = mpsc::channel(4);
     let (farewell, farewells) = watch::channel(None);
     let attendance = Arc::new(Attendance::default());
+    let turns = Arc::new(AtomicU64::new(0));
     let served = Served {
         handle,
-        people: PeopleSettings::default(),
+        people: People::new(PeopleSettings::default()),
         pid,
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },
@@ -81,7 +84,16 @@ fn behind_as(folder: &Path, first: Snapshot, pid: i32) -> Result<Behind, PlacePr
         is_background: true,
         farewell: farewells,
         attendance: Arc::clone(&attendance),
+        turns: Arc::clone(&turns),
     };
+    // The thread of an engine makes them.
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    tokio::spawn(async move {
+        loop {
+            seconds.tick().await;
+            turns.fetch_add(1, Ordering::Relaxed);
+        }
+    });
     let (stop, stopped) = StopSignal::pair();
     tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });
     Ok(Behind { ends, wishes, stop, place, farewell, attendance })
@@ -319,6 +331,41 @@ async fn another_version_is_told_so_in_words_and_can_still_ask_how_it_stands() {
     let text = ask_in_text(behind.place.connect().await.unwrap(), Wants::Stop { now: true }).await.unwrap();
     assert_eq!(text, "the engine ends\n");
     assert!(matches!(behind.wishes.recv().await, Some(Wish::Stop { now: true, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_takes_no_seat_and_of_connections_there_are_so_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind = serve(folder.path());
+    let mut silent = Vec::new();
+    for _ in 0..CONSOLES_MAX {
+        silent.push(behind.place.connect().await.unwrap());
+    }
+    let joined = join(&behind.place, None).await;
+    assert_eq!(behind.attendance.count(), 1);
+    let refused = async {
+        loop {
+            // One more than are taken, again where that took longer than who says nothing is given.
+            for _ in 0..CONNECTIONS_MAX {
+                silent.push(behind.place.connect().await.unwrap());
+            }
+            let mut line = vec![0; 512];
+            let last = silent.last_mut().unwrap();
+            if let Ok(count @ 1..) = last.read(&mut line).await {
+                return String::from_utf8_lossy(&line[..count]).into_owned();
+            }
+        }
+    };
+    let Says::No { why } = Greeting::read(timeout(PATIENCE, refused).await.unwrap().trim_end()).unwrap().says else {
+        panic!("it is refused")
+    };
+    assert_eq!(
+        why.as_ref(),
+        format!("{CONNECTIONS_MAX} connections are open, and more are not taken; close some of them")
+    );
+    drop(silent);
+    behind.ends.snapshots.send_replace(Arc::new(picture(9)));
+    assert_eq!(shows(&joined, 9).await.revision, 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

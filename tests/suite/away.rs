@@ -11,7 +11,7 @@ use hypocenter::app::state::AppState;
 use hypocenter::app::update::update;
 use hypocenter::engine::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use hypocenter::engine::model::{
-    Beginning, IncidentId, Present, Purpose, Role, RunState, StepState, TimelineEntry, TimelineKind,
+    Beginning, IncidentId, Present, Purpose, Role, RunState, StepState, TimelineEntry, TimelineKind, Wheel,
 };
 use hypocenter::engine::snapshot::Snapshot;
 use hypocenter::views::ui_state::{Away, Overlay};
@@ -159,6 +159,51 @@ fn a_console_that_is_opened_again_within_a_day_tells_what_was_missed() {
         let told = watch.take(&with(later(), name, last_here), "ana");
         assert_eq!(told.is_some(), is_told, "{name} {last_here:?}");
     }
+}
+
+/// The seat of a console that was opened an hour before has what was told to that one.
+#[test]
+fn a_second_console_of_the_same_person_is_not_told_what_the_first_one_showed() {
+    let mut seated = with(later(), "ana", Some(gone_at()));
+    seated.present[0].since = Timestamp(later().at.0 - HOUR_MS);
+    let mut watch = AwayWatch::default();
+    assert_eq!(watch.take(&seated, "ana"), None, "it was told there");
+    assert_eq!(watch.take(&with(seated.clone(), "ana", None), "ana"), None);
+    // The first one is left; this one was there.
+    assert_eq!(watch.take(&with(later(), "ana", None), "ana"), None);
+    // Two at once: whichever of the seats is this one's, the other one tells.
+    let mut watch = AwayWatch::default();
+    assert_eq!(watch.take(&later(), "ana"), None);
+    assert_eq!(watch.take(&with(with(later(), "ana", None), "ana", Some(gone_at())), "ana"), None);
+}
+
+#[test]
+fn who_was_given_a_wheel_meanwhile_is_told_to_drive() {
+    for (driver, started_by, after_ms, told) in [
+        ("ana", "bo", 2_000, Some("you drive RUN-3 since")),
+        ("bo", "ana", 2_000, Some("bo drives RUN-3 since")),
+        ("ana", "ana", 2_000, Some("you drive RUN-3 since")),
+        ("bo", "bo", 2_000, None),
+        ("ana", "bo", -2_000, None),
+    ] {
+        let mut picture = later();
+        let run = Arc::make_mut(&mut picture.runs[0]);
+        (run.started_by, run.started_at) = (started_by.into(), gone_at() - MINUTE_MS);
+        let id = run.id;
+        let since = gone_at() + after_ms;
+        picture.wheels.insert(id, Wheel { driver: driver.into(), since, asked: None });
+        let happened = happened(&picture, gone_at(), "ana", &BTreeSet::new());
+        let drives: Vec<&String> = happened.iter().filter(|line| line.contains("RUN-3 since")).collect();
+        assert_eq!(drives.len(), usize::from(told.is_some()), "{driver} {started_by}: {happened:?}");
+        assert!(drives.iter().all(|line| told.is_some_and(|told| line.starts_with(told))), "{drives:?}");
+    }
+    // One that a person began oneself has been driven since then.
+    let mut picture = later();
+    let run = Arc::make_mut(&mut picture.runs[0]);
+    (run.started_by, run.started_at) = ("ana".into(), gone_at() + SECOND_MS);
+    let (id, since) = (run.id, run.started_at);
+    picture.wheels.insert(id, Wheel { driver: "ana".into(), since, asked: None });
+    assert!(!happened(&picture, gone_at(), "ana", &BTreeSet::new()).iter().any(|line| line.contains("drive")));
 }
 
 #[test]

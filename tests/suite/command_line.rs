@@ -236,6 +236,7 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
 
     use hypocenter::engine::act::executor::Executor;
     use hypocenter::engine::attach::message::SettingsMark;
+    use hypocenter::engine::attach::people::People;
     use hypocenter::engine::attach::place::Place;
     use hypocenter::engine::attach::server::{self, Served};
     use hypocenter::engine::clock::Timestamp;
@@ -278,7 +279,7 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
     let (_farewell, farewells) = tokio::sync::watch::channel(None);
     let served = Served {
         handle: runtime.handle(),
-        people: PeopleSettings::default(),
+        people: People::new(PeopleSettings::default()),
         pid: i32::try_from(std::process::id()).unwrap(),
         since: Timestamp(1_000),
         settings: SettingsMark { path: "".into(), digest: "".into() },
@@ -286,6 +287,7 @@ async fn listings_beside_a_running_engine_show_what_it_shows_and_say_from_whom()
         is_background: true,
         farewell: farewells,
         attendance: Arc::default(),
+        turns: runtime.turns(),
     };
     let (stop, stopped) = StopSignal::pair();
     let serving = tokio::spawn(async move { server::serve(listener, Arc::new(served), stopped.stopped()).await });

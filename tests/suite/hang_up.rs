@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hypocenter::app::attach::pump;
 use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::model::{Run, RunState, StepState};
+use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::AttachSettings;
 use nix::sys::signal::{Signal, kill};
 
@@ -82,6 +83,32 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     session.press(b"Q");
     session.ends_clean();
     assert_eq!(ground.lines(), [""; 0], "it is not begun again by itself");
+}
+
+#[test]
+fn the_run_that_an_ending_engine_waits_for_can_be_stopped_and_nothing_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = Ground::lay(folder.path(), "0");
+    let mut session = amid_the_act(&ground);
+    session.press(b"Q");
+    session.ends_clean();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ground.said(&["stop"]));
+        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
+        let place = Place::of(&ground.state_dir(), &AttachSettings::default());
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let joined = tokio.block_on(pump::join(place, None)).unwrap();
+        let shown = Arc::clone(&joined.handle.snapshots().borrow());
+        let ask = |request| tokio.block_on(joined.handle.send(&joined.welcome.person, request)).unwrap();
+        let refused = ask(Request::Note { incident: walking::INCIDENT, text: "so".into() });
+        assert!(matches!(&refused, Reply::Refused { reason } if reason.contains("is ending")), "{refused:?}");
+        let stopped = ask(Request::StopRun { run: shown.runs[0].id, escalate: None });
+        assert!(matches!(stopped, Reply::Done { .. }), "{stopped:?}");
+        // Its command is still held: it was ended, and is waited for no longer.
+        assert_eq!(waiting.join().unwrap().0, Some(0));
+    });
+    let run = &ground.stored_runs()[&1];
+    assert_eq!((run.state, ground.lines().len()), (RunState::Stopped, 0));
 }
 
 #[test]

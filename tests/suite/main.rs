@@ -109,6 +109,8 @@ mod replay;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod rollout_commands;
 #[cfg(test)]
 mod rollout_here;

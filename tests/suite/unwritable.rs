@@ -154,6 +154,35 @@ fn a_service_that_is_stopped_is_to_be_started_and_not_replaced() {
 }
 
 #[test]
+fn a_service_that_is_stopped_is_not_told_of_by_the_store_of_whoever_asks() {
+    let home = Home::lay(0o700);
+    std::fs::write(home.at("config.toml"), "[attach]\nsocket = \"/run/no-hypo-is-here/socket\"\n").unwrap();
+    // With the state directory that is there anyway, for it is not named.
+    let said = |arguments: &[&str]| {
+        let words: Vec<String> = home.words(arguments).into_iter().filter(|word| word != "--state-dir").collect();
+        let mut command = Command::new(&words[0]);
+        command.args(words[1..].iter().filter(|word| **word != home.at("state").display().to_string()));
+        command.env_clear().env("HOME", home.folder.path()).env("PATH", "/usr/bin:/bin").current_dir("/");
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for listing in [&["incidents"][..], &["anomalies"], &["handover"], &["status", "INC-1"], &["postmortem", "INC-1"]] {
+        let (code, text) = said(listing);
+        assert!(
+            code == Some(2) && text.contains("nobody listens at /run/no-hypo-is-here/socket"),
+            "{listing:?} {text}"
+        );
+    }
+    for reading in [&["export"][..], &["audit", "list"], &["audit", "verify"], &["backup", "/tmp"]] {
+        let (code, text) = said(reading);
+        assert!(code == Some(2) && text.contains("whose store is not yours to read"), "{reading:?} {text}");
+    }
+    // Where it is named it is what is asked for.
+    let (_, text) = home.said(&["incidents"]);
+    assert!(text.contains("nothing has been kept"), "{text}");
+}
+
+#[test]
 fn somebody_who_listens_where_everybody_may_is_not_taken_for_the_engine() {
     if !is_root() {
         // Nobody else can be somebody else.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Exit, Failure, output, settings};
+use super::{Exit, Failure, output, serving, settings};
 use crate::app::arguments::{AuditCommand, AuditListArguments, AuditVerifyArguments, CommonArguments};
 use crate::engine::audit::head::Head;
 use crate::engine::audit::verify::Verdict;
@@ -28,7 +28,9 @@ struct Proof<'a> {
 }
 
 pub(super) fn run(common: &CommonArguments, command: &AuditCommand) -> Result<Exit, Failure> {
-    let folder = settings(common)?.paths.state_dir;
+    let loaded = settings(common)?;
+    serving::see_that_it_is_ours(common, &loaded)?;
+    let folder = loaded.paths.state_dir;
     if !folder.join(LOG_FILE).exists() && !folder.join(HEAD_FILE).exists() {
         return Err(format!(
             "there is no audit log in {}; start hypo first, or name another with --state-dir",

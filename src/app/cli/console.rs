@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::serving::{Listening, Serving, console_mark, place};
+use super::serving::{Listening, Serving, console_mark, is_down, other_owner, place};
 use super::{Exit, Failure, attach, output, settings, tokio_runtime, variable};
 use crate::app::arguments::CommonArguments;
 use crate::app::attach::child::{StartProblem, Starter};
@@ -38,12 +38,11 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
     input::look().map_err(ConsoleError::NoTerminal)?;
     let tokio = tokio_runtime()?;
     let is_only_looking = loaded.settings.console.read_only;
-    let place = place(&loaded);
-    let owner = place.other_owner().filter(|_| loaded.settings.engine.attach.socket.is_some());
+    let owner = other_owner(&loaded);
     let way = match &owner {
         None if !is_only_looking => Way::Started(Arc::new(starter(&loaded))),
         // The engine of a service is nobody else's to start.
-        _ => Way::Here(place.clone()),
+        _ => Way::Here(place(&loaded)),
     };
     match tokio.block_on(pump::join(way, attach::cap(&loaded))) {
         Ok(joined) => {
@@ -59,13 +58,7 @@ pub(super) fn run(common: &CommonArguments) -> Result<Exit, Failure> {
             Ok(left)
         }
         Err(LineProblem::NoEngine(problem)) if owner.is_some() && is_nobody(&problem) => {
-            let (socket, owner) = (place.socket().display(), owner.unwrap_or_default());
-            Err(format!(
-                "nobody listens at {socket}, where the engine of {owner} is reached: start that one (for the unit that \
-                 `hypo serve --print-unit` prints, `systemctl start hypocenter`), or use a configuration without \
-                 `[attach] socket` for an engine of your own"
-            )
-            .into())
+            Err(is_down(&loaded, &owner.unwrap_or_default()))
         }
         Err(problem) if is_for_this_console(&problem, is_only_looking) => {
             let state_dir = Some(loaded.paths.state_dir.clone());
@@ -128,8 +121,7 @@ pub(super) fn run_on(
             return console.await.map_err(Failure::from);
         }
         let listening = Listening::begin(loaded)?;
-        let serving =
-            serving.insert(Serving::begin(listening, (loaded, console_mark(loaded)), runtime.handle(), false));
+        let serving = serving.insert(Serving::begin(listening, (loaded, console_mark(loaded)), &runtime, false));
         tokio::select! {
             left = console => left.map_err(Failure::from),
             // Whoever ends the engine ends the console that it runs in.

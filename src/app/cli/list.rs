@@ -92,6 +92,9 @@ pub(super) fn from(common: &CommonArguments, library: Library) -> Result<From, F
     if let Some(beside) = beside::join(&loaded)? {
         return Ok(From::Engine(Box::new(beside)));
     }
+    if let Some(owner) = serving::elsewhere(common, &loaded) {
+        return Err(serving::is_down(&loaded, &owner));
+    }
     let now = wall_clock::now();
     let store = Store::open(&existing_store(common)?).map_err(|problem| match problem {
         StoreError::Held { path, holder } => {

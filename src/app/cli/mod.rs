@@ -153,9 +153,12 @@ fn settings(common: &CommonArguments) -> Result<Loaded, Failure> {
     Ok(settings::load(overrides(common), &variable)?)
 }
 
-/// The folder of this command's store, which must be there: a listing makes none.
+/// The folder of this command's store, which must be there, and that of the engine which the configuration leads to: a listing
+/// makes none, and lists no other.
 fn existing_store(common: &CommonArguments) -> Result<PathBuf, Failure> {
-    let path = settings(common)?.paths.state_dir;
+    let loaded = settings(common)?;
+    serving::see_that_it_is_ours(common, &loaded)?;
+    let path = loaded.paths.state_dir;
     if !path.join("store").exists() {
         return Err(format!(
             "nothing has been kept in {} yet; start hypo first, or name another with --state-dir",

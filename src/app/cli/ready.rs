@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// Says that the engine can be reached and has what its store holds.
 pub(super) fn ready() {
@@ -22,19 +22,29 @@ pub(super) fn stopping() {
 
 /// Says that it lives, as often as the service manager wants it, but only where `turns` has grown since: a thread that hangs is
 /// not hidden by a timer that runs.
-pub(super) fn keep_alive(turns: Arc<AtomicU64>) -> Option<JoinHandle<()>> {
+///
+/// From a thread of its own: a task could not run where the others hold all threads up. It ends once what comes back is dropped.
+pub(super) fn keep_alive(turns: Arc<AtomicU64>) -> Option<mpsc::Sender<()>> {
     let limit = sd_notify::watchdog_enabled()?;
-    Some(tokio::spawn(beat(limit / 2, turns)))
+    let (heart, stopped) = mpsc::channel();
+    let beating = thread::Builder::new().name("hypo-beat".to_owned());
+    match beating.spawn(move || beat((limit / 2).max(Duration::from_millis(1)), &turns, &stopped)) {
+        Ok(_detached) => Some(heart),
+        Err(problem) => {
+            tracing::error!("the service manager cannot be told that the engine lives: {problem}");
+            None
+        }
+    }
 }
 
-async fn beat(every: Duration, turns: Arc<AtomicU64>) {
-    let mut beats = interval(every.max(Duration::from_millis(1)));
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+fn beat(every: Duration, turns: &AtomicU64, stopped: &mpsc::Receiver<()>) {
     let mut pulse = Pulse::default();
     loop {
-        beats.tick().await;
         if pulse.has_moved(turns.load(Ordering::Relaxed)) {
             tell(&[NotifyState::Watchdog]);
+        }
+        if stopped.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -25,6 +26,11 @@ use crate::engine::store::{Hold, StoreError};
 const UNIT: &str = include_str!("hypocenter.service");
 /// Between two looks whether the engine still has a reason to be there.
 const LOOK: Duration = Duration::from_secs(1);
+/// A thread that makes no turn, one of which is due each second, between so many looks hangs: whoever wants the engine to end at once
+/// need not wait for it,
+const STILL_LOOKS: u32 = 10;
+/// and after so many an engine in the background ends, that another one can be started.
+const HUNG_LOOKS: u32 = 60;
 /// An engine in the background that watches nothing, walks nothing and has no console ends after this time.
 const IDLE_WAIT: Duration = Duration::from_secs(600);
 
@@ -50,7 +56,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Resul
     let log = start_log(&hold)?;
     let tokio = tokio_runtime()?;
     let config = RuntimeConfig { state_dir: Some(state_dir), ..runtime_config(&loaded, tokio.handle()) };
-    let watch = Watch { has_sources: !config.sources.is_empty(), ..watch };
+    let mut watch = Watch { has_sources: !config.sources.is_empty(), ..watch };
     let _entered = tokio.enter();
     // Before the store is open: whoever comes meanwhile joins and waits, and starts no other engine; and one that nobody could
     // reach makes nothing of what it would find there.
@@ -62,12 +68,17 @@ pub(super) fn run(common: &CommonArguments, arguments: &ServeArguments) -> Resul
         listening => listening?,
     };
     let mut runtime = Runtime::start_holding(config, Some(hold))?;
-    let mut serving =
-        Serving::begin(listening, (&loaded, settings_mark(&loaded)), runtime.handle(), arguments.background);
-    let outcome = tokio.block_on(attend(&mut runtime, &mut serving, watch, log.as_deref()));
+    let mut serving = Serving::begin(listening, (&loaded, settings_mark(&loaded)), &runtime, arguments.background);
+    let outcome = tokio.block_on(attend(&mut runtime, &mut serving, &mut watch, log.as_deref()));
     ready::stopping();
     // The store is held until the runtime has stopped, and the socket is ours no longer than that.
     serving.close();
+    if watch.has_given_up {
+        // Nothing more comes from a thread that hangs; it goes with the process, and so does its hold on the store.
+        runtime.abandon();
+        tokio.shutdown_background();
+        return outcome.map(|()| Exit::Done);
+    }
     runtime.stop();
     tokio.block_on(serving.see_consoles_out());
     outcome.map(|()| Exit::Done)
@@ -87,7 +98,7 @@ fn start_log(hold: &Hold) -> Result<Option<PathBuf>, LogError> {
 async fn attend(
     runtime: &mut Runtime,
     serving: &mut Serving,
-    mut watch: Watch,
+    watch: &mut Watch,
     log: Option<&Path>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
@@ -115,6 +126,8 @@ async fn attend(
     }
     ready::ready();
     let heart = ready::keep_alive(runtime.turns());
+    // Only now: while it opens its store the thread makes no turns.
+    watch.stillness = Some(Stillness::of(runtime.turns()));
     let order = watch.order(&mut signals, serving, &handle).await;
     tracing::info!(why = %order.why, now = order.is_now, "the engine ends");
     ready::stopping();
@@ -128,11 +141,11 @@ async fn attend(
             () = runtime.see_commands_out() => {}
             () = signals.ordered_to_end() => {}
             () = wanted_now(serving) => {}
+            () = watch.until_it_hangs() => {}
         }
+        watch.has_given_up = watch.hangs(STILL_LOOKS);
     }
-    if let Some(heart) = heart {
-        heart.abort();
-    }
+    drop(heart);
     Ok(())
 }
 
@@ -169,6 +182,10 @@ impl Order {
 struct Watch {
     is_background: bool,
     has_sources: bool,
+    /// For how long the engine's thread has made no turns, once its store is open.
+    stillness: Option<Stillness>,
+    /// True once it counts as one that hangs.
+    has_given_up: bool,
     folder: PathBuf,
     /// The lock of the store, by which others see that it is taken, where there can be one.
     lock: Option<FileMark>,
@@ -179,7 +196,8 @@ impl Watch {
     fn begin(hold: &Hold, is_background: bool) -> Self {
         let folder = hold.folder().to_path_buf();
         let lock = FileMark::of(&Hold::file(&folder)).ok();
-        Self { is_background, has_sources: true, folder, lock, idleness: Idleness::default() }
+        let (stillness, idleness) = (None, Idleness::default());
+        Self { is_background, has_sources: true, stillness, has_given_up: false, folder, lock, idleness }
     }
 
     /// Waits for the first reason to end.
@@ -195,6 +213,7 @@ impl Watch {
                     return Order::wanted("its process was told to end".to_owned(), false);
                 }
                 Some(Wish::Stop { now, by }) = serving.wishes.recv() => {
+                    self.has_given_up = now && self.hangs(STILL_LOOKS);
                     return Order::wanted(format!("{by} ended it by `hypo stop`"), now);
                 }
                 () = &mut ended => {
@@ -202,6 +221,14 @@ impl Watch {
                     return Order { why, is_now: true, is_wanted: false };
                 }
                 _ = looks.tick() => {}
+            }
+            self.look();
+            // A service manager has its watchdog for that, and whoever sits before an engine sees that it is not heard.
+            if self.is_background && self.hangs(HUNG_LOOKS) {
+                tracing::error!("the engine's thread has made no turn for {HUNG_LOOKS} s, and is given up");
+                self.has_given_up = true;
+                let why = format!("its thread has done nothing for {HUNG_LOOKS} s");
+                return Order { why, is_now: true, is_wanted: false };
             }
             if self.lock.is_some_and(|lock| is_gone(&self.folder, lock)) {
                 let folder = self.folder.display();
@@ -214,6 +241,27 @@ impl Watch {
         }
     }
 
+    /// Waits until the engine's thread counts as one that hangs.
+    async fn until_it_hangs(&mut self) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.hangs(HUNG_LOOKS) {
+            looks.tick().await;
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        if let Some(stillness) = &mut self.stillness {
+            stillness.look();
+        }
+    }
+
+    /// True where so many looks have found the engine's thread where it was.
+    fn hangs(&self, looks: u32) -> bool {
+        self.stillness.as_ref().is_some_and(|stillness| stillness.looks >= looks)
+    }
+
     /// True where nothing has been watched, walked or looked at for a while.
     fn is_idle(&mut self, serving: &Serving, engine: &EngineHandle) -> bool {
         let is_of_use = !self.is_background
@@ -221,6 +269,26 @@ impl Watch {
             || serving.console_count() > 0
             || has_work(&engine.snapshots().borrow());
         self.idleness.is_over(is_of_use, Instant::now())
+    }
+}
+
+/// How many looks have found a thread where it was. They are counted and not timed: a process that was stopped, or a machine that
+/// slept, has not looked meanwhile.
+struct Stillness {
+    turns: Arc<AtomicU64>,
+    seen: u64,
+    looks: u32,
+}
+
+impl Stillness {
+    fn of(turns: Arc<AtomicU64>) -> Self {
+        Self { seen: turns.load(Ordering::Relaxed), turns, looks: 0 }
+    }
+
+    fn look(&mut self) {
+        let seen = self.turns.load(Ordering::Relaxed);
+        self.looks = if seen == self.seen { self.looks + 1 } else { 0 };
+        self.seen = seen;
     }
 }
 
@@ -269,6 +337,21 @@ mod tests {
         let _another = Hold::take(&folder).unwrap();
         assert!(is_gone(&folder, lock));
         drop(hold);
+    }
+
+    #[test]
+    fn a_thread_hangs_where_look_after_look_finds_it_in_the_same_turn() {
+        let turns = Arc::new(AtomicU64::new(7));
+        let mut stillness = Stillness::of(Arc::clone(&turns));
+        for _ in 0..HUNG_LOOKS - 1 {
+            stillness.look();
+        }
+        assert_eq!(stillness.looks, HUNG_LOOKS - 1);
+        turns.fetch_add(1, Ordering::Relaxed);
+        stillness.look();
+        assert_eq!(stillness.looks, 0, "one turn is enough");
+        stillness.look();
+        assert_eq!(stillness.looks, 1);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
+use super::{Failure, variable};
+use crate::app::arguments::CommonArguments;
 use crate::app::settings::Loaded;
 use crate::engine::attach::message::SettingsMark;
+use crate::engine::attach::people::People;
 use crate::engine::attach::place::{FileMark, Listener, Place, PlaceProblem};
 use crate::engine::attach::server::{self, Attendance, Farewell, Served, Wish};
-use crate::engine::handle::EngineHandle;
 use crate::engine::ingest::{StopSignal, StopSwitch, wall_clock};
+use crate::engine::runtime::Runtime;
 
 /// Wishes about the process that wait.
 const WISHES_MAX: usize = 4;
@@ -73,11 +76,11 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Lets consoles reach the engine behind `handle`, which runs by the settings of this mark.
+    /// Lets consoles reach the engine of this runtime, which runs by the settings of this mark.
     pub(super) fn begin(
         listening: Listening,
         (loaded, settings): (&Loaded, SettingsMark),
-        handle: EngineHandle,
+        runtime: &Runtime,
         is_background: bool,
     ) -> Self {
         let Listening { socket, listener } = listening;
@@ -86,8 +89,9 @@ impl Serving {
         let (farewell, farewells) = watch::channel(None);
         let attendance = Arc::new(Attendance::default());
         let served = Served {
-            handle,
-            people: loaded.settings.engine.people.clone(),
+            handle: runtime.handle(),
+            turns: runtime.turns(),
+            people: People::new(loaded.settings.engine.people.clone()),
             pid: nix::unistd::getpid().as_raw(),
             since: wall_clock::now(),
             settings,
@@ -139,6 +143,45 @@ impl Drop for Serving {
 /// Where the engine of this state directory is reached.
 pub(super) fn place(loaded: &Loaded) -> Place {
     Place::of(&loaded.paths.state_dir, &loaded.settings.engine.attach)
+}
+
+/// Whose engine the configuration leads to, where that is somebody else's: the usual state directory is not its.
+pub(super) fn other_owner(loaded: &Loaded) -> Option<String> {
+    place(loaded).other_owner().filter(|_| loaded.settings.engine.attach.socket.is_some())
+}
+
+/// That the engine of `owner` is down, which is nobody else's to start.
+pub(super) fn is_down(loaded: &Loaded, owner: &str) -> Failure {
+    format!(
+        "nobody listens at {}, where the engine of {owner} is reached: start that one (for the unit that `hypo serve \
+         --print-unit` prints, `systemctl start hypocenter`), or use a configuration without `[attach] socket` for an engine \
+         of your own",
+        place(loaded).socket().display()
+    )
+    .into()
+}
+
+/// The same for what a command would read: where it names a state directory itself, that is what it is asked for.
+pub(super) fn elsewhere(common: &CommonArguments, loaded: &Loaded) -> Option<String> {
+    let is_named = common.state_dir.is_some() || variable("HYPO_STATE_DIR").is_some();
+    other_owner(loaded).filter(|_| !is_named)
+}
+
+/// Refuses to read a store that is not of the engine which the configuration leads to.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn see_that_it_is_ours(common: &CommonArguments, loaded: &Loaded) -> Result<(), Failure> {
+    let refuse = |owner: String| {
+        Err(format!(
+            "the configuration {} leads to the engine of {owner} at {}, whose store is not yours to read; --state-dir names one \
+             of your own",
+            loaded.paths.config_file.display(),
+            place(loaded).socket().display()
+        )
+        .into())
+    };
+    elsewhere(common, loaded).map_or(Ok(()), refuse)
 }
 
 /// By which settings an engine of ours runs.

@@ -4,34 +4,34 @@
 //! that it was sent and the newest are never made.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, AbortHandle, BoxStream, FuturesUnordered, SelectAll};
-use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::delta::diff;
-use super::frame::{self, FrameProblem, Incoming};
-use super::hello::{BACKED_UP, ENDING, ENDS, Greeting, Hello, HelloProblem, Says, Wants};
+use super::frame::{FrameProblem, Incoming};
+use super::hello::{ENDING, Greeting, Hello, HelloProblem, Says, Wants};
+use super::in_text;
 use super::message::{FromConsole, FromEngine, MessageProblem, Welcome};
+use super::outgoing::Outgoing;
 use super::people::{Peer, Stranger};
-use super::server::{Farewell, Seat, Served, Wish};
-use super::standing;
+use super::server::{Farewell, Seat, Served};
 use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
-    CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, HELLO_MS_MAX,
-    INQUIRIES_PER_CONSOLE_MAX, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, WRITE_STALL_MS_MAX,
+    CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX,
+    LOOKING_GAP_MS_MIN, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, TURN_MS_MAX, WRITE_STALL_MS_MAX,
 };
-use crate::engine::model::{Person, Role};
-use crate::engine::request::{Reply, Request};
+use crate::engine::model::{IncidentId, Person, Role};
+use crate::engine::request::Reply;
 use crate::engine::snapshot::Snapshot;
 
 /// Between the end of the pictures and the word why.
@@ -72,136 +72,63 @@ pub(super) enum Parting {
     },
 }
 
-/// Serves one console until it leaves. One without a `seat` is told that there is none; stopping and asking how it stands need
-/// none.
-pub(super) async fn serve(stream: UnixStream, served: &Served, seat: Option<Seat>) -> Result<(), Parting> {
-    let peer = Peer::of(&stream)?;
+/// Serves one console until it leaves.
+pub(super) async fn serve(stream: UnixStream, peer: Peer, served: &Served) -> Result<(), Parting> {
     let (reader, writer) = stream.into_split();
     let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
-    let mut outgoing = Outgoing { sink: writer };
-    let first = timeout(Duration::from_millis(HELLO_MS_MAX), incoming.line()).await.map_err(|_| Parting::Silent)?;
-    // Whoever only looked whether somebody is there says nothing.
-    let Some(line) = first? else { return Ok(()) };
+    let mut outgoing = Outgoing::new(writer);
     let greeting = |says| Greeting::new(served.pid, served.since, says);
-    match welcome(&line, peer, served, seat) {
+    // Whoever has no role is given no time either.
+    let entered = match served.people.person(peer).await {
+        Err(stranger) => Err(stranger.into()),
+        Ok(person) => {
+            let first = timeout(Duration::from_millis(HELLO_MS_MAX), incoming.line()).await;
+            // Whoever only looked whether somebody is there says nothing.
+            let Some(line) = first.map_err(|_| Parting::Silent)?? else { return Ok(()) };
+            welcome(&line, person, served)
+        }
+    };
+    match entered {
         Err(parting) => {
             let why = Arc::from(parting.to_string());
             outgoing.line(&greeting(Says::No { why }).line()).await?;
             Err(parting)
         }
-        Ok((Wants::Attach { .. }, person, Some(seat))) => {
+        Ok(Entered::Console(person, seat)) => {
             outgoing.line(&greeting(Says::Joined).line()).await?;
             Console::new(served, person, seat, outgoing).attend(incoming).await
         }
-        Ok((wants, person, seat)) => {
-            // Whoever only asks takes none.
-            drop(seat);
+        Ok(Entered::InText(wants, person)) => {
             outgoing.line(&greeting(Says::Text).line()).await?;
-            let text = answer(&wants, &person, served).await;
+            let text = in_text::answer(&wants, &person, served).await;
             outgoing.line(&text).await
         }
     }
 }
 
-/// What the first line wants, and who wants it; a place only where frames are to follow.
-fn welcome(
-    line: &str,
-    peer: Peer,
-    served: &Served,
-    seat: Option<Seat>,
-) -> Result<(Wants, Person, Option<Seat>), Parting> {
+/// How somebody came in.
+enum Entered {
+    /// To stay, in frames.
+    Console(Person, Seat),
+    /// For an answer in text, which takes no seat.
+    InText(Wants, Person),
+}
+
+/// What the first line of this person wants.
+fn welcome(line: &str, mut person: Person, served: &Served) -> Result<Entered, Parting> {
     let hello = Hello::read(line)?;
     Greeting::new(served.pid, served.since, Says::Joined).suits(&hello)?;
-    let cap = match &hello.wants {
-        // A role that is not known here can only be less than it seems.
-        Wants::Attach { cap: Some(cap) } => Some(Role::of_word(cap).unwrap_or(Role::Viewer)),
-        _ => None,
-    };
-    let person = peer.person(&served.people, cap)?;
-    if matches!(hello.wants, Wants::Attach { .. }) {
-        // Whoever comes back while commands run sees them to their end, as those do who stayed.
-        let is_waiting = !served.handle.snapshots().borrow().running_commands().is_empty();
-        if let Some(farewell) = served.farewell.borrow().as_ref().filter(|_| !is_waiting) {
-            return Err(Parting::Ending { why: Arc::clone(&farewell.why) });
-        }
-        if seat.is_none() {
-            return Err(Parting::NoSeat);
-        }
+    let Wants::Attach { cap } = &hello.wants else { return Ok(Entered::InText(hello.wants, person)) };
+    // A role that is not known here can only be less than it seems.
+    let cap = cap.as_ref().map(|cap| Role::of_word(cap).unwrap_or(Role::Viewer));
+    person.role = cap.map_or(person.role, |cap| cap.min(person.role));
+    // Whoever comes back while commands run sees them to their end, as those do who stayed.
+    let is_waiting = !served.handle.snapshots().borrow().running_commands().is_empty();
+    if let Some(farewell) = served.farewell.borrow().as_ref().filter(|_| !is_waiting) {
+        return Err(Parting::Ending { why: Arc::clone(&farewell.why) });
     }
-    Ok((hello.wants, person, seat))
-}
-
-/// The answer in text to what needs no frames.
-async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
-    match wants {
-        Wants::Status => standing::text(served),
-        Wants::Stop { .. } if person.role < Role::Admin => {
-            format!("stopping the engine needs the role {}; yours is {}\n", Role::Admin, person.role)
-        }
-        Wants::Stop { now } => {
-            let wish = Wish::Stop { now: *now, by: Arc::clone(&person.name) };
-            match served.wishes.try_send(wish) {
-                Ok(()) => ends_when(*now, served),
-                Err(_) => format!("{ENDS} already\n"),
-            }
-        }
-        Wants::Kill { reason } => {
-            let request = Request::Kill { reason: Arc::clone(reason) };
-            match served.handle.send(person, request).await {
-                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => {
-                    format!("{text}\n")
-                }
-                Err(_) => "the engine has ended\n".to_owned(),
-            }
-        }
-        Wants::Backup { .. } if person.role < Role::Admin => {
-            format!("a backup needs the role {}; yours is {}\n", Role::Admin, person.role)
-        }
-        Wants::Backup { path } if !path.starts_with('/') => {
-            format!("{path} is not absolute; the engine runs elsewhere\n")
-        }
-        Wants::Backup { path } => match served.handle.back_up(PathBuf::from(&**path)).await {
-            Ok(told) => format!("{BACKED_UP}{told}\n"),
-            Err(problem) => format!("{problem}\n"),
-        },
-        Wants::Attach { .. } => String::new(),
-    }
-}
-
-/// That it ends, and what it waits for.
-fn ends_when(is_now: bool, served: &Served) -> String {
-    let count = served.handle.snapshots().borrow().running_commands().len();
-    match count {
-        1.. if !is_now => {
-            format!("{ENDS} once what runs has ended ({count} of its commands); `hypo stop --now` does not wait\n")
-        }
-        _ => format!("{ENDS}\n"),
-    }
-}
-
-/// The way to a console.
-struct Outgoing {
-    sink: OwnedWriteHalf,
-}
-
-impl Outgoing {
-    async fn line(&mut self, line: &str) -> Result<(), Parting> {
-        let written = async {
-            self.sink.write_all(line.as_bytes()).await?;
-            self.sink.flush().await
-        };
-        in_time(async { written.await.map_err(FrameProblem::from) }).await
-    }
-
-    async fn say(&mut self, message: &FromEngine) -> Result<(), Parting> {
-        let frame = message.frame()?;
-        in_time(frame::write(&mut self.sink, &frame, FRAME_OUT_BYTES_MAX)).await
-    }
-}
-
-async fn in_time(writing: impl Future<Output = Result<(), FrameProblem>>) -> Result<(), Parting> {
-    let written = timeout(Duration::from_millis(WRITE_STALL_MS_MAX), writing).await;
-    Ok(written.map_err(|_| Parting::Stalled)??)
+    let seat = served.attendance.seat().ok_or(Parting::NoSeat)?;
+    Ok(Entered::Console(person, seat))
 }
 
 /// A console that has joined.
@@ -221,6 +148,10 @@ struct Console<'s> {
     tellings: SelectAll<BoxStream<'static, (u64, Option<Telling>)>>,
     /// By which a question is given up.
     asked: BTreeMap<u64, AbortHandle>,
+    /// What the console shows now, as it said last, until the engine is told.
+    looking: Option<(Option<IncidentId>, Arc<str>)>,
+    /// The turns of the engine's thread as they were seen to grow last, and when.
+    turns: (u64, Instant),
 }
 
 /// What there is to say or to do.
@@ -231,6 +162,7 @@ enum Turn {
     Told(u64, Option<Telling>),
     News(bool),
     PictureDue,
+    LookingDue,
     Unheard,
 }
 
@@ -250,6 +182,8 @@ impl<'s> Console<'s> {
             replies: FuturesUnordered::new(),
             tellings: SelectAll::new(),
             asked: BTreeMap::new(),
+            looking: None,
+            turns: (served.turns.load(Ordering::Relaxed), Instant::now()),
         }
     }
 
@@ -265,6 +199,7 @@ impl<'s> Console<'s> {
         self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
         let mut has_news = false;
         let mut picture_due = Instant::now();
+        let mut looking_due = Instant::now();
         // A line that is dead may take what is written for a long time, and ends for nobody.
         let silence = Duration::from_millis(CONSOLE_SILENT_MS_MAX);
         let mut heard_at = Instant::now();
@@ -278,6 +213,7 @@ impl<'s> Console<'s> {
                 Some((n, telling)) = self.tellings.next() => Turn::Told(n, telling),
                 changed = self.snapshots.changed(), if !has_news => Turn::News(changed.is_ok()),
                 () = sleep_until(picture_due), if has_news => Turn::PictureDue,
+                () = sleep_until(looking_due), if self.looking.is_some() => Turn::LookingDue,
                 () = sleep_until(heard_at + silence) => Turn::Unheard,
             };
             match turn {
@@ -312,6 +248,10 @@ impl<'s> Console<'s> {
                     has_news = false;
                     self.show().await?;
                     picture_due = Instant::now() + Duration::from_millis(PICTURE_GAP_MS_MIN);
+                }
+                Turn::LookingDue => {
+                    self.tell_looking();
+                    looking_due = Instant::now() + Duration::from_millis(LOOKING_GAP_MS_MIN);
                 }
             }
         }
@@ -350,7 +290,8 @@ impl<'s> Console<'s> {
                 self.replies.push(Box::pin(async move { (n, answer.await.ok()) }));
                 Ok(())
             }
-            FromConsole::Inquiry { n, .. } if self.asked.len() >= INQUIRIES_PER_CONSOLE_MAX => {
+            // One that was given up counts until it has ended.
+            FromConsole::Inquiry { n, .. } if self.tellings.len() >= INQUIRIES_PER_CONSOLE_MAX => {
                 let reason = Arc::from("too many questions wait for their answer; ask again in a moment");
                 self.outgoing.say(&FromEngine::Telling { n, telling: Telling::Failed { reason } }).await?;
                 self.outgoing.say(&FromEngine::Told { n }).await
@@ -370,12 +311,30 @@ impl<'s> Console<'s> {
                 Ok(())
             }
             FromConsole::Looking { incident, pane } => {
-                let attend = || self.served.handle.attend(&self.person);
-                self.attending.get_or_insert_with(attend).looks(incident, &pane);
+                self.looking = Some((incident, pane));
                 Ok(())
             }
-            FromConsole::Ping => self.outgoing.say(&FromEngine::Pong).await,
+            FromConsole::Ping if self.is_engine_alive() => self.outgoing.say(&FromEngine::Pong).await,
+            FromConsole::Ping => Ok(()),
         }
+    }
+
+    /// Says what the console shows, of all that it said since the last time the newest.
+    fn tell_looking(&mut self) {
+        if let Some((incident, pane)) = self.looking.take() {
+            let attend = || self.served.handle.attend(&self.person);
+            self.attending.get_or_insert_with(attend).looks(incident, &pane);
+        }
+    }
+
+    /// True where the engine's thread has made turns lately. This task would answer as well without it.
+    fn is_engine_alive(&mut self) -> bool {
+        let turns = self.served.turns.load(Ordering::Relaxed);
+        // While it opens its store it makes none.
+        if turns != self.turns.0 || self.snapshots.borrow().is_before_the_first() {
+            self.turns = (turns, Instant::now());
+        }
+        self.turns.1.elapsed() < Duration::from_millis(TURN_MS_MAX)
     }
 
     fn ask(&mut self, n: u64, inquiry: Inquiry) {
@@ -383,7 +342,10 @@ impl<'s> Console<'s> {
         let told = stream::poll_fn(move |context| told.poll_recv(context)).map(Some);
         let (told, handle) = stream::abortable(told.chain(stream::once(async { None })));
         self.tellings.push(told.map(move |telling| (n, telling)).boxed());
-        self.asked.insert(n, handle);
+        // The number of a question names one.
+        if let Some(before) = self.asked.insert(n, handle) {
+            before.abort();
+        }
     }
 }
 

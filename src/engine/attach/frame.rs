@@ -154,16 +154,11 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Writes a frame whose body has at most `body_bytes_max` bytes. Not to be given up while it waits: half a frame spoils the
-/// stream, which is to be closed then.
+/// The bytes of a frame whose body has at most `body_bytes_max` bytes, in two parts that follow one another.
 ///
 /// # Errors
-/// When the body is too long, of which nothing is written then, or the stream fails.
-pub async fn write(
-    sink: &mut (impl AsyncWrite + Unpin),
-    frame: &Frame,
-    body_bytes_max: usize,
-) -> Result<(), FrameProblem> {
+/// When the body is too long.
+pub fn parts(frame: &Frame, body_bytes_max: usize) -> Result<(Vec<u8>, &[u8]), FrameProblem> {
     let bytes = frame.body.len();
     let length = u32::try_from(bytes).ok().filter(|_| bytes <= body_bytes_max);
     let too_long = || FrameProblem::TooLong { bytes: bytes.try_into().unwrap_or(u64::MAX), max: body_bytes_max };
@@ -178,6 +173,20 @@ pub async fn write(
     } else {
         &frame.body
     };
+    Ok((start, rest))
+}
+
+/// Writes a frame whose body has at most `body_bytes_max` bytes. Not to be given up while it waits: half a frame spoils the
+/// stream, which is to be closed then.
+///
+/// # Errors
+/// When the body is too long, of which nothing is written then, or the stream fails.
+pub async fn write(
+    sink: &mut (impl AsyncWrite + Unpin),
+    frame: &Frame,
+    body_bytes_max: usize,
+) -> Result<(), FrameProblem> {
+    let (start, rest) = parts(frame, body_bytes_max)?;
     sink.write_all(&start).await?;
     sink.write_all(rest).await?;
     sink.flush().await?;

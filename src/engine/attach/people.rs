@@ -1,13 +1,15 @@
 //! Who is behind a connection, by what the kernel says of it; what a console says of itself counts for nothing.
 
-use std::ffi::CString;
 use std::sync::Arc;
 
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist, getuid};
+use nix::unistd::{Gid, Uid, getuid};
 use tokio::net::UnixStream;
 
+use super::names::{LookUp, NameBook, of_the_system};
 use crate::engine::model::{Person, Role};
 use crate::engine::settings::PeopleSettings;
+
+pub use super::names::Names;
 
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -15,11 +17,19 @@ pub enum Stranger {
     /// The kernel does not say who it is.
     #[error("the system does not say who is there: {0}")]
     Unknown(std::io::Error),
+    /// Nobody says what the user is called.
+    #[error("the system does not say who uid {uid} is: {problem}; try again once its directory of users answers")]
+    NotTold {
+        /// The user's number.
+        uid: Uid,
+        /// What went wrong.
+        problem: Arc<str>,
+    },
     /// No role.
     #[error("{name} has no role here; `[people]` of the engine's configuration says who has which")]
     NoRole {
         /// Who.
-        name: String,
+        name: Arc<str>,
     },
 }
 
@@ -40,53 +50,100 @@ impl Peer {
         Ok(Self { uid: Uid::from_raw(peer.uid()), gid: Gid::from_raw(peer.gid()) })
     }
 
-    /// The person, with no more than the role `cap` where one is wanted.
-    ///
-    /// # Errors
-    /// When it is nobody who is let in.
-    pub fn person(self, people: &PeopleSettings, cap: Option<Role>) -> Result<Person, Stranger> {
-        let (name, groups) = names(self.uid, self.gid);
-        let role = if self.uid == getuid() { Some(Role::Admin) } else { people.role_of(&name, &groups) };
-        let role = role.ok_or_else(|| Stranger::NoRole { name: name.clone() })?;
-        Ok(Person { name: Arc::from(name), role: cap.map_or(role, |cap| cap.min(role)) })
+    /// Who runs this test.
+    #[cfg(test)]
+    pub(super) fn oneself() -> Self {
+        Self { uid: getuid(), gid: nix::unistd::getgid() }
+    }
+
+    /// A user that no system has.
+    #[cfg(test)]
+    pub(super) fn stranger() -> Self {
+        Self { uid: Uid::from_raw(4_000_000_001), gid: Gid::from_raw(4_000_000_001) }
+    }
+
+    /// True for the user that the engine runs as.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        self.uid == getuid()
     }
 }
 
-/// The names of a user and of all the groups that it is in: the kernel tells one of them.
-fn names(uid: Uid, gid: Gid) -> (String, Vec<String>) {
-    let Ok(Some(user)) = User::from_uid(uid) else { return (format!("uid {uid}"), group_names(&[gid])) };
-    let all = CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, gid).ok());
-    (user.name, group_names(&all.unwrap_or_else(|| vec![gid])))
+/// Who may ask for how much, and what people are called.
+#[derive(Debug)]
+pub struct People {
+    settings: PeopleSettings,
+    names: NameBook,
 }
 
-fn group_names(groups: &[Gid]) -> Vec<String> {
-    groups.iter().filter_map(|gid| Group::from_gid(*gid).ok().flatten()).map(|group| group.name).collect()
+impl People {
+    /// People by these settings, called as the system calls them.
+    #[must_use]
+    pub fn new(settings: PeopleSettings) -> Self {
+        Self::called(settings, Arc::new(of_the_system))
+    }
+
+    /// The same, called as `look_up` says. It is asked on threads of its own, and may take its time.
+    #[must_use]
+    pub fn called(settings: PeopleSettings, look_up: LookUp) -> Self {
+        let names = NameBook::new(look_up);
+        // Ahead of the first console: it is ours as a rule, and need not wait then.
+        let _ahead = names.ask((getuid().as_raw(), nix::unistd::getgid().as_raw()));
+        Self { settings, names }
+    }
+
+    /// Returns once the system has said what we are called.
+    #[cfg(test)]
+    pub(super) fn told_of_oneself(self) -> Self {
+        use super::names::Asked;
+        while !matches!(self.names.ask((getuid().as_raw(), nix::unistd::getgid().as_raw())), Asked::Known(_)) {
+            std::thread::yield_now();
+        }
+        self
+    }
+
+    /// Who this is.
+    ///
+    /// # Errors
+    /// When it is nobody who is let in.
+    pub async fn person(&self, peer: Peer) -> Result<Person, Stranger> {
+        let names = self.names.names(peer.uid, peer.gid).await;
+        let (name, role) = match names {
+            Ok(names) if peer.is_own() => (names.user, Some(Role::Admin)),
+            Ok(names) => {
+                let role = self.settings.role_of(&names.user, &names.groups);
+                (names.user, role)
+            }
+            // Whoever the engine belongs to can end it whatever is the matter with the directory.
+            Err(_) if peer.is_own() => (Arc::from(format!("uid {}", peer.uid)), Some(Role::Admin)),
+            Err(problem) => return Err(Stranger::NotTold { uid: peer.uid, problem }),
+        };
+        let role = role.ok_or_else(|| Stranger::NoRole { name: Arc::clone(&name) })?;
+        Ok(Person { name, role })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
-    /// A user that no system has.
-    fn stranger() -> Peer {
-        Peer { uid: Uid::from_raw(4_000_000_001), gid: Gid::from_raw(4_000_000_001) }
-    }
-
-    #[test]
-    fn whom_the_kernel_names_is_let_in_by_name_and_nobody_else() {
-        let nobody = stranger().person(&PeopleSettings::default(), None);
-        assert!(matches!(nobody, Err(Stranger::NoRole { name }) if name == "uid 4000000001"));
+    #[tokio::test]
+    async fn whom_the_kernel_names_is_let_in_by_name_and_nobody_else() {
+        let nobody = People::new(PeopleSettings::default()).person(Peer::stranger()).await;
+        assert!(matches!(nobody, Err(Stranger::NoRole { name }) if name.as_ref() == "uid 4000000001"));
         let by_name = PeopleSettings { responder: vec!["uid 4000000001".to_owned()], ..PeopleSettings::default() };
-        assert_eq!(stranger().person(&by_name, None).unwrap().role, Role::Responder);
-        let own = Peer { uid: getuid(), gid: nix::unistd::getgid() };
-        assert_eq!(own.person(&PeopleSettings::default(), None).unwrap().role, Role::Admin);
+        assert_eq!(People::new(by_name).person(Peer::stranger()).await.unwrap().role, Role::Responder);
+        assert_eq!(People::new(PeopleSettings::default()).person(Peer::oneself()).await.unwrap().role, Role::Admin);
     }
 
-    #[test]
-    fn a_console_may_ask_for_less_than_its_person_may_and_not_for_more() {
-        let people = PeopleSettings { others: Some(Role::Responder), ..PeopleSettings::default() };
-        for (cap, role) in [(Role::Viewer, Role::Viewer), (Role::Admin, Role::Responder)] {
-            assert_eq!(stranger().person(&people, Some(cap)).unwrap().role, role, "{cap}");
-        }
+    #[tokio::test]
+    async fn where_the_directory_fails_nobody_comes_in_under_a_number_but_oneself() {
+        let settings = PeopleSettings { others: Some(Role::Responder), ..PeopleSettings::default() };
+        let people = People::called(settings, Arc::new(|_, _| Err(io::Error::from_raw_os_error(5))));
+        let problem = people.person(Peer::stranger()).await.unwrap_err().to_string();
+        assert!(problem.contains("does not say who uid 4000000001 is") && problem.contains("os error 5"), "{problem}");
+        assert_eq!(people.person(Peer::oneself()).await.unwrap().role, Role::Admin);
     }
 }

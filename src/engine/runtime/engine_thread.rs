@@ -241,18 +241,20 @@ impl Served {
                 biased;
                 // Whoever started the engine is gone where there is no sender any more.
                 _ = inbox.ending.wait_for(|ending| *ending != Ending::NotYet) => Arrival::Stop,
-                Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
-                Ok(()) = inbox.attendance.changed() => {
-                    Arrival::Present(inbox.attendance.borrow_and_update().here.values().cloned().collect())
-                }
-                Some(order) = inbox.backups.recv() => Arrival::BackUp(order),
+                // Before all that people ask for: nobody can ask so much that what stops everything is not seen.
                 _ = kill_looks.tick() => Arrival::KillLook,
+                Some(envelope) = inbox.requests.recv() => Arrival::Request(envelope),
+                Some(order) = inbox.backups.recv() => Arrival::BackUp(order),
                 _ = runbook_looks.tick() => Arrival::RunbookLook,
                 Some(report) = inbox.reports.recv() => Arrival::Report(report),
                 Some(report) = inbox.deliveries.recv() => Arrival::Delivered(report),
                 Some(found) = inbox.patches.recv() => Arrival::Patches(found),
                 Some(found) = inbox.findings.recv() => Arrival::Found(found),
                 _ = ticks.tick() => Arrival::Tick,
+                // What somebody looks at may change at any time: it holds up no report and no tick.
+                Ok(()) = inbox.attendance.changed() => {
+                    Arrival::Present(inbox.attendance.borrow_and_update().here.values().cloned().collect())
+                }
                 // Looked at anew with each tick.
                 Some(signal) = inbox.signals.recv(), if self.waiting.has_room() => Arrival::Signal(signal),
             };
@@ -331,9 +333,9 @@ impl Served {
         }
     }
 
-    /// What stops everything is heard to the last; nothing else begins any more.
+    /// What stops everything, or the run that is waited for, is heard to the last; nothing begins any more.
     fn take_at_the_end(&mut self, envelope: Envelope) {
-        if !matches!(envelope.request, Request::Kill { .. }) {
+        if !matches!(envelope.request, Request::Kill { .. } | Request::StopRun { .. }) {
             return envelope.refuse("hypo is ending; it only waits for commands that still run");
         }
         let Envelope { by, request, reply } = envelope;

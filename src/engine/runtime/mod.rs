@@ -193,6 +193,14 @@ impl Runtime {
         while snapshots.changed().await.is_ok() {}
     }
 
+    /// Gives an engine up whose thread hangs: waits for nothing. What it was about to do or to write is as after a crash, and its
+    /// store is held until the process has ended.
+    pub fn abandon(mut self) {
+        self.stop_sources.stop();
+        self.ending.send_replace(Ending::Now);
+        drop(self.engine_thread.take());
+    }
+
     /// Stops the sources, writes what was learned, and waits until it is on disk. Blocks: not to be called on a thread
     /// that must stay responsive.
     pub fn stop(mut self) {
