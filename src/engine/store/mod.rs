@@ -47,6 +47,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use acknowledged::Acknowledged;
 use audit_file::AuditFile;
 use disk_sync::DiskSync;
+use mend::Mends;
 use schema::TreeName;
 
 /// Why the store cannot do what was asked. The message says what to do.
@@ -121,6 +122,22 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
         /// What was found.
+        reason: String,
+    },
+    /// It is damaged, and whoever opened it only looks.
+    #[error("the store {path} is damaged: {reason}; hypo mends it when it is started. Nothing was changed")]
+    NotMended {
+        /// Which.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The system has not what opening or writing it takes; that says nothing of what is in it.
+    #[error("the store {path} cannot be used for now: {reason}; it stays as it is, make that good and try again")]
+    NotNow {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
         reason: String,
     },
     /// Written by a later version of the program.
@@ -204,6 +221,8 @@ impl StoreError {
             | Self::NoRoomForCopy { .. }
             | Self::ReadOnly { .. }
             | Self::Damaged { .. }
+            | Self::NotMended { .. }
+            | Self::NotNow { .. }
             | Self::Failed { .. } => true,
             Self::Folder { reason, .. } => matches!(
                 reason.kind(),
@@ -249,24 +268,23 @@ impl PastStore {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, making both where there is none (mode 0700).
-    ///
-    /// Damaged files are set aside and rebuilt from the log, up to where that is damaged itself; [`Self::notices`] tells of it, and
-    /// of what had been acknowledged and is not there.
+    /// Opens the store in the folder `path`, making both where there is none (mode 0700), to look at it or to add to it: what is
+    /// damaged stays as it is until hypo is started, which mends it.
     ///
     /// # Errors
-    /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
-    /// repair, or a later version of the program wrote it.
+    /// When the folder cannot be used or is open to others, another process holds the store, it is damaged, or a later version of
+    /// the program wrote it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_held(Arc::new(Hold::take(path)?))
+        open::open(Arc::new(Hold::take(path)?), Mends::No)
     }
 
-    /// The same by whoever has taken the right to it already.
+    /// Opens the store by whoever has taken the right to it and goes on with it. Damaged files are set aside and rebuilt from the
+    /// log, up to where that is damaged itself; [`Self::notices`] tells of it, and of what had been acknowledged and is not there.
     ///
     /// # Errors
     /// When the store is damaged beyond repair, or a later version of the program wrote it.
     pub fn open_held(hold: Arc<Hold>) -> Result<Self, StoreError> {
-        open::open(hold)
+        open::open(hold, Mends::Yes)
     }
 
     /// The right to it: whoever keeps that keeps others out, also while the store is closed.

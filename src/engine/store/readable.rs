@@ -8,7 +8,7 @@ use super::load::Stored;
 use super::{Hold, Store, StoreError, mend};
 
 impl Store {
-    /// Opens the store in the folder `path` and reads it, as [`Self::open`] and [`Self::load`] do. Where it opens and cannot be
+    /// Opens the store in the folder `path` and reads it, as [`Self::open_held`] and [`Self::load`] do. Where it opens and cannot be
     /// read to its end, it is set aside as it is, and what can be read of it is taken over.
     ///
     /// # Errors

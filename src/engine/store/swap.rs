@@ -34,6 +34,11 @@ pub(super) fn begin(folder: &Path) -> io::Result<PathBuf> {
     Ok(unfinished)
 }
 
+/// Takes away what was put together and is not to come in.
+pub(super) fn abandon(folder: &Path) -> io::Result<()> {
+    remove(&folder.join(UNFINISHED))
+}
+
 /// Puts what was put together into its place; the store must not be open.
 pub(super) fn commit(folder: &Path, replaced: Replaced) -> io::Result<()> {
     let unfinished = folder.join(UNFINISHED);

@@ -31,6 +31,11 @@ fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
+/// As whoever goes on with it opens it.
+fn mended(folder: &Path) -> Result<Store, StoreError> {
+    Store::open_held(Arc::new(Hold::take(folder)?))
+}
+
 fn audit(sequence: u64, text: &str) -> Record {
     Record::Audit(AuditEntry {
         sequence,
