@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -16,18 +17,35 @@ use super::disk_sync::DiskSync;
 use super::mend::{self, Mended, Mends};
 use super::schema::{self, LOST_KEY, TreeName};
 use super::write::sequence_of;
-use super::{Hold, Store, StoreError, migrate, swap};
+use super::{Hold, Store, StoreError, audit_segments, migrate, swap};
+use crate::engine::durable_file;
 use crate::engine::job::Record;
 use crate::engine::model::{AuditEntry, AuditKind};
 
-/// Opens the store, mended where it has to be and may be.
+/// Opens the store, mended where it has to be and may be, and written anew where it is in doubt.
 pub(super) fn open(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
+    open_as_it_is(hold, mends)?.settled()
+}
+
+/// The same, in doubt where it was. Sled breaks off in a panic over pages that do not fit together, and where it lets a store go
+/// that could be opened in part only, on a disk that fails; nothing of the attempt is used then.
+pub(super) fn open_as_it_is(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
+    let path = hold.folder().to_path_buf();
+    let broken = |_| StoreError::Damaged { path, reason: "sled broke off while it was opened".to_owned() };
+    catch_unwind(AssertUnwindSafe(|| open_unguarded(hold, mends))).map_err(broken)?
+}
+
+fn open_unguarded(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
     let path = hold.folder();
     if let Some(refusal) = hold.refusal() {
         return Err(StoreError::ReadOnly { path: path.to_path_buf(), reason: refusal.to_string() });
     }
     let failed = |reason: std::io::Error| io_problem(path, &reason);
     swap::finish(path).map_err(failed)?;
+    for folder in [path.to_path_buf(), path.join(audit_segments::FOLDER)] {
+        // It takes room and no more; the second may not be there.
+        let _left = durable_file::remove_left(&folder);
+    }
     mend::remove_unfinished_snapshots(path).map_err(failed)?;
     let Mended { db, notice, is_fresh } = mend::open_or_mend(path, mends)?;
     let mut notices: Vec<Arc<str>> = notice.into_iter().collect();
@@ -36,9 +54,10 @@ pub(super) fn open(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
     let disk = DiskSync::open(path).map_err(failed)?;
     let trees = TreeName::ALL
         .into_iter()
-        .map(|name| db.open_tree(name.word()).map_err(|error| problem(path, &error)))
+        .map(TreeName::word)
+        .chain(["meta"])
+        .map(|word| db.open_tree(word).map_err(|error| problem(path, &error)))
         .collect::<Result<Vec<_>, _>>()?;
-    let meta = db.open_tree("meta").map_err(|error| problem(path, &error))?;
     let mut acknowledged = Acknowledged::open(path).map_err(failed)?;
     let known = match trees.get(TreeName::Audit as usize) {
         Some(tree) => last_audit(tree).map_err(|error| problem(path, &error))?,
@@ -53,9 +72,8 @@ pub(super) fn open(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
         acknowledged.raise(TreeName::Runs, highest.run);
     }
     let mut store = Store {
-        db,
+        db: Some(db),
         trees,
-        meta,
         disk,
         hold,
         notices,
@@ -112,7 +130,7 @@ fn find_losses(store: &mut Store, is_fresh: bool) -> Result<(), StoreError> {
     }
     let numbers = store.acknowledged().numbers();
     // What was told of once is not told of again.
-    let told = store.meta.get(LOST_KEY).map_err(|error| store.problem(&error))?;
+    let told = store.meta().get(LOST_KEY).map_err(|error| store.problem(&error))?;
     let told = told.and_then(|text| Numbers::from_text(&String::from_utf8_lossy(&text))).unwrap_or_default();
     let there = |tree: TreeName| newest.get(tree as usize).copied().unwrap_or(0).max(told.of(tree));
     let mut losses = Vec::new();
