@@ -48,6 +48,11 @@ pub(super) fn commit(folder: &Path, replaced: Replaced) -> io::Result<()> {
     wait_for_names(folder)
 }
 
+/// True where [`commit`] has come so far that it will be ended, though it failed.
+pub(super) fn is_committed(folder: &Path) -> bool {
+    folder.join(INCOMING).exists()
+}
+
 /// Ends what [`commit`] began; says where what was replaced is now, where it is kept.
 pub(super) fn finish(folder: &Path) -> io::Result<Option<PathBuf>> {
     let incoming = folder.join(INCOMING);
