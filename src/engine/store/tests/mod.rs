@@ -10,6 +10,7 @@ mod waits;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use super::schema::{SCHEMA_KEY, VALUE_VERSION};
 use super::*;
