@@ -127,6 +127,8 @@ mod shapes;
 #[cfg(test)]
 mod shop_process;
 #[cfg(test)]
+mod shortage;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod step_views;

@@ -71,7 +71,11 @@ impl KillFile {
             match std::fs::remove_file(&self.path) {
                 // There was none; why it could not be written is what counts.
                 Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {}
-                removed => removed?,
+                removed => {
+                    removed?;
+                    // A power cut would bring it back.
+                    durable_file::wait_for_names(self.path.parent().unwrap_or(Path::new(".")))?;
+                }
             }
         }
         written
@@ -127,7 +131,10 @@ mod tests {
         file.write(&KillWord::Off { by: Arc::from("ana"), reason: Arc::from("looked at it"), at: Some(Timestamp(7)) })
             .unwrap();
         std::fs::create_dir(folder.path().join(format!("kill.new-{}", nix::unistd::getpid()))).unwrap();
-        assert!(file.write(&KillWord::On { by: Arc::from("bob"), reason: Arc::from("smoke") }).is_err());
+        let stop = KillWord::On { by: Arc::from("bob"), reason: Arc::from("smoke") };
+        let (written, waits) = durable_file::waits::during(folder.path(), || file.write(&stop));
+        assert!(written.is_err());
+        assert_eq!(waits, [""], "a power cut brings the older word back");
         assert_eq!(file.read(), None, "the next start does not read that it is off");
     }
 

@@ -1,7 +1,6 @@
 //! Whoever writes to the store for the engine. What could not be written is not taken for kept: nothing begins any more, watching
 //! goes on, and what was refused is remembered until the store has been opened anew and has all of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,8 +49,6 @@ struct State {
     pending: Vec<Record>,
     /// Why nothing is written; the first reason, which is the one to mend.
     problem: Option<Arc<str>>,
-    /// What was read back may be in memory only: a flush failed for another reason than want of room.
-    is_doubtful: bool,
     /// Why nothing begins though it is written.
     scarce: Option<Arc<str>>,
     /// True where nothing is remembered any more, or the store was never read: it stays as it is.
@@ -137,16 +134,13 @@ impl StoreKeeper {
         let Some(hold) = self.hold.clone() else {
             return Err(StoreError::Failed { path: self.folder.to_path_buf() });
         };
-        let mut store = Store::open_held(hold)?;
+        let store = Store::open_held(hold)?;
         if let Some(loss) = store.loss() {
             // What this engine knows and the store does not goes beyond what is remembered here.
             state.is_given_up = true;
             return Err(StoreError::Damaged { path: self.folder.to_path_buf(), reason: loss.to_string() });
         }
         store.load_guarded()?;
-        if state.is_doubtful {
-            store = store.renew()?;
-        }
         store.write(&state.pending, true)?;
         state.pending = Vec::new();
         state.take_in(store, &self.past);
@@ -167,7 +161,6 @@ impl State {
             store: None,
             pending: Vec::new(),
             problem,
-            is_doubtful: false,
             scarce: None,
             is_given_up: false,
             tried_at: Instant::now(),
@@ -195,8 +188,7 @@ impl State {
 
     /// What was written last may or may not be on disk: only a store that is opened anew knows.
     fn fail(&mut self, folder: &Path, problem: &StoreError) {
-        self.is_doubtful |= !matches!(problem, StoreError::Full { .. });
-        let_go(self.store.take());
+        self.store = None;
         release_ballast(folder, problem);
         self.tried_at = Instant::now();
         self.problem = Some(Arc::from(problem.to_string()));
@@ -212,7 +204,7 @@ impl State {
         let store = Arc::new(store);
         // The engine alone keeps it open.
         past.is(&store);
-        (self.store, self.problem, self.is_doubtful) = (Some(store), None, false);
+        (self.store, self.problem) = (Some(store), None);
     }
 }
 
@@ -234,7 +226,7 @@ impl Keeps for StoreKeeper {
                 Err(problem)
             }
             Err(problem) => {
-                let_go(Some(store));
+                drop(store);
                 state.fail(&self.folder, &problem);
                 Err(state.refusal().unwrap_or(problem))
             }
@@ -277,7 +269,7 @@ impl Keeps for StoreKeeper {
         // What is written without haste is on disk within a moment, so that little is ever remembered.
         let Some(store) = state.store.clone().filter(|_| !state.pending.is_empty()) else { return };
         let flushed = store.flush();
-        let_go(Some(store));
+        drop(store);
         match flushed {
             Ok(()) => state.pending = Vec::new(),
             Err(problem) => state.fail(&self.folder, &problem),
@@ -299,13 +291,6 @@ impl Keeps for StoreKeeper {
             Some(problem) => Some(Arc::from(problem.to_string())),
             None => state.scarce.clone(),
         }
-    }
-}
-
-/// Lets a store go. Sled waits for the disk once more then, and breaks off in a panic where that fails.
-fn let_go(store: Option<Arc<Store>>) {
-    if catch_unwind(AssertUnwindSafe(|| drop(store))).is_err() {
-        tracing::error!("the store was let go of without its last write");
     }
 }
 
@@ -333,9 +318,12 @@ fn is_learnt(record: &Record) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use nix::errno::Errno;
 
     use super::*;
+    use crate::engine::durable_file::waits;
     use crate::engine::model::{AuditEntry, AuditKind};
     use crate::engine::store::audit_file;
 
@@ -413,6 +401,34 @@ mod tests {
         keeper.write(&[setting("after")], true).unwrap();
         drop(keeper);
         assert_eq!(names(folder.path()), ["after", "flushed", "not flushed", "refused", "refused too"]);
+    }
+
+    #[test]
+    fn what_was_waited_for_in_vain_is_written_anew_before_it_is_believed() {
+        let folder = folder();
+        let keeper = keeper(folder.path());
+        let inode = || folder.path().join(audit_file::LOG_FILE).metadata().unwrap().ino();
+        let before = inode();
+        let entry = AuditEntry {
+            sequence: 1,
+            at: Timestamp(0),
+            kind: AuditKind::Intent,
+            by: Arc::from("ana"),
+            incident: None,
+            run: None,
+            text: Arc::from("$ restart"),
+        };
+        let fails = || keeper.write(&[Record::Audit(entry), setting("kept")], true);
+        assert!(waits::failing(audit_file::LOG_FILE, Errno::ENOSPC, fails).is_err());
+        // As long as the disk fails, sled breaks off as well where the store is let go of.
+        time_passes(&keeper);
+        waits::failing(waits::OF_OTHERS, Errno::EIO, || keeper.tend());
+        time_passes(&keeper);
+        keeper.tend();
+        assert_eq!(keeper.why_nothing_begins(), None);
+        assert_ne!(inode(), before, "the system's memory was believed");
+        drop(keeper);
+        assert_eq!(names(folder.path()), ["kept"]);
     }
 
     #[test]

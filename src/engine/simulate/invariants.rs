@@ -124,9 +124,8 @@ fn acts(systems: &Systems) -> impl Iterator<Item = &Entry> {
     systems.ledger.values().filter(|it| matches!(it.purpose, Purpose::Run | Purpose::Undo) && !it.target.is_empty())
 }
 
-/// I5: eight an incident, twelve an hour, and a target cools down.
-pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &View<'_>) -> Result<(), String> {
-    let Some(incident) = run.incident() else { return Ok(()) };
+/// The how-manyeth act by itself one that begins now is, of its incident and within an hour.
+pub(super) fn by_itself(incident: IncidentId, at: Timestamp, view: &View<'_>) -> (usize, usize) {
     let own = family(incident, view.disk);
     let by_engine = || acts(view.systems).filter(|it| it.by.as_ref() == "engine");
     let origins = lineage(own, view.disk);
@@ -135,8 +134,15 @@ pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &Vie
         origins.iter().any(|(origin, until)| of == Some(*origin) && it.begun_at <= *until)
     };
     let here = by_engine().filter(counts).count() + 1;
-    when(here <= ACTS_MAX, || format!("act {here} by itself for {own}"))?;
     let lately = by_engine().filter(|it| (0..HOUR_MS).contains(&at.since_ms(it.begun_at))).count() + 1;
+    (here, lately)
+}
+
+/// I5: eight an incident, twelve an hour, and a target cools down.
+pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &View<'_>) -> Result<(), String> {
+    let Some(incident) = run.incident() else { return Ok(()) };
+    let (here, lately) = by_itself(incident, at, view);
+    when(here <= ACTS_MAX, || format!("act {here} by itself for {incident}"))?;
     when(lately <= HOURLY_MAX, || format!("act {lately} by itself within an hour"))?;
     let Some(spec) = run.steps.get(step).map(|step| &step.bound.spec) else { return Ok(()) };
     let is_other = |it: &&Entry| it.run != run.id || it.name != spec.name;
@@ -228,6 +234,24 @@ pub(super) fn is_in_doubt(run: RunId, step: usize, id: &str, view: &View<'_>) ->
     })
 }
 
+/// Whether the end of an act is unknown by what is durable; `None` where that does not say.
+pub(super) fn is_unknown_now(state: &StepState) -> Option<bool> {
+    match state {
+        StepState::Unknown { .. } => Some(true),
+        // It may have been settled before that, or not.
+        StepState::Pending | StepState::Waiting | StepState::Running { .. } => None,
+        _ => Some(false),
+    }
+}
+
+/// The act of which an entry of the log says what became of it, by its probe or by hand.
+pub(super) fn settled(entry: &AuditEntry) -> Option<(RunId, usize)> {
+    let (place, said) = entry.text.split_once(": ")?;
+    let is_it = said.starts_with("its probe says ") || said.starts_with("as settled by hand, ");
+    let number = place.strip_prefix("step ")?.split(' ').next()?.parse::<usize>().ok()?;
+    Some((entry.run.filter(|_| is_it)?, number.checked_sub(1)?))
+}
+
 /// I3: what a probe is said to have seen is so.
 pub(super) fn is_honest(entry: &AuditEntry, disk: &Disk, systems: &Systems) -> Result<(), String> {
     let Some((place, said)) = entry.text.split_once(": its probe says it ") else { return Ok(()) };
@@ -277,4 +301,30 @@ pub(super) fn is_kept(asked: &Asked, view: &View<'_>) -> Result<(), String> {
         _ => view.disk.audit().take(400).any(|entry| entry.by == asked.by.name && entry.at >= asked.at),
     };
     when(is_kept, || format!("{:?} by {} was done, and is not on disk", asked.request, asked.by.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_word_on_what_became_of_an_act_settles_it() {
+        let settled = |text: &str| {
+            settled(&AuditEntry {
+                sequence: 1,
+                at: Timestamp(0),
+                kind: AuditKind::Outcome,
+                by: "engine".into(),
+                incident: None,
+                run: Some(RunId(7)),
+                text: text.into(),
+            })
+        };
+        assert_eq!(settled("step 3 `one`: its probe says it happened"), Some((RunId(7), 2)));
+        assert_eq!(settled("step 1 `one`: as settled by hand, it did not happen"), Some((RunId(7), 0)));
+        assert_eq!(settled("step 1 `one`: its probe did not answer"), None);
+        let at = Timestamp(0);
+        let known = [StepState::Unknown { since: at }, StepState::Waiting, StepState::Succeeded { at }];
+        assert_eq!(known.each_ref().map(is_unknown_now), [Some(true), None, Some(false)]);
+    }
 }

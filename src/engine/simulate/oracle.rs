@@ -64,6 +64,8 @@ pub(super) struct Oracle {
     pub reset_at: Option<Timestamp>,
     /// Acts whose end was not seen when the program ended.
     in_doubt: Vec<(RunId, usize, Arc<str>)>,
+    /// Acts whose end is unknown by what is durable, and of which nothing was said since.
+    unknown: BTreeSet<(RunId, usize)>,
     /// The last entry of the log that is durable.
     last_audit: u64,
     pub broken: Vec<Broken>,
@@ -81,6 +83,10 @@ pub struct Counts {
     pub starts: u64,
     /// Acts among them that the engine began by itself.
     pub by_itself: u64,
+    /// The most of those that one incident had.
+    pub most_of_one: usize,
+    /// The most of them within an hour.
+    pub most_in_an_hour: usize,
     /// Times that the program died.
     pub crashes: u64,
     /// Writes that failed.
@@ -192,10 +198,18 @@ impl Oracle {
             self.hold("I4", approved);
         }
         if is_act && step.purpose() == Purpose::Run {
+            let is_unknown = self.unknown.contains(&(step.run(), step.step()));
+            let text = || Err(format!("{} step {} is unknown, and began again", step.run(), step.step() + 1));
+            self.hold("I3", if is_unknown { text() } else { Ok(()) });
             self.hold("I11", invariants::is_proved(run, step.step(), begun.at, view));
         }
         if is_act && begun.by.as_ref() == "engine" && step.purpose() == Purpose::Run {
             self.counts.by_itself += 1;
+            if let Some(incident) = run.incident() {
+                let (here, lately) = invariants::by_itself(incident, begun.at, view);
+                self.counts.most_of_one = self.counts.most_of_one.max(here);
+                self.counts.most_in_an_hour = self.counts.most_in_an_hour.max(lately);
+            }
             self.hold("I5", invariants::is_within_budget(run, step.step(), begun.at, view));
             self.hold("I7", invariants::is_breaker_closed(run, begun.at, self.reset_at, view));
         }
@@ -235,6 +249,22 @@ impl Oracle {
             self.last_audit = entry.sequence;
             if entry.kind == AuditKind::Outcome {
                 self.hold("I3", invariants::is_honest(entry, disk, systems));
+                if let Some(act) = invariants::settled(entry) {
+                    self.unknown.remove(&act);
+                }
+            }
+        }
+        for run in disk.runs() {
+            for (index, step) in run.steps.iter().enumerate() {
+                match invariants::is_unknown_now(&step.state) {
+                    Some(true) => {
+                        self.unknown.insert((run.id, index));
+                    }
+                    Some(false) => {
+                        self.unknown.remove(&(run.id, index));
+                    }
+                    None => {}
+                }
             }
         }
     }

@@ -74,8 +74,9 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { requests, done, starts, by_itself, crashes, failures, races, kills, in_doubt, probes } =
+        let Counts { requests, done, starts, by_itself, crashes, failures, races, kills, in_doubt, probes, .. } =
             self.counts;
+        let Counts { most_of_one, most_in_an_hour, .. } = self.counts;
         let Plan { seed, minutes, .. } = self.plan;
         let (hours, minutes) = (minutes / 60, minutes % 60);
         let mode = if self.is_assisting { "ASSIST" } else { "SUGGEST" };
@@ -86,7 +87,7 @@ impl fmt::Display for Outcome {
         )?;
         writeln!(
             out,
-            "{requests} requests ({done} done), {starts} calls ({by_itself} acts by itself), {races} races, {kills} kills, \
+            "{requests} requests ({done} done), {starts} calls ({by_itself} acts by itself, at most {most_of_one} of one incident and {most_in_an_hour} an hour), {races} races, {kills} kills, \
              {crashes} crashes, {failures} failed writes, {in_doubt} acts in doubt, {probes} probes"
         )?;
         match &self.broken {

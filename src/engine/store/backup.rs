@@ -69,14 +69,46 @@ impl std::fmt::Display for BackedUp {
     }
 }
 
+/// Names in the store's folder that are the store's or the engine's, with whatever follows a full stop.
+const OWN: [&str; 10] =
+    ["store", "audit", "set-aside", "incoming", "outgoing", "acknowledged", "holder", "ballast", "kill", "socket"];
+
+/// Refuses what is there and is no backup. Of an unfinished one there may be nothing yet.
+fn refuse_other(file: &Path, is_unfinished: bool) -> io::Result<()> {
+    let other = || io::Error::other(format!("{} is there and is no backup; name another", file.display()));
+    let facts = match file.symlink_metadata() {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        facts => facts?,
+    };
+    if !facts.is_file() {
+        return Err(other());
+    }
+    let mut first = Vec::new();
+    File::open(file)?.take(MAGIC.len() as u64).read_to_end(&mut first)?;
+    let is_one = first == MAGIC || is_unfinished && MAGIC.starts_with(&first);
+    if is_one { Ok(()) } else { Err(other()) }
+}
+
+/// Refuses what the store or the engine has in its folder, and all below it: it is moved and removed with that.
+fn refuse_own(state: &Path, folder: &Path, file: &Path) -> io::Result<()> {
+    let place = folder.canonicalize()?.join(file.file_name().unwrap_or_default());
+    let state = state.canonicalize()?;
+    let below = place.strip_prefix(&state).ok().and_then(|below| below.components().next());
+    let name = below.map(|name| name.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
+    if OWN.contains(&name.split('.').next().unwrap_or_default()) {
+        let reason = format!("{} is a name of the store's own; name another place", state.join(name).display());
+        return Err(io::Error::other(reason));
+    }
+    Ok(())
+}
+
 impl Store {
     /// Writes everything into the file `to`, or into a file named by the time `at` where that is a folder. Nobody else may write
-    /// to the store meanwhile. A file that is there is replaced as a whole, once the new one is on disk.
+    /// to the store meanwhile. A backup that is there is replaced as a whole, once the new one is on disk; nothing else is replaced.
     ///
     /// # Errors
-    /// When the store cannot be read or the file cannot be written.
+    /// When something else is there, the place is the store's own, the store cannot be read or the file cannot be written.
     pub fn back_up(&self, to: &Path, at: Timestamp) -> Result<BackedUp, StoreError> {
-        self.flush()?;
         let file = if to.is_dir() {
             to.join(format!("hypo-{}.backup", at.to_datetime().format("%Y%m%dT%H%M%SZ")))
         } else {
@@ -86,9 +118,12 @@ impl Store {
         let mut unfinished = file.clone().into_os_string();
         unfinished.push(".part");
         let unfinished = PathBuf::from(unfinished);
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        refuse_other(&file, false).and_then(|()| refuse_other(&unfinished, true)).map_err(failed)?;
+        refuse_own(self.path(), folder, &file).map_err(failed)?;
+        self.flush()?;
         let result = self.back_up_into(&unfinished, at, &failed).and_then(|(records, bytes)| {
             std::fs::rename(&unfinished, &file).map_err(failed)?;
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             durable_file::wait_for_names(folder).map_err(failed)?;
             Ok(BackedUp { file: file.clone(), records, audit: self.audit().last(), bytes })
         });

@@ -2,12 +2,17 @@
 //!
 //! The lock is the system's and goes with the process, however that ends; the text in the file is only for the message. Where the
 //! folder cannot be written to, it is held by reading, and says that nothing can be kept in it.
+//!
+//! The file's first byte says that the store is in doubt: a wait for the disk has failed, so what is read of it may be in the
+//! system's memory alone, also for whoever opens it next. It needs no room and no descriptor, and need not be on disk itself: a power
+//! cut ends that memory too.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::unistd::{AccessFlags, access};
 
@@ -24,7 +29,12 @@ pub struct Hold {
     /// Absent where the folder cannot be written to and has no such file.
     lock: Option<File>,
     refusal: Option<Arc<str>>,
+    is_in_doubt: AtomicBool,
 }
+
+/// The first byte of the file, where the store is in doubt and where it is not.
+const DOUBT: u8 = b'?';
+const NO_DOUBT: u8 = b' ';
 
 impl Hold {
     /// Takes the store in this folder for this process; the folder is made where it is not there yet.
@@ -57,6 +67,30 @@ impl Hold {
     pub fn refusal(&self) -> Option<&Arc<str>> {
         self.refusal.as_ref()
     }
+
+    /// True where what is read of the store may not be on disk.
+    #[must_use]
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// It may not be: a wait for the disk has failed.
+    pub(super) fn doubt(&self) {
+        self.say(true);
+    }
+
+    /// All of it has been written anew, and waited for.
+    pub(super) fn settle(&self) {
+        self.say(false);
+    }
+
+    fn say(&self, is_in_doubt: bool) {
+        self.is_in_doubt.store(is_in_doubt, Ordering::Relaxed);
+        let byte = if is_in_doubt { DOUBT } else { NO_DOUBT };
+        if let Some(Err(reason)) = self.lock.as_ref().map(|file| file.write_all_at(&[byte], 0)) {
+            tracing::error!(%reason, is_in_doubt, "whether the store is in doubt is known to this process alone");
+        }
+    }
 }
 
 impl Drop for Hold {
@@ -82,11 +116,15 @@ fn take(folder: &Path) -> Result<Hold, StoreError> {
         .open(&path)
         .map_err(failed)?;
     lock(&mut file, folder)?;
-    if let Err(reason) = sign(&mut file) {
+    let mut first = [NO_DOUBT];
+    let read = file.read_at(&mut first, 0).map_err(failed)?;
+    let is_in_doubt = read == 1 && first == [DOUBT];
+    if let Err(reason) = sign(&file, is_in_doubt) {
         // The lock counts; the name is a courtesy, and on a full disk there is no room for it.
         tracing::warn!(%reason, "who holds the store cannot be written down");
     }
-    Ok(Hold { folder: folder.to_path_buf(), lock: Some(file), refusal: None })
+    let is_in_doubt = AtomicBool::new(is_in_doubt);
+    Ok(Hold { folder: folder.to_path_buf(), lock: Some(file), refusal: None, is_in_doubt })
 }
 
 /// A lock needs no right to write. Where there is no file either, there is nothing that two could write at once.
@@ -100,7 +138,8 @@ fn take_to_read(folder: &Path, refusal: &str) -> Result<Hold, StoreError> {
         Err(reason) if reason.kind() == ErrorKind::NotFound => None,
         Err(reason) => return Err(StoreError::Folder { path, reason }),
     };
-    Ok(Hold { folder: folder.to_path_buf(), lock: held, refusal: Some(Arc::from(refusal)) })
+    let refusal = Some(Arc::from(refusal));
+    Ok(Hold { folder: folder.to_path_buf(), lock: held, refusal, is_in_doubt: AtomicBool::new(false) })
 }
 
 fn lock(file: &mut File, folder: &Path) -> Result<(), StoreError> {
@@ -111,19 +150,22 @@ fn lock(file: &mut File, folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn sign(file: &mut File) -> std::io::Result<()> {
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
+/// Over what is there: between an emptied file and a written one the doubt would be gone.
+fn sign(file: &File, is_in_doubt: bool) -> std::io::Result<()> {
+    let doubt = char::from(if is_in_doubt { DOUBT } else { NO_DOUBT });
     let since = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
-    write!(file, "hypo pid {} since {since}", nix::unistd::getpid())
+    let text = format!("{doubt}hypo pid {} since {since}", nix::unistd::getpid());
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
 }
 
 /// What the holder wrote of itself; it may be about to.
 fn read(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(200).read_to_string(&mut text);
-    let is_plain = text.chars().all(|c| !c.is_control());
-    if read.is_ok() && is_plain && !text.trim().is_empty() { text.trim().to_owned() } else { "another hypo".to_owned() }
+    let name = text.trim_start_matches(char::from(DOUBT)).trim();
+    let is_plain = name.chars().all(|c| !c.is_control());
+    if read.is_ok() && is_plain && !name.is_empty() { name.to_owned() } else { "another hypo".to_owned() }
 }
 
 #[cfg(test)]
@@ -139,6 +181,23 @@ mod tests {
         drop(holder);
         assert!(take(folder.path()).is_ok());
         drop(copy);
+    }
+
+    #[test]
+    fn a_doubt_outlives_who_had_it_and_is_no_part_of_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = take(folder.path()).unwrap();
+        assert!(!held.is_in_doubt());
+        held.doubt();
+        drop(held);
+        for _start in 0..2 {
+            let held = take(folder.path()).unwrap();
+            assert!(held.is_in_doubt());
+            let Err(StoreError::Held { holder, .. }) = take(folder.path()) else { panic!("it is held") };
+            assert!(holder.starts_with("hypo pid "), "{holder}");
+        }
+        take(folder.path()).unwrap().settle();
+        assert!(!take(folder.path()).unwrap().is_in_doubt());
     }
 
     #[test]

@@ -34,13 +34,24 @@ pub(super) struct Mended {
     pub(super) is_fresh: bool,
 }
 
+/// Whether damage is mended where it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mends {
+    /// By whoever goes on with the store.
+    Yes,
+    /// Whoever only looks leaves it as it is.
+    No,
+}
+
 /// Opens sled's folder. A configuration or a snapshot that cannot be read makes it refuse all of its data, though it always has
 /// the same configuration and the log has everything: the one and at last the other is taken away and made anew. Where that is
 /// not enough, the whole is set aside and begun anew.
-pub(super) fn open_or_mend(path: &Path) -> Result<Mended, StoreError> {
-    match open_sled(path) {
-        // What is merely locked still is in order.
-        Err(StoreError::Damaged { reason, .. }) if !reason.contains(SLED_LOCK_ERROR) => {}
+pub(super) fn open_or_mend(path: &Path, mends: Mends) -> Result<Mended, StoreError> {
+    match open_or_blame(path) {
+        Err(StoreError::Damaged { path, reason }) if mends == Mends::No => {
+            return Err(StoreError::NotMended { path, reason });
+        }
+        Err(problem) if is_damage(&problem) => {}
         other => return other.map(|db| Mended { db, notice: None, is_fresh: false }),
     }
     let failed = |reason: std::io::Error| io_problem(path, &reason);
@@ -58,18 +69,53 @@ pub(super) fn open_or_mend(path: &Path) -> Result<Mended, StoreError> {
             }
             None => set_aside::take(path, &files).map_err(failed)?,
         };
-        match open_sled(path) {
+        match open_or_blame(path) {
             Ok(db) => {
                 let aside = aside.display();
                 let notice =
                     format!("the store was damaged; its {part} was made anew, and as it was found it is in {aside}");
                 return Ok(Mended { db, notice: Some(notice.into()), is_fresh: false });
             }
-            Err(StoreError::Damaged { .. }) => {}
+            Err(problem) if is_damage(&problem) => {}
             Err(other) => return Err(other),
         }
     }
     begin_anew(path, copy)
+}
+
+/// True of what taking files away may mend; what is merely locked still is in order.
+fn is_damage(problem: &StoreError) -> bool {
+    matches!(problem, StoreError::Damaged { reason, .. } if !reason.contains(SLED_LOCK_ERROR))
+}
+
+/// Opens sled's folder. Only what cannot be opened while a fresh folder beside it can is damaged: sled breaks off in the same way
+/// where it gets no thread, and what a sound store has would go because of that.
+fn open_or_blame(path: &Path) -> Result<sled::Db, StoreError> {
+    match open_sled(path) {
+        Err(problem) if is_damage(&problem) => {}
+        other => return other,
+    }
+    open_fresh(path)?;
+    // What was short for that moment is there again.
+    open_sled(path)
+}
+
+/// Whether sled can open anything at all here now.
+fn open_fresh(path: &Path) -> Result<(), StoreError> {
+    let fresh = swap::begin(path).map_err(|reason| io_problem(path, &reason))?;
+    // It waits for the disk as it is let go of, and breaks off where that fails.
+    let outcome = catch_unwind(AssertUnwindSafe(|| try_open_sled(&fresh).map(drop)));
+    // What stays of it goes with the next.
+    let _left = swap::abandon(path);
+    let reason = match outcome {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(problem @ (StoreError::Full { .. } | StoreError::ReadOnly { .. }))) => return Err(problem),
+        Ok(Err(StoreError::NotNow { reason, .. })) => reason,
+        Ok(Err(_)) | Err(_) => {
+            "a fresh one beside it cannot be opened either, for want of threads, memory or a sound disk".to_owned()
+        }
+    };
+    Err(StoreError::NotNow { path: path.to_path_buf(), reason })
 }
 
 /// Sets what is left of sled's files aside and opens fresh ones.

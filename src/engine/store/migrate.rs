@@ -59,7 +59,7 @@ fn schema_of(path: &Path, meta: &sled::Tree) -> Result<Option<u32>, StoreError> 
 
 /// Brings an older store to the present schema, after a copy of it was set aside.
 pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
-    let meta = store.meta.clone();
+    let meta = store.meta().clone();
     match schema_of(store.path(), &meta)? {
         Some(SCHEMA_VERSION) => return note_maker(store),
         // Without a schema it is new, or its very first start was cut off: either way there is nothing to bring along.
@@ -82,20 +82,20 @@ pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {
             batch.remove(until_key(tree).as_str());
         }
         meta.apply_batch(batch)?;
-        store.db.flush()?;
         Ok(())
     };
-    finish().map_err(|error| store.problem(&error))
+    finish().map_err(|error| store.problem(&error))?;
+    store.db()?.flush().map(drop).map_err(|error| store.problem(&error))
 }
 
 /// A copy of the store as it was, so that the hypo that made it can be gone back to. One that is cut off is made again; one
 /// that was begun to be migrated is that of the first try.
 fn copy_before(store: &Store, older: u32) -> Result<String, StoreError> {
-    let is_there = |key: String| matches!(store.meta.contains_key(key), Ok(true));
+    let is_there = |key: String| matches!(store.meta().contains_key(key), Ok(true));
     if TreeName::ALL.into_iter().any(|tree| is_there(done_key(tree)) || is_there(until_key(tree))) {
         return Ok(String::new());
     }
-    store.db.flush().map_err(|error| store.problem(&error))?;
+    store.db()?.flush().map_err(|error| store.problem(&error))?;
     let failed = |error: std::io::Error| io_problem(store.path(), &error);
     // Without it there is no way back, so its size is no reason against it.
     let Some(copy) = set_aside::copy(store.path(), &["store"], Room::All).map_err(failed)? else {
@@ -108,9 +108,9 @@ fn copy_before(store: &Store, older: u32) -> Result<String, StoreError> {
 /// The newest hypo that wrote here is named, for one that is too old to read it.
 fn note_maker(store: &Store) -> Result<(), StoreError> {
     let version = env!("CARGO_PKG_VERSION");
-    let known = store.meta.get(MADE_BY).map_err(|error| store.problem(&error))?;
+    let known = store.meta().get(MADE_BY).map_err(|error| store.problem(&error))?;
     if known.as_deref() != Some(version.as_bytes()) {
-        store.meta.insert(MADE_BY, version).map_err(|error| store.problem(&error))?;
+        store.meta().insert(MADE_BY, version).map_err(|error| store.problem(&error))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod audit_segments;
 mod backup;
 mod ballast;
 mod disk_sync;
+mod error;
 mod export;
 mod holder;
 mod load;
@@ -34,193 +35,33 @@ mod swap;
 mod write;
 
 pub use backup::BackedUp;
+pub use error::StoreError;
 pub use holder::Hold;
 pub use load::Stored;
 pub use past::PastIncident;
 pub use restore::{Before, Restored, restore};
 pub use retain::SettledClock;
 
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use acknowledged::Acknowledged;
 use audit_file::AuditFile;
 use disk_sync::DiskSync;
+use mend::Mends;
 use schema::TreeName;
 
-/// Why the store cannot do what was asked. The message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder cannot be made or read.
-    #[error("cannot use the folder {path}: {reason}; choose another with --state-dir")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        reason: std::io::Error,
-    },
-    /// Others can read the folder.
-    #[error("others may read {path} (mode {mode:o}); run: chmod 700 {path}")]
-    TooOpen {
-        /// Which.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The folder is somebody else's.
-    #[error(
-        "{path} belongs to the user {owner}; as that user: sudo -u '#{owner}' hypo …, or another folder with --state-dir"
-    )]
-    NotOurs {
-        /// Which.
-        path: PathBuf,
-        /// Its user's number.
-        owner: u32,
-    },
-    /// Another process has it.
-    #[error(
-        "the store {path} is held by {holder}; end that one first, or give this one another folder with --state-dir"
-    )]
-    Held {
-        /// Which.
-        path: PathBuf,
-        /// `hypo pid 1234 since …`, as far as it is known.
-        holder: String,
-    },
-    /// No room left.
-    #[error("no room left for the store {path}; free some, nothing written before is lost")]
-    Full {
-        /// Which.
-        path: PathBuf,
-    },
-    /// No room for the copy that is made before a store is brought to this program's schema.
-    #[error(
-        "the store {path} is of an earlier hypo, and there is no room for the copy that is made before it is brought along: free \
-         {needed_mib} MiB. Nothing was changed"
-    )]
-    NoRoomForCopy {
-        /// Which.
-        path: PathBuf,
-        /// How much must be free.
-        needed_mib: u64,
-    },
-    /// It cannot be written to.
-    #[error("the store {path} cannot be written to: {reason}; mount it writable or use --state-dir")]
-    ReadOnly {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// It cannot be read.
-    #[error(
-        "the store {path} is damaged: {reason}; move that folder away, start anew and `hypo import` the last export"
-    )]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What was found.
-        reason: String,
-    },
-    /// Written by a later version of the program.
-    #[error(
-        "the store {path} was made by {by}, schema {found}; this hypo {version} knows up to {known}: use the newer one, or --state-dir. \
-         Nothing was changed",
-        version = env!("CARGO_PKG_VERSION")
-    )]
-    Newer {
-        /// Which.
-        path: PathBuf,
-        /// `hypo 0.9.0`, as far as it says.
-        by: String,
-        /// Its schema.
-        found: u32,
-        /// Ours.
-        known: u32,
-    },
-    /// A write failed earlier: what is on disk is no longer certain until it is opened anew.
-    #[error("an earlier write to {path} failed, so no more are made; restart hypo to see what is on disk")]
-    Failed {
-        /// Which.
-        path: PathBuf,
-    },
-    /// Nothing is written for the time being.
-    #[error("{reason}. Nothing begins until that is mended, watching goes on; {then}")]
-    Stopped {
-        /// The first problem there was.
-        reason: String,
-        /// What happens then.
-        then: &'static str,
-    },
-    /// A record cannot be put into its form on disk.
-    #[error("a record for the tree {tree} cannot be written: {reason}")]
-    Record {
-        /// Which tree.
-        tree: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// An entry of the audit log would be replaced by another.
-    #[error("audit entry {sequence} is there already and differs; entries are never replaced")]
-    AuditRewritten {
-        /// Its number.
-        sequence: u64,
-    },
-    /// A line of an export cannot be taken in. Nothing was written.
-    #[error("line {line} of the export: {reason}; nothing was imported")]
-    Import {
-        /// Which, from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// An import into a store that holds something.
-    #[error("the store {path} is not empty; import into a new --state-dir, or merge")]
-    NotEmpty {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A backup cannot be written or taken back.
-    #[error("the backup {path}: {reason}; nothing was changed")]
-    Backup {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The export cannot be written.
-    #[error("the export cannot be written: {0}")]
-    Export(std::io::Error),
-}
-
-impl StoreError {
-    /// True where neither the configuration nor another process is at fault, but the disk or what is on it.
-    #[must_use]
-    pub fn is_of_the_disk(&self) -> bool {
-        use std::io::ErrorKind;
-        match self {
-            Self::Full { .. }
-            | Self::NoRoomForCopy { .. }
-            | Self::ReadOnly { .. }
-            | Self::Damaged { .. }
-            | Self::Failed { .. } => true,
-            Self::Folder { reason, .. } => matches!(
-                reason.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
-            ),
-            _ => false,
-        }
-    }
-}
+#[cfg(test)]
+use crate::engine::durable_file::waits;
 
 /// An open store. Dropping it flushes and lets it go.
 pub struct Store {
-    db: sled::Db,
-    /// In the order of [`TreeName::ALL`].
+    /// There until it is let go of.
+    db: Option<sled::Db>,
+    /// In the order of [`TreeName::ALL`], and last the schema and how many writes there were.
     trees: Vec<sled::Tree>,
-    /// The schema, and how many writes there were.
-    meta: sled::Tree,
     disk: DiskSync,
     /// Held for as long as the store is open: its lock is what keeps others out.
     hold: Arc<Hold>,
@@ -249,24 +90,23 @@ impl PastStore {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, making both where there is none (mode 0700).
-    ///
-    /// Damaged files are set aside and rebuilt from the log, up to where that is damaged itself; [`Self::notices`] tells of it, and
-    /// of what had been acknowledged and is not there.
+    /// Opens the store in the folder `path`, making both where there is none (mode 0700), to look at it or to add to it: what is
+    /// damaged stays as it is until hypo is started, which mends it.
     ///
     /// # Errors
-    /// When the folder cannot be used or is open to others, another process holds the store, it is damaged beyond that
-    /// repair, or a later version of the program wrote it.
+    /// When the folder cannot be used or is open to others, another process holds the store, it is damaged, or a later version of
+    /// the program wrote it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_held(Arc::new(Hold::take(path)?))
+        open::open(Arc::new(Hold::take(path)?), Mends::No)
     }
 
-    /// The same by whoever has taken the right to it already.
+    /// Opens the store by whoever has taken the right to it and goes on with it. Damaged files are set aside and rebuilt from the
+    /// log, up to where that is damaged itself; [`Self::notices`] tells of it, and of what had been acknowledged and is not there.
     ///
     /// # Errors
     /// When the store is damaged beyond repair, or a later version of the program wrote it.
     pub fn open_held(hold: Arc<Hold>) -> Result<Self, StoreError> {
-        open::open(hold)
+        open::open(hold, Mends::Yes)
     }
 
     /// The right to it: whoever keeps that keeps others out, also while the store is closed.
@@ -339,6 +179,14 @@ impl Store {
         &self.trees[name as usize]
     }
 
+    fn meta(&self) -> &sled::Tree {
+        &self.trees[TreeName::ALL.len()]
+    }
+
+    fn db(&self) -> Result<&sled::Db, StoreError> {
+        self.db.as_ref().ok_or_else(|| StoreError::Failed { path: self.path().to_path_buf() })
+    }
+
     fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
         // Whoever panicked meanwhile left numbers behind that are true.
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
@@ -362,9 +210,27 @@ impl std::fmt::Debug for Store {
 }
 
 impl Drop for Store {
+    /// Sled waits for the disk once more as the last of it goes, and breaks off in a panic where that fails: whoever lets the store
+    /// go is to go on.
     fn drop(&mut self) {
-        if let Err(error) = self.db.flush() {
-            tracing::warn!(%error, path = %self.path().display(), "the store could not be flushed on closing");
+        let (db, trees) = (self.db.take(), std::mem::take(&mut self.trees));
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            let flushed = db.as_ref().map_or(Ok(0), |db| db.flush());
+            drop((trees, db));
+            #[cfg(test)]
+            waits::break_off();
+            flushed
+        }));
+        match dropped {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                let problem = self.fail(&error);
+                tracing::warn!(%problem, "the store could not be flushed on closing");
+            }
+            Err(_) => {
+                self.hold.doubt();
+                tracing::error!(path = %self.path().display(), "the store was let go of without its last write");
+            }
         }
     }
 }

@@ -3,40 +3,61 @@
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+
+use nix::errno::Errno;
 
 use super::acknowledged::{Acknowledged, Numbers};
 use super::audit_file::AuditFile;
 use super::audit_opening::Opened;
 use super::disk_sync::DiskSync;
-use super::mend::{self, Mended};
+use super::mend::{self, Mended, Mends};
 use super::schema::{self, LOST_KEY, TreeName};
 use super::write::sequence_of;
-use super::{Hold, Store, StoreError, migrate, swap};
+use super::{Hold, Store, StoreError, audit_segments, migrate, swap};
+use crate::engine::durable_file;
 use crate::engine::job::Record;
 use crate::engine::model::{AuditEntry, AuditKind};
 
-/// Opens the store, mended where it has to be.
-pub(super) fn open(hold: Arc<Hold>) -> Result<Store, StoreError> {
+/// Opens the store, mended where it has to be and may be, and written anew where it is in doubt.
+pub(super) fn open(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
+    open_as_it_is(hold, mends)?.settled()
+}
+
+/// The same, in doubt where it was. Sled breaks off in a panic over pages that do not fit together, and where it lets a store go
+/// that could be opened in part only, on a disk that fails; nothing of the attempt is used then.
+pub(super) fn open_as_it_is(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
+    let path = hold.folder().to_path_buf();
+    let broken = |_| StoreError::Damaged { path, reason: "sled broke off while it was opened".to_owned() };
+    catch_unwind(AssertUnwindSafe(|| open_unguarded(hold, mends))).map_err(broken)?
+}
+
+fn open_unguarded(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
     let path = hold.folder();
     if let Some(refusal) = hold.refusal() {
         return Err(StoreError::ReadOnly { path: path.to_path_buf(), reason: refusal.to_string() });
     }
     let failed = |reason: std::io::Error| io_problem(path, &reason);
     swap::finish(path).map_err(failed)?;
+    for folder in [path.to_path_buf(), path.join(audit_segments::FOLDER)] {
+        // It takes room and no more; the second may not be there.
+        let _left = durable_file::remove_left(&folder);
+    }
     mend::remove_unfinished_snapshots(path).map_err(failed)?;
-    let Mended { db, notice, is_fresh } = mend::open_or_mend(path)?;
+    let Mended { db, notice, is_fresh } = mend::open_or_mend(path, mends)?;
     let mut notices: Vec<Arc<str>> = notice.into_iter().collect();
     // Before anything is made or taken away in it.
     migrate::refuse_newer(path, &db)?;
     let disk = DiskSync::open(path).map_err(failed)?;
     let trees = TreeName::ALL
         .into_iter()
-        .map(|name| db.open_tree(name.word()).map_err(|error| problem(path, &error)))
+        .map(TreeName::word)
+        .chain(["meta"])
+        .map(|word| db.open_tree(word).map_err(|error| problem(path, &error)))
         .collect::<Result<Vec<_>, _>>()?;
-    let meta = db.open_tree("meta").map_err(|error| problem(path, &error))?;
     let mut acknowledged = Acknowledged::open(path).map_err(failed)?;
     let known = match trees.get(TreeName::Audit as usize) {
         Some(tree) => last_audit(tree).map_err(|error| problem(path, &error))?,
@@ -51,9 +72,8 @@ pub(super) fn open(hold: Arc<Hold>) -> Result<Store, StoreError> {
         acknowledged.raise(TreeName::Runs, highest.run);
     }
     let mut store = Store {
-        db,
+        db: Some(db),
         trees,
-        meta,
         disk,
         hold,
         notices,
@@ -110,7 +130,7 @@ fn find_losses(store: &mut Store, is_fresh: bool) -> Result<(), StoreError> {
     }
     let numbers = store.acknowledged().numbers();
     // What was told of once is not told of again.
-    let told = store.meta.get(LOST_KEY).map_err(|error| store.problem(&error))?;
+    let told = store.meta().get(LOST_KEY).map_err(|error| store.problem(&error))?;
     let told = told.and_then(|text| Numbers::from_text(&String::from_utf8_lossy(&text))).unwrap_or_default();
     let there = |tree: TreeName| newest.get(tree as usize).copied().unwrap_or(0).max(told.of(tree));
     let mut losses = Vec::new();
@@ -141,18 +161,49 @@ fn find_losses(store: &mut Store, is_fresh: bool) -> Result<(), StoreError> {
 /// What sled says, in terms of what to do about it.
 pub(super) fn problem(path: &Path, error: &sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(reason) => io_problem(path, &std::io::Error::new(reason.kind(), reason.to_string())),
+        sled::Error::Io(reason) => match number_in(reason) {
+            Some(number) => io_problem(path, &std::io::Error::from_raw_os_error(number)),
+            None => io_problem(path, reason),
+        },
         other => StoreError::Damaged { path: path.to_path_buf(), reason: other.to_string() },
     }
 }
 
+/// The system's number of a problem that sled tells a second time: it has that in a text by then.
+fn number_in(reason: &std::io::Error) -> Option<i32> {
+    let text = reason.get_ref()?.to_string();
+    text.strip_prefix("Os { code: ")?.split(',').next()?.parse().ok()
+}
+
+/// What the system says of files that cannot be right. All else it says of itself, and it passes.
+const OF_THE_FILES: [Errno; 14] = [
+    Errno::EIO,
+    Errno::EINVAL,
+    Errno::EISDIR,
+    Errno::ENOTDIR,
+    Errno::ENOENT,
+    Errno::EEXIST,
+    Errno::ENOTEMPTY,
+    Errno::ELOOP,
+    Errno::ENAMETOOLONG,
+    Errno::EFBIG,
+    Errno::EOVERFLOW,
+    Errno::EUCLEAN,
+    Errno::EBADMSG,
+    Errno::ENODATA,
+];
+
 /// What the system says, likewise.
 pub(super) fn io_problem(path: &Path, reason: &std::io::Error) -> StoreError {
     let path = path.to_path_buf();
+    let errno = reason.raw_os_error().map(Errno::from_raw);
     match reason.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path },
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             StoreError::ReadOnly { path, reason: reason.to_string() }
+        }
+        _ if errno.is_some_and(|errno| !OF_THE_FILES.contains(&errno)) => {
+            StoreError::NotNow { path, reason: reason.to_string() }
         }
         _ => StoreError::Damaged { path, reason: reason.to_string() },
     }
@@ -171,4 +222,29 @@ pub(super) fn prepare_folder(path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::NotOurs { path: path.to_path_buf(), owner: facts.uid() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_of_itself_is_no_damage() {
+        let told = |errno: Errno| std::io::Error::from_raw_os_error(errno as i32);
+        let twice = |errno: Errno| std::io::Error::new(told(errno).kind(), format!("{:?}", told(errno)));
+        let is_damage = |problem: StoreError| matches!(problem, StoreError::Damaged { .. });
+        let is_passing = |problem: StoreError| matches!(problem, StoreError::NotNow { .. }) && problem.is_of_the_disk();
+        let path = Path::new("/state");
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::EAGAIN, Errno::ENOMEM, Errno::ETIMEDOUT, Errno::ESTALE] {
+            assert!(is_passing(io_problem(path, &told(errno))), "{errno}");
+            for error in [told(errno), twice(errno)] {
+                assert!(is_passing(problem(path, &sled::Error::Io(error))), "{errno}");
+            }
+        }
+        for errno in [Errno::EIO, Errno::EINVAL, Errno::EISDIR] {
+            assert!(is_damage(problem(path, &sled::Error::Io(twice(errno)))), "{errno}");
+        }
+        assert!(is_damage(io_problem(path, &std::io::Error::other("encountered torn segment"))));
+        assert!(matches!(problem(path, &sled::Error::Io(twice(Errno::ENOSPC))), StoreError::Full { .. }));
+    }
 }

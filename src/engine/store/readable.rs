@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::load::Stored;
-use super::{Hold, Store, StoreError, mend};
+use super::mend::{self, Mends};
+use super::{Hold, Store, StoreError, open};
 
 impl Store {
-    /// Opens the store in the folder `path` and reads it, as [`Self::open`] and [`Self::load`] do. Where it opens and cannot be
+    /// Opens the store in the folder `path` and reads it, as [`Self::open_held`] and [`Self::load`] do. Where it opens and cannot be
     /// read to its end, it is set aside as it is, and what can be read of it is taken over.
     ///
     /// # Errors
@@ -23,12 +24,17 @@ impl Store {
     /// As [`Self::open`].
     pub fn open_held_and_load(hold: Arc<Hold>) -> Result<(Self, Stored), StoreError> {
         let path = hold.folder().to_path_buf();
-        let store = Self::open_held(Arc::clone(&hold))?;
+        let store = open::open_as_it_is(Arc::clone(&hold), Mends::Yes)?;
         match store.load_guarded() {
             Err(StoreError::Damaged { .. }) => {}
+            Ok(_) if hold.is_in_doubt() => {
+                let store = store.settled()?;
+                let stored = store.load_guarded()?;
+                return Ok((store, stored));
+            }
             other => return other.map(|stored| (store, stored)),
         }
-        let notice = mend::salvage(&path, &store.db)?;
+        let notice = mend::salvage(&path, store.db()?)?;
         drop(store);
         let mut store = Self::open_held(hold)?;
         store.notices.retain(|known| *known != notice);

@@ -47,7 +47,7 @@ pub type Before<'a> = &'a dyn Fn(Timestamp) -> io::Result<()>;
 ///
 /// # Errors
 /// When an engine has the store, the backup is not whole, of a later hypo or cannot be read, there is no room, or `before` fails.
-/// Nothing of the store has been changed then.
+/// Nothing of the store has been changed then, but for [`StoreError::Restored`]: the backup takes its place at the next start.
 pub fn restore(
     folder: &Path,
     file: &Path,
@@ -84,8 +84,14 @@ pub fn restore(
     let audit = tell(&into, file, &label, records, by, now)?;
     clear(&into).map_err(failed)?;
     before(label.at).map_err(|problem| refused(io::Error::other(format!("it is not taken back: {problem}"))))?;
-    swap::commit(folder, Replaced::SetAside).map_err(failed)?;
-    let aside = swap::finish(folder).map_err(failed)?;
+    // From here on it is restored, by whoever opens the store next where that does not work out now.
+    let restored =
+        |problem: io::Error| StoreError::Restored { path: folder.to_path_buf(), reason: problem.to_string() };
+    swap::commit(folder, Replaced::SetAside).map_err(|problem| match swap::is_committed(folder) {
+        true => restored(problem),
+        false => failed(problem),
+    })?;
+    let aside = swap::finish(folder).map_err(restored)?;
     drop(hold);
     Ok(Restored { at: label.at, records, audit, aside })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit_going::GoingRule;
+use super::mend::Mends;
 use super::rewrite::{copy_through, rewrite};
 use super::schema::{self, TreeName};
 use super::swap::{self, Replaced};
@@ -183,7 +184,15 @@ impl Store {
     /// # Errors
     /// As [`Self::shorten`].
     pub fn renew(self) -> Result<Self, StoreError> {
-        self.put_anew(&[audit_file::LOG_FILE])
+        let hold = self.hold();
+        let store = self.put_anew(&[audit_file::LOG_FILE])?;
+        hold.settle();
+        Ok(store)
+    }
+
+    /// It, written anew where it is in doubt.
+    pub(super) fn settled(self) -> Result<Self, StoreError> {
+        if self.hold.is_in_doubt() { self.renew() } else { Ok(self) }
     }
 
     fn put_anew(self, files: &[&str]) -> Result<Self, StoreError> {
@@ -191,7 +200,7 @@ impl Store {
         let failed = |problem: std::io::Error| open::io_problem(&folder, &problem);
         self.flush()?;
         let into = swap::begin(&folder).map_err(failed)?;
-        let torn = rewrite(&self.db, &folder, &into)?.torn_trees;
+        let torn = rewrite(self.db()?, &folder, &into)?.torn_trees;
         if torn > 0 {
             let reason = "a part of it cannot be read".to_owned();
             return Err(StoreError::Damaged { path: folder, reason });
@@ -202,7 +211,7 @@ impl Store {
         let (notices, loss, hold) = (self.notices.clone(), self.loss.clone(), self.hold());
         drop(self);
         swap::commit(&folder, Replaced::Removed).map_err(failed)?;
-        let mut store = Self::open_held(hold)?;
+        let mut store = open::open_as_it_is(hold, Mends::Yes)?;
         store.notices.retain(|known| !notices.contains(known));
         store.notices.splice(0..0, notices);
         store.loss = loss.or(store.loss.take());

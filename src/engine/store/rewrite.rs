@@ -41,9 +41,13 @@ fn copy_all(from: &sled::Db, into: &Path) -> Result<Rewritten, StoreError> {
     let sync = DiskSync::open(into).map_err(|error| io_problem(into, &error))?;
     let mut rewritten = Rewritten::default();
     for name in from.tree_names() {
-        let Ok(old) = from.open_tree(&name) else {
-            rewritten.torn_trees += 1;
-            continue;
+        let old = match from.open_tree(&name) {
+            Ok(old) => old,
+            Err(error) if is_passing(&error) => return Err(failed(&error)),
+            Err(_) => {
+                rewritten.torn_trees += 1;
+                continue;
+            }
         };
         let new = fresh.open_tree(&name).map_err(|error| failed(&error))?;
         let (forward, is_whole) = copy_lots(&mut old.iter(), &new, None).map_err(|error| failed(&error))?;
@@ -71,6 +75,11 @@ pub(super) fn copy_through(from: &Path, to: &Path) -> io::Result<()> {
     io::copy(from, &mut to).map(drop)
 }
 
+/// True where the system says why it cannot be read now, which says nothing of what is there.
+fn is_passing(error: &sled::Error) -> bool {
+    matches!(problem(Path::new(""), error), StoreError::NotNow { .. })
+}
+
 /// Copies until the end, `until` or what cannot be read; says how much, and whether it came to an end.
 fn copy_lots(
     entries: &mut dyn Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
@@ -88,6 +97,8 @@ fn copy_lots(
                     batch.insert(key, value);
                     count += 1;
                 }
+                // What is there for whoever reads it later is not left behind.
+                Some(Err(error)) if is_passing(&error) => return Err(error),
                 Some(Err(_)) => is_over = Some(false),
                 None => is_over = Some(true),
             }

@@ -34,6 +34,11 @@ pub(super) fn begin(folder: &Path) -> io::Result<PathBuf> {
     Ok(unfinished)
 }
 
+/// Takes away what was put together and is not to come in.
+pub(super) fn abandon(folder: &Path) -> io::Result<()> {
+    remove(&folder.join(UNFINISHED))
+}
+
 /// Puts what was put together into its place; the store must not be open.
 pub(super) fn commit(folder: &Path, replaced: Replaced) -> io::Result<()> {
     let unfinished = folder.join(UNFINISHED);
@@ -41,6 +46,11 @@ pub(super) fn commit(folder: &Path, replaced: Replaced) -> io::Result<()> {
     let name = if replaced == Replaced::SetAside { INCOMING } else { SHORTER };
     std::fs::rename(&unfinished, folder.join(name))?;
     wait_for_names(folder)
+}
+
+/// True where [`commit`] has come so far that it will be ended, though it failed.
+pub(super) fn is_committed(folder: &Path) -> bool {
+    folder.join(INCOMING).exists()
 }
 
 /// Ends what [`commit`] began; says where what was replaced is now, where it is kept.

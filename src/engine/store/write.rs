@@ -31,9 +31,8 @@ impl Store {
     pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         // After a panic nothing more is written, so it does not matter in which state it was left.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-            self.has_failed.store(true, Ordering::Relaxed);
             let reason = "its pages do not fit together".to_owned();
-            Err(StoreError::Damaged { path: self.path().to_path_buf(), reason })
+            Err(self.failed(StoreError::Damaged { path: self.path().to_path_buf(), reason }))
         })
     }
 
@@ -43,9 +42,9 @@ impl Store {
     /// When the disk is full, read-only or failing.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
-        self.audit().sync().map_err(|error| self.fail_audit(&error))?;
-        self.db.flush().map_err(|error| self.fail(&error))?;
-        self.disk.wait().map_err(|error| self.fail_audit(&error))?;
+        self.audit().sync().map_err(|error| self.waited_in_vain(&error))?;
+        self.db()?.flush().map_err(|error| self.fail(&error))?;
+        self.disk.wait().map_err(|error| self.waited_in_vain(&error))?;
         self.acknowledged().flushed();
         self.audit().sign().map_err(|error| self.fail_audit(&error))
     }
@@ -125,20 +124,35 @@ impl Store {
     }
 
     fn fail_audit(&self, error: &std::io::Error) -> StoreError {
+        self.failed(open::io_problem(self.path(), error))
+    }
+
+    /// Whatever the disk says why: what it did not take is marked as written from then on.
+    fn waited_in_vain(&self, error: &std::io::Error) -> StoreError {
+        self.hold.doubt();
+        self.fail_audit(error)
+    }
+
+    /// What was to be written may or may not be on disk now; only opening anew tells. What was refused for want of room was not
+    /// written at all, and leaves no doubt, unless the disk did not take what was written before it either.
+    fn failed(&self, problem: StoreError) -> StoreError {
         self.has_failed.store(true, Ordering::Relaxed);
-        open::io_problem(self.path(), error)
+        if !matches!(problem, StoreError::Full { .. }) || self.disk.wait().is_err() {
+            self.hold.doubt();
+        }
+        problem
     }
 
     /// What was lost and nobody has taken note of.
     pub(super) fn loss_on_disk(&self) -> Result<Option<String>, StoreError> {
-        let text = self.meta.get(LOSS_KEY).map_err(|error| self.problem(&error))?;
+        let text = self.meta().get(LOSS_KEY).map_err(|error| self.problem(&error))?;
         Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
     }
 
     /// Adds to that, in front of what is written next.
     pub(super) fn add_loss(&self, loss: &str) -> Result<(), StoreError> {
         let text = self.loss_on_disk()?.map_or_else(|| loss.to_owned(), |known| format!("{loss}; {known}"));
-        self.meta.insert(LOSS_KEY, text.as_bytes()).map(drop).map_err(|error| self.fail(&error))
+        self.meta().insert(LOSS_KEY, text.as_bytes()).map(drop).map_err(|error| self.fail(&error))
     }
 
     /// Keeps on disk what was lost, and that those numbers are known to be.
@@ -147,7 +161,7 @@ impl Store {
         let mut batch = sled::Batch::default();
         batch.insert(LOSS_KEY, loss.as_bytes());
         batch.insert(LOST_KEY, self.acknowledged().numbers().text().as_bytes());
-        self.meta.apply_batch(batch).map_err(|error| self.fail(&error))?;
+        self.meta().apply_batch(batch).map_err(|error| self.fail(&error))?;
         self.flush()
     }
 
@@ -157,14 +171,14 @@ impl Store {
     /// When the disk is full, read-only or failing.
     pub fn take_note_of_loss(&self) -> Result<(), StoreError> {
         self.guarded(|| {
-            self.meta.remove(LOSS_KEY).map_err(|error| self.fail(&error))?;
+            self.meta().remove(LOSS_KEY).map_err(|error| self.fail(&error))?;
             self.flush()
         })
     }
 
     /// How many writes are there.
     pub(super) fn writes_there(&self) -> Result<u64, StoreError> {
-        let there = self.meta.get(WRITES_KEY).map_err(|error| self.problem(&error))?;
+        let there = self.meta().get(WRITES_KEY).map_err(|error| self.problem(&error))?;
         Ok(there.map_or(0, |number| sequence_of(&number)))
     }
 
@@ -174,7 +188,7 @@ impl Store {
         touched.sort_unstable();
         touched.dedup();
         let mut trees: Vec<&sled::Tree> = touched.iter().map(|name| self.tree(*name)).collect();
-        trees.push(&self.meta);
+        trees.push(self.meta());
         let result = trees.as_slice().transaction(|trees| {
             if let Some(meta) = trees.last() {
                 meta.insert(WRITES_KEY, &number.to_be_bytes())?;
@@ -208,10 +222,8 @@ impl Store {
         Ok(())
     }
 
-    /// What was to be written may or may not be on disk now; only opening anew tells.
     pub(super) fn fail(&self, error: &sled::Error) -> StoreError {
-        self.has_failed.store(true, Ordering::Relaxed);
-        self.problem(error)
+        self.failed(self.problem(error))
     }
 }
 

@@ -175,3 +175,59 @@ fn a_backup_of_an_earlier_hypo_is_brought_along() {
     assert_eq!((stored.unreadable_count, stored.changes.len(), stored.runs.len(), stored.audit.len()), (0, 1, 1, 2));
     assert!(store.notices().is_empty() && !to.path().join("set-aside").exists(), "{:?}", store.notices());
 }
+
+#[test]
+fn a_backup_replaces_nothing_but_a_backup_and_lies_in_no_folder_of_the_store() {
+    let (folder, elsewhere) = (folder(), folder());
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let log = std::fs::read(at(audit_file::LOG_FILE)).unwrap();
+    let notes = elsewhere.path().join("notes");
+    std::fs::write(&notes, "of somebody").unwrap();
+    std::fs::write(elsewhere.path().join("new.part"), "of somebody").unwrap();
+    std::os::unix::fs::symlink(&notes, elsewhere.path().join("link")).unwrap();
+    let other = ["notes", "link", "new"].map(|name| elsewhere.path().join(name));
+    let own = [
+        "audit.jsonl",
+        "audit.key",
+        "audit.next",
+        "holder",
+        "kill",
+        "kill.new-7",
+        "ballast",
+        "incoming",
+        "store",
+        "audit",
+    ];
+    let within = [at("store/a backup"), at("store/blobs"), at("set-aside/1"), at("store/../store/b")];
+    for to in other.into_iter().chain(own.map(at)).chain(within) {
+        let there = to.exists();
+        let told = store.back_up(&to, NOW).map(|told| told.file);
+        assert!(matches!(told, Err(StoreError::Backup { .. })), "{}: {told:?}", to.display());
+        assert_eq!(to.exists(), there, "{}", to.display());
+    }
+    assert_eq!(std::fs::read(at(audit_file::LOG_FILE)).unwrap(), log);
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "of somebody");
+    // An earlier one is, and what was left of one that was cut off; beside the store there is room for others.
+    let to = at("monday");
+    store.back_up(&to, NOW).unwrap();
+    std::fs::write(at("monday.part"), "").unwrap();
+    store.write(&[audit(2, "two")], true).unwrap();
+    assert_eq!(store.back_up(&to, NOW).unwrap().audit, 2);
+}
+
+#[test]
+fn what_is_restored_and_not_in_its_place_yet_is_told_as_that() {
+    let (from, to) = (folder(), folder());
+    let (_, file) = backed_up(from.path());
+    drop(Store::open(to.path()).unwrap());
+    std::fs::write(to.path().join("set-aside"), "no folder").unwrap();
+    let told = restore(to.path(), &file, "ana", NOW, &stopped).unwrap_err();
+    assert!(matches!(told, StoreError::Restored { .. }), "{told}");
+    let told = told.to_string();
+    assert!(told.contains("at the next start") && !told.contains("damaged"), "{told}");
+    std::fs::remove_file(to.path().join("set-aside")).unwrap();
+    let stored = mended(to.path()).unwrap().load().unwrap();
+    assert!(stored.audit.last().unwrap().text.contains("restored the store from"), "{:?}", stored.audit.last());
+}

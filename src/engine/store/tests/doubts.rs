@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 
+use nix::errno::Errno;
+
 use super::audit_check::Files;
 use super::audit_going::GoingRule;
 use super::sealing::{EVERYTHING, Log, entry, found, opened, sealed, store_with};
 use super::*;
 use crate::engine::audit::chain;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
+use crate::engine::durable_file::waits;
 
 #[test]
 fn what_an_opening_found_is_sealed_only_after_it_was_written_anew() {
@@ -31,6 +34,61 @@ fn what_an_opening_found_is_sealed_only_after_it_was_written_anew() {
     let files = sealed(folder.path());
     assert_eq!(files.iter().map(|file| (file.1, file.2)).collect::<Vec<_>>(), [(1, 18)]);
     assert_eq!(found(folder.path(), &[]), []);
+}
+
+#[test]
+fn what_was_waited_for_in_vain_is_written_anew_by_whoever_opens_it_next() {
+    let inodes =
+        |folder: &Path| ["store/db", audit_file::LOG_FILE].map(|name| fs::metadata(folder.join(name)).unwrap().ino());
+    for (name, errno) in [
+        (audit_file::LOG_FILE, Errno::EIO),
+        (audit_file::LOG_FILE, Errno::ENOSPC),
+        ("store/db", Errno::EDQUOT),
+        ("store/db", Errno::EIO),
+    ] {
+        for opens in [Store::open, mended, |path: &Path| Store::open_and_load(path).map(|(store, _)| store)] {
+            let folder = folder();
+            let store = Store::open(folder.path()).unwrap();
+            store.write(&[audit(1, "one")], true).unwrap();
+            let before = inodes(folder.path());
+            assert!(waits::failing(name, errno, || store.write(&[audit(2, "two")], true)).is_err());
+            drop(store);
+            // Whoever had the doubt is gone.
+            let store = opens(folder.path()).unwrap();
+            assert_eq!(store.load().unwrap().audit.len(), 2);
+            let after = inodes(folder.path());
+            assert!(
+                before[0] != after[0] && before[1] != after[1],
+                "{name}, {errno}: the system's memory was believed"
+            );
+            drop(store);
+            drop(opens(folder.path()).unwrap());
+            assert_eq!(inodes(folder.path()), after, "it is in doubt for ever");
+        }
+    }
+}
+
+#[test]
+fn where_there_was_no_room_to_write_nothing_is_in_doubt() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    for (name, is_doubtful) in [("no file", false), ("store/db", true)] {
+        let failed = waits::failing(name, Errno::ENOSPC, || store.fail(&sled::Error::Io(Errno::ENOSPC.into())));
+        assert!(matches!(failed, StoreError::Full { .. }));
+        assert_eq!(store.hold().is_in_doubt(), is_doubtful, "{name}");
+    }
+}
+
+#[test]
+fn a_store_is_let_go_of_where_sled_breaks_off_and_is_in_doubt_then() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[audit(1, "one")], true).unwrap();
+    let hold = store.hold();
+    waits::failing(waits::OF_OTHERS, Errno::EIO, || drop(store));
+    assert!(hold.is_in_doubt());
+    drop(hold);
+    assert_eq!(Store::open(folder.path()).unwrap().load().unwrap().audit.len(), 1);
 }
 
 #[test]

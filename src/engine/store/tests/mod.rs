@@ -10,6 +10,7 @@ mod waits;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use super::schema::{SCHEMA_KEY, VALUE_VERSION};
 use super::*;
@@ -29,6 +30,11 @@ use crate::engine::settings::DetectionSettings;
 
 fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
+/// As whoever goes on with it opens it.
+fn mended(folder: &Path) -> Result<Store, StoreError> {
+    Store::open_held(Arc::new(Hold::take(folder)?))
 }
 
 fn audit(sequence: u64, text: &str) -> Record {

@@ -73,7 +73,7 @@ fn a_tree_of_many_lots_is_brought_along_and_goes_on_where_it_was_cut_off() {
         assert_eq!((value[0], &value[1..]), (VALUE_VERSION, &entry.value[1..]), "{key:?}");
     }
     assert_eq!(store.tree(TreeName::Changes).len(), 2_500);
-    assert!(store.meta.scan_prefix("schema 1").next().is_none());
+    assert!(store.meta().scan_prefix("schema 1").next().is_none());
     assert!(!folder.path().join("set-aside").exists(), "what was begun to be brought along has its copy already");
 }
 
@@ -82,8 +82,8 @@ fn a_newer_store_is_left_alone_and_says_who_made_it() {
     let folder = folder();
     let store = Store::open(folder.path()).unwrap();
     store.write(&[audit(1, "one")], true).unwrap();
-    store.meta.insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
-    store.meta.insert("made by", "9.8.7").unwrap();
+    store.meta().insert(SCHEMA_KEY, &7_u32.to_be_bytes()).unwrap();
+    store.meta().insert("made by", "9.8.7").unwrap();
     drop(store);
     // What a crash left there is that hypo's to judge.
     let log = folder.path().join(audit_file::LOG_FILE);
