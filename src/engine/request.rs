@@ -336,6 +336,9 @@ impl Request {
     }
 }
 
+/// How the reason begins where what stops is in force, and cannot be kept.
+pub const STOPPED_UNKEPT: &str = "all is stopped, and that is not kept";
+
 /// The engine's answer; sent only once what it speaks of is on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use super::{Exit, Failure, beside, output, serving, settings};
 use crate::app::arguments::{CommonArguments, KillArguments};
 use crate::app::settings::Loaded;
 use crate::engine::act::kill_file::KillFile;
-use crate::engine::attach::hello::Wants;
+use crate::engine::attach::hello::{STOPPED, Wants};
 use crate::engine::ingest::wall_clock;
 use crate::engine::input::KillWord;
 use crate::engine::request::Request;
@@ -66,13 +66,18 @@ fn pull(loaded: &Loaded, file: &KillFile, by: Arc<str>, reason: Arc<str>) -> Res
     let written = Store::prepare_folder(folder)
         .map_err(|problem| problem.to_string())
         .and_then(|()| file.write(&word).map_err(|problem| problem.to_string()));
-    let told = beside::told(loaded, Wants::Kill { reason });
+    let told = beside::told(loaded, Wants::Kill { reason }).map_err(|problem| problem.to_string());
+    // What it says otherwise is why it did not.
+    let told = told.and_then(|text| match text {
+        Some(text) => text.trim_end().strip_prefix(STOPPED).map(str::to_owned).ok_or(text.clone()).map(Some),
+        None => Ok(None),
+    });
     let (path, place) = (file.path().display(), serving::place(loaded));
     let socket = place.socket().display();
     match (written, told) {
         (Ok(()), Ok(Some(text))) => {
             output::line(&format!("{ON} ({path})"))?;
-            output::line(&format!("the engine says: {}", text.trim_end()))?;
+            output::line(&format!("the engine says: {text}"))?;
         }
         (Ok(()), Ok(None)) => output::line(&format!(
             "the kill switch is ON ({path}): no engine listens at {socket}, and one that is started on {} begins nothing",
@@ -88,11 +93,11 @@ fn pull(loaded: &Loaded, file: &KillFile, by: Arc<str>, reason: Arc<str>) -> Res
             return Err(format!("the engine at {socket} was not told: {problem}; {whose}").into());
         }
         (Err(problem), Ok(Some(text))) => {
-            output::line(&format!("the engine says: {}", text.trim_end()))?;
+            output::line(&format!("the engine says: {text}"))?;
             output::complain(&format!("{path} cannot be written: {problem}; the engine itself keeps the switch"));
         }
         (Err(problem), told) => {
-            let why = told.err().map_or_else(|| "nobody listens".to_owned(), |problem| problem.to_string());
+            let why = told.err().unwrap_or_else(|| "nobody listens".to_owned());
             return Err(format!("nothing was stopped: {path}: {problem}; {socket}: {why}").into());
         }
     }

@@ -23,6 +23,8 @@ use made::Line;
 
 /// How the text begins by which an engine says that a backup was written.
 pub const BACKED_UP: &str = "backed up: ";
+/// How the text begins by which an engine says that everything is stopped.
+pub const STOPPED: &str = "stopped: ";
 /// How the text begins by which an engine says that it ends.
 pub const ENDS: &str = "the engine ends";
 /// How the text begins by which an engine that ends lets nobody in.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::hello::{BACKED_UP, ENDS, Wants};
+use super::hello::{BACKED_UP, ENDS, STOPPED, Wants};
 use super::server::{Served, Wish};
 use super::standing;
 use crate::engine::model::{Person, Role};
-use crate::engine::request::{Reply, Request};
+use crate::engine::request::{Reply, Request, STOPPED_UNKEPT};
 
 /// The answer in text to what needs no frames.
 pub(super) async fn answer(wants: &Wants, person: &Person, served: &Served) -> String {
@@ -26,9 +26,9 @@ pub(super) async fn answer(wants: &Wants, person: &Person, served: &Served) -> S
         Wants::Kill { reason } => {
             let request = Request::Kill { reason: Arc::clone(reason) };
             match served.handle.send(person, request).await {
-                Ok(Reply::Done { text } | Reply::Refused { reason: text } | Reply::Lost { reason: text }) => {
-                    format!("{text}\n")
-                }
+                Ok(Reply::Done { text }) => format!("{STOPPED}{text}\n"),
+                Ok(Reply::Refused { reason }) if reason.starts_with(STOPPED_UNKEPT) => format!("{STOPPED}{reason}\n"),
+                Ok(Reply::Refused { reason } | Reply::Lost { reason }) => format!("{reason}\n"),
                 Err(_) => "the engine has ended\n".to_owned(),
             }
         }

@@ -70,7 +70,9 @@ pub enum PlaceProblem {
         path: PathBuf,
     },
     /// Nobody of the group gets as far as the socket.
-    #[error("the group {group} cannot enter {path} (mode {mode:o}); name a folder that it may enter by `[attach] socket`")]
+    #[error(
+        "the group {group} cannot enter {path} (mode {mode:o}); name a folder that it may enter by `[attach] socket`"
+    )]
     NoWay {
         /// Which group.
         group: String,

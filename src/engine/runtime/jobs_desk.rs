@@ -18,7 +18,7 @@ use crate::engine::input::{AssetLook, KillWord, NeedAsked, RequestId, StepProgre
 use crate::engine::job::{Job, Record};
 use crate::engine::model::{DeliveryAttempt, DeliveryOutcome, DeliveryReport};
 use crate::engine::patches::exceptions::PatchException;
-use crate::engine::request::Reply;
+use crate::engine::request::{Reply, STOPPED_UNKEPT};
 use crate::engine::store::{Store, StoreError};
 
 /// Where the answer to a request goes.
@@ -218,7 +218,7 @@ impl JobsDesk {
                     let reply = match problem {
                         // What stops is in force all the same, and whoever stopped it must not think otherwise.
                         Some(problem) if stops => {
-                            let reason = format!("all is stopped, and that is not kept: {problem}");
+                            let reason = format!("{STOPPED_UNKEPT}: {problem}");
                             Reply::Refused { reason: Arc::from(reason) }
                         }
                         Some(problem) => Reply::Refused { reason: Arc::from(format!("not kept: {problem}")) },
