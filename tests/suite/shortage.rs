@@ -48,6 +48,10 @@ fn too_few_threads_or_descriptors_are_no_damage() {
         }
         command.arg("prlimit").arg(format!("--{what}={count}:{count}")).arg(&hypo).arg("--state-dir").arg(&state);
         command.arg(word).env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin").current_dir("/");
+        // A mistake that is planted stays so.
+        if let Ok(name) = std::env::var("HYPO_PLANTED") {
+            command.env("HYPO_PLANTED", name);
+        }
         let output = command.output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         told.push(format!("{what} {count} {word}: {:.200}", text.lines().last().unwrap_or_default()));
