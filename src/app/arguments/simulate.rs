@@ -26,6 +26,9 @@ pub struct SimulateArguments {
     /// The disk fails at this write, whatever is drawn.
     #[arg(long, value_name = "WRITE")]
     pub fail_at: Option<u64>,
+    /// In ASSIST, and people approve nothing: whatever acts does so by itself.
+    #[arg(long)]
+    pub left_alone: bool,
     /// Instead of lives: so many times two to four people answer the same offer, drawn from the seed.
     #[arg(long, value_name = "COUNT")]
     pub races: Option<u64>,

@@ -90,9 +90,8 @@ pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Resu
     let joining = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(Wants::Attach { cap: cap.map(|cap| Arc::from(cap.word())) });
-        sink.write_all(hello.line().as_bytes()).await?;
         let mut incoming = Incoming::new(reader, FRAME_OUT_BYTES_MAX);
-        let line = incoming.line().await?.ok_or(LineProblem::Ended)?;
+        let line = first_words(&mut sink, &mut incoming, &hello).await?;
         let greeting = Greeting::read(&line)?;
         greeting.suits(&hello)?;
         match greeting.says {
@@ -110,6 +109,22 @@ pub async fn join(stream: UnixStream, cap: Option<Role>, wait: Duration) -> Resu
     };
     let picture = Arc::new(delta.apply(&Snapshot::empty())?);
     Ok(Line { incoming, sink, welcome, picture })
+}
+
+/// Says who wants what, and gives the first line that comes. Whoever is not wanted may be told so, and the line closed, before all is said.
+async fn first_words<R: AsyncRead + Unpin>(
+    sink: &mut OwnedWriteHalf,
+    incoming: &mut Incoming<R>,
+    hello: &Hello,
+) -> Result<String, LineProblem> {
+    let said = sink.write_all(hello.line().as_bytes()).await;
+    match incoming.line().await {
+        Ok(Some(line)) => Ok(line),
+        heard => {
+            said?;
+            heard?.ok_or(LineProblem::Ended)
+        }
+    }
 }
 
 /// The next message, waited for as long as something of it comes within each `wait`.
@@ -142,9 +157,8 @@ pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, Lin
     let asking = async {
         let (reader, mut sink) = stream.into_split();
         let hello = Hello::new(wants);
-        sink.write_all(hello.line().as_bytes()).await?;
         let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
-        let line = incoming.line().await?.ok_or(LineProblem::Ended)?;
+        let line = first_words(&mut sink, &mut incoming, &hello).await?;
         match Greeting::read(&line)?.says {
             Says::No { why } => return Err(LineProblem::Refused { why }),
             Says::Joined | Says::Text => {}
@@ -166,8 +180,8 @@ pub async fn ask_in_text(stream: UnixStream, wants: Wants) -> Result<String, Lin
 pub async fn greeting(stream: UnixStream) -> Result<Greeting, LineProblem> {
     let asking = async {
         let (reader, mut sink) = stream.into_split();
-        sink.write_all(Hello::new(Wants::Status).line().as_bytes()).await?;
-        let line = Incoming::new(reader, FRAME_IN_BYTES_MAX).line().await?.ok_or(LineProblem::Ended)?;
+        let mut incoming = Incoming::new(reader, FRAME_IN_BYTES_MAX);
+        let line = first_words(&mut sink, &mut incoming, &Hello::new(Wants::Status)).await?;
         Ok(Greeting::read(&line)?)
     };
     timeout(ANSWER_WAIT, asking).await.map_err(|_| LineProblem::Silent)?

@@ -137,13 +137,12 @@ async fn attend(
     }
     if !order.is_now {
         // A second order does not wait.
-        tokio::select! {
-            () = runtime.see_commands_out() => {}
-            () = signals.ordered_to_end() => {}
-            () = wanted_now(serving) => {}
-            () = watch.until_it_hangs() => {}
-        }
-        watch.has_given_up = watch.hangs(STILL_LOOKS);
+        watch.has_given_up = tokio::select! {
+            () = runtime.see_commands_out() => false,
+            () = signals.ordered_to_end() => watch.hangs(STILL_LOOKS),
+            () = wanted_now(serving) => watch.hangs(STILL_LOOKS),
+            () = watch.until_it_hangs() => true,
+        };
     }
     drop(heart);
     Ok(())

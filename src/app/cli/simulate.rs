@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<Exit, Failure> {
             from_point: arguments.from_step,
             crash_at: arguments.crash_at,
             fail_at: arguments.fail_at,
+            is_left_alone: arguments.left_alone,
             last: arguments.last.max(50),
             ..Plan::new(seed, minutes as u32)
         };

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Exit, Failure, existing_store, output, settings};
 use crate::app::arguments::{CommonArguments, ExportArguments, ImportArguments};
-use crate::engine::store::{Store, StoreError};
+use crate::engine::store::{Hold, Store, StoreError};
 
 pub(super) fn export(common: &CommonArguments, arguments: &ExportArguments) -> Result<Exit, Failure> {
     let store = Store::open(&existing_store(common)?).map_err(while_held)?;
@@ -27,7 +28,8 @@ pub(super) fn export(common: &CommonArguments, arguments: &ExportArguments) -> R
 }
 
 pub(super) fn import(common: &CommonArguments, arguments: &ImportArguments) -> Result<Exit, Failure> {
-    let store = Store::open(&settings(common)?.paths.state_dir)?;
+    // What is added goes on with it.
+    let store = Store::open_held(Arc::new(Hold::take(&settings(common)?.paths.state_dir)?))?;
     let path = &arguments.file;
     let count = if path == Path::new("-") {
         store.import(&mut io::stdin().lock(), arguments.merge)?

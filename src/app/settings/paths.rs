@@ -12,7 +12,8 @@ use super::{Overrides, SettingsError, usual_config_file};
 /// The folder of ours within the XDG directories.
 const FOLDER: &str = "hypocenter";
 
-/// What is read where a person has no configuration: that of the machine, with which everybody there comes to its one engine.
+/// What is read where a person has no configuration: that of the machine, with which everybody there comes to its one engine. Where it
+/// leads to none, it is that engine's alone.
 const OF_MACHINE: &str = "/etc/hypocenter/config.toml";
 
 /// What consoles of a person leave behind, beside the store or in a folder of that person's own.
@@ -69,7 +70,7 @@ impl Paths {
             None => {
                 let own = usual_config_file(&own_dir()?);
                 let look_dir = beside(&absolute(own.clone()));
-                let file = if !own.exists() && of_machine.exists() { of_machine.to_path_buf() } else { own };
+                let file = if !own.exists() && leads_to_an_engine(of_machine) { of_machine.to_path_buf() } else { own };
                 (file, look_dir)
             }
         };
@@ -102,6 +103,13 @@ impl Paths {
     pub fn left_off_there(host: &str) -> Option<PathBuf> {
         under_own_home(format!("ssh {host}").as_bytes())
     }
+}
+
+/// True for a configuration that this person may read and that names a socket. By another one everybody would have an engine of their own
+/// that watches and acts as that of the machine does.
+fn leads_to_an_engine(file: &Path) -> bool {
+    let table = std::fs::read_to_string(file).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| table.get("attach").is_some_and(|attach| attach.get("socket").is_some()))
 }
 
 /// Where what is left behind on an engine of somebody else, of this name, is kept.
@@ -141,7 +149,11 @@ mod tests {
         };
         let folders = |file: &Path, folder: &Path, look: &Path| [file, folder, look].map(Path::to_path_buf);
         assert_eq!(find(None), folders(&own, home.path(), home.path()));
-        std::fs::write(&of_machine, "").unwrap();
+        for for_itself in ["", "[attach]\ngroup = \"sre\"\n", "[attach\n"] {
+            std::fs::write(&of_machine, for_itself).unwrap();
+            assert_eq!(find(None), folders(&own, home.path(), home.path()), "{for_itself}");
+        }
+        std::fs::write(&of_machine, "[attach]\nsocket = \"/run/hypocenter/socket\"\n").unwrap();
         assert_eq!(find(None), folders(&of_machine, machine.path(), home.path()));
         assert_eq!(find(Some("/m/c.toml")), folders(Path::new("/m/c.toml"), Path::new("/m"), Path::new("/m")));
         std::fs::write(&own, "").unwrap();

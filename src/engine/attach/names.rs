@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist, getuid};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -20,8 +21,10 @@ use crate::engine::limits::{NAMES_ASKED_MAX, NAMES_FRESH_MS, NAMES_MAX, NAMES_MS
 pub struct Names {
     /// The user.
     pub user: Arc<str>,
-    /// The groups.
+    /// The groups, as far as they have names.
     pub groups: Arc<[String]>,
+    /// Why one of them could not be named; more roles may come with it.
+    pub unknown_group: Option<Arc<str>>,
 }
 
 /// Asks the system for the names of a user; the kernel tells one of its groups.
@@ -92,7 +95,8 @@ impl NameBook {
         // Our own name stays what it is for as long as we run.
         let is_fresh =
             |at: &Instant| at.elapsed() < Duration::from_millis(NAMES_FRESH_MS) || key.0 == getuid().as_raw();
-        if let Some((names, _)) = pages.known.get(&key).filter(|(_, at)| is_fresh(at)) {
+        let is_whole = |names: &Names| names.unknown_group.is_none();
+        if let Some((names, _)) = pages.known.get(&key).filter(|(names, at)| is_fresh(at) && is_whole(names)) {
             return Asked::Known(names.clone());
         }
         // Where the thread ended without a word it is asked anew.
@@ -120,9 +124,7 @@ impl NameBook {
         let said = (self.look_up)(Uid::from_raw(key.0), Gid::from_raw(key.1));
         let mut pages = self.pages();
         pages.asked.remove(&key);
-        if let Ok(names) = &said {
-            pages.keep(key, names.clone());
-        }
+        let said = said.map(|names| pages.keep(key, names));
         drop(pages);
         tell.send_replace(Some(said.map_err(|problem| Arc::from(problem.to_string()))));
     }
@@ -133,14 +135,19 @@ impl NameBook {
 }
 
 impl Pages {
-    /// Keeps what was said; where there is no room the oldest goes, but for our own.
-    fn keep(&mut self, key: Key, names: Names) {
-        self.known.insert(key, (names, Instant::now()));
+    /// Keeps what was said, and gives what counts; where there is no room the oldest goes, but for our own.
+    fn keep(&mut self, key: Key, names: Names) -> Names {
+        // What was said in full before counts for more than half of it.
+        if let Some((known, _)) = self.known.get(&key).filter(|_| names.unknown_group.is_some()) {
+            return known.clone();
+        }
+        self.known.insert(key, (names.clone(), Instant::now()));
         while self.known.len() > NAMES_MAX {
             let others = self.known.iter().filter(|((uid, _), _)| *uid != getuid().as_raw());
-            let Some(oldest) = others.min_by_key(|(_, (_, at))| *at).map(|(key, _)| *key) else { return };
+            let Some(oldest) = others.min_by_key(|(_, (_, at))| *at).map(|(key, _)| *key) else { break };
             self.known.remove(&oldest);
         }
+        names
     }
 }
 
@@ -159,23 +166,31 @@ pub(super) enum Asked {
 /// # Errors
 /// When it fails, which is not that somebody has no name.
 pub(super) fn of_the_system(uid: Uid, gid: Gid) -> io::Result<Names> {
-    let Some(user) = User::from_uid(uid)? else {
-        return Ok(Names { user: Arc::from(format!("uid {uid}")), groups: group_names(&[gid])? });
+    // Some sources say by an error that they do not know it.
+    let user = match User::from_uid(uid) {
+        Err(Errno::ENOENT | Errno::ESRCH) => None,
+        found => found?,
     };
+    let Some(user) = user else { return Ok(with_groups(Arc::from(format!("uid {uid}")), Ok(vec![gid]))) };
     // Who we are ourselves may do everything, whatever the groups.
     if uid == getuid() {
-        return Ok(Names { user: Arc::from(user.name), groups: Arc::from([]) });
+        return Ok(Names { user: Arc::from(user.name), groups: Arc::from([]), unknown_group: None });
     }
-    let all = CString::new(user.name.as_str()).ok().map(|name| getgrouplist(&name, gid)).transpose()?;
-    Ok(Names { user: Arc::from(user.name), groups: group_names(&all.unwrap_or_else(|| vec![gid]))? })
+    let all = CString::new(user.name.as_str()).map_or(Ok(vec![gid]), |name| getgrouplist(&name, gid));
+    Ok(with_groups(Arc::from(user.name), all))
 }
 
-fn group_names(groups: &[Gid]) -> io::Result<Arc<[String]>> {
-    let mut names = Vec::new();
-    for gid in groups {
-        names.extend(Group::from_gid(*gid)?.map(|group| group.name));
+/// With the names of groups, as far as they can be told: one that cannot takes nothing away from the others.
+fn with_groups(user: Arc<str>, groups: nix::Result<Vec<Gid>>) -> Names {
+    let (mut names, mut unknown_group) = (Vec::new(), None);
+    let found = groups.map(|groups| groups.into_iter().map(Group::from_gid).collect::<Vec<_>>());
+    for group in found.unwrap_or_else(|problem| vec![Err(problem)]) {
+        match group {
+            Ok(group) => names.extend(group.map(|group| group.name)),
+            Err(problem) => unknown_group = Some(Arc::from(problem.to_string())),
+        }
     }
-    Ok(Arc::from(names))
+    Names { user, groups: Arc::from(names), unknown_group }
 }
 
 #[cfg(test)]
@@ -189,7 +204,7 @@ mod tests {
     const UID: u32 = 4_000_000_001;
 
     fn ana() -> Names {
-        Names { user: Arc::from("ana"), groups: Arc::from(["sre".to_owned()]) }
+        Names { user: Arc::from("ana"), groups: Arc::from(["sre".to_owned()]), unknown_group: None }
     }
 
     async fn named(book: &NameBook, uid: u32) -> Result<Names, Arc<str>> {

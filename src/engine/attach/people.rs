@@ -1,6 +1,6 @@
 //! Who is behind a connection, by what the kernel says of it; what a console says of itself counts for nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nix::unistd::{Gid, Uid, getuid};
 use tokio::net::UnixStream;
@@ -74,6 +74,8 @@ impl Peer {
 pub struct People {
     settings: PeopleSettings,
     names: NameBook,
+    /// What we are called ourselves, as it was first said: one person has one name.
+    own: OnceLock<Arc<str>>,
 }
 
 impl People {
@@ -89,7 +91,7 @@ impl People {
         let names = NameBook::new(look_up);
         // Ahead of the first console: it is ours as a rule, and need not wait then.
         let _ahead = names.ask((getuid().as_raw(), nix::unistd::getgid().as_raw()));
-        Self { settings, names }
+        Self { settings, names, own: OnceLock::new() }
     }
 
     /// Returns once the system has said what we are called.
@@ -109,13 +111,19 @@ impl People {
     pub async fn person(&self, peer: Peer) -> Result<Person, Stranger> {
         let names = self.names.names(peer.uid, peer.gid).await;
         let (name, role) = match names {
-            Ok(names) if peer.is_own() => (names.user, Some(Role::Admin)),
+            Ok(names) if peer.is_own() => (Arc::clone(self.own.get_or_init(|| names.user)), Some(Role::Admin)),
             Ok(names) => {
                 let role = self.settings.role_of(&names.user, &names.groups);
+                if let (None, Some(problem)) = (role, names.unknown_group) {
+                    return Err(Stranger::NotTold { uid: peer.uid, problem });
+                }
                 (names.user, role)
             }
             // Whoever the engine belongs to can end it whatever is the matter with the directory.
-            Err(_) if peer.is_own() => (Arc::from(format!("uid {}", peer.uid)), Some(Role::Admin)),
+            Err(_) if peer.is_own() => {
+                let number = || Arc::from(format!("uid {}", peer.uid));
+                (Arc::clone(self.own.get_or_init(number)), Some(Role::Admin))
+            }
             Err(problem) => return Err(Stranger::NotTold { uid: peer.uid, problem }),
         };
         let role = role.ok_or_else(|| Stranger::NoRole { name: Arc::clone(&name) })?;
@@ -127,6 +135,7 @@ impl People {
 mod tests {
     use std::io;
 
+    use super::super::names::Names;
     use super::*;
 
     #[tokio::test]
@@ -136,6 +145,33 @@ mod tests {
         let by_name = PeopleSettings { responder: vec!["uid 4000000001".to_owned()], ..PeopleSettings::default() };
         assert_eq!(People::new(by_name).person(Peer::stranger()).await.unwrap().role, Role::Responder);
         assert_eq!(People::new(PeopleSettings::default()).person(Peer::oneself()).await.unwrap().role, Role::Admin);
+    }
+
+    #[tokio::test]
+    async fn one_person_has_one_name_whatever_the_directory_says_later() {
+        let count = std::sync::atomic::AtomicU32::new(0);
+        let look_up = move |_, _| match count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Err(io::Error::from_raw_os_error(5)),
+            _ => Ok(Names { user: Arc::from("ana"), groups: Arc::from([]), unknown_group: None }),
+        };
+        let people = People::called(PeopleSettings::default(), Arc::new(look_up));
+        let first = people.person(Peer::oneself()).await.unwrap().name;
+        let people = people.told_of_oneself();
+        assert_eq!(people.person(Peer::oneself()).await.unwrap().name, first);
+    }
+
+    #[tokio::test]
+    async fn a_group_without_a_name_takes_no_role_away_that_the_name_gives() {
+        let look_up = |_, _| {
+            let (user, groups) = (Arc::from("bo"), Arc::from([]));
+            Ok(Names { user, groups, unknown_group: Some(Arc::from("the directory is gone")) })
+        };
+        let by_name = PeopleSettings { responder: vec!["bo".to_owned()], ..PeopleSettings::default() };
+        let person = People::called(by_name, Arc::new(look_up)).person(Peer::stranger()).await;
+        assert_eq!(person.unwrap().role, Role::Responder);
+        let by_group = PeopleSettings { responder: vec!["@sre".to_owned()], ..PeopleSettings::default() };
+        let refused = People::called(by_group, Arc::new(look_up)).person(Peer::stranger()).await.unwrap_err();
+        assert!(refused.to_string().contains("the directory is gone"), "{refused}");
     }
 
     #[tokio::test]

@@ -120,7 +120,11 @@ impl Place {
         let fresh = format!("{name}.new");
         remove(&through(&fresh)).map_err(failed)?;
         let listener = UnixListener::bind(through(&fresh)).map_err(failed)?;
-        let mode = match self.gid_that_enters(&folder)? {
+        // There are ways in that the mode does not show; the doctor tells of it as well.
+        if let Err(problem) = self.gid_that_enters(&folder) {
+            tracing::warn!("{problem}");
+        }
+        let mode = match self.gid()? {
             Some(group) => {
                 nix::unistd::chown(&through(&fresh), None, Some(group)).map_err(|errno| failed(errno.into()))?;
                 0o660
@@ -411,7 +415,6 @@ mod tests {
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o700)).unwrap();
         let refused = place.check().unwrap_err().to_string();
         assert!(refused.contains(&format!("the group {own} cannot enter")) && refused.contains("[attach] socket"));
-        assert!(place.listen().is_err() && !place.socket().exists());
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o710)).unwrap();
         let listener = place.listen().unwrap();
         let facts = place.socket().metadata().unwrap();

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::recorder::Recorder;
 use super::source_list::{Resume, SourceSpec};
@@ -21,6 +22,11 @@ use crate::engine::pipeline::Engine;
 use crate::engine::settings::{EngineSettings, OutboundSettings, PatchSettings, RunbookSettings, StoreSettings};
 use crate::engine::snapshot::StoreStatus;
 use crate::engine::store::{Hold, SettledClock, Store, StoreError, Stored};
+
+/// What the system cannot give for now is waited for so long …
+const NOT_NOW_WAIT: Duration = Duration::from_secs(20);
+/// … and asked for again each time after this.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// An engine ready to take inputs.
 pub(super) struct Opened {
@@ -151,8 +157,17 @@ fn open_store(hold: Option<Hold>, folder: &Path, settings: &StoreSettings) -> Re
         let text = format!("cannot be written to ({refusal}): hypo only watches, and knows nothing of before");
         return Ok(Kept { refusal: Some(Arc::from(text)), hold: Some(hold), ..Kept::default() });
     }
-    let opened = match open_within(&hold, settings) {
-        Err(StoreError::Full { .. }) if matches!(Store::release_ballast(folder), Ok(true)) => {
+    let mut opened = open_within(&hold, settings);
+    let begun = Instant::now();
+    // What the system lacks while everything starts at once is there a moment later.
+    while matches!(opened, Err(StoreError::NotNow { .. })) && begun.elapsed() < NOT_NOW_WAIT {
+        thread::sleep(TRY_AGAIN);
+        opened = open_within(&hold, settings);
+    }
+    let opened = match opened {
+        Err(StoreError::Full { .. } | StoreError::NoRoomToRenew { .. })
+            if matches!(Store::release_ballast(folder), Ok(true)) =>
+        {
             Store::open_held_and_load(Arc::clone(&hold))
         }
         other => other,

@@ -134,7 +134,14 @@ impl StoreKeeper {
         let Some(hold) = self.hold.clone() else {
             return Err(StoreError::Failed { path: self.folder.to_path_buf() });
         };
-        let store = Store::open_held(hold)?;
+        let store = match Store::open_held(Arc::clone(&hold)) {
+            Err(problem @ StoreError::Damaged { .. }) if hold.is_in_doubt() => {
+                // It cannot be written anew as a whole; a start takes over what can be read.
+                state.is_given_up = true;
+                return Err(problem);
+            }
+            opened => opened?,
+        };
         if let Some(loss) = store.loss() {
             // What this engine knows and the store does not goes beyond what is remembered here.
             state.is_given_up = true;

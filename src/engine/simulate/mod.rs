@@ -73,6 +73,12 @@ pub fn run(plan: &Plan) -> Result<Outcome, EngineError> {
     Ok(simulation.end())
 }
 
+/// True for what keeps an act from beginning by itself.
+fn is_in_the_way(wish: &Request) -> bool {
+    use Request::{Approve, Kill, RunFrom, Skip, StopRun, Undo};
+    matches!(wish, Approve { .. } | Kill { .. } | RunFrom { .. } | Skip { .. } | StopRun { .. } | Undo { .. })
+}
+
 struct Simulation {
     plan: Plan,
     seam: Seam,
@@ -94,7 +100,7 @@ struct Simulation {
 impl Simulation {
     fn new(plan: &Plan) -> Result<Self, EngineError> {
         let mut draws = draws(plan.seed, "people");
-        let is_assisting = draws.random_range(0..3) == 0;
+        let is_assisting = draws.random_range(0..3) == 0 || plan.is_left_alone;
         let mut disk = Disk::default();
         let laid = (1..=INCIDENTS).map(|number| Record::Incident(world::incident(number, world::START)));
         disk.write(&laid.chain([world::trials()]).collect::<Vec<_>>());
@@ -220,7 +226,7 @@ impl Simulation {
             }
             if self.draws.random_bool(0.05) {
                 let wish = self.people[index].wish(&mut self.draws, &self.seam.lock().systems);
-                if let Some(wish) = wish {
+                if let Some(wish) = wish.filter(|wish| !self.plan.is_left_alone || !is_in_the_way(wish)) {
                     self.send_with_rivals(index, &wish);
                 }
             }

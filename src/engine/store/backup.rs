@@ -69,9 +69,12 @@ impl std::fmt::Display for BackedUp {
     }
 }
 
-/// Names in the store's folder that are the store's or the engine's, with whatever follows a full stop.
+/// Names in the store's folder that are the store's or the engine's, with whatever follows a full stop but [`OF_BACKUPS`].
 const OWN: [&str; 10] =
     ["store", "audit", "set-aside", "incoming", "outgoing", "acknowledged", "holder", "ballast", "kill", "socket"];
+
+/// Ends of names that are nobody's but backups'.
+const OF_BACKUPS: [&str; 2] = [".backup", ".bak"];
 
 /// Refuses what is there and is no backup. Of an unfinished one there may be nothing yet.
 fn refuse_other(file: &Path, is_unfinished: bool) -> io::Result<()> {
@@ -85,7 +88,8 @@ fn refuse_other(file: &Path, is_unfinished: bool) -> io::Result<()> {
     }
     let mut first = Vec::new();
     File::open(file)?.take(MAGIC.len() as u64).read_to_end(&mut first)?;
-    let is_one = first == MAGIC || is_unfinished && MAGIC.starts_with(&first);
+    // In an empty one there is nothing to lose.
+    let is_one = first == MAGIC || first.is_empty() || is_unfinished && MAGIC.starts_with(&first);
     if is_one { Ok(()) } else { Err(other()) }
 }
 
@@ -95,7 +99,8 @@ fn refuse_own(state: &Path, folder: &Path, file: &Path) -> io::Result<()> {
     let state = state.canonicalize()?;
     let below = place.strip_prefix(&state).ok().and_then(|below| below.components().next());
     let name = below.map(|name| name.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
-    if OWN.contains(&name.split('.').next().unwrap_or_default()) {
+    let is_for_backups = place.parent() == Some(&*state) && OF_BACKUPS.iter().any(|end| name.ends_with(end));
+    if !is_for_backups && OWN.contains(&name.split('.').next().unwrap_or_default()) {
         let reason = format!("{} is a name of the store's own; name another place", state.join(name).display());
         return Err(io::Error::other(reason));
     }

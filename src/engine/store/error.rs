@@ -92,6 +92,17 @@ pub enum StoreError {
         /// What the system says.
         reason: String,
     },
+    /// It must be written anew, and there is no room for that.
+    #[error(
+        "a wait for the disk of the store {path} failed, so that it is written anew before anything begins: free {needed_mib} MiB; \
+         nothing of it is lost"
+    )]
+    NoRoomToRenew {
+        /// Which.
+        path: PathBuf,
+        /// How much, in MiB.
+        needed_mib: u64,
+    },
     /// Written by a later version of the program.
     #[error(
         "the store {path} was made by {by}, schema {found}; this hypo {version} knows up to {known}: use the newer one, or --state-dir. \
@@ -186,6 +197,7 @@ impl StoreError {
             | Self::Damaged { .. }
             | Self::NotMended { .. }
             | Self::NotNow { .. }
+            | Self::NoRoomToRenew { .. }
             | Self::Failed { .. } => true,
             Self::Folder { reason, .. } => matches!(
                 reason.kind(),

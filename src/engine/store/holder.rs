@@ -70,7 +70,7 @@ impl Hold {
 
     /// True where what is read of the store may not be on disk.
     #[must_use]
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         self.is_in_doubt.load(Ordering::Relaxed)
     }
 

@@ -140,7 +140,13 @@ fn begin_anew(path: &Path, copy: Option<PathBuf>) -> Result<Mended, StoreError> 
 pub(super) fn salvage(path: &Path, db: &sled::Db) -> Result<Arc<str>, StoreError> {
     let failed = |reason: std::io::Error| io_problem(path, &reason);
     let into = swap::begin(path).map_err(failed)?;
-    let torn = rewrite(db, path, &into)?.torn_trees;
+    let torn = match rewrite(db, path, &into) {
+        Ok(rewritten) => rewritten.torn_trees,
+        Err(problem) => {
+            let _left = swap::abandon(path);
+            return Err(problem);
+        }
+    };
     swap::commit(path, Replaced::SetAside).map_err(failed)?;
     let parts = if torn == 1 { "one tree" } else { "some trees" };
     Ok(Arc::from(format!("the store was damaged; what could be read of it was taken over, of {parts} not all")))

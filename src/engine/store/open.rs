@@ -22,9 +22,11 @@ use crate::engine::durable_file;
 use crate::engine::job::Record;
 use crate::engine::model::{AuditEntry, AuditKind};
 
-/// Opens the store, mended where it has to be and may be, and written anew where it is in doubt.
+/// Opens the store. Whoever goes on with it has it mended where it has to be, and written anew where it is in doubt; whoever looks at
+/// it believes what is there.
 pub(super) fn open(hold: Arc<Hold>, mends: Mends) -> Result<Store, StoreError> {
-    open_as_it_is(hold, mends)?.settled()
+    let store = open_as_it_is(hold, mends)?;
+    if mends == Mends::Yes { store.settled() } else { Ok(store) }
 }
 
 /// The same, in doubt where it was. Sled breaks off in a panic over pages that do not fit together, and where it lets a store go
@@ -172,25 +174,25 @@ pub(super) fn problem(path: &Path, error: &sled::Error) -> StoreError {
 /// The system's number of a problem that sled tells a second time: it has that in a text by then.
 fn number_in(reason: &std::io::Error) -> Option<i32> {
     let text = reason.get_ref()?.to_string();
-    text.strip_prefix("Os { code: ")?.split(',').next()?.parse().ok()
+    // Told a third time it stands within that of the second.
+    let second = text.strip_prefix("Os { code: ").or_else(|| Some(text.split_once("error: \"Os { code: ")?.1));
+    second?.split(',').next()?.parse().ok()
 }
 
-/// What the system says of files that cannot be right. All else it says of itself, and it passes.
-const OF_THE_FILES: [Errno; 14] = [
-    Errno::EIO,
-    Errno::EINVAL,
-    Errno::EISDIR,
-    Errno::ENOTDIR,
-    Errno::ENOENT,
-    Errno::EEXIST,
-    Errno::ENOTEMPTY,
-    Errno::ELOOP,
-    Errno::ENAMETOOLONG,
-    Errno::EFBIG,
-    Errno::EOVERFLOW,
-    Errno::EUCLEAN,
-    Errno::EBADMSG,
-    Errno::ENODATA,
+/// What the system says of itself, and not of files or of a disk: it passes.
+const OF_THE_SYSTEM: [Errno; 12] = [
+    Errno::EMFILE,
+    Errno::ENFILE,
+    Errno::EAGAIN,
+    Errno::ENOMEM,
+    Errno::EINTR,
+    Errno::EBUSY,
+    Errno::ETIMEDOUT,
+    Errno::ESTALE,
+    Errno::ENOLCK,
+    Errno::ENOBUFS,
+    Errno::ECONNREFUSED,
+    Errno::EHOSTUNREACH,
 ];
 
 /// What the system says, likewise.
@@ -202,7 +204,7 @@ pub(super) fn io_problem(path: &Path, reason: &std::io::Error) -> StoreError {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             StoreError::ReadOnly { path, reason: reason.to_string() }
         }
-        _ if errno.is_some_and(|errno| !OF_THE_FILES.contains(&errno)) => {
+        _ if errno.is_some_and(|errno| OF_THE_SYSTEM.contains(&errno)) => {
             StoreError::NotNow { path, reason: reason.to_string() }
         }
         _ => StoreError::Damaged { path, reason: reason.to_string() },
@@ -231,17 +233,18 @@ mod tests {
     #[test]
     fn what_the_system_says_of_itself_is_no_damage() {
         let told = |errno: Errno| std::io::Error::from_raw_os_error(errno as i32);
-        let twice = |errno: Errno| std::io::Error::new(told(errno).kind(), format!("{:?}", told(errno)));
+        let again = |error: &std::io::Error| std::io::Error::new(error.kind(), format!("{error:?}"));
+        let twice = |errno: Errno| again(&told(errno));
         let is_damage = |problem: StoreError| matches!(problem, StoreError::Damaged { .. });
         let is_passing = |problem: StoreError| matches!(problem, StoreError::NotNow { .. }) && problem.is_of_the_disk();
         let path = Path::new("/state");
         for errno in [Errno::EMFILE, Errno::ENFILE, Errno::EAGAIN, Errno::ENOMEM, Errno::ETIMEDOUT, Errno::ESTALE] {
             assert!(is_passing(io_problem(path, &told(errno))), "{errno}");
-            for error in [told(errno), twice(errno)] {
+            for error in [told(errno), twice(errno), again(&twice(errno))] {
                 assert!(is_passing(problem(path, &sled::Error::Io(error))), "{errno}");
             }
         }
-        for errno in [Errno::EIO, Errno::EINVAL, Errno::EISDIR] {
+        for errno in [Errno::EIO, Errno::EINVAL, Errno::EISDIR, Errno::EILSEQ, Errno::EREMOTEIO] {
             assert!(is_damage(problem(path, &sled::Error::Io(twice(errno)))), "{errno}");
         }
         assert!(is_damage(io_problem(path, &std::io::Error::other("encountered torn segment"))));

@@ -24,14 +24,18 @@ impl Store {
     /// As [`Self::open`].
     pub fn open_held_and_load(hold: Arc<Hold>) -> Result<(Self, Stored), StoreError> {
         let path = hold.folder().to_path_buf();
-        let store = open::open_as_it_is(Arc::clone(&hold), Mends::Yes)?;
+        let mut store = open::open_as_it_is(Arc::clone(&hold), Mends::Yes)?;
         match store.load_guarded() {
             Err(StoreError::Damaged { .. }) => {}
-            Ok(_) if hold.is_in_doubt() => {
-                let store = store.settled()?;
-                let stored = store.load_guarded()?;
-                return Ok((store, stored));
-            }
+            Ok(_) if hold.is_in_doubt() => match store.settled() {
+                Ok(store) => {
+                    let stored = store.load_guarded()?;
+                    return Ok((store, stored));
+                }
+                // Something that is not read here cannot be written anew, so that all of it is taken over that can be.
+                Err(StoreError::Damaged { .. }) => store = open::open_as_it_is(Arc::clone(&hold), Mends::Yes)?,
+                Err(problem) => return Err(problem),
+            },
             other => return other.map(|stored| (store, stored)),
         }
         let notice = mend::salvage(&path, store.db()?)?;

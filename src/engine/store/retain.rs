@@ -2,6 +2,7 @@
 //! written anew. Nothing is let go by a clock that has just jumped.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::mend::Mends;
 use super::rewrite::{copy_through, rewrite};
 use super::schema::{self, TreeName};
 use super::swap::{self, Replaced};
-use super::{Store, StoreError, audit_file, open};
+use super::{Store, StoreError, audit_file, open, set_aside};
 use crate::engine::audit::letting_go;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::job::Record;
@@ -29,6 +30,8 @@ const STANDS: Duration = Duration::from_hours(1);
 const YOUNGEST_MS: i64 = 7 * DAY_MS;
 /// The store is written anew once more only where the time before left less than so many tenths of it.
 const WORTH_TENTHS: u64 = 9;
+/// Bytes that stay free where the store is written anew.
+const RESERVE_BYTES: u64 = 16 << 20;
 /// Keys that are deleted at a time.
 const LOT: usize = 1_000;
 
@@ -185,6 +188,7 @@ impl Store {
     /// As [`Self::shorten`].
     pub fn renew(self) -> Result<Self, StoreError> {
         let hold = self.hold();
+        self.see_that_there_is_room(&[audit_file::LOG_FILE])?;
         let store = self.put_anew(&[audit_file::LOG_FILE])?;
         hold.settle();
         Ok(store)
@@ -199,14 +203,10 @@ impl Store {
         let folder = self.path().to_path_buf();
         let failed = |problem: std::io::Error| open::io_problem(&folder, &problem);
         self.flush()?;
-        let into = swap::begin(&folder).map_err(failed)?;
-        let torn = rewrite(self.db()?, &folder, &into)?.torn_trees;
-        if torn > 0 {
-            let reason = "a part of it cannot be read".to_owned();
-            return Err(StoreError::Damaged { path: folder, reason });
-        }
-        for name in files {
-            copy_through(&folder.join(name), &into.join(name)).map_err(failed)?;
+        if let Err(problem) = self.put_together(&folder, files) {
+            // What is there of it takes the room that whoever is told of this looks for.
+            let _left = swap::abandon(&folder);
+            return Err(problem);
         }
         let (notices, loss, hold) = (self.notices.clone(), self.loss.clone(), self.hold());
         drop(self);
@@ -216,6 +216,34 @@ impl Store {
         store.notices.splice(0..0, notices);
         store.loss = loss.or(store.loss.take());
         Ok(store)
+    }
+
+    /// All of it and these files, beside it.
+    fn put_together(&self, folder: &Path, files: &[&str]) -> Result<(), StoreError> {
+        let failed = |problem: std::io::Error| open::io_problem(folder, &problem);
+        let into = swap::begin(folder).map_err(failed)?;
+        if rewrite(self.db()?, folder, &into)?.torn_trees > 0 {
+            let reason = "a part of it cannot be read".to_owned();
+            return Err(StoreError::Damaged { path: folder.to_path_buf(), reason });
+        }
+        for name in files {
+            copy_through(&folder.join(name), &into.join(name)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to begin to write anew what there is no room for: a try would take all that others may still write.
+    fn see_that_there_is_room(&self, files: &[&str]) -> Result<(), StoreError> {
+        let folder = self.path();
+        let failed = |problem: std::io::Error| open::io_problem(folder, &problem);
+        let mut needed = RESERVE_BYTES;
+        for name in files.iter().chain(&["store"]) {
+            needed += set_aside::bytes_below(&folder.join(name)).map_err(failed)?;
+        }
+        if set_aside::free_bytes(folder).map_err(failed)? >= needed {
+            return Ok(());
+        }
+        Err(StoreError::NoRoomToRenew { path: folder.to_path_buf(), needed_mib: needed.div_ceil(1 << 20) })
     }
 
     fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -32,7 +32,8 @@ impl Store {
         // After a panic nothing more is written, so it does not matter in which state it was left.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             let reason = "its pages do not fit together".to_owned();
-            Err(self.failed(StoreError::Damaged { path: self.path().to_path_buf(), reason }))
+            self.fail_without_a_wait();
+            Err(StoreError::Damaged { path: self.path().to_path_buf(), reason })
         })
     }
 
@@ -43,7 +44,7 @@ impl Store {
     pub fn flush(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
         self.audit().sync().map_err(|error| self.waited_in_vain(&error))?;
-        self.db()?.flush().map_err(|error| self.fail(&error))?;
+        self.db()?.flush().map_err(|error| self.flushed_in_vain(&error))?;
         self.disk.wait().map_err(|error| self.waited_in_vain(&error))?;
         self.acknowledged().flushed();
         self.audit().sign().map_err(|error| self.fail_audit(&error))
@@ -133,14 +134,33 @@ impl Store {
         self.fail_audit(error)
     }
 
-    /// What was to be written may or may not be on disk now; only opening anew tells. What was refused for want of room was not
-    /// written at all, and leaves no doubt, unless the disk did not take what was written before it either.
-    fn failed(&self, problem: StoreError) -> StoreError {
-        self.has_failed.store(true, Ordering::Relaxed);
-        if !matches!(problem, StoreError::Full { .. }) || self.disk.wait().is_err() {
+    /// Sled writes and waits at once; where there was no room it has not come to waiting.
+    fn flushed_in_vain(&self, error: &sled::Error) -> StoreError {
+        let problem = self.fail(error);
+        if !matches!(problem, StoreError::Full { .. }) {
             self.hold.doubt();
         }
         problem
+    }
+
+    /// What was to be written may or may not be on disk now; only opening anew tells. What the system refused before it was written, for
+    /// want of room or of means, leaves no doubt, unless the disk did not take what was written before it either.
+    fn failed(&self, problem: StoreError) -> StoreError {
+        if matches!(problem, StoreError::Full { .. } | StoreError::NotNow { .. }) {
+            self.fail_without_a_wait();
+        } else {
+            self.has_failed.store(true, Ordering::Relaxed);
+            self.hold.doubt();
+        }
+        problem
+    }
+
+    /// Nothing more is written; in doubt is only what the disk does not take now.
+    fn fail_without_a_wait(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+        if self.disk.wait().is_err() {
+            self.hold.doubt();
+        }
     }
 
     /// What was lost and nobody has taken note of.

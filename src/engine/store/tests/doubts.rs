@@ -46,14 +46,17 @@ fn what_was_waited_for_in_vain_is_written_anew_by_whoever_opens_it_next() {
         ("store/db", Errno::EDQUOT),
         ("store/db", Errno::EIO),
     ] {
-        for opens in [Store::open, mended, |path: &Path| Store::open_and_load(path).map(|(store, _)| store)] {
+        for opens in [mended, |path: &Path| Store::open_and_load(path).map(|(store, _)| store)] {
             let folder = folder();
             let store = Store::open(folder.path()).unwrap();
             store.write(&[audit(1, "one")], true).unwrap();
             let before = inodes(folder.path());
             assert!(waits::failing(name, errno, || store.write(&[audit(2, "two")], true)).is_err());
             drop(store);
-            // Whoever had the doubt is gone.
+            // Whoever had the doubt is gone; who only looks leaves it to whoever goes on.
+            let looked = Store::open(folder.path()).unwrap();
+            assert!(looked.hold().is_in_doubt() && inodes(folder.path()) == before);
+            drop(looked);
             let store = opens(folder.path()).unwrap();
             assert_eq!(store.load().unwrap().audit.len(), 2);
             let after = inodes(folder.path());
@@ -66,6 +69,40 @@ fn what_was_waited_for_in_vain_is_written_anew_by_whoever_opens_it_next() {
             assert_eq!(inodes(folder.path()), after, "it is in doubt for ever");
         }
     }
+}
+
+#[test]
+fn of_a_store_in_doubt_that_cannot_be_written_anew_as_a_whole_all_is_taken_over_that_can_be_read() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[change(1), audit(1, "one")], true).unwrap();
+    // Which a start does not read but for the last of it.
+    for number in 0..20_000_u32 {
+        let value = format!("value {number:06}");
+        store.tree(TreeName::Past).insert(number.to_be_bytes(), value.as_bytes()).unwrap();
+    }
+    store.flush().unwrap();
+    drop(store);
+    // The log that a start goes through begins behind it then.
+    let store = Store::open(folder.path()).unwrap();
+    store.hold().doubt();
+    drop(store);
+    let path = folder.path().join("store/db");
+    let mut bytes = fs::read(&path).unwrap();
+    let wanted = b"value 005000";
+    let places: Vec<usize> = (0..bytes.len() - wanted.len()).filter(|at| bytes[*at..].starts_with(wanted)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[*at] = b'?');
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(Store::open(folder.path()).unwrap().load().unwrap().changes.len(), 1, "who looks sees it");
+    assert!(matches!(mended(folder.path()), Err(StoreError::Damaged { .. })));
+    assert!(!folder.path().join("incoming.part").exists(), "the try takes room");
+    for start in 0..2 {
+        let (store, stored) = Store::open_and_load(folder.path()).unwrap();
+        assert_eq!((stored.changes.len(), stored.audit.len()), (1, 1), "start {start}");
+        assert!(!store.hold().is_in_doubt() && store.notices()[0].contains("not all"), "{:?}", store.notices());
+    }
+    assert!(folder.path().join("set-aside/1/store").exists());
 }
 
 #[test]
@@ -296,4 +333,5 @@ fn where_sled_breaks_off_nobody_ends_with_it_and_nothing_more_is_written() {
     let broken = store.guarded(|| -> Result<u64, StoreError> { panic!("pages do not fit together") });
     assert!(matches!(broken, Err(StoreError::Damaged { .. })));
     assert!(matches!(store.write(&[audit(1, "one")], true), Err(StoreError::Failed { .. })));
+    assert!(!store.hold().is_in_doubt(), "nothing was waited for");
 }
