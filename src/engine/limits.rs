@@ -308,6 +308,8 @@ pub const NAMES_ASKED_MAX: usize = 16;
 pub const CONSOLE_SILENT_MS_MAX: u64 = 30_000;
 /// A console that takes nothing for so long, in milliseconds, is let go of.
 pub const WRITE_STALL_MS_MAX: u64 = 20_000;
+/// Pieces that wait to be written to one console: from then on it is not heard until it has read some.
+pub const WAITING_FOR_CONSOLE_MAX: usize = 64;
 /// Between two words of one console on what it shows, in milliseconds: of those that come sooner the newest counts.
 pub const LOOKING_GAP_MS_MIN: u64 = 100;
 /// The engine's thread makes a turn each second; one that has made none for so long, in milliseconds, is not said to be there.

@@ -28,7 +28,8 @@ use crate::engine::handle::Attending;
 use crate::engine::inquiry::{Inquiry, Telling};
 use crate::engine::limits::{
     CONSOLE_SILENT_MS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, HELLO_MS_MAX, INQUIRIES_PER_CONSOLE_MAX,
-    LOOKING_GAP_MS_MIN, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, TURN_MS_MAX, WRITE_STALL_MS_MAX,
+    LOOKING_GAP_MS_MIN, PICTURE_GAP_MS_MIN, REQUESTS_PER_CONSOLE_MAX, TURN_MS_MAX, WAITING_FOR_CONSOLE_MAX,
+    WRITE_STALL_MS_MAX,
 };
 use crate::engine::model::{IncidentId, Person, Role};
 use crate::engine::request::Reply;
@@ -163,6 +164,7 @@ enum Turn {
     News(bool),
     PictureDue,
     LookingDue,
+    Written,
     Unheard,
 }
 
@@ -196,7 +198,7 @@ impl<'s> Console<'s> {
             person: self.person.clone(),
             is_background: self.served.is_background,
         };
-        self.outgoing.say(&FromEngine::Welcome(welcome)).await?;
+        self.outgoing.say(&FromEngine::Welcome(welcome))?;
         let mut has_news = false;
         let mut picture_due = Instant::now();
         let mut looking_due = Instant::now();
@@ -205,15 +207,23 @@ impl<'s> Console<'s> {
         let mut heard_at = Instant::now();
         loop {
             let turn = tokio::select! {
-                frame = incoming.frame() => match frame? {
+                // Who does not read what is said is not heard without an end either.
+                frame = incoming.frame(), if self.outgoing.count() < WAITING_FOR_CONSOLE_MAX => match frame? {
                     Some(frame) => Turn::Heard(FromConsole::read(&frame)?),
                     None => Turn::Left,
                 },
                 Some((n, reply)) = self.replies.next() => Turn::Reply(n, reply),
-                Some((n, telling)) = self.tellings.next() => Turn::Told(n, telling),
+                Some((n, telling)) = self.tellings.next(), if self.outgoing.count() < WAITING_FOR_CONSOLE_MAX => {
+                    Turn::Told(n, telling)
+                }
                 changed = self.snapshots.changed(), if !has_news => Turn::News(changed.is_ok()),
-                () = sleep_until(picture_due), if has_news => Turn::PictureDue,
+                // What is on its way is older than the newest, which is what comes next.
+                () = sleep_until(picture_due), if has_news && self.outgoing.count() == 0 => Turn::PictureDue,
                 () = sleep_until(looking_due), if self.looking.is_some() => Turn::LookingDue,
+                written = self.outgoing.write_some(), if self.outgoing.count() > 0 => {
+                    written?;
+                    Turn::Written
+                }
                 () = sleep_until(heard_at + silence) => Turn::Unheard,
             };
             match turn {
@@ -225,30 +235,31 @@ impl<'s> Console<'s> {
                         None => return Ok(()),
                         Some(frame) => {
                             heard_at = Instant::now();
-                            self.hear(FromConsole::read(&frame)?).await?;
+                            self.hear(FromConsole::read(&frame)?)?;
                         }
                     },
                 },
                 Turn::Heard(heard) => {
                     heard_at = Instant::now();
-                    self.hear(heard).await?;
+                    self.hear(heard)?;
                 }
                 Turn::Reply(n, reply) => {
                     let lost = || Reply::Lost { reason: Arc::from("the engine ended before it answered") };
-                    self.outgoing.say(&FromEngine::Reply { n, reply: reply.unwrap_or_else(lost) }).await?;
+                    self.outgoing.say(&FromEngine::Reply { n, reply: reply.unwrap_or_else(lost) })?;
                 }
-                Turn::Told(n, Some(telling)) => self.outgoing.say(&FromEngine::Telling { n, telling }).await?,
+                Turn::Told(n, Some(telling)) => self.outgoing.say(&FromEngine::Telling { n, telling })?,
                 Turn::Told(n, None) => {
                     self.asked.remove(&n);
-                    self.outgoing.say(&FromEngine::Told { n }).await?;
+                    self.outgoing.say(&FromEngine::Told { n })?;
                 }
                 Turn::News(true) => has_news = true,
                 Turn::News(false) => return self.part().await,
                 Turn::PictureDue => {
                     has_news = false;
-                    self.show().await?;
+                    self.show()?;
                     picture_due = Instant::now() + Duration::from_millis(PICTURE_GAP_MS_MIN);
                 }
+                Turn::Written => {}
                 Turn::LookingDue => {
                     self.tell_looking();
                     looking_due = Instant::now() + Duration::from_millis(LOOKING_GAP_MS_MIN);
@@ -267,23 +278,24 @@ impl<'s> Console<'s> {
             why: Arc::from("it ended without saying why; the log does"),
             is_wanted: false,
         });
-        self.outgoing.say(&FromEngine::Bye { why, is_wanted }).await
+        self.outgoing.say(&FromEngine::Bye { why, is_wanted })?;
+        self.outgoing.drain().await
     }
 
     /// Sends what differs between the picture that the console has and the newest.
-    async fn show(&mut self) -> Result<(), Parting> {
+    fn show(&mut self) -> Result<(), Parting> {
         let newest = Arc::clone(&self.snapshots.borrow_and_update());
         let delta = diff(&self.sent, &newest);
-        self.outgoing.say(&FromEngine::Picture(Box::new(delta))).await?;
+        self.outgoing.say(&FromEngine::Picture(Box::new(delta)))?;
         self.sent = newest;
         Ok(())
     }
 
-    async fn hear(&mut self, heard: FromConsole) -> Result<(), Parting> {
+    fn hear(&mut self, heard: FromConsole) -> Result<(), Parting> {
         match heard {
             FromConsole::Request { n, .. } if self.replies.len() >= REQUESTS_PER_CONSOLE_MAX => {
                 let reason = Arc::from("too many requests wait for their answer; try again in a moment");
-                self.outgoing.say(&FromEngine::Reply { n, reply: Reply::Refused { reason } }).await
+                self.outgoing.say(&FromEngine::Reply { n, reply: Reply::Refused { reason } })
             }
             FromConsole::Request { n, request } => {
                 let answer = self.served.handle.send(&self.person, request);
@@ -293,8 +305,8 @@ impl<'s> Console<'s> {
             // One that was given up counts until it has ended.
             FromConsole::Inquiry { n, .. } if self.tellings.len() >= INQUIRIES_PER_CONSOLE_MAX => {
                 let reason = Arc::from("too many questions wait for their answer; ask again in a moment");
-                self.outgoing.say(&FromEngine::Telling { n, telling: Telling::Failed { reason } }).await?;
-                self.outgoing.say(&FromEngine::Told { n }).await
+                self.outgoing.say(&FromEngine::Telling { n, telling: Telling::Failed { reason } })?;
+                self.outgoing.say(&FromEngine::Told { n })
             }
             FromConsole::Inquiry { n, inquiry } => {
                 self.ask(n, inquiry);
@@ -314,7 +326,7 @@ impl<'s> Console<'s> {
                 self.looking = Some((incident, pane));
                 Ok(())
             }
-            FromConsole::Ping if self.is_engine_alive() => self.outgoing.say(&FromEngine::Pong).await,
+            FromConsole::Ping if self.is_engine_alive() => self.outgoing.say(&FromEngine::Pong),
             FromConsole::Ping => Ok(()),
         }
     }

@@ -15,6 +15,7 @@ use crate::engine::attach::server::{Attendance, Wish};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, HandleEnds, Question};
 use crate::engine::limits::FRAME_OUT_BYTES_MAX;
+use crate::engine::request::Request;
 use crate::engine::settings::PeopleSettings;
 
 /// A console that has joined, as the engine has it.
@@ -264,9 +265,15 @@ async fn who_does_not_read_is_let_go_of_after_a_while_and_who_reads_slowly_is_no
     while slow.read.len() < BYTES {
         // All that the system holds: a small part of the picture.
         assert!(slow.read_on() < BYTES / 2);
-        // It lies unread for as long as the picture is written.
         slow.ping().await;
         settle().await;
+        if rounds == 0 {
+            let stops = Request::Kill { reason: "smoke".into() };
+            slow.say(FromConsole::Request { n: 1, request: stops.clone() }).await;
+            settle().await;
+            let asked = slow.ends.requests.try_recv().expect("the kill switch waits for a picture");
+            assert_eq!(asked.request, stops);
+        }
         if rounds == 1 {
             assert!(!deaf.task.is_finished(), "15 s");
         }
