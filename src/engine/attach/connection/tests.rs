@@ -253,7 +253,7 @@ async fn questions_of_one_number_are_one_question() {
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_let_go_of_after_a_while_and_who_reads_slowly_is_not() {
     const BYTES: usize = 4 << 20;
-    let deaf = joined().await;
+    let mut deaf = joined().await;
     let mut slow = joined().await;
     for console in [&deaf, &slow] {
         console.show(BYTES);
@@ -266,6 +266,9 @@ async fn who_does_not_read_is_let_go_of_after_a_while_and_who_reads_slowly_is_no
         // All that the system holds: a small part of the picture.
         assert!(slow.read_on() < BYTES / 2);
         slow.ping().await;
+        if !deaf.task.is_finished() {
+            deaf.ping().await;
+        }
         settle().await;
         if rounds == 0 {
             let stops = Request::Kill { reason: "smoke".into() };
