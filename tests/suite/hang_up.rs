@@ -32,6 +32,23 @@ fn acted(run: &Run) -> &StepState {
     &run.steps[0].state
 }
 
+/// Ends the engine, which waits for the command. Whoever comes meanwhile sees the run that is waited for, and does this, with a way to
+/// ask for something; it must be what the engine ends by.
+fn while_it_waits(ground: &Ground, does: impl FnOnce(&Run, &dyn Fn(Request) -> Reply)) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ground.said(&["stop"]));
+        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
+        let place = Place::of(&ground.state_dir(), &AttachSettings::default());
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let joined = tokio.block_on(pump::join(place, None)).unwrap();
+        let shown = Arc::clone(&joined.handle.snapshots().borrow());
+        assert!(matches!(acted(&shown.runs[0]), StepState::Running { .. }), "{:?}", shown.runs);
+        assert!(!waiting.is_finished(), "a command runs");
+        does(&shown.runs[0], &|request| tokio.block_on(joined.handle.send(&joined.welcome.person, request)).unwrap());
+        assert_eq!(waiting.join().unwrap().0, Some(0));
+    });
+}
+
 #[test]
 fn a_dropped_line_leaves_a_running_command_and_its_output_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,19 +76,9 @@ fn whoever_does_not_want_to_wait_leaves_it_unknown_and_not_failed() {
     // Nothing is lost by leaving, so nothing is asked.
     session.press(b"Q");
     session.ends_clean();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| ground.said(&["stop"]));
-        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
-        let place = Place::of(&ground.state_dir(), &AttachSettings::default());
-        let tokio = tokio::runtime::Runtime::new().unwrap();
-        // Whoever comes meanwhile sees what is waited for.
-        let joined = tokio.block_on(pump::join(place, None)).unwrap();
-        let shown = Arc::clone(&joined.handle.snapshots().borrow());
-        assert!(matches!(acted(&shown.runs[0]), StepState::Running { .. }), "{:?}", shown.runs);
-        assert!(!waiting.is_finished(), "a command runs");
+    while_it_waits(&ground, |_, _| {
         let (code, text) = ground.said(&["stop", "--now"]);
         assert_eq!(code, Some(0), "{text}");
-        assert_eq!(waiting.join().unwrap().0, Some(0));
     });
     // Not waited for: it is held still.
     let run = &ground.stored_runs()[&1];
@@ -92,20 +99,12 @@ fn the_run_that_an_ending_engine_waits_for_can_be_stopped_and_nothing_begun() {
     let mut session = amid_the_act(&ground);
     session.press(b"Q");
     session.ends_clean();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| ground.said(&["stop"]));
-        until("the engine waits for the command", || ground.said(&["status"]).1.contains("ending"));
-        let place = Place::of(&ground.state_dir(), &AttachSettings::default());
-        let tokio = tokio::runtime::Runtime::new().unwrap();
-        let joined = tokio.block_on(pump::join(place, None)).unwrap();
-        let shown = Arc::clone(&joined.handle.snapshots().borrow());
-        let ask = |request| tokio.block_on(joined.handle.send(&joined.welcome.person, request)).unwrap();
+    // Its command is still held: it is ended, and waited for no longer.
+    while_it_waits(&ground, |run, ask| {
         let refused = ask(Request::Note { incident: walking::INCIDENT, text: "so".into() });
         assert!(matches!(&refused, Reply::Refused { reason } if reason.contains("is ending")), "{refused:?}");
-        let stopped = ask(Request::StopRun { run: shown.runs[0].id, escalate: None });
+        let stopped = ask(Request::StopRun { run: run.id, escalate: None });
         assert!(matches!(stopped, Reply::Done { .. }), "{stopped:?}");
-        // Its command is still held: it was ended, and is waited for no longer.
-        assert_eq!(waiting.join().unwrap().0, Some(0));
     });
     let run = &ground.stored_runs()[&1];
     assert_eq!((run.state, ground.lines().len()), (RunState::Stopped, 0));

@@ -66,12 +66,15 @@ fn pull(loaded: &Loaded, file: &KillFile, by: Arc<str>, reason: Arc<str>) -> Res
     let written = Store::prepare_folder(folder)
         .map_err(|problem| problem.to_string())
         .and_then(|()| file.write(&word).map_err(|problem| problem.to_string()));
-    let told = beside::told(loaded, Wants::Kill { reason }).map_err(|problem| problem.to_string());
-    // What it says otherwise is why it did not.
-    let told = told.and_then(|text| match text {
-        Some(text) => text.trim_end().strip_prefix(STOPPED).map(str::to_owned).ok_or(text.clone()).map(Some),
-        None => Ok(None),
-    });
+    let told = match beside::told(loaded, Wants::Kill { reason }) {
+        Ok(None) => Ok(None),
+        // What it says otherwise is why it did not.
+        Ok(Some(text)) => match text.trim_end().strip_prefix(STOPPED) {
+            Some(done) => Ok(Some(done.to_owned())),
+            None => Err(text),
+        },
+        Err(problem) => Err(problem.to_string()),
+    };
     let (path, place) = (file.path().display(), serving::place(loaded));
     let socket = place.socket().display();
     match (written, told) {

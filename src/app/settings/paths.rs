@@ -41,8 +41,7 @@ impl Paths {
     /// # Errors
     /// When there is no home directory and not both paths are given.
     pub fn find(overrides: &Overrides) -> Result<Self, SettingsError> {
-        let own = || Ok(Xdg::new().map_err(|_| SettingsError::NoHome)?.config_dir().join(FOLDER));
-        Self::find_beside(overrides, &own, Path::new(OF_MACHINE))
+        Self::find_beside(overrides, &own_dir, Some(Path::new(OF_MACHINE)))
     }
 
     /// The same of nobody but this person, whatever the machine has: what `hypo config init` writes.
@@ -50,18 +49,13 @@ impl Paths {
     /// # Errors
     /// When there is no home directory and not both paths are given.
     pub fn find_own(overrides: &Overrides) -> Result<Self, SettingsError> {
-        let mut paths = Self::find(overrides)?;
-        if paths.config_file == Path::new(OF_MACHINE) && overrides.config.is_none() {
-            paths.config_file = usual_config_file(&paths.look_dir);
-            paths.config_dir = paths.look_dir.clone();
-        }
-        Ok(paths)
+        Self::find_beside(overrides, &own_dir, None)
     }
 
     fn find_beside(
         overrides: &Overrides,
         own_dir: &dyn Fn() -> Result<PathBuf, SettingsError>,
-        of_machine: &Path,
+        of_machine: Option<&Path>,
     ) -> Result<Self, SettingsError> {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let beside = |file: &Path| file.parent().map(PathBuf::from).unwrap_or_default();
@@ -70,8 +64,8 @@ impl Paths {
             None => {
                 let own = usual_config_file(&own_dir()?);
                 let look_dir = beside(&absolute(own.clone()));
-                let file = if !own.exists() && leads_to_an_engine(of_machine) { of_machine.to_path_buf() } else { own };
-                (file, look_dir)
+                let of_machine = of_machine.filter(|file| !own.exists() && leads_to_an_engine(file));
+                (of_machine.map_or(own, PathBuf::from), look_dir)
             }
         };
         let state_dir = match &overrides.state_dir {
@@ -103,6 +97,11 @@ impl Paths {
     pub fn left_off_there(host: &str) -> Option<PathBuf> {
         under_own_home(format!("ssh {host}").as_bytes())
     }
+}
+
+/// Where this person's configuration is, or would be.
+fn own_dir() -> Result<PathBuf, SettingsError> {
+    Ok(Xdg::new().map_err(|_| SettingsError::NoHome)?.config_dir().join(FOLDER))
 }
 
 /// True for a configuration that this person may read and that names a socket. By another one everybody would have an engine of their own
@@ -144,7 +143,7 @@ mod tests {
         let find = |config: Option<&str>| {
             let (config, state_dir) = (config.map(PathBuf::from), Some("/state".into()));
             let overrides = Overrides { config, state_dir, ..Overrides::default() };
-            let found = Paths::find_beside(&overrides, &|| Ok(home.path().to_path_buf()), &of_machine).unwrap();
+            let found = Paths::find_beside(&overrides, &|| Ok(home.path().to_path_buf()), Some(&of_machine)).unwrap();
             [found.config_file, found.config_dir, found.look_dir]
         };
         let folders = |file: &Path, folder: &Path, look: &Path| [file, folder, look].map(Path::to_path_buf);

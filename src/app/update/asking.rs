@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tui_textarea::{CursorMove, Input, TextArea};
 
-use super::{answers, moving, panes};
+use super::{answers, editing, moving, panes};
 use crate::app::commands::Command;
 use crate::app::completion;
 use crate::app::effect::Effect;
@@ -92,11 +92,7 @@ pub(super) fn type_text(state: &mut AppState, text: &str) {
 }
 
 pub(super) fn delete(state: &mut AppState, command: Command) {
-    match command {
-        Command::DeleteWord => state.prompt.delete_word(),
-        Command::DeleteLine => state.prompt.delete_line_by_head(),
-        _ => state.prompt.delete_char(),
-    };
+    editing::delete(&mut state.prompt, command);
     settle(state);
 }
 
@@ -138,8 +134,7 @@ fn history(state: &mut AppState, by: isize) {
 }
 
 pub(super) fn replace(state: &mut AppState, text: String) {
-    state.prompt = TextArea::new(vec![text]);
-    state.prompt.move_cursor(CursorMove::End);
+    state.prompt = editing::line(text);
     settle(state);
 }
 

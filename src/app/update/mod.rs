@@ -6,6 +6,7 @@
 mod answers;
 mod asking;
 mod copying;
+mod editing;
 mod home;
 mod incidents;
 mod left_off;

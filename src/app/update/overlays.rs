@@ -2,7 +2,8 @@
 
 use tui_textarea::{Input, Key as TextKey};
 
-use super::{asking, give as give_command, panes, patches, rollouts, settle_selection, texts, typed, unheard};
+use super::editing::LINE_CHARS_MAX;
+use super::{asking, editing, give as give_command, panes, patches, rollouts, settle_selection, texts, typed, unheard};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::hints::key_of;
@@ -13,8 +14,6 @@ use crate::engine::clock::Timestamp;
 use crate::engine::limits::ACT_KEY_INERT_MS;
 use crate::views::ui_state::{Overlay, RowKey, Written};
 
-/// Characters that a line typed here may have.
-const LINE_CHARS_MAX: usize = 500;
 /// Characters that a note or an update may have.
 const NOTE_CHARS_MAX: usize = 10_000;
 /// Characters that a post-mortem may have.
@@ -107,8 +106,7 @@ fn find(state: &mut AppState) {
 pub(super) fn type_key(state: &mut AppState, key: Key) {
     if let (Overlay::Note { .. } | Overlay::Asking | Overlay::Confirm(_), None) = (&state.ui.overlay, key.typed_char())
     {
-        let Some(text_key) = text_key(key) else { return };
-        let input = Input { key: text_key, ctrl: key.is_ctrl, alt: key.is_alt, shift: key.is_shift };
+        let Some(input) = editing::input(key) else { return };
         match &state.ui.overlay {
             Overlay::Asking => asking::type_key(state, input),
             Overlay::Confirm(_) => typed::type_key(state, input),
@@ -133,21 +131,7 @@ pub(super) fn takes(state: &AppState, key: Key) -> bool {
         Overlay::Confirm(_) => state.is_typing(),
         _ => false,
     };
-    has_cursor && text_key(key).is_some() && !is_letter
-}
-
-/// Keys that move within a text.
-fn text_key(key: Key) -> Option<TextKey> {
-    use crossterm::event::KeyCode;
-    Some(match key.code {
-        KeyCode::Left => TextKey::Left,
-        KeyCode::Right => TextKey::Right,
-        KeyCode::Home => TextKey::Home,
-        KeyCode::End => TextKey::End,
-        KeyCode::Delete => TextKey::Delete,
-        KeyCode::Char(c @ ('f' | 'b' | 'e' | 'k')) => TextKey::Char(c),
-        _ => return None,
-    })
+    has_cursor && editing::input(key).is_some() && !is_letter
 }
 
 /// Puts text where text is being typed. Control characters stay out; line ends count in notes only.
@@ -171,11 +155,7 @@ pub(super) fn type_text(state: &mut AppState, text: &str) {
             append(input, &text, clean);
             find(state);
         }
-        Overlay::Confirm(_) => {
-            let room =
-                LINE_CHARS_MAX.saturating_sub(state.answer.lines().iter().map(|line| line.chars().count()).sum());
-            typed::type_text(state, text.chars().filter(clean).take(room).collect());
-        }
+        Overlay::Confirm(_) => typed::type_text(state, &text.chars().filter(clean).collect::<String>()),
         Overlay::Filter => {
             append(&mut state.list_mut().filter, &text, clean);
             settle_selection(state);
@@ -193,11 +173,7 @@ fn delete(state: &mut AppState, command: Command) {
     let pane_filter = match &mut state.ui.overlay {
         Overlay::Note { .. } => {
             if let Some(note) = &mut state.note {
-                match command {
-                    Command::DeleteWord => note.delete_word(),
-                    Command::DeleteLine => note.delete_line_by_head(),
-                    _ => note.delete_char(),
-                };
+                editing::delete(note, command);
             }
             return;
         }

@@ -1,8 +1,9 @@
 //! The line that is typed at a question, kept until it is taken: neither a question that is withdrawn nor a refusal loses it.
 
-use tui_textarea::{CursorMove, Input, TextArea};
+use tui_textarea::Input;
 
-use super::patches;
+use super::editing::LINE_CHARS_MAX;
+use super::{editing, patches};
 use crate::app::commands::Command;
 use crate::app::hints::key_of;
 use crate::app::state::{AppState, TextOver};
@@ -76,19 +77,17 @@ pub(super) fn find(state: &mut AppState, line: String) {
 
 /// Puts what was kept where it is asked for again; what stands there is not lost by it.
 pub(super) fn bring_back(state: &mut AppState) {
-    if let Overlay::Confirm(Confirmation { line: Some(_), typed, .. }) = &mut state.ui.overlay
+    if let Overlay::Confirm(Confirmation { line: Some(_), typed, .. }) = &state.ui.overlay
         && !state.typed_last.is_empty()
     {
-        std::mem::swap(typed, &mut state.typed_last);
-        let line = typed.clone();
-        replace(state, line);
+        let kept = std::mem::replace(&mut state.typed_last, typed.clone());
+        replace(state, kept);
     }
 }
 
 /// What stands at the question, with the cursor at its end.
 pub(super) fn replace(state: &mut AppState, line: String) {
-    state.answer = TextArea::new(vec![line]);
-    state.answer.move_cursor(CursorMove::End);
+    state.answer = editing::line(line);
     settle(state);
 }
 
@@ -98,19 +97,16 @@ pub(super) fn type_key(state: &mut AppState, input: Input) {
     settle(state);
 }
 
-/// Text at the cursor.
-pub(super) fn type_text(state: &mut AppState, text: String) {
-    state.answer.insert_str(text);
+/// Text at the cursor, as far as there is room for it.
+pub(super) fn type_text(state: &mut AppState, text: &str) {
+    let standing: usize = state.answer.lines().iter().map(|line| line.chars().count()).sum();
+    state.answer.insert_str(text.chars().take(LINE_CHARS_MAX.saturating_sub(standing)).collect::<String>());
     settle(state);
 }
 
 /// Deletes before the cursor.
 pub(super) fn delete(state: &mut AppState, command: Command) {
-    match command {
-        Command::DeleteWord => state.answer.delete_word(),
-        Command::DeleteLine => state.answer.delete_line_by_head(),
-        _ => state.answer.delete_char(),
-    };
+    editing::delete(&mut state.answer, command);
     settle(state);
 }
 

@@ -120,12 +120,12 @@ impl Place {
         let fresh = format!("{name}.new");
         remove(&through(&fresh)).map_err(failed)?;
         let listener = UnixListener::bind(through(&fresh)).map_err(failed)?;
-        // There are ways in that the mode does not show; the doctor tells of it as well.
-        if let Err(problem) = self.gid_that_enters(&folder) {
-            tracing::warn!("{problem}");
-        }
         let mode = match self.gid()? {
             Some(group) => {
+                // There are ways in that the mode does not show; the doctor tells of it as well.
+                if let Err(problem) = self.see_that_it_enters(&folder, group) {
+                    tracing::warn!("{problem}");
+                }
                 nix::unistd::chown(&through(&fresh), None, Some(group)).map_err(|errno| failed(errno.into()))?;
                 0o660
             }
@@ -142,7 +142,7 @@ impl Place {
     /// When the folder is open to others, or the group is not known or cannot enter it.
     pub fn check(&self) -> Result<(), PlaceProblem> {
         let folder = self.folder()?;
-        self.gid_that_enters(&folder).map(drop)
+        self.gid()?.map_or(Ok(()), |group| self.see_that_it_enters(&folder, group))
     }
 
     /// Connects to whoever listens there.
@@ -246,18 +246,19 @@ impl Place {
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name that is text"))
     }
 
-    /// The group for whom the socket is, where one is wanted: it must be let into the folder, too.
-    fn gid_that_enters(&self, folder: &File) -> Result<Option<Gid>, PlaceProblem> {
-        let (Some(gid), Some(group)) = (self.gid()?, &self.group) else { return Ok(None) };
-        let path = self.parent();
-        let failed = |reason| PlaceProblem::Folder { path: path.to_path_buf(), reason };
-        let facts = folder.metadata().map_err(failed)?;
-        let enters = if facts.gid() == gid.as_raw() { 0o010 } else { 0o001 };
-        if facts.mode() & enters == 0 {
-            let (group, mode) = (group.clone(), facts.mode() & 0o7777);
-            return Err(PlaceProblem::NoWay { group, path: path.to_path_buf(), mode });
+    /// The group for whom the socket is must be let into its folder, too.
+    fn see_that_it_enters(&self, folder: &File, group: Gid) -> Result<(), PlaceProblem> {
+        let path = self.parent().to_path_buf();
+        let facts = match folder.metadata() {
+            Ok(facts) => facts,
+            Err(reason) => return Err(PlaceProblem::Folder { path, reason }),
+        };
+        let enters = if facts.gid() == group.as_raw() { 0o010 } else { 0o001 };
+        if facts.mode() & enters != 0 {
+            return Ok(());
         }
-        Ok(Some(gid))
+        let (group, mode) = (self.group.clone().unwrap_or_default(), facts.mode() & 0o7777);
+        Err(PlaceProblem::NoWay { group, path, mode })
     }
 
     fn gid(&self) -> Result<Option<Gid>, PlaceProblem> {

@@ -188,7 +188,7 @@ impl Store {
     /// As [`Self::shorten`].
     pub fn renew(self) -> Result<Self, StoreError> {
         let hold = self.hold();
-        self.see_that_there_is_room(&[audit_file::LOG_FILE])?;
+        self.see_that_there_is_room(&["store", audit_file::LOG_FILE])?;
         let store = self.put_anew(&[audit_file::LOG_FILE])?;
         hold.settle();
         Ok(store)
@@ -233,13 +233,10 @@ impl Store {
     }
 
     /// Refuses to begin to write anew what there is no room for: a try would take all that others may still write.
-    fn see_that_there_is_room(&self, files: &[&str]) -> Result<(), StoreError> {
+    fn see_that_there_is_room(&self, names: &[&str]) -> Result<(), StoreError> {
         let folder = self.path();
         let failed = |problem: std::io::Error| open::io_problem(folder, &problem);
-        let mut needed = RESERVE_BYTES;
-        for name in files.iter().chain(&["store"]) {
-            needed += set_aside::bytes_below(&folder.join(name)).map_err(failed)?;
-        }
+        let needed = RESERVE_BYTES + set_aside::bytes_of(folder, names).map_err(failed)?;
         if set_aside::free_bytes(folder).map_err(failed)? >= needed {
             return Ok(());
         }

@@ -81,7 +81,8 @@ pub(super) fn bytes_below(path: &Path) -> io::Result<u64> {
     entries(path)?.iter().map(|path| bytes_below(path)).sum()
 }
 
-fn bytes_of(folder: &Path, names: &[&str]) -> io::Result<u64> {
+/// Bytes of all these.
+pub(super) fn bytes_of(folder: &Path, names: &[&str]) -> io::Result<u64> {
     names.iter().map(|name| bytes_below(&folder.join(name))).sum()
 }
 
