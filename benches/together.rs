@@ -36,7 +36,7 @@ const CONSOLES: usize = 16;
 const INCIDENTS: u64 = 12;
 /// Kills.
 const KILLS: usize = 10;
-/// The last of sixteen consoles shows an incident within this time after the first, in 95 of 100 cases.
+/// The last of sixteen consoles shows an incident within this time after the first, every time.
 const SPREAD_MS_MAX: f64 = 100.0;
 /// After a kill there is an engine again within this time.
 const BACK_MS_MAX: f64 = 2_000.0;
@@ -89,7 +89,7 @@ async fn one_truth() -> bool {
     let spread = print_row("16 consoles: the last one shows an incident after the first, ms", &mut spread);
     let _told = print_row("16 consoles: the last one shows it after a line has it, ms", &mut after_line);
     let _told = print_row("16 consoles: the last one shows it after its alert was sent, ms", &mut after_alert);
-    spread.p95 <= SPREAD_MS_MAX
+    spread <= SPREAD_MS_MAX
 }
 
 /// A console on the engine of `ground`; one that only joins, or one that starts an engine where there is none.
@@ -128,7 +128,7 @@ async fn killed() -> bool {
     let joined = print_row("1 GB store: killed, started by a console, joined with all of it, ms", &mut joined_after);
     let shown = print_row("1 GB store: killed, until that console shows its engine again, ms", &mut shown_after);
     let _told = print_row("1 GB store: resident memory of the engine, MB", &mut memory);
-    joined.max <= BACK_MS_MAX && shown.max <= BACK_MS_MAX
+    joined <= BACK_MS_MAX && shown <= BACK_MS_MAX
 }
 
 /// Ends the engine that a console left behind.
@@ -156,15 +156,10 @@ async fn whole(ground: &Ground) -> i32 {
     }
 }
 
-/// What a row says.
-struct Row {
-    p95: f64,
-    max: f64,
-}
-
-fn print_row(title: &str, values: &mut [f64]) -> Row {
+/// Prints the median, the 95th percentile and the greatest of the values; gives the greatest.
+fn print_row(title: &str, values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
     println!("{title:<72} {:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.95), at(1.0));
-    Row { p95: at(0.95), max: at(1.0) }
+    at(1.0)
 }

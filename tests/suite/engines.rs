@@ -21,9 +21,15 @@ pub fn said(home: &Path, state_dir: &Path, arguments: &[&str]) -> (Option<i32>, 
     (output.status.code(), text)
 }
 
+/// Leaves a program nothing of this environment but a home and the usual path, and which mistake is planted, where one is.
+pub fn bare<'a>(command: &'a mut Command, home: &Path) -> &'a mut Command {
+    let planted = std::env::var_os("HYPO_PLANTED").map(|name| ("HYPO_PLANTED", name));
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").envs(planted)
+}
+
 fn command(home: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hypo"));
-    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
+    bare(&mut command, home);
     let config = home.join("config.toml");
     if config.exists() {
         command.arg("--config").arg(config);

@@ -8,6 +8,8 @@ use std::process::Command;
 use hypocenter::engine::job::Record;
 use hypocenter::engine::store::Store;
 
+use super::engines::bare;
+
 /// A user to whom limits apply, where these tests are run by one to whom they do not, and as whom nothing else runs.
 const NOBODY: u32 = 64_907;
 
@@ -47,12 +49,7 @@ fn too_few_threads_or_descriptors_are_no_damage() {
             command.args(["setpriv", "--reuid=64907", "--regid=64907", "--clear-groups"]);
         }
         command.arg("prlimit").arg(format!("--{what}={count}:{count}")).arg(&hypo).arg("--state-dir").arg(&state);
-        command.arg(word).env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin").current_dir("/");
-        // A mistake that is planted stays so.
-        if let Ok(name) = std::env::var("HYPO_PLANTED") {
-            command.env("HYPO_PLANTED", name);
-        }
-        let output = command.output().unwrap();
+        let output = bare(command.arg(word), home.path()).current_dir("/").output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         told.push(format!("{what} {count} {word}: {:.200}", text.lines().last().unwrap_or_default()));
         short[usize::from(what == "nofile")] += usize::from(text.contains("cannot be used for now"));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use portable_pty::CommandBuilder;
 
-use super::engines::{PATIENCE, until};
+use super::engines::{PATIENCE, bare, until};
 use super::terminal::Session;
 
 /// A user who may not do everything, where these tests are run by one who may.
@@ -70,8 +70,7 @@ impl Home {
     fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let words = self.words(arguments);
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
-        let output = command.current_dir("/").output().unwrap();
+        let output = bare(command.args(&words[1..]), self.folder.path()).current_dir("/").output().unwrap();
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code(), text.concat())
     }
@@ -162,8 +161,7 @@ fn a_service_that_is_stopped_is_not_told_of_by_the_store_of_whoever_asks() {
         let words: Vec<String> = home.words(arguments).into_iter().filter(|word| word != "--state-dir").collect();
         let mut command = Command::new(&words[0]);
         command.args(words[1..].iter().filter(|word| **word != home.at("state").display().to_string()));
-        command.env_clear().env("HOME", home.folder.path()).env("PATH", "/usr/bin:/bin").current_dir("/");
-        let output = command.output().unwrap();
+        let output = bare(&mut command, home.folder.path()).current_dir("/").output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     for listing in [&["incidents"][..], &["anomalies"], &["handover"], &["status", "INC-1"], &["postmortem", "INC-1"]] {
@@ -196,7 +194,7 @@ fn somebody_who_listens_where_everybody_may_is_not_taken_for_the_engine() {
         .unwrap();
     let words = home.words(&["serve"]);
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env_clear().env("HOME", home.folder.path()).env("PATH", "/usr/bin:/bin");
+    bare(command.args(&words[1..]), home.folder.path());
     let mut engine = command.current_dir("/").stdout(std::process::Stdio::null()).spawn().unwrap();
     until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     let said = |state: &str| {

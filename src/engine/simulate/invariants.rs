@@ -152,6 +152,26 @@ pub(super) fn is_within_budget(run: &Run, step: usize, at: Timestamp, view: &Vie
     when(warm.is_none(), || format!("{} was acted on by itself before it had cooled down", spec.touches))
 }
 
+/// I5: one run acts on a target at a time, as long as the other's act goes on and nobody has said what became of it. Once its
+/// time is over by the engine's clock, people are let go on.
+pub(super) fn is_alone(step: &ApprovedStep, at: Timestamp, view: &View<'_>) -> Result<(), String> {
+    let run = view.disk.run(step.run());
+    let Some(spec) = run.and_then(|run| run.steps.get(step.step())).map(|step| &step.bound.spec) else { return Ok(()) };
+    let is_change = |it: &&Entry| matches!(it.purpose, Purpose::Run | Purpose::Undo) && it.target == spec.touches;
+    let may_go_on = |it: &&Entry| {
+        let other = view.disk.run(it.run).and_then(|run| run.steps.get(it.step));
+        let other = other.filter(|other| other.acts_begun().last().is_some_and(|last| last.id == it.id));
+        other.is_some_and(|other| match other.state {
+            StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. } => true,
+            StepState::Running { .. } | StepState::Unknown { .. } => at.since_ms(it.begun_at) < it.timeout_ms,
+            _ => false,
+        })
+    };
+    let other = view.systems.live().filter(|it| it.run != step.run() && !it.is_told).filter(is_change).find(may_go_on);
+    let text = |other: &Entry| format!("{} acted on {} while {} did", step.run(), spec.touches, other.run);
+    other.map_or(Ok(()), |other| Err(text(other)))
+}
+
 /// I7: two failures of an incident, or three within half an hour, hold back; an act whose end nobody saw is one.
 /// They hold back what would begin by itself.
 pub(super) fn is_breaker_closed(
@@ -196,9 +216,9 @@ pub(super) fn is_proved(run: &Run, step: usize, at: Timestamp, view: &View<'_>) 
     when(!acts(view.systems).any(|it| is_again(&it)), || format!("{} was restarted twice", spec.touches))
 }
 
-/// I6: once the switch is pulled, whatever this life began and still runs has been told to stop.
+/// I6: once the switch is pulled, whatever this life began, still runs and can be reached has been told to stop.
 pub(super) fn all_told(view: &View<'_>) -> Result<(), String> {
-    let left = view.systems.live().find(|it| it.life == view.life && !it.is_told);
+    let left = view.systems.live().find(|it| it.life == view.life && !it.is_told && !it.is_out_of_reach);
     let text = |it: &Entry| format!("{} step {} was not told to stop", it.run, it.step + 1);
     left.map_or(Ok(()), |it| Err(text(it)))
 }

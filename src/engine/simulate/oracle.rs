@@ -14,7 +14,7 @@ use super::systems::Systems;
 use crate::engine::act::policy::ApprovedStep;
 use crate::engine::clock::Timestamp;
 use crate::engine::input::KillWord;
-use crate::engine::model::{AuditKind, Person, Purpose, RunId, StepKind, StepState};
+use crate::engine::model::{AuditEntry, AuditKind, Person, Purpose, RunId, StepKind, StepState};
 use crate::engine::request::{Reply, Request};
 use crate::engine::snapshot::Snapshot;
 
@@ -197,6 +197,9 @@ impl Oracle {
             let approved = self.is_approved(step, &begun.by, &wanted.bound.digest, people);
             self.hold("I4", approved);
         }
+        if is_act && matches!(step.purpose(), Purpose::Run | Purpose::Undo) {
+            self.hold("I5", invariants::is_alone(step, begun.at, view));
+        }
         if is_act && step.purpose() == Purpose::Run {
             let is_unknown = self.unknown.contains(&(step.run(), step.step()));
             let text = || Err(format!("{} step {} is unknown, and began again", step.run(), step.step() + 1));
@@ -273,6 +276,14 @@ impl Oracle {
     pub(super) fn ends(&mut self, disk: &Disk) {
         self.in_doubt = invariants::running_acts(disk);
         self.counts.in_doubt += self.in_doubt.len() as u64;
+        // Whoever asked for the switch to be taken off, and was not answered any more, is obeyed where that was kept.
+        let unanswered = |by: &Arc<str>| {
+            let is_it = |asked: &Asked| asked.is_done.is_none() && matches!(asked.request, Request::Release { .. });
+            self.asked.iter().any(|asked| is_it(asked) && asked.by.name == *by)
+        };
+        let of_switch = |entry: &&AuditEntry| entry.text.contains("the kill switch");
+        let last = disk.audit().filter(|entry| entry.kind == AuditKind::Operator).find(of_switch);
+        self.is_killed &= !last.is_some_and(|entry| entry.text.starts_with("took ") && unanswered(&entry.by));
     }
 
     /// The program has begun anew, and all that this led to is done.

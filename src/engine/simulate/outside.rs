@@ -203,6 +203,8 @@ impl StepRunner for Seam {
             effect_at: None,
             ends_at: 0,
             end: End::Silent,
+            breaks_at: None,
+            is_out_of_reach: false,
             is_done: false,
             is_over: false,
             is_told: false,

@@ -17,6 +17,7 @@ use crate::engine::model::{IncidentId, Purpose, RunId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Exited(i32),
+    /// The connection to it breaks before its end: it goes on where it is, until its time is over there.
     Lost,
     /// Nobody ever hears of it.
     Silent,
@@ -46,6 +47,10 @@ pub(super) struct Entry {
     pub effect_at: Option<i64>,
     pub ends_at: i64,
     pub end: End,
+    /// When the connection to it breaks.
+    pub breaks_at: Option<i64>,
+    /// It broke: nobody hears of it or can end it any more.
+    pub is_out_of_reach: bool,
     /// Took effect.
     pub is_done: bool,
     pub is_over: bool,
@@ -85,9 +90,11 @@ impl Systems {
         let is_long = self.draws.random_bool(0.15);
         let takes = if is_long { self.draws.random_range(20..75) } else { self.draws.random_range(0..12) };
         let takes = takes * SECOND_MS + 200;
+        // Probes often have nothing to say, for that they are held to.
+        let fine = if step.purpose() == Purpose::Probe { 75 } else { 90 };
         let end = match self.draws.random_range(0..100) {
-            0..90 => End::Exited(0),
-            90..95 => End::Exited(self.draws.random_range(1..4)),
+            draw if draw < fine => End::Exited(0),
+            draw if draw < 95 => End::Exited(self.draws.random_range(1..4)),
             _ if fate.on.reports && self.draws.random_bool(0.5) => End::Silent,
             _ if is_change => End::Lost,
             _ => End::Exited(0),
@@ -95,19 +102,23 @@ impl Systems {
         let takes = if is_change { takes } else { takes / 4 };
         let may_have = end == End::Exited(0) || self.draws.random_bool(0.5);
         let effect_at = (is_change && may_have).then(|| at + self.draws.random_range(0..=takes));
+        let breaks_at = (end == End::Lost).then(|| at + self.draws.random_range(0..=takes.min(about.timeout_ms)));
+        let takes = if breaks_at.is_some() { takes.min(about.timeout_ms) } else { takes };
         let number = self.next;
         self.next += 1;
         self.live.insert(number);
-        self.ledger.insert(number, Entry { effect_at, ends_at: at + takes, end, ..about });
+        self.ledger.insert(number, Entry { effect_at, ends_at: at + takes, end, breaks_at, ..about });
     }
 
     /// Time passes over processes and probes.
     pub(super) fn advance(&mut self, at: i64, fate: &mut Fate, life: u64) {
         for number in self.live.clone() {
             self.take_effect(number, at);
+            self.break_off(number, at, fate);
             let Some(entry) = self.ledger.get(&number) else { continue };
             // Only the life that began it stops it at its timeout.
-            let is_timed_out = entry.life == life && at >= entry.started + entry.timeout_ms && at < entry.ends_at;
+            let is_in_reach = entry.life == life && !entry.is_out_of_reach;
+            let is_timed_out = is_in_reach && at >= entry.started + entry.timeout_ms && at < entry.ends_at;
             if is_timed_out {
                 self.stop(number, at, "stopped at its timeout", fate);
             } else if at >= entry.ends_at {
@@ -129,6 +140,16 @@ impl Systems {
         }
     }
 
+    fn break_off(&mut self, number: u64, at: i64, fate: &mut Fate) {
+        let Some(entry) = self.ledger.get_mut(&number) else { return };
+        if entry.is_out_of_reach || entry.breaks_at.is_none_or(|breaks| breaks > at) {
+            return;
+        }
+        entry.is_out_of_reach = true;
+        let entry = entry.clone();
+        self.post(&entry, at, StepProgress::Lost { reason: Arc::from("the connection broke") }, fate);
+    }
+
     fn finish(&mut self, number: u64, at: i64, fate: &mut Fate) {
         let Some(entry) = self.ledger.get_mut(&number) else { return };
         entry.is_over = true;
@@ -138,8 +159,7 @@ impl Systems {
         let is_there = self.effects.contains(&entry.target);
         let end = entry.end;
         let progress = match end {
-            End::Silent => return,
-            End::Lost => StepProgress::Lost { reason: Arc::from("the connection broke") },
+            End::Silent | End::Lost => return,
             End::Exited(0) if looks => StepProgress::Exited { code: Some(i32::from(!is_there)), took_ms: 7 },
             // A look that goes wrong says so, and not that nothing is there.
             End::Exited(code) if looks => StepProgress::Exited { code: Some(code + 1), took_ms: 7 },
@@ -183,7 +203,7 @@ impl Systems {
 
     /// Tells the step's process to end.
     pub(super) fn cancel(&mut self, run: RunId, step: usize, life: u64, at: i64, fate: &mut Fate) {
-        let of_it = |it: &Entry| (it.run, it.step, it.life) == (run, step, life);
+        let of_it = |it: &Entry| (it.run, it.step, it.life) == (run, step, life) && !it.is_out_of_reach;
         let live = self.live.iter().filter(|number| self.ledger.get(number).is_some_and(of_it));
         let told: Vec<u64> = live.copied().collect();
         for number in told {
@@ -195,10 +215,10 @@ impl Systems {
         }
     }
 
-    /// Ends what still runs of an attempt.
+    /// Ends what still runs of an attempt, where it can be reached.
     pub(super) fn end_attempt(&mut self, id: &str, at: i64) {
-        let of_it: Vec<u64> =
-            self.ledger.iter().filter(|(_, it)| it.id.as_ref() == id).map(|(number, _)| *number).collect();
+        let is_it = |it: &Entry| it.id.as_ref() == id && !it.is_out_of_reach;
+        let of_it: Vec<u64> = self.ledger.iter().filter(|(_, it)| is_it(it)).map(|(number, _)| *number).collect();
         for number in of_it {
             self.take_effect(number, at);
             if let Some(entry) = self.ledger.get_mut(&number) {

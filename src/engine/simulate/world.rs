@@ -132,7 +132,7 @@ pub(super) fn service(number: u64) -> String {
     match number {
         number if number % 10 == 9 => HOSTILE.to_owned(),
         // Some share theirs with another incident, and so their targets.
-        number if number % 3 == 2 => format!("shop-db-{}", number % 4),
+        number if number % 3 == 2 => format!("shop-db-{}", number % 2),
         number => format!("shop-{number}"),
     }
 }

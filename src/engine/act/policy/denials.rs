@@ -136,7 +136,14 @@ pub(super) fn services<'a>(run: &'a Run, spec: &'a StepSpec) -> impl Iterator<It
 
 fn taken(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
     let other = history::taken(&spec.touches, run, gate)?;
-    Some(format!("{other} is acting on {} this moment; wait for it", spec.touches))
+    let (by, touches) = (other.by, &spec.touches);
+    Some(match other.perhaps_until {
+        None => format!("{by} is acting on {touches} this moment; wait for it"),
+        Some(until) => format!(
+            "the end of what {by} did to {touches} is unknown, and until {} it may still be under way; wait for it",
+            until.hh_mm_ss()
+        ),
+    })
 }
 
 /// True where the act may touch what holds data.

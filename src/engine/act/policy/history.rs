@@ -7,8 +7,8 @@ use super::Gate;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, Timestamp};
 use crate::engine::model::{
-    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, RunSubject, StepKind,
-    StepSpec, StepState,
+    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, RunSubject, StepSpec,
+    StepState,
 };
 
 /// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
@@ -112,16 +112,32 @@ pub(super) fn overlap(one: &str, other: &str) -> bool {
     targets(one).any(|target| targets(other).any(|same| same == target))
 }
 
-/// A run other than `run` that is acting on one of these targets this very moment.
-pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<RunId> {
-    let is_acting = |step: &RunStep| {
-        matches!(
-            (&step.state, &step.bound.spec.kind),
-            (StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. }, StepKind::Act(_))
-        ) && overlap(&step.bound.spec.touches, touches)
+/// A run that is acting on a target, as far as anybody knows.
+pub(super) struct Taken {
+    pub(super) by: RunId,
+    /// Nobody hears of the act any more, and only then its time is over; `None` where it runs under the engine's eyes.
+    pub(super) perhaps_until: Option<Timestamp>,
+}
+
+/// A run other than `run` that is acting on one of these targets this very moment, or may be: what outlived the program
+/// that began it, or the connection to it, goes on for as long as its time lasts.
+pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<Taken> {
+    let takes = |other: &Run, step: &RunStep| {
+        if step.bound.spec.act().is_none() || !overlap(&step.bound.spec.touches, touches) {
+            return None;
+        }
+        let perhaps_until = match &step.state {
+            StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. } => None,
+            StepState::Unknown { .. } | StepState::Running { purpose: Purpose::Probe, .. } => {
+                let is_over_at = step.acts_begun().last()?.at + step.bound.spec.timeout_ms;
+                (gate.now < is_over_at).then_some(Some(is_over_at))?
+            }
+            _ => return None,
+        };
+        Some(Taken { by: other.id, perhaps_until })
     };
-    let others = gate.runs.values().filter(|other| other.id != run.id);
-    others.filter(|other| other.steps.iter().any(is_acting)).map(|other| other.id).next_back()
+    let others = gate.runs.values().rev().filter(|other| other.id != run.id);
+    others.into_iter().find_map(|other| other.steps.iter().find_map(|step| takes(other, step)))
 }
 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.

@@ -246,6 +246,20 @@ fn a_target_that_is_being_changed_is_taken() {
     other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
     drive.earlier.insert(RunId(2), Arc::new(other.clone()));
     assert!(is_denied(&drive, "RUN-2 is acting on deployment/payment"));
+    // What nobody hears of any more may still be under way until its time is over, whatever looks at it meanwhile.
+    let begun_at = other.steps[0].acts_begun().last().unwrap().at;
+    let is_over_at = begun_at + other.steps[0].bound.spec.timeout_ms;
+    let probing = StepState::Running { since: T0, purpose: Purpose::Probe };
+    for state in [StepState::Unknown { since: begun_at }, probing] {
+        other.steps[0].state = state;
+        drive.earlier.insert(RunId(2), Arc::new(other.clone()));
+        for (now, is_taken) in [(is_over_at + -1, true), (is_over_at, false)] {
+            drive.now = now;
+            assert_eq!(is_denied(&drive, "the end of what RUN-2 did to deployment/payment is unknown"), is_taken);
+        }
+    }
+    drive.now = T0;
+    other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
     other.steps[0].bound.spec.touches = text("deployment/cart");
     drive.earlier.insert(RunId(2), Arc::new(other));
     assert!(!is_denied(&drive, "is acting"));
