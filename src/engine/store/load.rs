@@ -1,7 +1,9 @@
 //! Reads back what was kept. An entry that cannot be read is named and left where it is; the others are not held up.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use super::schema::{self, TreeName};
 use super::write::sequence_of;
@@ -18,6 +20,10 @@ use crate::engine::patches::rollout::KeptRollout;
 
 /// Entries that cannot be read are named up to this number; all are counted.
 const NAMED_PROBLEMS_MAX: usize = 20;
+/// Entries that are in memory at a time, beside what is made of them.
+const LOT: usize = 2_000;
+/// More threads than this do not make the reading quicker.
+const THREADS_MAX: usize = 8;
 
 /// Everything but the series and what was measured, which [`Store::series`] and [`Store::past_pages`] give one by one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,19 +96,48 @@ impl Store {
     /// When sled itself cannot read on. Single entries that cannot be read are no error; they are counted and named.
     pub fn load(&self) -> Result<Stored, StoreError> {
         let mut stored = Stored { next: self.next_numbers()?, ..Stored::default() };
-        for tree in TreeName::ALL
-            .into_iter()
-            .filter(|tree| !matches!(tree, TreeName::Series | TreeName::Past | TreeName::Audit))
-        {
-            for entry in self.tree(tree) {
-                let (key, value) = entry.map_err(|error| self.problem(&error))?;
-                take(&mut stored, tree, &key, &value);
+        for tree in TreeName::ALL {
+            match tree {
+                TreeName::Series | TreeName::Past => {}
+                TreeName::Audit => self.load_audit(&mut stored)?,
+                TreeName::Incidents => self.load_incidents(&mut stored)?,
+                _ => self.load_tree(tree, &mut stored)?,
             }
         }
-        self.load_audit(&mut stored)?;
-        keep_newest(&mut stored.incidents, |incident| incident.state.is_live(), ENDED_INCIDENTS_MAX);
         keep_newest(&mut stored.anomalies, |anomaly| anomaly.state != AnomalyState::Ended, ENDED_ANOMALIES_MAX);
         Ok(stored)
+    }
+
+    /// A lot at a time is decoded by as many threads as there are cores: of a large store that is most of what a start takes.
+    fn load_tree(&self, tree: TreeName, stored: &mut Stored) -> Result<(), StoreError> {
+        let mut entries = self.tree(tree).iter();
+        loop {
+            let lot =
+                entries.by_ref().take(LOT).collect::<Result<Vec<_>, _>>().map_err(|error| self.problem(&error))?;
+            if lot.is_empty() {
+                return Ok(());
+            }
+            let decoded = side_by_side(&lot, |(key, value)| schema::decode(tree, key, value));
+            for ((key, _), record) in lot.iter().zip(decoded) {
+                take(stored, tree, key, record);
+            }
+        }
+    }
+
+    /// The newest first. Of those that are over and older than as many as are kept, no more is read than that they are.
+    fn load_incidents(&self, stored: &mut Stored) -> Result<(), StoreError> {
+        let mut over_count = 0;
+        for entry in self.tree(TreeName::Incidents).iter().rev() {
+            let (key, value) = entry.map_err(|error| self.problem(&error))?;
+            let is_over = schema::is_incident_over(&value);
+            if is_over && over_count == ENDED_INCIDENTS_MAX {
+                continue;
+            }
+            over_count += usize::from(is_over);
+            take(stored, TreeName::Incidents, &key, schema::decode(TreeName::Incidents, &key, &value));
+        }
+        stored.incidents.reverse();
+        Ok(())
     }
 
     fn load_audit(&self, stored: &mut Stored) -> Result<(), StoreError> {
@@ -146,8 +181,33 @@ impl Store {
     }
 }
 
-fn take(stored: &mut Stored, tree: TreeName, key: &[u8], value: &[u8]) {
-    match schema::decode(tree, key, value) {
+/// What `work` makes of each item, in their order.
+fn side_by_side<'scope, T: Sync, R: Send>(items: &'scope [T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let part = items.len().div_ceil(threads).max(1);
+    let (own, others) = items.split_at(part.min(items.len()));
+    thread::scope(|scope| {
+        let work = &work;
+        let begin = |part: &'scope [T]| {
+            // Where there is no thread to be had, this one does it.
+            let begun = thread::Builder::new().spawn_scoped(scope, move || part.iter().map(work).collect::<Vec<R>>());
+            begun.map_err(|_| part)
+        };
+        let begun: Vec<_> = others.chunks(part).map(begin).collect();
+        let mut done: Vec<R> = own.iter().map(work).collect();
+        for part in begun {
+            match part.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(part)) => done.extend(part),
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(part) => done.extend(part.iter().map(work)),
+            }
+        }
+        done
+    })
+}
+
+fn take(stored: &mut Stored, tree: TreeName, key: &[u8], record: Result<Record, schema::ValueProblem>) {
+    match record {
         Ok(Record::Incident(it)) => stored.incidents.push(it),
         Ok(Record::Anomaly(it)) => stored.anomalies.push(it),
         Ok(Record::Alert(it)) => stored.alerts.push(it),

@@ -42,7 +42,8 @@ use crate::engine::clock::Timestamp;
 use crate::engine::detect::{OlderState, SeriesState};
 use crate::engine::job::Record;
 use crate::engine::model::{
-    Anomaly, Change, DocumentKind, Fingerprint, IncidentId, PastPage, Run, SlotWidth, SourceName,
+    Anomaly, Change, DocumentKind, Fingerprint, IncidentId, IncidentSeverity, IncidentState, PastPage, Run, SlotWidth,
+    SourceName,
 };
 
 /// The schema this program writes.
@@ -320,6 +321,13 @@ fn read_series(bytes: &[u8]) -> Result<SeriesState, ValueProblem> {
         _ => read(&[bytes, &[0; 4]].concat())?,
     };
     Ok(older.into())
+}
+
+/// True where the entry is an incident that is over: all that is read of it are the fields up to that.
+pub(super) fn is_incident_over(bytes: &[u8]) -> bool {
+    type Beginning<'a> = (IncidentId, &'a str, IncidentSeverity, bool, IncidentState);
+    let Some((&VALUE_VERSION, rest)) = bytes.split_first() else { return false };
+    postcard::take_from_bytes::<Beginning<'_>>(rest).is_ok_and(|((_, _, _, _, state), _)| !state.is_live())
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueProblem> {

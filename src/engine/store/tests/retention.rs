@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::clock::{DAY_MS, HOUR_MS};
+use crate::engine::limits::ENDED_INCIDENTS_MAX;
 use crate::engine::model::{Incident, IncidentState, RolloutId, RolloutTarget, RunSubject};
 use crate::engine::patches::exceptions::{ExceptionKind, PatchException, Reach, Subject, Withdrawal};
 use crate::engine::patches::rollout::{KeptRollout, Need, PlanRules, Rollout, RolloutEnd, RolloutState, plan};
@@ -174,6 +175,35 @@ fn exception(number: u64, until_days_ago: i64, withdrawn_days_ago: Option<i64>) 
             reason: Arc::from("it is tested"),
         }),
     }
+}
+
+#[test]
+fn of_incidents_that_are_over_the_newest_are_read_and_every_live_one_and_runs_in_their_order() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    let last = ENDED_INCIDENTS_MAX as u64 + 40;
+    let state = |id| match id % 60 {
+        7 => [IncidentState::Open, IncidentState::Acknowledged, IncidentState::Mitigated, IncidentState::Reopened]
+            [usize::try_from(id / 60).unwrap()],
+        _ => IncidentState::Resolved,
+    };
+    let mut records: Vec<Record> = (1..=last).map(|id| Record::Incident(incident(id, 1, state(id)))).collect();
+    // More than are decoded at a time.
+    records.extend((1..=4_321).map(|id| run(id, 0.25)));
+    store.write(&records, true).unwrap();
+    let stored = store.load().unwrap();
+    let over_from = last + 1
+        - (1..=last)
+            .rev()
+            .scan(0, |over, id| {
+                *over += usize::from(!state(id).is_live());
+                (*over <= ENDED_INCIDENTS_MAX).then_some(id)
+            })
+            .count() as u64;
+    let expected: Vec<u64> = (1..=last).filter(|id| state(*id).is_live() || *id >= over_from).collect();
+    assert_eq!(stored.incidents.iter().map(|it| it.id.0).collect::<Vec<_>>(), expected);
+    assert!(stored.incidents.len() == ENDED_INCIDENTS_MAX + 4 && expected.contains(&7), "{expected:?}");
+    assert!(stored.runs.iter().map(|it| it.id.0).eq(1..=4_321), "{}", stored.runs.len());
 }
 
 #[test]
