@@ -26,7 +26,7 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 /// An engine of which nothing came for so long is told as silent.
 const SILENT_AFTER: Duration = Duration::from_secs(10);
 /// Between two tries to join again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 /// Messages that wait to be written.
 const UNSAID_MAX: usize = 64;
 
