@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use hypocenter::engine::store::{Store, audit_file};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
+use super::programs;
 use super::walking::{self, Ground};
 
 /// Kills, unless `HYPO_KILLS` says how many; in whole stores.
@@ -100,8 +101,7 @@ fn page(ground: &Ground) -> String {
 fn lay(folder: &Path) -> Ground {
     let ground = Ground::lay(folder, "0.02");
     let probe = format!("#!/bin/sh\nsleep 0.02\ngrep -q \"^$1$\" {}\n", folder.join("lines").display());
-    std::fs::write(folder.join("probe.sh"), probe).unwrap();
-    std::fs::set_permissions(folder.join("probe.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    programs::script(&folder.join("probe.sh"), &probe);
     let store = Store::open(&ground.state_dir()).unwrap();
     let incidents = (1..=INCIDENTS).map(|id| Record::Incident(walking::incident(IncidentId(id))));
     store.write(&incidents.collect::<Vec<_>>(), true).unwrap();

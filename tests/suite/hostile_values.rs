@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use tokio::sync::Notify;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::fixtures;
+use crate::{fixtures, programs};
 
 /// What hostile values are made of.
 const PIECES: [&str; 64] = [
@@ -386,8 +385,7 @@ fi
 printf '%s\0' "$@" >> "${0%/*}/arguments"
 "#;
     let file = folder.join(name);
-    fs::write(&file, script).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    programs::script(&file, script);
     file.to_str().unwrap().to_owned()
 }
 

@@ -6,7 +6,6 @@
 //! is printed (`--nocapture`).
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use portable_pty::CommandBuilder;
 
 use super::engines::pid_in;
 use super::executors_real::{Sshd, user};
+use super::programs;
 use super::terminal::Session;
 use super::walking::{self, Ground};
 
@@ -47,8 +47,7 @@ impl<'a> Far<'a> {
             std::fs::create_dir(made).unwrap();
         }
         let script = |path: PathBuf, line: String| {
-            std::fs::write(&path, format!("#!/bin/sh\n{line}\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            programs::script(&path, &format!("#!/bin/sh\n{line}\n"));
             path
         };
         let flags = format!(

@@ -93,6 +93,8 @@ mod policy_oracle;
 #[cfg(test)]
 mod postmortem;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod prometheus_real;
 #[cfg(test)]
 mod prometheus_restart;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use portable_pty::CommandBuilder;
 
 use super::engines::until;
+use super::programs;
 use super::terminal::Session;
 use super::walking::{self, Ground};
 
@@ -42,7 +43,7 @@ struct Service {
 impl Service {
     fn lay() -> Self {
         let service = Self { folder: tempfile::tempdir().unwrap(), engine: None };
-        std::fs::copy(env!("CARGO_BIN_EXE_hypo"), service.at("hypo")).unwrap();
+        programs::own_copy(&service.at("hypo"));
         let ground = Ground::lay(service.folder.path(), "0");
         let program = ground.program("act.sh");
         let page = walking::page(&[("one", walking::act(&program, "one", "")), ("home", walking::verify())]);

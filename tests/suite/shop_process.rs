@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +20,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::programs;
 
 /// Its folder, in its environment.
 const FOLDER: &str = "HYPO_SHOP_FOLDER";
@@ -210,8 +211,7 @@ impl Shop {
             let reload =
                 "kill -HUP \"$(cat SHOP/pid)\"\nuntil cmp -s SHOP/service.conf SHOP/in-force; do sleep 0.02; done";
             let text = text.replace("RELOAD", reload).replace("SHOP", &folder.display().to_string());
-            fs::write(folder.join(name), format!("#!/bin/sh\nset -e\n{text}")).unwrap();
-            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+            programs::script(&folder.join(name), &format!("#!/bin/sh\nset -e\n{text}"));
         };
         shop("show.sh", "cat SHOP/service.conf\n");
         shop("roll-back.sh", "cp SHOP/previous.conf SHOP/service.conf\nRELOAD\necho back\n");

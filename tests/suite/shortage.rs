@@ -9,6 +9,7 @@ use hypocenter::engine::job::Record;
 use hypocenter::engine::store::Store;
 
 use super::engines::bare;
+use super::programs;
 
 /// A user to whom limits apply, where these tests are run by one to whom they do not, and as whom nothing else runs.
 const NOBODY: u32 = 64_907;
@@ -26,7 +27,7 @@ fn too_few_threads_or_descriptors_are_no_damage() {
     let home = tempfile::tempdir().unwrap();
     let (hypo, state) = (home.path().join("hypo"), home.path().join("state"));
     // Where the tree lies, that user may not look.
-    std::fs::copy(env!("CARGO_BIN_EXE_hypo"), &hypo).unwrap();
+    programs::own_copy(&hypo);
     std::fs::create_dir(&state).unwrap();
     std::fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();

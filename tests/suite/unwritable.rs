@@ -7,6 +7,7 @@ use std::process::Command;
 use portable_pty::CommandBuilder;
 
 use super::engines::{PATIENCE, bare, until};
+use super::programs;
 use super::terminal::Session;
 
 /// A user who may not do everything, where these tests are run by one who may.
@@ -25,7 +26,7 @@ impl Home {
     fn lay(mode: u32) -> Self {
         let home = Self { folder: tempfile::tempdir().unwrap() };
         // Where the tree lies, that user may not look.
-        std::fs::copy(env!("CARGO_BIN_EXE_hypo"), home.at("hypo")).unwrap();
+        programs::own_copy(&home.at("hypo"));
         std::fs::create_dir(home.at("state")).unwrap();
         for path in [home.folder.path(), &home.at("state")] {
             if is_root() {

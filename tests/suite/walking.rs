@@ -2,7 +2,6 @@
 //! the start, a runbook for it, and a program that leaves a line wherever it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +19,7 @@ use tokio::runtime::Handle;
 
 use super::engines::{self, EndsEngine};
 use super::fixtures;
+use super::programs;
 use super::terminal::Session;
 
 /// The incident that is there.
@@ -50,9 +50,7 @@ impl Ground {
     pub fn lay(folder: &Path, delay: &str) -> Self {
         let ground = Self::again(folder);
         let script = |name: &str, text: String| {
-            let path = ground.folder.join(name);
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            programs::script(&ground.folder.join(name), &text);
         };
         let lines = ground.folder.join("lines");
         std::fs::write(&lines, "").unwrap();

@@ -465,7 +465,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (open, program) = (folder.path().join("open"), folder.path().join("open/tool"));
         std::fs::create_dir(&open).unwrap();
-        std::fs::copy("/bin/echo", &program).unwrap();
+        // Not written by this process: what another test starts meanwhile would hold it open, and it could not be started.
+        assert!(std::process::Command::new("cp").arg("/bin/echo").arg(&program).status().unwrap().success());
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&program, &link).unwrap();
         for (mode_of_folder, mode_of_file, is_started) in

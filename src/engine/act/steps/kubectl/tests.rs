@@ -1,7 +1,6 @@
 //! Owners as clusters tell of them, by a `kubectl` that serves recorded answers.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -35,8 +34,11 @@ impl Fake {
     fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("kubectl");
-        fs::write(&program, FAKE).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        // Not written by this process: what another test starts meanwhile would hold it open, and it could not be started.
+        fs::write(folder.path().join("text"), FAKE).unwrap();
+        let mut install = std::process::Command::new("install");
+        install.arg("-m755").arg(folder.path().join("text")).arg(&program);
+        assert!(install.status().unwrap().success());
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
