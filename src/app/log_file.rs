@@ -48,10 +48,40 @@ pub fn aloud(filter: Option<&str>) {
 
 fn write_to(out: impl io::Write + Send + 'static, filter: Option<&str>) {
     let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new("info"));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(out)).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        // To standard error: that is the terminal, or this very log, and what cannot be printed there is a panic.
+        .log_internal_errors(false)
+        .with_writer(Mutex::new(Forgiving { out, lost_count: 0 }))
+        .finish();
     // A second start in one process keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Nobody who notes something fails for want of a log. What was lost is counted, and told with the first line that can be written.
+struct Forgiving<W> {
+    out: W,
+    lost_count: u64,
+}
+
+impl<W: io::Write> io::Write for Forgiving<W> {
+    /// Takes one event, whole.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if self.lost_count > 0 && writeln!(self.out, "\n{} events could not be written here", self.lost_count).is_ok() {
+            self.lost_count = 0;
+        }
+        if self.out.write_all(event).is_err() {
+            self.lost_count += 1;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Its errors are those of the next event.
+        let _flushed = self.out.flush();
+        Ok(())
+    }
 }
 
 /// The log of an engine that may be there for months.
@@ -125,6 +155,23 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_len(LOG_BYTES_MAX).unwrap();
         drop(Log::open(&state_dir, &path).unwrap());
         assert_eq!(length(LOG_FILE), 0, "likewise at a start");
+    }
+
+    #[test]
+    fn who_notes_something_on_a_full_disk_goes_on_and_what_was_lost_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        assert_eq!((&full).write(b"one\n").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let mut log = Forgiving { out: full, lost_count: 0 };
+        for event in [b"one\n", b"two\n"] {
+            log.write_all(event).unwrap();
+            log.flush().unwrap();
+        }
+        log.out = open(&folder.path().join(LOG_FILE)).unwrap();
+        log.write_all(b"three\n").unwrap();
+        log.write_all(b"four\n").unwrap();
+        let text = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
+        assert_eq!(text, "\n2 events could not be written here\nthree\nfour\n");
     }
 
     #[test]

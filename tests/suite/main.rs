@@ -101,6 +101,8 @@ mod prometheus_restart;
 #[cfg(test)]
 mod questions;
 #[cfg(test)]
+mod read_only_disk_real;
+#[cfg(test)]
 mod real_service;
 #[cfg(test)]
 mod redaction;

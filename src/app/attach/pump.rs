@@ -183,7 +183,7 @@ impl Pump {
     /// Tries for another line until there is one, or nobody wants it any more. What is asked meanwhile is refused. An engine that
     /// died is started again, but none that somebody ended, and none that dies at once again and again.
     async fn again(&mut self, is_ended: bool) -> Option<Found> {
-        let mut pause = AGAIN.0;
+        let (mut pause, mut not_started) = (AGAIN.0, None);
         loop {
             let patience = self.starts.patience(Instant::now()).filter(|_| !is_ended && self.way.can_start());
             let (wait, way, cap) = (pause, &self.way, self.cap);
@@ -208,11 +208,18 @@ impl Pump {
                     return Some(found);
                 }
                 Err(problem) => {
-                    if let LineProblem::Start(problem) = &problem {
-                        self.starts.has_failed(problem, Instant::now());
+                    let mut why = Arc::<str>::from(problem.to_string());
+                    match (&problem, &not_started) {
+                        (LineProblem::Start(problem), _) => {
+                            self.starts.has_failed(problem, Instant::now());
+                            not_started = Some(Arc::clone(&why));
+                        }
+                        // Until another is started, the last one that was says more than that nobody answers.
+                        (LineProblem::NoEngine(_), Some(words)) => why = Arc::clone(words),
+                        _ => {}
                     }
                     if !is_ended {
-                        self.link.send_replace(Link::Lost(Arc::from(problem.to_string())));
+                        self.link.send_replace(Link::Lost(why));
                     }
                     pause = (pause * 2).min(AGAIN.1);
                 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::StoreError;
@@ -45,7 +46,13 @@ impl Hold {
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
         prepare_folder(folder)?;
         match access(folder, AccessFlags::W_OK) {
-            Ok(()) => take(folder),
+            // A file system that gave up after an error of its disk says that only to who writes.
+            Ok(()) => match take(folder) {
+                Err(StoreError::Folder { reason, .. }) if reason.kind() == ErrorKind::ReadOnlyFilesystem => {
+                    take_to_read(folder, Errno::EROFS.desc())
+                }
+                taken => taken,
+            },
             Err(errno) => take_to_read(folder, errno.desc()),
         }
     }
