@@ -33,6 +33,8 @@ const STEPS: usize = 12;
 const RACES_A_LIFE: u64 = 100;
 /// Longer than an offer is good for.
 const TOO_LONG_MS: i64 = 11 * MINUTE_MS;
+/// What follows a race is settled within this many rounds.
+const ROUNDS_MAX: u32 = 24;
 /// The first two are always there: somebody must be able to release what was stopped.
 const PEOPLE: [(&str, Role); 4] =
     [("ana", Role::Admin), ("bo", Role::Responder), ("cleo", Role::Commander), ("dai", Role::Responder)];
@@ -300,7 +302,9 @@ impl<'r> Life<'r> {
 
     /// All that is under way ends, and the step of this race is done or passed over, so that the next race has another.
     fn settles(&mut self, step: Option<usize>) -> Result<(), String> {
-        for _ in 0..12 {
+        for round in 0..ROUNDS_MAX {
+            // What fails and is tried again and again is passed over in the end.
+            let may_try = round < ROUNDS_MAX / 2;
             self.works()?;
             while self.desks.is_under_way() {
                 self.call_ends();
@@ -317,7 +321,9 @@ impl<'r> Life<'r> {
                     self.ticks()?;
                 }
                 None => return Ok(()),
-                Some(Stage::Failed | Stage::Paused) if !self.table.is_stopped && self.draws.random_bool(0.5) => {
+                Some(Stage::Failed | Stage::Paused)
+                    if !self.table.is_stopped && may_try && self.draws.random_bool(0.5) =>
+                {
                     self.asks(driver, Wish::Retry)?;
                 }
                 _ if !self.table.is_open() => return Ok(()),
@@ -325,8 +331,9 @@ impl<'r> Life<'r> {
                 _ => {
                     self.ticks()?;
                     self.looks(driver)?;
-                    let may_approve = self.table.stage() == Some(Stage::Offered) && self.draws.random_bool(0.5);
-                    self.asks(driver, if may_approve { Wish::Approve { is_typed: true } } else { Wish::Skip })?;
+                    let is_approved =
+                        self.table.stage() == Some(Stage::Offered) && may_try && self.draws.random_bool(0.5);
+                    self.asks(driver, if is_approved { Wish::Approve { is_typed: true } } else { Wish::Skip })?;
                 }
             }
         }
