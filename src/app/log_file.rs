@@ -68,8 +68,11 @@ struct Forgiving<W> {
 impl<W: io::Write> io::Write for Forgiving<W> {
     /// Takes one event, whole.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        if self.lost_count > 0 && writeln!(self.out, "\n{} events could not be written here", self.lost_count).is_ok() {
-            self.lost_count = 0;
+        if self.lost_count > 0 {
+            let told = format!("\n{} events could not be written here\n", self.lost_count);
+            if self.out.write_all(told.as_bytes()).is_ok() {
+                self.lost_count = 0;
+            }
         }
         if self.out.write_all(event).is_err() {
             self.lost_count += 1;

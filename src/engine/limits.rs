@@ -82,6 +82,9 @@ pub const STEP_REPORT_QUEUE_MAX: usize = 256;
 pub const STEP_STOP_GRACE_MS: u64 = 2_000;
 /// A step whose end was not told this long after its timeout is unknown.
 pub const STEP_OVERDUE_MS: i64 = 60_000;
+/// What an act has left over, here or on another machine, has ended this long after its time: that began with its line, and who is told
+/// to end has ten seconds for it.
+pub const LEFT_OVER_ENDS_MS: i64 = 30_000;
 /// A verify step looks only at instances heard of within this time of the newest one; a precheck, a check and what is to
 /// hold look only at readings of no greater age.
 pub const VERIFY_FRESH_MS: i64 = 120_000;

@@ -17,6 +17,6 @@ pub fn script(path: &Path, text: &str) {
 
 /// A copy of the built program, for whoever may not look where the tree lies.
 pub fn own_copy(path: &Path) {
-    let status = Command::new("cp").arg(env!("CARGO_BIN_EXE_hypo")).arg(path).status().unwrap();
+    let status = Command::new("install").arg("-m755").arg(env!("CARGO_BIN_EXE_hypo")).arg(path).status().unwrap();
     assert!(status.success(), "{}", path.display());
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, sleep};
 
 use super::line::{self, Line, LineProblem};
 use super::starts::Starts;
-use super::way::{Found, Way};
+use super::way::{Found, Way, is_nobody};
 use crate::engine::attach::message::{FromConsole, FromEngine, Welcome};
 use crate::engine::clock::Timestamp;
 use crate::engine::handle::{EngineHandle, Envelope, HandleEnds, Question};
@@ -215,7 +215,7 @@ impl Pump {
                             not_started = Some(Arc::clone(&why));
                         }
                         // Until another is started, the last one that was says more than that nobody answers.
-                        (LineProblem::NoEngine(_), Some(words)) => why = Arc::clone(words),
+                        (LineProblem::NoEngine(reason), Some(words)) if is_nobody(reason) => why = Arc::clone(words),
                         _ => {}
                     }
                     if !is_ended {

@@ -18,6 +18,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(60);
 /// Between two times that what is over is let go.
 const FORGET: Duration = Duration::from_hours(1);
+/// The first time is not while people wait for what the start shows: all that is kept is read for it.
+const FIRST_FORGET: Duration = LOOK;
 /// Between two times that the store is written anew, which takes seconds.
 const SHORTEN: Duration = Duration::from_hours(12);
 /// Records that are remembered; past it only a start tells what is so.
@@ -57,7 +59,7 @@ struct State {
     looked_at: Option<Instant>,
     began_at: Instant,
     clock: SettledClock,
-    forgot_at: Option<Instant>,
+    forget_from: Instant,
     shortened_at: Option<Instant>,
 }
 
@@ -90,8 +92,8 @@ impl StoreKeeper {
     fn keep_within(&self, state: &mut State) {
         let now = state.clock.look(wall_clock::now(), state.began_at.elapsed());
         let Some(store) = state.store.clone() else { return };
-        if let Some(now) = now.filter(|_| state.forgot_at.is_none_or(|at| at.elapsed() >= FORGET)) {
-            state.forgot_at = Some(Instant::now());
+        if let Some(now) = now.filter(|_| Instant::now() >= state.forget_from) {
+            state.forget_from = Instant::now() + FORGET;
             if let Err(problem) = store.forget(&self.settings, now) {
                 tracing::warn!("what is over is not let go: {problem}");
             }
@@ -174,7 +176,7 @@ impl State {
             looked_at: None,
             began_at: Instant::now(),
             clock: SettledClock::new(Timestamp(0)),
-            forgot_at: None,
+            forget_from: Instant::now() + FIRST_FORGET,
             shortened_at: None,
         }
     }
@@ -377,6 +379,11 @@ mod tests {
         }
         let now = wall_clock::now();
         keeper.state().clock = SettledClock::new(now);
+        keeper.state().forget_from = Instant::now() + FIRST_FORGET;
+        keeper.tend();
+        assert!(told.try_recv().is_err(), "nothing goes as soon as it starts");
+        keeper.state().forget_from = Instant::now();
+        keeper.state().looked_at = None;
         keeper.tend();
         let text = told.try_recv().unwrap();
         let sealed = folder.path().join("audit/00000000000000000001.jsonl");

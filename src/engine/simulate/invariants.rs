@@ -238,9 +238,9 @@ pub(super) fn running_acts(disk: &Disk) -> Vec<(RunId, usize, Arc<str>)> {
     acts
 }
 
-/// I3: after a start an act that ran is unknown, or is being looked at; nothing else is made of it.
-pub(super) fn is_in_doubt(run: RunId, step: usize, id: &str, view: &View<'_>) -> Result<(), String> {
-    let Some(found) = view.disk.run(run).and_then(|run| run.steps.get(step)) else {
+/// I3: after a start an act that ran is unknown, or is being looked at; nothing else is made of it. `found` is its run.
+pub(super) fn is_in_doubt(run: RunId, step: usize, id: &str, found: Option<&Run>) -> Result<(), String> {
+    let Some(found) = found.and_then(|run| run.steps.get(step)) else {
         return Err(format!("{run} step {} is gone", step + 1));
     };
     let is_doubted = match found.state {

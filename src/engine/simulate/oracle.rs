@@ -292,7 +292,10 @@ impl Oracle {
         let text = || Err("the kill switch was forgotten by a start".to_owned());
         self.hold("I6", if forgotten { text() } else { Ok(()) });
         for (run, step, id) in std::mem::take(&mut self.in_doubt) {
-            self.hold("I3", invariants::is_in_doubt(run, step, &id, view));
+            // Where the disk failed meanwhile, people are told so all the same, and the next start begins by what is on disk.
+            let shown = || picture.runs.iter().find(|it| it.id == run).map(|it| &**it);
+            let found = if view.disk.has_failed { shown() } else { view.disk.run(run) };
+            self.hold("I3", invariants::is_in_doubt(run, step, &id, found));
         }
     }
 

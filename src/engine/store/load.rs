@@ -98,12 +98,13 @@ impl Store {
         let mut stored = Stored { next: self.next_numbers()?, ..Stored::default() };
         for tree in TreeName::ALL {
             match tree {
-                TreeName::Series | TreeName::Past => {}
-                TreeName::Audit => self.load_audit(&mut stored)?,
+                TreeName::Series | TreeName::Past | TreeName::Audit => {}
                 TreeName::Incidents => self.load_incidents(&mut stored)?,
                 _ => self.load_tree(tree, &mut stored)?,
             }
         }
+        // Its gaps are told after what could not be read.
+        self.load_audit(&mut stored)?;
         keep_newest(&mut stored.anomalies, |anomaly| anomaly.state != AnomalyState::Ended, ENDED_ANOMALIES_MAX);
         Ok(stored)
     }
@@ -133,8 +134,9 @@ impl Store {
             if is_over && over_count == ENDED_INCIDENTS_MAX {
                 continue;
             }
-            over_count += usize::from(is_over);
-            take(stored, TreeName::Incidents, &key, schema::decode(TreeName::Incidents, &key, &value));
+            let record = schema::decode(TreeName::Incidents, &key, &value);
+            over_count += usize::from(is_over && record.is_ok());
+            take(stored, TreeName::Incidents, &key, record);
         }
         stored.incidents.reverse();
         Ok(())

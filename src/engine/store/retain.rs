@@ -249,7 +249,10 @@ impl Store {
         let rollouts = self.rollouts_over(before)?;
         let is_gone = |id: Option<IncidentId>| id.is_some_and(|id| gone.contains(&id));
         let mut count = 0;
-        for tree in TreeName::ALL {
+        // Whatever goes of these goes with an incident or a rollout.
+        let going_with = [TreeName::Incidents, TreeName::Runs, TreeName::Documents, TreeName::Rollouts];
+        let none_goes = gone.is_empty() && rollouts.is_empty();
+        for tree in TreeName::ALL.into_iter().filter(|tree| !none_goes || !going_with.contains(tree)) {
             count += self.remove_where(tree, &|key, record| match record {
                 Record::Incident(it) => gone.contains(&it.id),
                 Record::Run(it) => match it.subject.rollout() {
@@ -288,6 +291,9 @@ impl Store {
             }
         }
         over.retain(|id| last != Some(*id));
+        if over.is_empty() {
+            return Ok(over);
+        }
         for run in self.open_runs()? {
             run.subject.rollout().map(|target| over.remove(&target.rollout));
         }

@@ -140,7 +140,7 @@ fn taken(run: &Run, spec: &StepSpec, gate: &Gate<'_>) -> Option<String> {
     Some(match other.perhaps_until {
         None => format!("{by} is acting on {touches} this moment; wait for it"),
         Some(until) => format!(
-            "the end of what {by} did to {touches} is unknown, and until {} it may still be under way; wait for it",
+            "the end of what {by} did to {touches} is unknown, and until {} it may still be under way; wait, or settle it by hand",
             until.hh_mm_ss()
         ),
     })

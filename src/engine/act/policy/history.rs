@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::Gate;
 use crate::engine::act::walk::ENGINE;
 use crate::engine::clock::{DAY_MS, Timestamp};
+use crate::engine::limits::LEFT_OVER_ENDS_MS;
 use crate::engine::model::{
-    ActSpec, ActionKind, Call, Incident, IncidentId, Purpose, Run, RunId, RunState, RunStep, RunSubject, StepSpec,
-    StepState,
+    ActSpec, ActionKind, Call, Incident, IncidentId, LeftOver, Purpose, Run, RunId, RunState, RunStep, RunSubject,
+    StepSpec, StepState,
 };
 
 /// A remedy that was verified this often for the same cause within `RECURRENCE_REACH_MS` does not mend it.
@@ -120,16 +121,18 @@ pub(super) struct Taken {
 }
 
 /// A run other than `run` that is acting on one of these targets this very moment, or may be: what outlived the program
-/// that began it, or the connection to it, goes on for as long as its time lasts.
+/// that began it, or the connection to it, goes on for as long as its time lasts. That time begins a little after the intent, and
+/// whoever is told to end once it is over is given a while for that.
 pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<Taken> {
     let takes = |other: &Run, step: &RunStep| {
-        if step.bound.spec.act().is_none() || !overlap(&step.bound.spec.touches, touches) {
+        if !acts_on(step, touches) {
             return None;
         }
         let perhaps_until = match &step.state {
-            StepState::Running { purpose: Purpose::Run | Purpose::Undo, .. } => None,
-            StepState::Unknown { .. } | StepState::Running { purpose: Purpose::Probe, .. } => {
-                let is_over_at = step.acts_begun().last()?.at + step.bound.spec.timeout_ms;
+            // A probe ends first what the act has left over.
+            StepState::Running { purpose: Purpose::Run | Purpose::Undo | Purpose::Probe, .. } => None,
+            StepState::Unknown { .. } => {
+                let is_over_at = step.acts_begun().last()?.at + step.bound.spec.timeout_ms + LEFT_OVER_ENDS_MS;
                 (gate.now < is_over_at).then_some(Some(is_over_at))?
             }
             _ => return None,
@@ -138,6 +141,18 @@ pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<Taken> 
     };
     let others = gate.runs.values().rev().filter(|other| other.id != run.id);
     others.into_iter().find_map(|other| other.steps.iter().find_map(|step| takes(other, step)))
+}
+
+fn acts_on(step: &RunStep, touches: &str) -> bool {
+    step.bound.spec.act().is_some() && overlap(&step.bound.spec.touches, touches)
+}
+
+/// What the last act of another run on one of these targets may have left running, where nobody saw its end: without a probe nobody
+/// has ended it, however long ago its time was over.
+pub(super) fn left_on(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<LeftOver> {
+    let is_unseen = |step: &&RunStep| matches!(step.state, StepState::Unknown { .. }) && acts_on(step, touches);
+    let others = gate.runs.values().rev().filter(|other| other.id != run.id);
+    others.into_iter().find_map(|other| other.steps.iter().find(is_unseen)?.left_over())
 }
 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.

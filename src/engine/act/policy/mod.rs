@@ -214,7 +214,9 @@ fn begin(run: &Run, step: usize, offered: &RunStep, gate: &Gate<'_>) -> Result<A
     if was_begun(run, offered, gate) {
         return Err(GateRefusal::BegunBefore { run: run.id, step });
     }
-    Ok(Approved::Begin(pass(run, step, Arc::clone(&offered.id), call.clone(), Purpose::Run)))
+    let spec = &offered.bound.spec;
+    let left = spec.act().and_then(|_| history::left_on(&spec.touches, run, gate));
+    Ok(Approved::Begin(pass(run, step, Arc::clone(&offered.id), call.clone(), Purpose::Run).after(left)))
 }
 
 /// True where this very attempt was begun, here or in another run.
@@ -295,7 +297,7 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
         return Err(GateRefusal::Denied(reason.into()));
     }
     let id = side_id(run.id, &wanted.id, "undo", wanted.begun.len());
-    Ok(pass(run, step, id, undo.clone(), Purpose::Undo))
+    Ok(pass(run, step, id, undo.clone(), Purpose::Undo).after(history::left_on(&spec.touches, run, gate)))
 }
 
 /// The act's attempt whose end nobody saw, once its time is over: a timeout holds for what outlived the program, too, and what

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
@@ -32,20 +32,19 @@ pub async fn end(attempt: &str) -> usize {
         return 0;
     }
     tell(&found, Signal::SIGTERM);
-    let mut waited = Duration::ZERO;
-    while waited < Duration::from_millis(STEP_STOP_GRACE_MS) && !of(attempt).await.is_empty() {
+    // A look takes its time, too, where some process becomes another program for long.
+    let asked_at = Instant::now();
+    while asked_at.elapsed() < Duration::from_millis(STEP_STOP_GRACE_MS) && !of(attempt).await.is_empty() {
         sleep(LOOK_AGAIN).await;
-        waited += LOOK_AGAIN;
     }
     // One that is just being started is not seen yet by the look before it.
-    while waited < Duration::from_millis(2 * STEP_STOP_GRACE_MS) {
+    while asked_at.elapsed() < Duration::from_millis(2 * STEP_STOP_GRACE_MS) {
         let rest = of(attempt).await;
         if rest.is_empty() {
             break;
         }
         tell(&rest, Signal::SIGKILL);
         sleep(LOOK_AGAIN).await;
-        waited += LOOK_AGAIN;
     }
     tracing::warn!(attempt, count = found.len(), "ended what an attempt had left behind");
     found.len()
@@ -139,7 +138,7 @@ mod tests {
         let mut other = start(&format!("{name}0"), "exec sleep 600");
         parted.wait().unwrap();
         // A shell needs a moment until it has started what it starts.
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while of(&name).await.len() < 4 && begun.elapsed() < Duration::from_secs(20) {
             sleep(LOOK_AGAIN).await;
         }

@@ -246,23 +246,40 @@ fn a_target_that_is_being_changed_is_taken() {
     other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
     drive.earlier.insert(RunId(2), Arc::new(other.clone()));
     assert!(is_denied(&drive, "RUN-2 is acting on deployment/payment"));
-    // What nobody hears of any more may still be under way until its time is over, whatever looks at it meanwhile.
+    // What nobody hears of any more may still be under way until its time is over and it was told to end.
     let begun_at = other.steps[0].acts_begun().last().unwrap().at;
-    let is_over_at = begun_at + other.steps[0].bound.spec.timeout_ms;
-    let probing = StepState::Running { since: T0, purpose: Purpose::Probe };
-    for state in [StepState::Unknown { since: begun_at }, probing] {
-        other.steps[0].state = state;
-        drive.earlier.insert(RunId(2), Arc::new(other.clone()));
-        for (now, is_taken) in [(is_over_at + -1, true), (is_over_at, false)] {
-            drive.now = now;
-            assert_eq!(is_denied(&drive, "the end of what RUN-2 did to deployment/payment is unknown"), is_taken);
-        }
+    let is_over_at = begun_at + other.steps[0].bound.spec.timeout_ms + 30_000;
+    other.steps[0].state = StepState::Unknown { since: begun_at };
+    drive.earlier.insert(RunId(2), Arc::new(other.clone()));
+    for (now, is_taken) in [(is_over_at + -1, true), (is_over_at, false)] {
+        drive.now = now;
+        assert_eq!(is_denied(&drive, "the end of what RUN-2 did to deployment/payment is unknown"), is_taken);
     }
+    // Whatever looks whether it happened ends it first.
+    other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Probe };
+    drive.earlier.insert(RunId(2), Arc::new(other.clone()));
+    assert!(is_denied(&drive, "RUN-2 is acting on deployment/payment"));
     drive.now = T0;
     other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
     other.steps[0].bound.spec.touches = text("deployment/cart");
     drive.earlier.insert(RunId(2), Arc::new(other));
     assert!(!is_denied(&drive, "is acting"));
+}
+
+#[test]
+fn what_another_run_left_over_on_a_target_is_ended_before_it_is_acted_on() {
+    for (touches, ended) in [("deployment/payment", Some("RUN-2")), ("deployment/cart", None)] {
+        let mut drive = Drive::new(one_act("kubectl apply"));
+        let mut other = done(&drive.run, RunId(2), ANA);
+        other.subject = IncidentId(7).into();
+        other.state = RunState::Interrupted;
+        other.steps[0].begun[0].at = T0 - 900_000;
+        other.steps[0].state = StepState::Unknown { since: T0 - 900_000 };
+        other.steps[0].bound.spec.touches = text(touches);
+        drive.earlier.insert(RunId(2), Arc::new(other));
+        drive.approve_typed(0, "deployment/payment").unwrap();
+        assert_eq!(drive.executed.last().unwrap().ends_first().map(AsRef::as_ref), ended);
+    }
 }
 
 #[test]
