@@ -63,7 +63,7 @@ fn measure() {
     startup("start-up to first paint, empty store, ms", &folder.path().join("empty"), None);
     let large = large_store();
     startup("start-up to first paint, 1 GB store, ms", &large, None);
-    startup("start-up until the Log shows what the 1 GB store holds, ms", &large, Some((b"8", "roll payment back")));
+    startup("start-up until the Log shows what the 1 GB store holds, ms", &large, Some((b"8", "Log  1,")));
     keys_under_load();
     quiet_bytes();
 }

@@ -55,7 +55,10 @@ impl Room {
 
     /// Where these have a role by the configuration.
     fn among(more: &str, responders: &[&str]) -> Self {
-        let mut engine = core(&page(more), responders);
+        Self::of(core(&page(more), responders))
+    }
+
+    fn of(mut engine: Engine) -> Self {
         let incident = walking::incident(INCIDENT);
         let now = incident.opened_at;
         engine.restore([Record::Incident(incident)], now);
@@ -131,6 +134,28 @@ impl Room {
 
     fn logged(&mut self, by: &str, text: &str) -> bool {
         self.picture().audit.iter().any(|entry| entry.by.as_ref() == by && entry.text.contains(text))
+    }
+}
+
+#[test]
+fn whoever_comes_late_for_a_step_is_told_so_where_the_run_paused_since_too() {
+    let (ana, bo) = (responder("ana"), responder("bo"));
+    let act = walking::act("/bin/look", "one", "");
+    let look = "kind = \"check\"\nrun = [\"/bin/look\"]\nexpect = \"well\"\ntimeout = \"9s\"\n".to_owned();
+    let mut room =
+        Room::of(core(&walking::page(&[("one", act), ("look", look), ("home", walking::verify())]), &["ana", "bo"]));
+    room.here(&[&ana, &bo]);
+    room.begin(&ana);
+    let late = room.approval(0);
+    for step in [0, 1] {
+        let approval = room.approval(step);
+        room.ask(&ana, approval).unwrap();
+        room.finish(step);
+    }
+    assert_eq!(room.run().state, RunState::Paused);
+    for (by, who) in [(&bo, "ana"), (&ana, "you")] {
+        let refused = room.ask(by, late.clone()).unwrap_err();
+        assert!(refused.contains("is paused") && refused.contains(&format!("({who} approved this at ")), "{refused}");
     }
 }
 

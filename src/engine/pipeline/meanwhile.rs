@@ -8,8 +8,10 @@ use crate::engine::act::walk::ENGINE;
 use crate::engine::model::{AuditKind, IncidentId, Purpose, Run, RunStep, StepState, TimelineKind};
 use crate::engine::request::Request;
 
-/// True where the request came too late for what it rests on, and not for any other reason.
-pub(super) fn is_late(refusal: &GateRefusal) -> bool {
+/// True where the request came too late for what it rests on, and not for any other reason. A run that paused since at another step
+/// keeps nobody from hearing what became of this one.
+pub(super) fn is_late(refusal: &GateRefusal, run: &Run, request: &Request) -> bool {
+    let is_passed = || step_of(request).and_then(|index| run.steps.get(index)).is_some_and(|it| it.state.is_passed());
     matches!(
         refusal,
         GateRefusal::RunOver(_)
@@ -19,7 +21,7 @@ pub(super) fn is_late(refusal: &GateRefusal) -> bool {
             | GateRefusal::NotUnknown { .. }
             | GateRefusal::NoUndo { .. }
             | GateRefusal::NoWay { .. }
-    )
+    ) || matches!(refusal, GateRefusal::Paused { .. }) && is_passed()
 }
 
 /// The run that was shown, where the request says which.

@@ -156,7 +156,7 @@ impl Engine {
             }
         });
         let outcome = match (outcome, driven) {
-            (Err(late), _) if meanwhile::is_late(&late) => {
+            (Err(late), _) if meanwhile::is_late(&late, &run, request) => {
                 return Err(self.too_late(&run, meanwhile::step_of(request), by, &late.to_string()));
             }
             (_, Some(driven)) => return Err(driven.to_string()),
