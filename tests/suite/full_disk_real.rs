@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use super::engines::{pid_in, until};
+use super::engines::until;
 use super::walking::{self, Ground};
 
 /// Room for a store, and for more than must be free for a reserve to be made.
@@ -77,14 +76,9 @@ fn on_a_full_disk_nothing_is_done_and_everything_is_watched_until_there_is_room(
     // With the reserve let go the store is opened anew, and keeps that nothing was begun.
     session.wait_for("only what must be kept is");
     // All is seen as before, by whoever comes as well.
-    let (code, status) = ground.said(&["status"]);
-    assert!(code == Some(0) && status.contains("1 open"), "{code:?} {status}");
-    let mut other = ground.console(&page);
-    other.wait_for("INC-42");
-    other.press(b"Q");
-    other.ends_clean();
+    let engine = ground.is_seen_by_whoever_comes(&page);
     // An engine that dies then begins on the full disk, and knows what it knew.
-    kill(Pid::from_raw(pid_in(&status).unwrap()), Signal::SIGKILL).unwrap();
+    kill(engine, Signal::SIGKILL).unwrap();
     session.wait_for("another engine runs than before");
     session.press_still(b"5", "could not be written (no room left");
     assert_eq!(ground.lines(), ["one"]);

@@ -2,13 +2,12 @@
 //! is watched, also by whoever comes as well, and once it is mounted anew the run goes on where it was. It takes the right to mount.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use super::engines::{pid_in, until};
+use super::engines::until;
 use super::walking::{self, Ground};
 
 /// Room for a store and its reserve.
@@ -66,15 +65,11 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn state(folder: &Path) -> PathBuf {
-    folder.join("state")
-}
-
 #[test]
 #[ignore = "needs the right to mount; ./tests/run"]
 fn on_a_disk_that_gives_up_nothing_is_done_and_everything_is_watched_until_it_is_mounted_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Disk::make(folder.path().join("image"), state(folder.path()));
+    let disk = Disk::make(folder.path().join("image"), folder.path().join("state"));
     let ground = Ground::lay(folder.path(), "0");
     let program = ground.program("act.sh");
     let [one, two] = ["one", "two"].map(|name| (name, walking::act(&program, name, "")));
@@ -93,14 +88,9 @@ fn on_a_disk_that_gives_up_nothing_is_done_and_everything_is_watched_until_it_is
     assert_eq!(ground.lines(), ["one"]);
     // All is seen as before, by whoever comes as well.
     until("it is told", || ground.said(&["status"]).1.contains("Read-only file"));
-    let (code, status) = ground.said(&["status"]);
-    assert!(code == Some(0) && status.contains("1 open"), "{code:?} {status}");
-    let mut other = ground.console(&page);
-    other.wait_for("INC-42");
-    other.press(b"Q");
-    other.ends_clean();
+    let engine = ground.is_seen_by_whoever_comes(&page);
     // None can be started there; the screen says why, for as long as that is so.
-    kill(Pid::from_raw(pid_in(&status).unwrap()), Signal::SIGKILL).unwrap();
+    kill(engine, Signal::SIGKILL).unwrap();
     session.wait_for("cannot be made: Read-only file");
     session.press(b"Q");
     session.ends_clean();

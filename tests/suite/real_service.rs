@@ -228,7 +228,7 @@ async fn the_wrong_runbook_fails_the_right_one_mends_and_the_incident_ends() {
 async fn break_and_mend(shop: &Shop) {
     let begun = Instant::now();
     let pages = [
-        // Far more than it takes: a disk on which other tests wait holds up its customers as well.
+        // Far more than it takes, also where other tests keep the machine busy.
         ("right.md", right(shop, "for = \"3s\"\ntimeout = \"90s\"")),
         ("wrong.md", harmless(shop, "for = \"3s\"\ntimeout = \"6s\"")),
     ];

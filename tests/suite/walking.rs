@@ -167,6 +167,17 @@ impl Ground {
         engines::said(&self.folder, &self.state_dir(), arguments)
     }
 
+    /// Whoever comes now sees the incident, by a listing and in a console of their own; gives the engine's process.
+    pub fn is_seen_by_whoever_comes(&self, page: &str) -> nix::unistd::Pid {
+        let (code, status) = self.said(&["status"]);
+        assert!(code == Some(0) && status.contains("1 open"), "{code:?} {status}");
+        let mut other = self.console(page);
+        other.wait_for("INC-42");
+        other.press(b"Q");
+        other.ends_clean();
+        nix::unistd::Pid::from_raw(engines::pid_in(&status).unwrap())
+    }
+
     /// The runs as they are on disk. An engine in the background is ended for that, once its commands have ended.
     pub fn stored_runs(&self) -> BTreeMap<u64, Run> {
         self.said(&["stop"]);

@@ -301,6 +301,13 @@ impl RunStep {
         self.begun.iter().filter(move |begun| is_act && matches!(begun.purpose, Purpose::Run | Purpose::Undo))
     }
 
+    /// When the time of the last of them is over. Before that, what nobody listens to any more goes on: a process of this machine
+    /// outlives the program, one elsewhere the connection.
+    #[must_use]
+    pub fn act_is_over_at(&self) -> Option<Timestamp> {
+        self.acts_begun().last().map(|begun| begun.at + self.bound.spec.timeout_ms)
+    }
+
     /// The last of them, of which something may still run where its end was not seen.
     #[must_use]
     pub fn left_over(&self) -> Option<LeftOver> {

@@ -132,15 +132,20 @@ pub(super) fn taken(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<Taken> 
             // A probe ends first what the act has left over.
             StepState::Running { purpose: Purpose::Run | Purpose::Undo | Purpose::Probe, .. } => None,
             StepState::Unknown { .. } => {
-                let is_over_at = step.acts_begun().last()?.at + step.bound.spec.timeout_ms + LEFT_OVER_ENDS_MS;
+                let is_over_at = step.act_is_over_at()? + LEFT_OVER_ENDS_MS;
                 (gate.now < is_over_at).then_some(Some(is_over_at))?
             }
             _ => return None,
         };
         Some(Taken { by: other.id, perhaps_until })
     };
-    let others = gate.runs.values().rev().filter(|other| other.id != run.id);
-    others.into_iter().find_map(|other| other.steps.iter().find_map(|step| takes(other, step)))
+    others(run, gate).find_map(|other| other.steps.iter().find_map(|step| takes(other, step)))
+}
+
+/// All runs but this one, the newest first.
+fn others<'a>(run: &Run, gate: &Gate<'a>) -> impl Iterator<Item = &'a Arc<Run>> {
+    let id = run.id;
+    gate.runs.values().rev().filter(move |other| other.id != id)
 }
 
 fn acts_on(step: &RunStep, touches: &str) -> bool {
@@ -151,8 +156,7 @@ fn acts_on(step: &RunStep, touches: &str) -> bool {
 /// has ended it, however long ago its time was over.
 pub(super) fn left_on(touches: &str, run: &Run, gate: &Gate<'_>) -> Option<LeftOver> {
     let is_unseen = |step: &&RunStep| matches!(step.state, StepState::Unknown { .. }) && acts_on(step, touches);
-    let others = gate.runs.values().rev().filter(|other| other.id != run.id);
-    others.into_iter().find_map(|other| other.steps.iter().find(is_unseen)?.left_over())
+    others(run, gate).find_map(|other| other.steps.iter().find(is_unseen)?.left_over())
 }
 
 /// How often this kind of act was verified for this cause lately, in other incidents: it came back each time.

@@ -303,9 +303,7 @@ pub fn approve_undo(run: &Run, step: usize, token: &str, gate: &Gate<'_>) -> Res
 /// The act's attempt whose end nobody saw, once its time is over: a timeout holds for what outlived the program, too, and what
 /// still runs may yet do what the probe is to rule out.
 fn overdue(step: &RunStep, now: Timestamp) -> Option<LeftOver> {
-    let begun = step.acts_begun().last()?;
-    let is_over = now >= begun.at + step.bound.spec.timeout_ms;
-    is_over.then(|| step.left_over()).flatten()
+    step.left_over().filter(|_| step.act_is_over_at().is_some_and(|at| now >= at))
 }
 
 fn pass(run: &Run, step: usize, id: Arc<str>, call: Call, purpose: Purpose) -> ApprovedStep {

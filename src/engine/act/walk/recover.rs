@@ -79,9 +79,8 @@ fn last_change(run: &Run, index: usize) -> Option<Purpose> {
 pub(super) fn look_again(run: &Run, gate: &Gate<'_>) -> Option<WalkOutcome> {
     let index = run.steps.iter().position(|step| matches!(step.state, StepState::Unknown { .. }))?;
     let step = run.steps.get(index)?;
-    let acted_at = step.acts_begun().last()?.at;
     let last = step.begun.last().filter(|begun| begun.purpose == Purpose::Probe)?;
-    let is_over_at = acted_at + step.bound.spec.timeout_ms;
+    let is_over_at = step.act_is_over_at()?;
     if last.at >= is_over_at || gate.now < is_over_at {
         return None;
     }
@@ -95,15 +94,10 @@ fn looked_at(outcome: &WalkOutcome, index: usize) -> Timestamp {
     outcome.run.steps[index].begun.last().map_or(Timestamp(0), |begun| begun.at)
 }
 
-/// What was begun at `since` is not under way any more after this. Before it, what nobody listens to any more goes on: a
-/// process of this machine outlives the program, one elsewhere the connection.
-fn time_is_over(outcome: &WalkOutcome, index: usize, since: Timestamp) -> Timestamp {
-    since + outcome.run.steps[index].bound.spec.timeout_ms
-}
-
 /// The probe ended: it says that what was done last happened, or that it did not, where its time is over, or nothing.
 pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepProgress, gate: &Gate<'_>) {
     let since = outcome.run.steps[index].acts_begun().last().map_or(gate.now, |begun| begun.at);
+    let is_over_at = outcome.run.steps[index].act_is_over_at().unwrap_or(gate.now);
     let was_undo = last_change(&outcome.run, index) == Some(Purpose::Undo);
     outcome.run.steps[index].state = StepState::Unknown { since };
     let engine: Arc<str> = Arc::from(ENGINE);
@@ -111,12 +105,12 @@ pub(super) fn probe_ended(outcome: &mut WalkOutcome, index: usize, end: &StepPro
         Answer::Yes => {
             settle(outcome, index, since, true, &engine, "its probe says", gate);
         }
-        Answer::No if looked_at(outcome, index) < time_is_over(outcome, index, since) => {
+        Answer::No if looked_at(outcome, index) < is_over_at => {
             let text = format!(
                 "{}: its probe says {} has not happened; until {} it may still be under way, so look again after that",
                 name_of(&outcome.run, index),
                 if was_undo { "taking it back" } else { "it" },
-                time_is_over(outcome, index, since).hh_mm_ss()
+                is_over_at.hh_mm_ss()
             );
             outcome.note(AuditKind::Outcome, &engine, &text);
             outcome.tell(gate.now, &engine, &text);
