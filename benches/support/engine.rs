@@ -1,10 +1,13 @@
 //! The real engine without a screen, and the alerts that it is sent.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use chrono::{SecondsFormat, Utc};
 use hypocenter::engine::attach::place::Place;
 use hypocenter::engine::settings::AttachSettings;
 
@@ -13,6 +16,8 @@ pub struct Ground {
     folder: PathBuf,
     state_dir: PathBuf,
     port: u16,
+    /// Since when what fires does so.
+    began: RefCell<BTreeMap<String, String>>,
 }
 
 impl Ground {
@@ -22,7 +27,7 @@ impl Ground {
         let port = listener.local_addr().expect("its number").port();
         let text = format!("[receiver]\nlisten = \"127.0.0.1:{port}\"\n{more}");
         std::fs::write(folder.join("config.toml"), text).expect("a configuration");
-        Self { folder: folder.to_path_buf(), state_dir: state_dir.to_path_buf(), port }
+        Self { folder: folder.to_path_buf(), state_dir: state_dir.to_path_buf(), port, began: RefCell::default() }
     }
 
     /// With what its programs are started.
@@ -47,16 +52,24 @@ impl Ground {
         Engine(child)
     }
 
-    /// Sends alerts as Alertmanager does: `state` is `firing` or `resolved`.
+    /// Sends alerts as Alertmanager does: `state` is `firing`, since now, or `resolved`, now.
     pub fn alerts(&self, services: impl Iterator<Item = String>, state: &str) {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let mut began = self.began.borrow_mut();
         let alerts: Vec<_> = services
             .map(|service| {
+                let (starts, ends) = if state == "resolved" {
+                    (began.remove(&service).expect("it fires"), now.clone())
+                } else {
+                    began.insert(service.clone(), now.clone());
+                    (now.clone(), "0001-01-01T00:00:00Z".to_owned())
+                };
                 serde_json::json!({
                     "status": state,
                     "labels": {"alertname": "Errors", "severity": "critical", "service": service},
                     "annotations": {"summary": format!("{service} fails")},
-                    "startsAt": "2026-11-21T02:00:00Z",
-                    "endsAt": if state == "resolved" { "2026-11-21T03:00:00Z" } else { "0001-01-01T00:00:00Z" },
+                    "startsAt": starts,
+                    "endsAt": ends,
                     "generatorURL": "",
                 })
             })

@@ -12,7 +12,7 @@ fn no_rule_is_broken_whatever_goes_wrong() {
     let (mut points, mut seed) = (0, 1);
     let (mut starts, mut by_itself, mut crashes, mut in_doubt) = (0, 0, 0, 0);
     while points < POINTS_MIN {
-        let outcome = simulate::run(&Plan::new(seed, 15)).unwrap();
+        let outcome = simulate::run(&Plan::new(seed, 30)).unwrap();
         assert_eq!(outcome.broken, None, "{outcome}");
         points += outcome.points;
         starts += outcome.counts.starts;
@@ -91,7 +91,7 @@ fn the_same_seed_gives_the_same_races_and_another_gives_others() {
 }
 
 /// Lives in which the engine may begin acts by itself, long enough for its bounds to be reached.
-const OWN_SEEDS: [u64; 1] = [2];
+const OWN_SEEDS: [u64; 2] = [2, 10];
 
 #[test]
 fn what_begins_by_itself_stays_within_its_bounds() {
