@@ -2,8 +2,8 @@
 //!
 //! The real engine on a store of its own watches this machine and a log of some hundred lines a second; each ten seconds a storm of
 //! forty alerts comes and the one before goes, and each five seconds a console joins, looks, writes a note on an incident and goes,
-//! beside two that stay. What the kernel says of its memory is told each minute, and how it grew over the second half, by least
-//! squares. With `--check` it ends with 1 where that is more than 2 MB an hour.
+//! beside two that stay. What the kernel says of its memory is told each minute, and how what it has allocated grew over the second
+//! half, by least squares. With `--check` it ends with 1 where that is more than 2 MB an hour.
 
 #[path = "support/engine.rs"]
 mod engine;
@@ -18,7 +18,7 @@ use hypocenter::app::attach::pump;
 use hypocenter::engine::request::Request;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use engine::{Ground, rss_mb};
+use engine::{Ground, memory_mb};
 
 /// Alerts of one storm.
 const STORM: u64 = 40;
@@ -53,7 +53,8 @@ async fn soak(lasts: Duration) -> f64 {
     let mut beat = interval(Duration::from_millis(100));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut readings, mut count) = (Vec::new(), 0u64);
-    println!("{:>8} {:>10} {:>12}", "minute", "RSS MB", "store MB");
+    let pid = engine.0.id().cast_signed();
+    println!("{:>8} {:>14} {:>10} {:>12}", "minute", "allocated MB", "RSS MB", "store MB");
     while begun.elapsed() < lasts {
         beat.tick().await;
         for _ in 0..LINES {
@@ -79,11 +80,16 @@ async fn soak(lasts: Duration) -> f64 {
             }
         }
         if beats.is_multiple_of(100) {
-            readings.push((begun.elapsed().as_secs_f64(), rss_mb(engine.0.id().cast_signed())));
+            readings.push((begun.elapsed().as_secs_f64(), memory_mb(pid, "RssAnon")));
         }
         if beats.is_multiple_of(600) {
             let store = folder_mb(&folder.path().join("state"));
-            println!("{:>8} {:>10.1} {store:>12.1}", beats / 600, rss_mb(engine.0.id().cast_signed()));
+            println!(
+                "{:>8} {:>14.1} {:>10.1} {store:>12.1}",
+                beats / 600,
+                memory_mb(pid, "RssAnon"),
+                memory_mb(pid, "VmRSS")
+            );
         }
     }
     // What is under way comes to its end before the last reading.

@@ -26,7 +26,7 @@ use nix::unistd::Pid;
 use portable_pty::CommandBuilder;
 use tokio::time::{sleep, timeout};
 
-use engine::{Ground, rss_mb};
+use engine::{Ground, memory_mb};
 use large_store::large_store;
 use watched::Watched;
 
@@ -121,7 +121,7 @@ async fn killed() -> bool {
         joined_after.push(killed_at.elapsed().as_secs_f64() * 1e3);
         assert_ne!(pid, next, "it was not killed");
         shown_after.push(console.lacks(UNHEARD, PATIENCE).saturating_duration_since(killed_at).as_secs_f64() * 1e3);
-        memory.push(rss_mb(next));
+        memory.push(memory_mb(next, "VmRSS"));
         drop(console);
         stop(&ground, folder.path());
     }

@@ -94,11 +94,12 @@ impl Ground {
 /// An engine that ends with this.
 pub struct Engine(pub Child);
 
-/// The resident memory of a process, as the kernel tells it.
-pub fn rss_mb(pid: i32) -> f64 {
+/// A memory of a process by the name that the kernel has for it, in MB: `VmRSS` is all that is resident, `RssAnon` the part of it that no
+/// file stands behind, without pages of the program, which come in as they are first run.
+pub fn memory_mb(pid: i32, name: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let mut lines = status.lines();
-    let kb = lines.find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    let mut told = status.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kb = told.find_map(|told| told.split_whitespace().next()?.parse::<f64>().ok());
     kb.expect("the kernel tells its memory") / 1_024.0
 }
 

@@ -18,7 +18,9 @@ use hypocenter::engine::clock::Timestamp;
 use hypocenter::engine::handle::{EngineHandle, HandleEnds, Question};
 use hypocenter::engine::ingest::{StopSignal, StopSwitch};
 use hypocenter::engine::inquiry::{Inquiry, Telling};
-use hypocenter::engine::limits::{CONNECTIONS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX};
+use hypocenter::engine::limits::{
+    CONNECTIONS_MAX, CONSOLES_MAX, FRAME_IN_BYTES_MAX, FRAME_OUT_BYTES_MAX, WAITING_FOR_CONSOLE_MAX,
+};
 use hypocenter::engine::model::{AnomalyId, IncidentId, Person, Role};
 use hypocenter::engine::request::{Reply, Request};
 use hypocenter::engine::settings::{AttachSettings, PeopleSettings};
@@ -139,6 +141,10 @@ fn heavy(revision: u64) -> Snapshot {
     picture
 }
 
+fn inquiry() -> Inquiry {
+    Inquiry { text: "why".into(), before: None, zone: Tz::Europe__Berlin, focus: None, wants_model: true }
+}
+
 /// A console that speaks by hand.
 struct ByHand {
     incoming: Incoming<OwnedReadHalf>,
@@ -234,6 +240,30 @@ async fn a_console_that_does_not_read_holds_up_nobody_and_costs_one_picture() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_faster_than_it_is_read_keeps_no_picture_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut behind = serve(folder.path());
+    let mut slow = ByHand::join(&behind.place).await;
+    let question = FromConsole::Inquiry { n: 1, inquiry: inquiry() }.frame().unwrap();
+    frame::write(&mut slow.outgoing, &question, FRAME_IN_BYTES_MAX).await.unwrap();
+    let Some(Question::Ask(_, tell)) = behind.ends.questions.recv().await else { panic!("it is asked") };
+    // An answer without an end, each part of it as large as what a socket holds.
+    let part = Telling::Failed { reason: "x".repeat(256 * 1_024).into() };
+    let answering = tokio::spawn(async move { while tell.send(part.clone()).await.is_ok() {} });
+    behind.ends.snapshots.send_replace(Arc::new(picture(2)));
+    let (mut held, mut parts) = (Snapshot::empty(), 0);
+    while held.revision < 2 {
+        match slow.next().await {
+            FromEngine::Picture(delta) => held = delta.apply(&held).unwrap(),
+            FromEngine::Telling { .. } => parts += 1,
+            _ => {}
+        }
+        assert!(parts <= 3 * WAITING_FOR_CONSOLE_MAX, "{parts} parts came before the picture");
+    }
+    answering.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_is_asked_in_the_name_that_the_kernel_gives() {
     let folder = tempfile::tempdir().unwrap();
     let mut behind = serve(folder.path());
@@ -280,8 +310,7 @@ async fn answers_stream_and_whoever_stops_listening_is_let_go_of() {
     let mut behind = serve(folder.path());
     let joined = join(&behind.place, None).await;
     joined.handle.prepare_to_ask();
-    let inquiry =
-        Inquiry { text: "why".into(), before: None, zone: Tz::Europe__Berlin, focus: None, wants_model: true };
+    let inquiry = inquiry();
     let mut told = joined.handle.ask(inquiry.clone());
     let Question::Prepare = timeout(PATIENCE, behind.ends.questions.recv()).await.unwrap().unwrap() else {
         panic!("it is prepared first")

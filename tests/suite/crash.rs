@@ -48,6 +48,8 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(3);
 /// Whose hands are on the console.
 const PERSON: &str = "ana";
 /// What a life is told in its environment.
+/// As what a step may be found whose probe looks at the start.
+const PROBED: [&str; 5] = ["unknown", "probing", "succeeded", "waiting", "pending"];
 const FOLDER: &str = "HYPO_CRASH_FOLDER";
 const SEED: &str = "HYPO_CRASH_SEED";
 const ENDS: &str = "HYPO_CRASH_ENDS";
@@ -303,6 +305,12 @@ fn is_anything_under_way(folder: &Path) -> bool {
 
 fn is_probed(step: &RunStep) -> bool {
     step.bound.spec.act().is_some_and(|act| matches!(act.repeat, Repeat::Probe(_)))
+}
+
+/// True where a probe has looked while the act may still have been under way.
+fn looks_again(step: &RunStep) -> bool {
+    let last = step.begun.last().filter(|begun| begun.purpose == Purpose::Probe);
+    last.zip(step.act_is_over_at()).is_some_and(|(last, is_over_at)| last.at < is_over_at)
 }
 
 /// The line that the call of this step for this purpose leaves.
@@ -584,10 +592,10 @@ impl Campaign {
                         &["waiting", "pending", "running", "succeeded"]
                     }
                     StepState::Running { purpose: Purpose::DryRun, .. } => &["waiting", "pending"],
-                    // A probe may have said by now whether it happened.
-                    StepState::Running { .. } if is_probed(step) && !was_taking_back => {
-                        &["unknown", "probing", "succeeded", "waiting", "pending"]
-                    }
+                    // A probe may have said by now whether it happened; one that looked too soon looks once more.
+                    StepState::Running { .. } if is_probed(step) && !was_taking_back => &PROBED,
+                    StepState::Unknown { .. } if looks_again(step) && !was_taking_back => &PROBED,
+                    StepState::Unknown { .. } if looks_again(step) => &["unknown", "probing", "succeeded", "other"],
                     StepState::Running { .. } | StepState::Unknown { .. } => &["unknown"],
                     _ => continue,
                 };

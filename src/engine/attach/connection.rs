@@ -206,16 +206,17 @@ impl<'s> Console<'s> {
         let silence = Duration::from_millis(CONSOLE_SILENT_MS_MAX);
         let mut heard_at = Instant::now();
         loop {
+            // A long answer on a slow line does not keep the newest picture back.
+            let is_picture_first = has_news && picture_due <= Instant::now();
+            let has_room = self.outgoing.count() < WAITING_FOR_CONSOLE_MAX;
             let turn = tokio::select! {
                 // Who does not read what is said is not heard without an end either.
-                frame = incoming.frame(), if self.outgoing.count() < WAITING_FOR_CONSOLE_MAX => match frame? {
+                frame = incoming.frame(), if has_room => match frame? {
                     Some(frame) => Turn::Heard(FromConsole::read(&frame)?),
                     None => Turn::Left,
                 },
                 Some((n, reply)) = self.replies.next() => Turn::Reply(n, reply),
-                Some((n, telling)) = self.tellings.next(), if self.outgoing.count() < WAITING_FOR_CONSOLE_MAX => {
-                    Turn::Told(n, telling)
-                }
+                Some((n, telling)) = self.tellings.next(), if has_room && !is_picture_first => Turn::Told(n, telling),
                 changed = self.snapshots.changed(), if !has_news => Turn::News(changed.is_ok()),
                 // What is on its way is older than the newest, which is what comes next.
                 () = sleep_until(picture_due), if has_news && self.outgoing.count() == 0 => Turn::PictureDue,

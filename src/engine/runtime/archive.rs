@@ -7,13 +7,19 @@ use crate::engine::job::Record;
 use crate::engine::model::{IncidentId, Run};
 use crate::engine::store::{PastIncident, Store, StoreError};
 
-/// The archive of everything that the store holds.
+/// The archive of everything that the store holds. The log says how many old incidents cannot be read: a start reads the newest alone.
 ///
 /// # Errors
 /// When the store cannot be read on.
 pub fn fill(store: &Store) -> Result<Archive, StoreError> {
     let mut archive = Archive::default();
-    store.each_past(&mut |past| archive.put(&digest(past)))?;
+    let unreadable = store.each_past(&mut |past| archive.put(&digest(past)))?;
+    if unreadable > 0 {
+        tracing::warn!(
+            unreadable,
+            "past incidents of the store cannot be read and are not searched; a backup may have them"
+        );
+    }
     Ok(archive)
 }
 

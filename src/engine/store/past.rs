@@ -37,21 +37,24 @@ impl Store {
         }
     }
 
-    /// Every incident that is over and no part of another, with its parts, one after another in order of number.
+    /// Every incident that is over and no part of another, with its parts, one after another in order of number. How many cannot be
+    /// read: they are left out.
     ///
     /// # Errors
-    /// When sled itself cannot read on. What cannot be read is left out.
-    pub fn each_past(&self, take: &mut dyn FnMut(&PastIncident)) -> Result<(), StoreError> {
+    /// When sled itself cannot read on.
+    pub fn each_past(&self, take: &mut dyn FnMut(&PastIncident)) -> Result<usize, StoreError> {
+        let mut unreadable = 0;
         for entry in self.tree(TreeName::Incidents) {
             let (key, value) = entry.map_err(|error| self.problem(&error))?;
-            if let Ok(Record::Incident(incident)) = schema::decode(TreeName::Incidents, &key, &value)
-                && !incident.state.is_live()
-                && incident.merged_into.is_none()
-            {
-                take(&self.with_parts(incident)?);
+            match schema::decode(TreeName::Incidents, &key, &value) {
+                Ok(Record::Incident(incident)) if !incident.state.is_live() && incident.merged_into.is_none() => {
+                    take(&self.with_parts(incident)?);
+                }
+                Ok(_) => {}
+                Err(_) => unreadable += 1,
             }
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     fn with_parts(&self, incident: Incident) -> Result<PastIncident, StoreError> {

@@ -120,7 +120,7 @@ fn waiting(run: &Run, index: usize, gate: &Gate<'_>) -> Option<WalkOutcome> {
     let is_old = gate.now.since_ms(step.offered_at) > APPROVAL_MS_MAX;
     let known = policy::evidence(run, gate);
     if !is_other && !is_old && step.evidence == known {
-        return None;
+        return denied_anew(run, index, &decision);
     }
     let mut outcome = WalkOutcome::unchanged(run);
     outcome.show(index, gate);
@@ -133,6 +133,17 @@ fn waiting(run: &Run, index: usize, gate: &Gate<'_>) -> Option<WalkOutcome> {
         let step = &mut outcome.run.steps[index];
         step.gate_text = format!("the evidence changed: {drift} · {}", step.gate_text).into();
     }
+    Some(outcome)
+}
+
+/// What is denied still, but for another reason, tells that one; what was offered stays offered.
+fn denied_anew(run: &Run, index: usize, decision: &Decision) -> Option<WalkOutcome> {
+    let Decision::Deny(reason) = decision else { return None };
+    if run.steps.get(index)?.gate_text.ends_with(reason.as_ref()) {
+        return None;
+    }
+    let mut outcome = WalkOutcome::unchanged(run);
+    outcome.run.steps[index].gate_text = Arc::clone(reason);
     Some(outcome)
 }
 

@@ -1,6 +1,8 @@
 //! What is damaged, cut off or lost is set aside, told and, where it can be, brought back.
 
 use super::*;
+use crate::engine::model::{Incident, IncidentState};
+use crate::engine::world::fixtures;
 
 #[test]
 fn a_gap_in_the_audit_log_is_found() {
@@ -361,6 +363,23 @@ fn a_log_that_was_put_back_to_an_earlier_day_is_found_by_a_head_kept_elsewhere()
     assert!(audit_file::check(folder.path(), &[]).unwrap().is_whole(), "it proves itself");
     let findings = audit_file::check(folder.path(), &[elsewhere]).unwrap().findings;
     assert_eq!((findings[0].sequence, findings[0].kind), (2, FindingKind::Forked));
+}
+
+#[test]
+fn old_incidents_that_cannot_be_read_are_counted_where_all_are_read() {
+    let folder = folder();
+    let store = mended(folder.path()).unwrap();
+    let over = |id| {
+        let state = IncidentState::Resolved;
+        Record::Incident(Incident { state, ..fixtures::incident(id, "cart", 60_000) })
+    };
+    store.write(&[over(1), over(2), over(3)], true).unwrap();
+    let tree = store.tree(TreeName::Incidents);
+    let whole = tree.get(2_u64.to_be_bytes()).unwrap().unwrap();
+    tree.insert(2_u64.to_be_bytes(), &whole[..whole.len() - 3]).unwrap();
+    let mut read = Vec::new();
+    let unreadable = store.each_past(&mut |past| read.push(past.incident.id.0)).unwrap();
+    assert_eq!((read, unreadable), (vec![1, 3], 1));
 }
 
 #[test]

@@ -267,6 +267,27 @@ fn a_target_that_is_being_changed_is_taken() {
 }
 
 #[test]
+fn a_denied_step_tells_the_reason_of_this_moment() {
+    let mut drive = Drive::new(one_act("kubectl apply"));
+    let mut other = done(&drive.run, RunId(2), ANA);
+    other.subject = IncidentId(7).into();
+    let begun_at = other.steps[0].acts_begun().last().unwrap().at;
+    other.steps[0].state = StepState::Running { since: T0, purpose: Purpose::Run };
+    drive.earlier.insert(RunId(2), Arc::new(other.clone()));
+    assert!(drive.with(on_tick));
+    assert!(drive.run.steps[0].gate_text.contains("RUN-2 is acting on deployment/payment this moment"));
+    let offer = Arc::clone(&drive.run.steps[0].offer);
+    assert!(!drive.with(on_tick), "nothing is new");
+    other.steps[0].state = StepState::Unknown { since: begun_at };
+    drive.earlier.insert(RunId(2), Arc::new(other));
+    drive.now = begun_at + 1;
+    assert!(drive.with(on_tick));
+    assert!(drive.run.steps[0].gate_text.starts_with("the end of what RUN-2 did to deployment/payment is unknown"));
+    assert_eq!(drive.run.steps[0].offer, offer, "what was offered is the same");
+    assert!(!drive.with(on_tick));
+}
+
+#[test]
 fn what_another_run_left_over_on_a_target_is_ended_before_it_is_acted_on() {
     for (touches, ended) in [("deployment/payment", Some("RUN-2")), ("deployment/cart", None)] {
         let mut drive = Drive::new(one_act("kubectl apply"));
